@@ -1,0 +1,6 @@
+export { type CanonicalTarget, canonicalTarget, type Target, type TargetProblem } from "./canonical-origin.ts"
+export { decide, type DenyReason, type Outbound, type Verdict } from "./decide.ts"
+export { createHttpEgress, type HttpEgressOptions } from "./http-egress.ts"
+export type { OriginPattern } from "./origin-pattern.ts"
+export { parsePolicy, type Policy, type PolicyRule } from "./parse-policy.ts"
+export type { Lookup } from "./resolve-addresses.ts"

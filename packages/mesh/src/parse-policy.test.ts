@@ -1,0 +1,103 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { MayflyError } from "@mayfly/protocol"
+import { parsePolicy } from "./parse-policy.ts"
+
+/** The message with which a policy is refused. */
+function refusal(input: unknown): string {
+  try {
+    parsePolicy(input)
+  } catch (error) {
+    assert.ok(error instanceof MayflyError)
+    assert.equal(error.code, "input.invalid")
+    assert.equal(error.message.split(" ")[0], error.details["field"])
+    return error.message
+  }
+  return "accepted"
+}
+
+test("parsePolicy denies everything when nothing is given", () => {
+  assert.deepEqual(parsePolicy(undefined), { defaultPolicy: "deny", rules: [], denied: [] })
+  assert.deepEqual(parsePolicy({}), { defaultPolicy: "deny", rules: [], denied: [] })
+})
+
+test("parsePolicy reads texts and rules into one form", () => {
+  const policy = parsePolicy({
+    defaultPolicy: "allow",
+    allowedOrigins: [
+      "HTTPS://API.example.com:443/",
+      { origin: "http://*.example.com:8080", methods: ["GET", "POST"], paths: ["/v1/*"], maxResponseBytes: 10 },
+    ],
+    deniedOrigins: ["https://*"],
+  })
+  assert.deepEqual(policy, {
+    defaultPolicy: "allow",
+    rules: [
+      {
+        pattern: { kind: "exact", text: "https://api.example.com", origin: "https://api.example.com" },
+        methods: null,
+        paths: null,
+        maxResponseBytes: null,
+      },
+      {
+        pattern: {
+          kind: "subdomains",
+          text: "http://*.example.com:8080",
+          scheme: "http",
+          suffix: "example.com",
+          port: 8080,
+        },
+        methods: new Set(["GET", "POST"]),
+        paths: ["/v1/*"],
+        maxResponseBytes: 10,
+      },
+    ],
+    denied: [{ kind: "any", text: "https://*", scheme: "https" }],
+  })
+})
+
+test("parsePolicy refuses rules that cover hosts of anybody, unless allowAll is true", () => {
+  for (const origin of ["*", "https://*", "HTTP://*", "https://*.com", "https://*.co.uk", "https://*.localhost"]) {
+    assert.match(refusal({ allowedOrigins: ["https://a.example", origin] }), /^network\.allowedOrigins\[1\] .*allowAll/)
+    assert.match(refusal({ allowedOrigins: [{ origin }] }), /^network\.allowedOrigins\[0\]\.origin /)
+    assert.equal(refusal({ allowedOrigins: [origin], allowAll: true }), "accepted")
+    assert.equal(refusal({ deniedOrigins: [origin] }), "accepted")
+  }
+})
+
+test("parsePolicy names the field that is wrong", () => {
+  const rule = (fields: object): unknown => ({ allowedOrigins: [{ origin: "https://a.example", ...fields }] })
+  const cases: readonly (readonly [unknown, RegExp])[] = [
+    [null, /^network must be an object/],
+    ["https://a.example", /^network must be an object/],
+    [[], /^network must be an object/],
+    [{ allowedOrigin: [] }, /^network\.allowedOrigin is not known; known are defaultPolicy/],
+    [{ defaultPolicy: "permit" }, /^network\.defaultPolicy must be "deny"/],
+    [{ allowAll: "yes" }, /^network\.allowAll must be true or false/],
+    [{ allowedOrigins: "https://a.example" }, /^network\.allowedOrigins must be a list/],
+    [{ allowedOrigins: [1] }, /^network\.allowedOrigins\[0\] must be an object/],
+    [{ allowedOrigins: ["api.example.com"] }, /^network\.allowedOrigins\[0\] .*"https:\/\/api\.example\.com"/],
+    [{ allowedOrigins: ["https://a.example/v1"] }, /^network\.allowedOrigins\[0\] .*paths/],
+    [{ allowedOrigins: ["https://a.example?"] }, /^network\.allowedOrigins\[0\] .*without a path/],
+    [{ allowedOrigins: ["https://a@b.example"] }, /^network\.allowedOrigins\[0\] .*user name/],
+    [{ allowedOrigins: ["https://a.exa\tmple"] }, /^network\.allowedOrigins\[0\] .*white space/],
+    [{ allowedOrigins: ["https://a.*.example"] }, /^network\.allowedOrigins\[0\] .*whole first label/],
+    [{ allowedOrigins: ["https://*a.example"] }, /^network\.allowedOrigins\[0\] .*whole first label/],
+    [{ allowedOrigins: ["https://*.*.example"] }, /^network\.allowedOrigins\[0\] .*whole first label/],
+    [{ allowedOrigins: ["https://*.0.0.1"] }, /^network\.allowedOrigins\[0\] .*address/],
+    [{ allowedOrigins: Array(1001).fill("https://a.example") }, /^network\.allowedOrigins must have at most 1000/],
+    [{ deniedOrigins: [{}] }, /^network\.deniedOrigins\[0\] must be a text/],
+    [rule({ method: ["GET"] }), /^network\.allowedOrigins\[0\]\.method is not known/],
+    [rule({ methods: ["get"] }), /^network\.allowedOrigins\[0\]\.methods\[0\] .*upper case/],
+    [rule({ paths: ["v1"] }), /^network\.allowedOrigins\[0\]\.paths\[0\] must begin/],
+    [rule({ paths: ["/a/*/b"] }), /^network\.allowedOrigins\[0\]\.paths\[0\] must begin/],
+    [rule({ paths: ["/a/../b"] }), /^network\.allowedOrigins\[0\]\.paths\[0\] must be spelt/],
+    [rule({ maxResponseBytes: 0 }), /^network\.allowedOrigins\[0\]\.maxResponseBytes must be a whole/],
+  ]
+  for (const [input, expected] of cases) assert.match(refusal(input), expected)
+})
+
+test("parsePolicy lets nothing inherited loosen a policy", () => {
+  const input = Object.create({ defaultPolicy: "allow", allowAll: true }) as object
+  assert.deepEqual(parsePolicy(input), { defaultPolicy: "deny", rules: [], denied: [] })
+})

@@ -1,0 +1,9 @@
+import { provideDefaultRuntime } from "@mayfly/runtime"
+import { defaultPlatform } from "./platform.ts"
+
+provideDefaultRuntime(() => defaultPlatform().runtime)
+
+export { detectJail, DynamicWorker, runToJson } from "@mayfly/runtime"
+export type { DynamicWorkerOptions, Jail, Run, RunEvent, RunOptions } from "@mayfly/runtime"
+export { createPlatform, defaultPlatform, type Platform } from "./platform.ts"
+export type { PlatformOptions } from "./platform-options.ts"

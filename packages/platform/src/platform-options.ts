@@ -1,0 +1,34 @@
+import { availableParallelism } from "node:os"
+import { MayflyError } from "@mayfly/protocol"
+
+export interface PlatformOptions {
+  /** Host processes, one CPU lane each. Default: the number of cores. */
+  readonly hosts?: number
+  /** Warm isolates per host process, about 1.5 MB each. Default 8. */
+  readonly isolates?: number
+  /** Whether one more host process stands ready to replace a dead one at once. Default true. */
+  readonly spare?: boolean
+}
+
+const known = ["hosts", "isolates", "spare"]
+
+/** Checks untrusted options and fills in defaults. Throws `input.invalid`. */
+export function parsePlatformOptions(options: PlatformOptions): Required<PlatformOptions> {
+  for (const name of Object.keys(options)) {
+    if (!known.includes(name)) throw invalid(name, `is not a platform option; the options are ${known.join(", ")}`)
+  }
+  const { hosts = availableParallelism(), isolates = 8, spare = true } = options
+  checkCount("hosts", hosts, 1, 256)
+  checkCount("isolates", isolates, 0, 1_000)
+  if (typeof spare !== "boolean") throw invalid("spare", "must be true or false")
+  return { hosts, isolates, spare }
+}
+
+function checkCount(name: string, value: unknown, min: number, max: number): void {
+  if (typeof value === "number" && Number.isInteger(value) && value >= min && value <= max) return
+  throw invalid(name, `must be a whole number from ${min} to ${max}`)
+}
+
+function invalid(name: string, problem: string): MayflyError {
+  return new MayflyError("input.invalid", `${name} ${problem}`, { details: { path: name } })
+}

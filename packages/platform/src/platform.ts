@@ -1,0 +1,29 @@
+import { createHttpEgress } from "@mayfly/mesh"
+import { createRuntime, type Runtime } from "@mayfly/runtime"
+import { parsePlatformOptions, type PlatformOptions } from "./platform-options.ts"
+
+/** One object that holds the parts. Whoever creates it disposes it. */
+export interface Platform extends AsyncDisposable {
+  readonly runtime: Runtime
+  /** Kills all processes. Runs under way end as `worker.aborted`. Disposing twice is safe. */
+  dispose(): Promise<void>
+}
+
+/** Starts a platform. Its processes are ready in the background; the first run waits for them. Throws `input.invalid`, `platform.no-host`. */
+export async function createPlatform(options: PlatformOptions = {}): Promise<Platform> {
+  return startPlatform(options)
+}
+
+function startPlatform(options: PlatformOptions): Platform {
+  const { hosts, isolates, spare } = parsePlatformOptions(options)
+  const runtime = createRuntime({ hosts, isolates, spare, egress: createHttpEgress() })
+  const dispose = (): Promise<void> => runtime.dispose()
+  return { runtime, dispose, [Symbol.asyncDispose]: dispose }
+}
+
+let shared: Platform | undefined
+
+/** The platform of those who name none, made on first use. It does not keep the process alive. */
+export function defaultPlatform(): Platform {
+  return (shared ??= startPlatform({}))
+}

@@ -1,0 +1,141 @@
+import { base64ToBytes, bytesToBase64 } from "./clone/bytes.ts"
+import { brandOf, typedArrayName } from "./clone/brand.ts"
+
+/**
+ * Rich values on JSON surfaces: plain JSON where nothing is lost, else one tagged object per value.
+ * `$undefined`, `$number` (NaN, Infinity, -Infinity, -0), `$bigint`, `$date` (ISO text, or null when invalid), `$map`, `$set`, `$bytes` (base64;
+ * `$kind` names a view that is not a Uint8Array), `$error`, `$regexp`, `$ref` (path to an object that stands earlier: a cycle or shared reference
+ * is written once) and `$escape` around an object of the guest's whose only key starts with `$`.
+ */
+export function toTaggedJson(value: unknown): unknown {
+  return tag(value, { path: "$", seen: new Map() }, 0)
+}
+
+interface Walk {
+  readonly path: string
+  readonly seen: Map<object, string>
+}
+
+const maxDepth = 1_000
+
+function tag(value: unknown, walk: Walk, depth: number): unknown {
+  switch (typeof value) {
+    case "undefined":
+      return { $undefined: true }
+    case "bigint":
+      return { $bigint: String(value) }
+    case "number":
+      return Number.isFinite(value) && !Object.is(value, -0) ? value : { $number: Object.is(value, -0) ? "-0" : String(value) }
+    case "object":
+      return value === null ? null : tagObject(value, walk, depth)
+    default:
+      return value
+  }
+}
+
+function tagObject(value: object, walk: Walk, depth: number): unknown {
+  const known = walk.seen.get(value)
+  if (known !== undefined) return { $ref: known }
+  if (depth > maxDepth) return { $deep: true }
+  walk.seen.set(value, walk.path)
+  const at = (key: string | number, child: unknown): unknown =>
+    tag(child, { seen: walk.seen, path: `${walk.path}${typeof key === "number" ? `[${key}]` : `.${key}`}` }, depth + 1)
+  const brand = brandOf(value)
+  switch (brand) {
+    case "array":
+      return Array.from(value as readonly unknown[], (item, index) => at(index, item))
+    case "date": {
+      const time = (value as Date).getTime()
+      return { $date: Number.isNaN(time) ? null : (value as Date).toISOString() }
+    }
+    case "regexp":
+      return { $regexp: [(value as RegExp).source, (value as RegExp).flags] }
+    case "map":
+      return { $map: [...(value as Map<unknown, unknown>)].map(([key, item], index) => [at(index, key), at(index, item)]) }
+    case "set":
+      return { $set: [...(value as Set<unknown>)].map((item, index) => at(index, item)) }
+    case "buffer":
+      return { $bytes: bytesToBase64(new Uint8Array(value as ArrayBuffer)), $kind: "ArrayBuffer" }
+    case "view":
+      return tagView(value as ArrayBufferView)
+    case "error":
+      return { $error: tagError(value as Error, at) }
+    case "boxed":
+      return tag((value as { valueOf(): unknown }).valueOf(), walk, depth)
+    default:
+      return tagPlain(value, at)
+  }
+}
+
+function tagView(view: ArrayBufferView): unknown {
+  const bytes = bytesToBase64(new Uint8Array(view.buffer, view.byteOffset, view.byteLength))
+  const kind = typedArrayName(view)
+  return kind === "Uint8Array" ? { $bytes: bytes } : { $bytes: bytes, $kind: kind ?? "DataView" }
+}
+
+function tagError(error: Error, at: (key: string, child: unknown) => unknown): Record<string, unknown> {
+  const fields: Record<string, unknown> = { name: error.name, message: error.message }
+  if (typeof error.stack === "string") fields["stack"] = error.stack
+  if (error.cause !== undefined) fields["cause"] = at("cause", error.cause)
+  for (const [name, field] of Object.entries(error)) if (name !== "cause") fields[name] = at(name, field)
+  return fields
+}
+
+function tagPlain(value: object, at: (key: string, child: unknown) => unknown): unknown {
+  const entries = Object.entries(value)
+  const tagged: Record<string, unknown> = {}
+  for (const [name, child] of entries) {
+    Object.defineProperty(tagged, name, { value: at(name, child), enumerable: true, writable: true, configurable: true })
+  }
+  return entries.length > 0 && entries[0]?.[0].startsWith("$") === true ? { $escape: tagged } : tagged
+}
+
+/** The inverse, for values that came as JSON. Objects without tags are returned as they are. References are not followed. */
+export function fromTaggedJson(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return value
+  if (Array.isArray(value)) return value.map(fromTaggedJson)
+  const record = value as Record<string, unknown>
+  const first = Object.keys(record)[0]
+  if (first?.startsWith("$") === true) {
+    const untagged = untag(first, record)
+    if (untagged !== notATag) return untagged
+  }
+  return untagPlain(record)
+}
+
+const notATag = Symbol("not a tag")
+const special = new Map<unknown, number>([["NaN", NaN], ["Infinity", Infinity], ["-Infinity", -Infinity], ["-0", -0]])
+
+function untag(tagName: string, record: Record<string, unknown>): unknown {
+  const body = record[tagName]
+  switch (tagName) {
+    case "$undefined":
+      return undefined
+    case "$number":
+      return special.get(body) ?? notATag
+    case "$bigint":
+      return typeof body === "string" && /^-?\d{1,100000}$/.test(body) ? BigInt(body) : notATag
+    case "$date":
+      return new Date(typeof body === "string" ? body : NaN)
+    case "$map":
+      return Array.isArray(body) && body.every(Array.isArray)
+        ? new Map((body as unknown[][]).map((pair) => [fromTaggedJson(pair[0]), fromTaggedJson(pair[1])]))
+        : notATag
+    case "$set":
+      return Array.isArray(body) ? new Set(body.map(fromTaggedJson)) : notATag
+    case "$bytes":
+      return typeof body === "string" && body.length % 4 === 0 && !("$kind" in record) ? base64ToBytes(body) : notATag
+    case "$escape":
+      return typeof body === "object" && body !== null ? untagPlain(body as Record<string, unknown>) : notATag
+    default:
+      return notATag
+  }
+}
+
+function untagPlain(record: Record<string, unknown>): Record<string, unknown> {
+  const plain: Record<string, unknown> = {}
+  for (const [name, child] of Object.entries(record)) {
+    Object.defineProperty(plain, name, { value: fromTaggedJson(child), enumerable: true, writable: true, configurable: true })
+  }
+  return plain
+}

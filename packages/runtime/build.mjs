@@ -1,0 +1,89 @@
+// Bundles what runs outside the user's process: the host, the compiler and the guest runtime. Each becomes one file, so that a jail shows little.
+import { build } from "esbuild"
+import { mkdirSync, writeFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+
+const here = (path) => fileURLToPath(new URL(path, import.meta.url))
+const chunks = ["url", "urlpattern", "fetch", "streams", "compression", "subtle", "inspect"]
+
+// A program per script that makes V8 compile what most programs use, before the code cache is taken.
+const exercise = {
+  boot: `console.log("a", 1); structuredClone({ a: [1] }); new TextDecoder().decode(new TextEncoder().encode("aä"));
+    atob(btoa("x")); queueMicrotask(() => {}); clearTimeout(setTimeout(() => {}, 1));
+    const c = new AbortController(); c.signal.addEventListener("abort", () => {}); c.abort();
+    crypto.randomUUID(); globalThis.$mayfly_start?.({ default: (input) => input })`,
+  url: `new URL("https://a.b/c?d=e#f").searchParams.get("d"); new URL("../x", "https://a.b/c/d").href`,
+  urlpattern: `new URLPattern({ pathname: "/a/:b" }).exec({ pathname: "/a/1" })`,
+  fetch: `new Response(JSON.stringify({ a: 1 }), { headers: { a: "b" } }).json(); new Headers([["a", "b"]]).get("a");
+    new Request("https://a.b/", { method: "POST", body: "x" }).text(); Response.json({ a: 1 })`,
+  streams: `new ReadableStream({ start(c) { c.enqueue(1); c.close() } }).getReader().read()`,
+  compression: `CompressionStream`,
+  subtle: `crypto.subtle.digest("SHA-256", new Uint8Array(1)).catch(() => {})`,
+  inspect: `console.log({ a: [1, "x", { b: null }] }, new Map([[1, 2]]), [1, 2, 3], new Error("x"))`,
+}
+
+export async function buildRuntime() {
+  const { chunkBuild } = await import(here("src/guest/web/chunk-build.ts"))
+  mkdirSync(here("dist"), { recursive: true })
+  const guest = await buildGuest(chunkBuild)
+  writeFileSync(here("dist/guest.json"), JSON.stringify(guest))
+  await Promise.all([
+    bundle("src/host/main.ts", "dist/host.cjs", "cjs", []),
+    bundle("src/compile/main.ts", "dist/compiler.mjs", "esm", ["oxc-parser", "oxc-transform"]),
+  ])
+  return Object.fromEntries([["boot", guest.boot.length], ...Object.entries(guest.chunks).map(([k, v]) => [k, v.length])])
+}
+
+function bundle(entry, outfile, format, external) {
+  return build({
+    entryPoints: [here(entry)],
+    outfile: here(outfile),
+    bundle: true,
+    platform: "node",
+    target: "node24",
+    format,
+    external,
+    conditions: ["source"],
+    alias: { "isolated-vm": here("src/host/load-isolated-vm.ts") },
+    logLevel: "warning",
+    sourcemap: false,
+  })
+}
+
+async function guestScript(contents, options = {}) {
+  const result = await build({
+    stdin: { contents, resolveDir: here("src/guest"), loader: "ts" },
+    bundle: true,
+    minify: true,
+    format: "iife",
+    globalName: "exported",
+    platform: "neutral",
+    mainFields: ["module", "main"],
+    conditions: ["source"],
+    target: "esnext",
+    write: false,
+    logLevel: "warning",
+    ...options,
+  })
+  return result.outputFiles[0].text.trim()
+}
+
+// Strict, or else arguments.callee and getFunction() of a prepared stack would hand out functions of the runtime.
+const scriptOf = (code, value) => `(()=>{"use strict";${code};return ${value}})()`
+
+async function buildGuest({ alias, define }) {
+  const sources = {}
+  for (const name of chunks) {
+    const code = await guestScript(`export { default } from "./web/${name}-chunk.ts"`, { alias, define })
+    sources[name] = scriptOf(code, "exported.default")
+  }
+  const boot = await guestScript(`export { boot } from "./boot.ts"`, { define: { chunkSources: "mayflyChunkSources" } })
+  // The chunks stand uncompiled in the boot script as well: a program that reaches one by a computed name compiles it on its own thread.
+  const table = Object.entries(sources).map(([name, source]) => `${name}:()=>${source}`)
+  return { boot: scriptOf(`const mayflyChunkSources={${table.join(",")}};${boot}`, "exported.boot"), chunks: sources, exercise }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const sizes = await buildRuntime()
+  process.stdout.write(`runtime: ${Object.entries(sizes).map(([name, size]) => `${name} ${(size / 1024).toFixed(1)} kB`).join(", ")}\n`)
+}

@@ -1,0 +1,1 @@
+export type { Egress, EgressContext, EgressRequest, EgressResponse } from "@mayfly/protocol"

@@ -1,0 +1,114 @@
+import { base64ToBytes, cloneValue } from "@mayfly/protocol/clone"
+import { CommonJs } from "./commonjs.ts"
+import { type AskHost, GuestKernel } from "./guest-kernel.ts"
+import type { GuestJob } from "./job.ts"
+import type { ChunkName, LoadChunk } from "./kernel.ts"
+import { LogSink } from "./log-sink.ts"
+import { Outbox } from "./outbox.ts"
+import { runJob } from "./run-job.ts"
+import { installBase } from "./web/base.ts"
+import { installStructuredClone } from "./web/structured-clone.ts"
+
+/** Uncompiled chunk sources that stand in the boot script itself; filled in by the build. */
+declare const chunkSources: Readonly<Record<ChunkName, () => LoadChunk>>
+
+/** The host's one handle on an isolate. Each call but `drain` is a turn on the isolate's own thread. */
+export type Dispatch = (op: string, first?: unknown, second?: unknown, third?: unknown) => unknown
+
+export const lazyGlobals: Readonly<Partial<Record<ChunkName, readonly string[]>>> = {
+  url: ["URL", "URLSearchParams"],
+  urlpattern: ["URLPattern"],
+  fetch: ["Headers", "Request", "Response", "FormData", "Blob", "File", "fetch"],
+  streams: [
+    "ReadableStream",
+    "ReadableStreamDefaultReader",
+    "ReadableStreamBYOBReader",
+    "ReadableStreamBYOBRequest",
+    "ReadableByteStreamController",
+    "ReadableStreamDefaultController",
+    "WritableStream",
+    "WritableStreamDefaultWriter",
+    "WritableStreamDefaultController",
+    "TransformStream",
+    "TransformStreamDefaultController",
+    "ByteLengthQueuingStrategy",
+    "CountQueuingStrategy",
+    "TextEncoderStream",
+    "TextDecoderStream",
+  ],
+  compression: ["CompressionStream", "DecompressionStream"],
+  subtle: ["CryptoKey", "SubtleCrypto"],
+}
+
+/** Evaluated in every isolate before guest code. `push` sends a live log line; `ask` answers small questions at once. */
+export function boot(push: (line: string) => void, ask: AskHost): Dispatch {
+  const outbox = new Outbox()
+  const kernel = new GuestKernel(outbox, new LogSink(outbox, push), ask, chunkSources)
+  installBase(kernel)
+  installStructuredClone(kernel, cloneValue)
+  for (const [chunk, names] of Object.entries(lazyGlobals)) kernel.lazy(chunk as ChunkName, names)
+  return dispatchTo(kernel, outbox)
+}
+
+function dispatchTo(kernel: GuestKernel, outbox: Outbox): Dispatch {
+  return (op, first, second, third) => {
+    switch (op) {
+      case "drain":
+        return outbox.take()
+      case "timer":
+        return kernel.fire(first as number)
+      case "answer":
+        return kernel.answer(first as number, second as boolean, third as string)
+      case "imported":
+        return kernel.imported(first as number, second)
+      case "preload":
+        return kernel.preload(first as ChunkName, second as LoadChunk)
+      case "job":
+        return prepare(kernel, { ...(JSON.parse(first as string) as GuestJob), input: second as string, env: third as string })
+      case "importing":
+        return expectImport(kernel, first as number, second as string)
+    }
+    return undefined
+  }
+}
+
+/** Everything a run needs, before the first line of guest code. */
+function prepare(kernel: GuestKernel, job: GuestJob): void {
+  kernel.logs.limit = job.logBytes
+  for (const [identifier, module] of job.imports) {
+    kernel.define(identifier, (specifier: unknown) => kernel.import(module, `${specifier as string}`))
+  }
+  for (const [identifier, module, isMain] of job.metas) kernel.define(identifier, metaOf(module, isMain))
+  defineHidden(kernel, job)
+}
+
+/** What compiled modules need while they are evaluated; gone when the program is called. */
+function defineHidden(kernel: GuestKernel, job: GuestJob): void {
+  const modules = new CommonJs()
+  const hidden: Readonly<Record<string, unknown>> = {
+    bytes: (text: string) => base64ToBytes(text).buffer,
+    define: modules.define.bind(modules),
+    provide: modules.provide.bind(modules),
+    require: modules.require.bind(modules),
+    start: (namespace: Readonly<Record<string, unknown>>) => {
+      for (const name of Object.keys(hidden)) Reflect.deleteProperty(globalThis, `${job.prefix}_${name}`)
+      runJob(namespace, job, kernel)
+    },
+  }
+  for (const [name, value] of Object.entries(hidden)) kernel.define(`${job.prefix}_${name}`, value)
+}
+
+/** The importer module calls this global once, after the imported module's top-level await. */
+function expectImport(kernel: GuestKernel, id: number, callback: string): void {
+  kernel.define(callback, (namespace: unknown) => {
+    Reflect.deleteProperty(globalThis, callback)
+    kernel.imported(id, namespace)
+  })
+}
+
+function metaOf(module: string, isMain: boolean): object {
+  const slash = module.lastIndexOf("/")
+  const url = `file:///${module}`
+  const dirname = `/${module.slice(0, Math.max(slash, 0))}`
+  return { __proto__: null, url, main: isMain, filename: `/${module}`, dirname }
+}

@@ -1,0 +1,70 @@
+import { NoEntrypoint } from "./guest-error.ts"
+import type { GuestJob } from "./job.ts"
+
+export interface CallContext {
+  readonly env: unknown
+  readonly ctx: unknown
+}
+
+type Callable = (...args: unknown[]) => unknown
+type Namespace = Readonly<Record<string, unknown>>
+
+// Taken at evaluation, before guest code can replace it.
+const { apply, construct } = Reflect
+const functionToString = Function.prototype.toString
+
+/** Calls the program the way its shape asks for. Throws NoEntrypoint when there is nothing to call. */
+export function callEntrypoint(namespace: Namespace, job: GuestJob, argument: unknown, context: CallContext): unknown {
+  const main = namespace["default"]
+  if (job.call === "fetch") return callFetch(namespace, main, argument, context)
+  if (typeof main === "function") return callDefault(main as Callable, argument, context)
+  if (isObject(main) && typeof main["run"] === "function") return callMethod(main, "run", argument, context)
+  if (typeof namespace["run"] === "function") return (namespace["run"] as Callable)(argument, context.env, context.ctx)
+  if (job.shape !== "module" && !(isObject(main) && typeof main["fetch"] === "function")) return main
+  throw new NoEntrypoint(missing(namespace, main))
+}
+
+function callFetch(namespace: Namespace, main: unknown, request: unknown, context: CallContext): unknown {
+  if (isObject(main) && typeof main["fetch"] === "function") return callMethod(main, "fetch", request, context)
+  if (typeof main === "function") {
+    if (!isClass(main)) return (main as Callable)(request, context.env, context.ctx)
+    const instance = construct(main, [context.ctx, context.env]) as Record<string, unknown>
+    if (typeof instance["fetch"] === "function") return callMethod(instance, "fetch", request, context)
+  }
+  if (typeof namespace["fetch"] === "function") return (namespace["fetch"] as Callable)(request, context.env, context.ctx)
+  throw new NoEntrypoint("the program has no fetch handler: export default { fetch(request, env, ctx) {} }")
+}
+
+function callDefault(main: Callable, input: unknown, context: CallContext): unknown {
+  if (!isClass(main)) return main(input, context.env, context.ctx)
+  const instance = construct(main, [context.ctx, context.env]) as Record<string, unknown>
+  if (typeof instance["run"] === "function") return callMethod(instance, "run", input, context)
+  throw new NoEntrypoint("the default export is a class without a run method")
+}
+
+function callMethod(target: Record<string, unknown>, name: string, argument: unknown, context: CallContext): unknown {
+  return apply(target[name] as Callable, target, [argument, context.env, context.ctx])
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null
+}
+
+function isClass(value: unknown): value is new (...args: unknown[]) => unknown {
+  return (apply(functionToString, value, []) as string).startsWith("class")
+}
+
+function missing(namespace: Namespace, main: unknown): string {
+  if (isObject(main) && typeof main["fetch"] === "function") {
+    return "the program exports a fetch handler and no run: send it a request instead of an input"
+  }
+  if (main !== undefined) return `the default export is ${describe(main)}, not a function or an object with run or fetch`
+  const names = Object.keys(namespace)
+  const has = names.length === 0 ? "it exports nothing" : `it exports only ${names.slice(0, 10).join(", ")}`
+  return `the program has no default export (${has})`
+}
+
+function describe(value: unknown): string {
+  if (value === null) return "null"
+  return isObject(value) ? "an object without run or fetch" : `of type ${typeof value}`
+}

@@ -1,0 +1,174 @@
+import type { ChunkName, Kernel, LoadChunk, LogLevel, PendingRequest } from "./kernel.ts"
+import type { LogSink } from "./log-sink.ts"
+import type { Outbox, OutboxOp } from "./outbox.ts"
+
+/** Answers a small question at once. Bounded by the host; gives null when it refuses. */
+export type AskHost = (question: string, argument: string | number) => string | ArrayBuffer | null
+
+const operations = { subtle: "S", fetch: "F", call: "B" } as const satisfies Record<string, OutboxOp>
+const maxTimers = 20_000
+const maxOperations = 10_000
+
+// Taken at evaluation, before guest code can replace them.
+const { defineProperty, getOwnPropertyDescriptor } = Reflect
+const PromiseOf = Promise
+const ErrorOf = Error
+const TypeErrorOf = TypeError
+const { parse } = JSON
+
+interface Waiting {
+  resolve(text: string): void
+  reject(error: unknown): void
+}
+
+/** The kernel of one isolate, with the ends that the host speaks to. */
+export class GuestKernel implements Kernel {
+  readonly outbox: Outbox
+  readonly logs: LogSink
+  readonly #ask: AskHost
+  readonly #sources: Readonly<Record<ChunkName, () => LoadChunk>>
+  readonly #preloaded = new Map<string, LoadChunk>()
+  readonly #loaded = new Map<string, Record<string, unknown>>()
+  readonly #timers = new Map<number, () => void>()
+  readonly #waiting = new Map<number, Waiting>()
+  #nextId = 0
+
+  constructor(outbox: Outbox, logs: LogSink, ask: AskHost, sources: Readonly<Record<ChunkName, () => LoadChunk>>) {
+    this.outbox = outbox
+    this.logs = logs
+    this.#ask = ask
+    this.#sources = sources
+  }
+
+  define(name: string, value: unknown): void {
+    defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: false })
+  }
+
+  lazy(chunk: ChunkName, names: readonly string[]): void {
+    for (const name of names) this.#lazyGlobal(chunk, name)
+  }
+
+  #lazyGlobal(chunk: ChunkName, name: string): void {
+    const get = (): unknown => {
+      const value = this.chunk<Record<string, unknown>>(chunk)[name]
+      // Only when nobody replaced it meanwhile.
+      if (getOwnPropertyDescriptor(globalThis, name)?.get === get) this.define(name, value)
+      return value
+    }
+    const set = (value: unknown): void => this.define(name, value)
+    defineProperty(globalThis, name, { get, set, configurable: true, enumerable: false })
+  }
+
+  chunk<Exports>(name: ChunkName): Exports {
+    let exports = this.#loaded.get(name)
+    if (exports === undefined) {
+      const load = this.#preloaded.get(name) ?? this.#sources[name]()
+      exports = load(this)
+      this.#loaded.set(name, exports)
+    }
+    return exports as Exports
+  }
+
+  /** Gives a chunk that the host compiled with a code cache; without it the chunk compiles from this script's own source. */
+  preload(name: ChunkName, load: LoadChunk): void {
+    this.#preloaded.set(name, load)
+  }
+
+  entropy(byteLength: number): ArrayBuffer {
+    const bytes = this.#ask("entropy", byteLength)
+    if (typeof bytes !== "object" || bytes === null) throw new TypeErrorOf("too much entropy was asked for")
+    return bytes
+  }
+
+  ask(question: string, text: string): string | null {
+    const answer = this.#ask(question, text)
+    return typeof answer === "string" ? answer : null
+  }
+
+  request(operation: "subtle" | "fetch" | "call", payload: string): PendingRequest {
+    if (this.#waiting.size >= maxOperations) throw new RangeError("too many pending operations: await some before you start more")
+    const id = ++this.#nextId
+    const answer = new PromiseOf<string>((resolve, reject) => {
+      this.outbox.put(operations[operation], id, payload)
+      this.#waiting.set(id, { resolve, reject })
+    })
+    return { answer, cancel: () => this.#cancel(id) }
+  }
+
+  #cancel(id: number): void {
+    if (this.#waiting.delete(id)) this.outbox.put("X", id, "")
+  }
+
+  /** The host answers operation `id`. A failure is JSON: `{ name?, message, code? }`. */
+  answer(id: number, ok: boolean, text: string): void {
+    const waiting = this.#waiting.get(id)
+    if (waiting === undefined) return
+    this.#waiting.delete(id)
+    if (ok) waiting.resolve(text)
+    else waiting.reject(errorFrom(text))
+  }
+
+  setTimer(callback: () => void, ms: number): number {
+    if (this.#timers.size >= maxTimers) throw new RangeError("too many timers")
+    const id = ++this.#nextId
+    this.outbox.put("T", id, `${ms}`)
+    this.#timers.set(id, callback)
+    return id
+  }
+
+  clearTimer(handle: number): void {
+    if (this.#timers.delete(handle)) this.outbox.put("C", handle, "")
+  }
+
+  fire(id: number): void {
+    const callback = this.#timers.get(id)
+    this.#timers.delete(id)
+    callback?.()
+  }
+
+  import(referrer: string, specifier: string): Promise<unknown> {
+    const id = ++this.#nextId
+    return new PromiseOf((resolve, reject) => {
+      this.outbox.put("I", id, `${referrer}\n${specifier}`)
+      this.#waiting.set(id, { resolve: resolve as (value: unknown) => void, reject })
+    })
+  }
+
+  /** The host has the module that import `id` asked for. */
+  imported(id: number, namespace: unknown): void {
+    const waiting = this.#waiting.get(id)
+    this.#waiting.delete(id)
+    ;(waiting?.resolve as ((value: unknown) => void) | undefined)?.(namespace)
+  }
+
+  log(level: LogLevel, message: string): void {
+    this.logs.write(level, message)
+  }
+
+  report(error: unknown): void {
+    this.log("error", `Uncaught ${this.describe(error)}`)
+  }
+
+  describe(error: unknown): string {
+    try {
+      if (error instanceof ErrorOf) return error.stack ?? `${error.name}: ${error.message}`
+      return typeof error === "object" && error !== null
+        ? this.chunk<{ inspect(value: unknown): string }>("inspect").inspect(error)
+        : String(error)
+    } catch {
+      return "a value that can't be shown"
+    }
+  }
+}
+
+function errorFrom(text: string): Error {
+  const { name, message, code } = parse(text) as { name?: string; message: string; code?: string }
+  const error = name === "TypeError" ? new TypeErrorOf(message) : new ErrorOf(message)
+  if (name !== undefined && name !== "Error" && name !== "TypeError") {
+    defineProperty(error, "name", { value: name, writable: true, configurable: true, enumerable: false })
+  }
+  if (code !== undefined) (error as Error & { code: string }).code = code
+  // The stack would show this runtime's frames, of no use to anyone.
+  defineProperty(error, "stack", { value: `${error.name}: ${message}`, writable: true, configurable: true })
+  return error
+}

@@ -1,0 +1,18 @@
+/** What the host hands to a fresh isolate before guest code runs, as JSON. `env`, `input`, `props` and `request` are encoded values. */
+export interface GuestJob {
+  readonly call: "run" | "fetch"
+  /** How the main module came about: an expression's value may itself be the result. */
+  readonly shape: "module" | "expression" | "body"
+  readonly env: string
+  readonly props: string
+  /** The input of `run`, or the request of `fetch`. */
+  readonly input: string
+  readonly outputBytes: number
+  readonly logBytes: number
+  /** Identifiers that stand for `import(` in a module, with the module's name. */
+  readonly imports: readonly (readonly [identifier: string, module: string])[]
+  /** Identifiers that stand for `import.meta`. */
+  readonly metas: readonly (readonly [identifier: string, module: string, isMain: boolean])[]
+  /** Prefix of the hidden globals that compiled modules use (`_start`, `_bytes`, `_define`, `_provide`, `_require`); stands nowhere in the program. */
+  readonly prefix: string
+}

@@ -1,0 +1,65 @@
+import { decodeValue, encodeValue } from "@mayfly/protocol/clone"
+import { envFrom } from "./binding-stubs.ts"
+import { callEntrypoint } from "./call-entrypoint.ts"
+import { failureOf } from "./guest-error.ts"
+import type { GuestKernel } from "./guest-kernel.ts"
+import type { GuestJob } from "./job.ts"
+
+interface FetchInternals {
+  requestFromWire(wire: unknown): unknown
+  responseToWire(response: unknown): Promise<unknown>
+}
+
+// Taken at evaluation, before guest code can replace them.
+const PromiseOf = Promise
+const { apply } = Reflect
+const { stringify } = JSON
+const promiseThen = Promise.prototype.then
+
+/** Runs the program once and leaves its outcome in the outbox. */
+export function runJob(namespace: Readonly<Record<string, unknown>>, job: GuestJob, kernel: GuestKernel): void {
+  const background: unknown[] = []
+  const fail = (error: unknown): void => {
+    kernel.outbox.finish(`-${stringify(failureOf(error, (value) => kernel.describe(value)))}`)
+  }
+  const settle = async (): Promise<string> => {
+    const context = { env: envFrom(job.env, kernel), ctx: contextOf(job, background) }
+    const value = await callEntrypoint(namespace, job, argumentOf(job, kernel), context)
+    const result = job.call === "fetch" ? await internals(kernel).responseToWire(value) : value
+    const encoded = `=${encodeValue(result, { root: "result", maxLength: job.outputBytes })}`
+    await finished(background, kernel)
+    return encoded
+  }
+  apply(promiseThen, settle(), [(outcome: string) => kernel.outbox.finish(outcome), fail])
+}
+
+function argumentOf(job: GuestJob, kernel: GuestKernel): unknown {
+  const value = decodeValue(job.input)
+  return job.call === "fetch" ? internals(kernel).requestFromWire(value) : value
+}
+
+function internals(kernel: GuestKernel): FetchInternals {
+  return kernel.chunk<FetchInternals>("fetch")
+}
+
+function contextOf(job: GuestJob, background: unknown[]): Record<string, unknown> {
+  return {
+    waitUntil(promise: unknown): void {
+      background[background.length] = promise
+    },
+    passThroughOnException(): void {},
+    props: decodeValue(job.props),
+    exports: {},
+  }
+}
+
+/** `waitUntil` work may add more of itself; what it throws is a log line, as at Cloudflare. */
+async function finished(background: readonly unknown[], kernel: GuestKernel): Promise<void> {
+  for (let next = 0; next < background.length; next++) {
+    try {
+      await new PromiseOf((resolve) => resolve(background[next]))
+    } catch (error) {
+      kernel.report(error)
+    }
+  }
+}

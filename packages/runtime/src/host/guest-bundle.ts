@@ -1,0 +1,64 @@
+import { readFileSync } from "node:fs"
+import ivm from "isolated-vm"
+import type { ChunkName } from "../guest/kernel.ts"
+
+interface BundleFile {
+  /** A script whose value is `boot`. */
+  readonly boot: string
+  /** Scripts whose value is a chunk's LoadChunk. */
+  readonly chunks: Readonly<Record<ChunkName, string>>
+  /** A program that uses each chunk once, so that its code cache holds compiled functions. */
+  readonly exercise: Readonly<Record<"boot" | ChunkName, string>>
+}
+
+export interface CachedScript {
+  readonly source: string
+  readonly cachedData: ivm.ExternalCopy<ArrayBuffer> | undefined
+}
+
+export interface GuestBundle {
+  readonly boot: CachedScript
+  readonly chunks: ReadonlyMap<ChunkName, CachedScript>
+}
+
+export const runtimeFile = "mayfly:runtime"
+
+/** The guest runtime with V8 code caches made here, before any guest code came into this process. Caches from elsewhere are never taken. */
+export function loadGuestBundle(path: string): GuestBundle {
+  const file = JSON.parse(readFileSync(path, "utf8")) as BundleFile
+  const boot = { source: file.boot, cachedData: cacheOf(file, "boot") }
+  const chunks = new Map<ChunkName, CachedScript>()
+  for (const [name, source] of Object.entries(file.chunks)) {
+    chunks.set(name as ChunkName, { source, cachedData: cacheOf(file, name as ChunkName) })
+  }
+  return { boot, chunks }
+}
+
+/** The cache must be made after the code ran once: one from cold code holds no functions. */
+function cacheOf(file: BundleFile, name: "boot" | ChunkName): CachedScript["cachedData"] {
+  const isolate = new ivm.Isolate({ memoryLimit: 64 })
+  try {
+    const context = isolate.createContextSync()
+    const boot = isolate.compileScriptSync(file.boot, { filename: runtimeFile })
+    const dispatch = startRuntime(boot, context)
+    const script = name === "boot" ? boot : isolate.compileScriptSync(file.chunks[name], { filename: runtimeFile })
+    if (name !== "boot") {
+      const load = script.runSync(context, { reference: true })
+      dispatch.applySync(undefined, ["preload", name, load.derefInto()])
+    }
+    context.evalSync(file.exercise[name], { timeout: 5_000 })
+    dispatch.applySync(undefined, ["drain"])
+    const source = name === "boot" ? file.boot : file.chunks[name]
+    const compiled = isolate.compileScriptSync(source, { filename: runtimeFile, produceCachedData: true })
+    return (compiled as { cachedData?: ivm.ExternalCopy<ArrayBuffer> }).cachedData
+  } finally {
+    isolate.dispose()
+  }
+}
+
+function startRuntime(boot: ivm.Script, context: ivm.Context): ivm.Reference {
+  const push = new ivm.Callback(() => {}, { ignored: true })
+  const ask = new ivm.Callback(() => new ArrayBuffer(4_096), { sync: true })
+  const run = boot.runSync(context, { reference: true }) as ivm.Reference
+  return run.applySync(undefined, [push, ask], { result: { reference: true } }) as ivm.Reference
+}

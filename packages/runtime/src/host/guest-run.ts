@@ -1,0 +1,324 @@
+import type { CompiledProgram } from "../compile/program.ts"
+import type { GuestFailure } from "../guest/guest-error.ts"
+import type { GuestJob } from "../guest/job.ts"
+import type { LaneMember } from "./lane.ts"
+import { ModuleGraph } from "./module-graph.ts"
+import { type OutboxEntry, readOutbox } from "./outbox-reader.ts"
+import { TimerQueue } from "./timer-queue.ts"
+import type { WarmIsolate } from "./warm-isolate.ts"
+
+/** What the supervisor asks for. */
+export interface RunOrder {
+  readonly run: number
+  readonly call: "run" | "fetch"
+  readonly memoryMb: number
+  readonly cpuMs: number | null
+  readonly wallMs: number | null
+  readonly outputBytes: number
+  readonly logBytes: number
+}
+
+export interface RunTexts {
+  readonly input: string
+  readonly env: string
+  readonly props: string
+}
+
+/** How a run ended. `text` is the encoded result or a GuestFailure as JSON. */
+export type Ending =
+  | { readonly kind: "result" | "failure"; readonly text: string }
+  | { readonly kind: "limit"; readonly limit: "cpu" | "memory" | "wall" | "log" | "output"; readonly used: number }
+  | { readonly kind: "unsettled" }
+
+export interface RunEvents {
+  /** The run wants a turn; `enter` is guest code. */
+  onTurn(run: GuestRun, enter: () => Promise<unknown>, isStart: boolean): void
+  onLogs(run: GuestRun, lines: readonly string[]): void
+  onLogsCut(run: GuestRun): void
+  onCall(run: GuestRun, op: "F" | "B", id: number, payload: string): void
+  onCancel(run: GuestRun, id: number): void
+  onSubtle(run: GuestRun, id: number, payload: string): void
+  onParked(run: GuestRun): void
+  onEnd(run: GuestRun, ending: Ending): void
+  onCatastrophe(run: GuestRun): void
+}
+
+const mebibyte = 1_048_576
+/** The process may grow by this much more than the limit before the run is blamed: pages of the pool, fragmentation, garbage in flight. */
+const memorySlack = 48 * mebibyte
+const memoryFactor = 1.25
+
+/** One run in one isolate: its turns, timers, operations and limits. Ends exactly once. */
+export class GuestRun implements LaneMember {
+  readonly order: RunOrder
+  readonly startedAt = performance.now()
+  cpuMs = 0
+  residentBytes = 0
+  peakBytes = 0
+  readonly #warm: WarmIsolate
+  readonly #program: CompiledProgram
+  readonly #events: RunEvents
+  readonly #graph: ModuleGraph
+  readonly #timers: TimerQueue
+  readonly #pending = new Set<number>()
+  #wallTimer: NodeJS.Timeout | undefined
+  #isOver = false
+  #hasTimerTurn = false
+  #prefix: string
+
+  constructor(order: RunOrder, warm: WarmIsolate, program: CompiledProgram, events: RunEvents) {
+    this.order = order
+    this.#warm = warm
+    this.#program = program
+    this.#events = events
+    this.#prefix = program.prefix
+    this.#graph = new ModuleGraph(warm.isolate, warm.context, program)
+    this.#timers = new TimerQueue(() => this.#timerTurn())
+  }
+
+  get isOver(): boolean {
+    return this.#isOver
+  }
+
+  get cpuLeftMs(): number {
+    return this.order.cpuMs === null ? Infinity : this.order.cpuMs - this.cpuMs
+  }
+
+  get wallMs(): number {
+    return performance.now() - this.startedAt
+  }
+
+  /** Hands texts to the isolate and runs the program's first turn. The lane must be this run's. */
+  async start(texts: RunTexts): Promise<void> {
+    const { wallMs } = this.order
+    if (wallMs !== null) this.#wallTimer = setTimeout(() => this.#wallOver(wallMs), Math.min(wallMs, 2_147_483_647))
+    const { modules: _modules, names: _names, chunks: _chunks, ...program } = this.#program
+    const job: Omit<GuestJob, "input" | "env"> = { ...this.order, ...program, props: texts.props }
+    const chunks = this.order.call === "fetch" ? withFetch(this.#program.chunks) : this.#program.chunks
+    this.#warm.assign(
+      { onLine: (line) => this.#line(line), onCatastrophe: () => this.#catastrophe() },
+      chunks,
+      JSON.stringify(job),
+      texts.input,
+      texts.env,
+    )
+    const main = await this.#graph.main()
+    await main.evaluate()
+  }
+
+  /** After a turn: limits, then what the guest left. `error` is what the turn rejected with. */
+  settle(error: unknown, isStart: boolean): void {
+    if (this.#isOver) return
+    this.#peak(this.residentBytes)
+    if (this.cpuLeftMs < 0) return this.end({ kind: "limit", limit: "cpu", used: this.cpuMs })
+    if (this.#warm.isolate.isDisposed) return this.#memoryOver(this.order.memoryMb * mebibyte)
+    this.#drain()
+    if (this.#isOver) return
+    if (error !== undefined) this.#turnFailed(error, isStart)
+    if (!this.#isOver) this.#park()
+  }
+
+  #turnFailed(error: unknown, isStart: boolean): void {
+    // Only the program's own evaluation can fail the run; any later rejection is one that nobody handled.
+    if (isStart) this.end({ kind: "failure", text: JSON.stringify(evaluationFailure(error)) })
+    else this.#events.onLogs(this, [`4 0 ${Date.now()} Unhandled rejection: ${describe(error)}`])
+  }
+
+  #park(): void {
+    this.#timers.arm()
+    const isWaiting = this.#timers.size > 0 || this.#pending.size > 0 || this.#hasTimerTurn
+    if (!isWaiting && this.order.wallMs === null) return this.end({ kind: "unsettled" })
+    this.#events.onParked(this)
+  }
+
+  /** Takes everything that the guest left. Runs on the main thread, so it calls nothing that a guest can change. */
+  #drain(): void {
+    for (let text = this.#take(); text !== "" && !this.#isOver; text = this.#take()) {
+      if (text.startsWith("=")) return this.#result(text.slice(1))
+      if (text.startsWith("-")) return this.end({ kind: "failure", text: text.slice(1) })
+      this.#operations(text)
+    }
+  }
+
+  #take(): string {
+    try {
+      const text: unknown = this.#warm.dispatch.applySync(undefined, ["drain"])
+      return typeof text === "string" ? text : ""
+    } catch {
+      // Disposed by its memory limit between two turns.
+      this.#memoryOver(this.order.memoryMb * mebibyte)
+      return ""
+    }
+  }
+
+  #result(text: string): void {
+    const { outputBytes } = this.order
+    if (text.length > outputBytes) return this.end({ kind: "limit", limit: "output", used: text.length })
+    this.end({ kind: "result", text })
+  }
+
+  #operations(text: string): void {
+    const lines: string[] = []
+    for (const entry of readOutbox(text)) {
+      if (entry.op === "L") lines.push(`${entry.id} ${entry.payload}`)
+      else this.#operation(entry)
+    }
+    if (lines.length > 0) this.#events.onLogs(this, lines)
+  }
+
+  #operation({ op, id, payload }: OutboxEntry): void {
+    switch (op) {
+      case "T":
+        return this.#timers.add(id, Number(payload) || 0)
+      case "C":
+        return this.#timers.remove(id)
+      case "X":
+        this.#pending.delete(id)
+        return this.#events.onCancel(this, id)
+      case "S":
+        this.#pending.add(id)
+        return this.#events.onSubtle(this, id, payload)
+      case "F":
+      case "B":
+        this.#pending.add(id)
+        return this.#events.onCall(this, op, id, payload)
+      case "I":
+        this.#pending.add(id)
+        return this.#dynamicImport(id, payload)
+      case "L":
+    }
+  }
+
+  /** The answer to operation `id`, when it is still wanted. */
+  answer(id: number, ok: boolean, text: string): void {
+    if (this.#isOver || !this.#pending.delete(id)) return
+    this.#turn(() => this.#warm.dispatch.apply(undefined, ["answer", id, ok, text]))
+  }
+
+  #turn(enter: () => Promise<unknown>): void {
+    this.#events.onTurn(this, enter, false)
+  }
+
+  #timerTurn(): void {
+    if (this.#isOver || this.#hasTimerTurn) return
+    this.#hasTimerTurn = true
+    this.#turn(async () => {
+      this.#hasTimerTurn = false
+      const id = this.#timers.take()
+      if (id !== undefined) await this.#warm.dispatch.apply(undefined, ["timer", id])
+    })
+  }
+
+  #dynamicImport(id: number, payload: string): void {
+    const [referrer = "", specifier = ""] = payload.split("\n", 2)
+    const name = this.#graph.resolve(specifier, referrer)
+    if (name === undefined) {
+      const message = `Cannot find module '${specifier}' imported from '${referrer}'`
+      return this.answer(id, false, JSON.stringify({ name: "Error", message, code: "ERR_MODULE_NOT_FOUND" }))
+    }
+    this.#turn(() => this.#import(id, name))
+  }
+
+  async #import(id: number, name: string): Promise<void> {
+    try {
+      const callback = `${this.#prefix}_import${id}`
+      await this.#warm.dispatch.apply(undefined, ["importing", id, callback])
+      const importer = await this.#graph.importer(name, callback)
+      this.#pending.delete(id)
+      await importer.evaluate()
+    } catch (error) {
+      if (this.#isOver) return
+      this.#pending.add(id)
+      this.answer(id, false, JSON.stringify(errorText(error)))
+    }
+  }
+
+  /** Called by the lane while a turn is under way. */
+  watch(growth: number): void {
+    const bytes = this.residentBytes + growth
+    this.#peak(bytes)
+    if (this.cpuLeftMs < 0) this.end({ kind: "limit", limit: "cpu", used: this.cpuMs })
+    else if (bytes > this.order.memoryMb * mebibyte * memoryFactor + memorySlack) this.#memoryOver(bytes)
+  }
+
+  #peak(bytes: number): void {
+    if (bytes > this.peakBytes) this.peakBytes = bytes
+  }
+
+  #wallOver(wallMs: number): void {
+    this.end({ kind: "limit", limit: "wall", used: Math.max(wallMs, this.wallMs) })
+  }
+
+  #memoryOver(used: number): void {
+    this.end({ kind: "limit", limit: "memory", used: Math.max(used, this.peakBytes) })
+  }
+
+  #catastrophe(): void {
+    this.#memoryOver(this.order.memoryMb * mebibyte)
+    this.#events.onCatastrophe(this)
+  }
+
+  #line(line: string): void {
+    if (this.#isOver) return
+    if (line.startsWith("~")) this.#events.onLogsCut(this)
+    else if (line.startsWith("!")) this.end({ kind: "limit", limit: "log", used: Number(line.slice(1)) })
+    else this.#events.onLogs(this, [line])
+  }
+
+  /** Ends the run; later calls do nothing. The isolate is disposed by whoever is told. */
+  end(ending: Ending): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    clearTimeout(this.#wallTimer)
+    this.#timers.clear()
+    this.#peakHeap(ending)
+    this.#events.onEnd(this, ending)
+  }
+
+  /** Not while a turn is under way: the heap's numbers are the isolate's thread's. */
+  #peakHeap(ending: Ending): void {
+    if (ending.kind !== "result" && ending.kind !== "failure") return
+    try {
+      const heap = this.#warm.isolate.getHeapStatisticsSync()
+      this.#peak(heap.used_heap_size + heap.externally_allocated_size)
+    } catch {
+      // Disposed already.
+    }
+  }
+
+  dispose(): void {
+    this.#warm.dispose()
+  }
+}
+
+function withFetch(chunks: CompiledProgram["chunks"]): CompiledProgram["chunks"] {
+  return [...new Set([...chunks, "url" as const, "fetch" as const])]
+}
+
+function errorText(error: unknown): { name: string; message: string } {
+  const { name, message } = error as { name?: unknown; message?: unknown }
+  return { name: typeof name === "string" ? name : "Error", message: typeof message === "string" ? message : String(error) }
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? ownStack(error) : String(error)
+}
+
+/** isolated-vm appends this process's own frames behind the guest's. */
+function ownStack(error: Error): string {
+  return (error.stack ?? error.message).split("\n    at (<isolated-vm boundary>)")[0] ?? error.message
+}
+
+/** The program's top level threw. isolated-vm has copied name, message and stack out of the isolate. */
+function evaluationFailure(error: unknown): GuestFailure {
+  if (!(error instanceof Error)) {
+    return { kind: "threw", name: "", message: String(error).slice(0, 16_384), stack: "", thrown: "non-error" }
+  }
+  const isAllocation = error instanceof RangeError && /^Array buffer allocation failed/.test(error.message)
+  return {
+    kind: isAllocation ? "memory-limit" : "threw",
+    name: String(error.name),
+    message: String(error.message).slice(0, 16_384),
+    stack: ownStack(error).slice(0, 16_384),
+  }
+}

@@ -1,0 +1,169 @@
+// A host process: one CPU lane and a pool of warm isolates. It has no network, no secrets and no files; it may be killed at any time and is never
+// asked to exit. Its main thread runs only this code; guest code runs on isolated-vm's threads.
+import { setPriority } from "node:os"
+import { writeFileSync, writeSync } from "node:fs"
+import type { CompiledProgram } from "../compile/program.ts"
+import { channelOnFd, type Head } from "../wire/frame-channel.ts"
+import { die } from "./die.ts"
+import { loadGuestBundle } from "./guest-bundle.ts"
+import { type Ending, GuestRun, type RunEvents, type RunOrder } from "./guest-run.ts"
+import { Lane, type Turn } from "./lane.ts"
+import { createSubtle } from "./subtle.ts"
+import { WarmPool } from "./warm-pool.ts"
+
+interface HostOptions {
+  readonly bundle: string
+  readonly pool: number
+  readonly memoryMb: number
+  /** A file in which the host notes the run whose turn it is, so that a crash can be blamed on it; absent when there is none. */
+  readonly noteFd?: number
+}
+
+const options = JSON.parse(process.argv[2] ?? "{}") as HostOptions
+const programs = new Map<number, CompiledProgram>()
+const runs = new Map<number, GuestRun>()
+const subtles = new Map<GuestRun, ReturnType<typeof createSubtle>>()
+const maxPartsPerFrame = 1_000
+
+markExpendable()
+const pool = new WarmPool(loadGuestBundle(options.bundle), options.memoryMb, options.pool)
+
+const lane = new Lane<GuestRun>({
+  onLong(sentBack) {
+    channel.send({ t: "long", sentBack: sentBack.map(({ member }) => member.order.run) })
+    channel.flush()
+    for (const { member } of sentBack) giveBack(member)
+  },
+  onIdle: () => channel.send({ t: "idle" }),
+  onRunaway: () => die("a run did not stop within its grace period"),
+})
+
+const events: RunEvents = {
+  onTurn: (run, enter, isStart) => lane.enqueue(turnOf(run, enter, isStart)),
+  onLogs(run, lines) {
+    for (let at = 0; at < lines.length; at += maxPartsPerFrame) {
+      channel.send({ t: "logs", run: run.order.run }, ...lines.slice(at, at + maxPartsPerFrame))
+    }
+  },
+  onLogsCut: (run) => channel.send({ t: "logs-cut", run: run.order.run }),
+  onCall: (run, op, id, payload) => channel.send({ t: "call", run: run.order.run, id, op }, payload),
+  onCancel: (run, id) => channel.send({ t: "cancel-call", run: run.order.run, id }),
+  onSubtle: (run, id, payload) => lane.enqueue(turnOf(run, () => subtle(run, id, payload), false)),
+  onParked: (run) => channel.send({ t: "parked", run: run.order.run }),
+  onEnd: ended,
+  onCatastrophe() {
+    channel.flush()
+    // The parked thread holds its memory until the process is gone.
+    setTimeout(() => die("out of memory"), 2)
+  },
+}
+
+const channel = channelOnFd(3, (head, parts) => {
+  switch (head.t) {
+    case "code":
+      return void programs.set(head["code"] as number, JSON.parse(parts[0] ?? "{}") as CompiledProgram)
+    case "drop":
+      return void programs.delete(head["code"] as number)
+    case "run":
+      return start(head, parts)
+    case "answer":
+      return runs.get(head["run"] as number)?.answer(head["id"] as number, head["ok"] === true, parts[0] ?? "")
+    case "abort":
+      return abort(head["run"] as number)
+    case "ping":
+      return channel.send({ t: "pong" })
+  }
+})
+
+pool.fill()
+channel.send({ t: "ready", pid: process.pid })
+
+function start(head: Head, parts: readonly string[]): void {
+  const order = head as unknown as RunOrder
+  const program = programs.get(head["code"] as number)
+  if (program === undefined) return die("a run without its code")
+  if (lane.isLong) return channel.send({ t: "long", sentBack: [order.run] })
+  const [input = "", env = "", props = ""] = parts
+  const run = new GuestRun(order, pool.take(order.memoryMb), program, events)
+  runs.set(order.run, run)
+  lane.enqueue(turnOf(run, () => run.start({ input, env, props }), true))
+}
+
+function turnOf(run: GuestRun, enter: () => Promise<unknown>, isStart: boolean): Turn<GuestRun> {
+  return {
+    member: run,
+    isStart,
+    enter() {
+      note(run.order.run)
+      return enter()
+    },
+    leave: (error) => run.settle(error, isStart),
+  }
+}
+
+/** Key material stays in this process; the operation takes the lane, so that its CPU is the run's. */
+async function subtle(run: GuestRun, id: number, payload: string): Promise<void> {
+  let keys = subtles.get(run)
+  if (keys === undefined) subtles.set(run, (keys = createSubtle()))
+  const answer = await keys.perform(payload)
+  run.answer(id, true, answer)
+}
+
+function ended(run: GuestRun, ending: Ending): void {
+  const { kind } = ending
+  const text = kind === "result" || kind === "failure" ? ending.text : ""
+  channel.send(
+    {
+      t: "done",
+      run: run.order.run,
+      kind,
+      ...(kind === "limit" ? { limit: ending.limit, used: ending.used } : {}),
+      cpuMs: run.cpuMs,
+      wallMs: run.wallMs,
+      peakBytes: run.peakBytes,
+    },
+    text,
+  )
+  channel.flush()
+  release(run, kind === "limit" && ending.limit === "memory" ? memoryGraceMs : undefined)
+}
+
+/** Memory grows fast: a run over its limit gets hardly any time to stop. */
+const memoryGraceMs = 8
+
+function abort(id: number): void {
+  const run = runs.get(id)
+  run?.end({ kind: "limit", limit: "wall", used: run.wallMs })
+}
+
+function giveBack(run: GuestRun): void {
+  runs.delete(run.order.run)
+  run.dispose()
+  pool.refillSoon()
+}
+
+function release(run: GuestRun, graceMs: number | undefined): void {
+  runs.delete(run.order.run)
+  subtles.delete(run)
+  run.dispose()
+  lane.condemn(run, graceMs)
+  pool.refillSoon()
+}
+
+function note(run: number): void {
+  if (options.noteFd !== undefined) writeSync(options.noteFd, String(run).padEnd(16), 0)
+}
+
+/** When memory runs out on the machine, the kernel should take this process first. */
+function markExpendable(): void {
+  try {
+    writeFileSync("/proc/self/oom_score_adj", "1000")
+  } catch {
+    // Not Linux, or not allowed.
+  }
+  try {
+    setPriority(1)
+  } catch {
+    // Only a hint: the supervisor should answer first.
+  }
+}

@@ -1,0 +1,24 @@
+import type { OutboxOp } from "../guest/outbox.ts"
+
+export interface OutboxEntry {
+  readonly op: OutboxOp
+  readonly id: number
+  readonly payload: string
+}
+
+const entry = /([TCLSFBXI]) (\d{1,15}) (\d{1,9})\n/y
+
+/** Cuts an outbox apart. The text comes from a guest: anything out of shape ends the reading with an Error. */
+export function* readOutbox(text: string): Iterable<OutboxEntry> {
+  let at = 0
+  while (at < text.length) {
+    entry.lastIndex = at
+    const match = entry.exec(text)
+    if (match === null) throw new Error("malformed outbox")
+    const start = entry.lastIndex
+    const end = start + Number(match[3])
+    if (end > text.length) throw new Error("malformed outbox")
+    yield { op: match[1] as OutboxOp, id: Number(match[2]), payload: text.slice(start, end) }
+    at = end
+  }
+}

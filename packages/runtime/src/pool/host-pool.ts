@@ -1,0 +1,249 @@
+import { availableParallelism } from "node:os"
+import { defaultLimits, MayflyError } from "@mayfly/protocol"
+import { FairQueue } from "./fair-queue.ts"
+import { HostProcess, type HostSettings } from "./host-process.ts"
+import type { IsolatePool, PoolHandler, PoolOutcome, PoolRequest } from "./isolate-pool.ts"
+import { PoolRun } from "./pool-run.ts"
+import { findRuntimeFiles } from "./runtime-files.ts"
+
+export interface HostPoolOptions {
+  /** Host processes, one CPU lane each. Default: the number of cores. */
+  readonly hosts?: number
+  /** Warm isolates per host. Default 8. */
+  readonly isolates?: number
+  /** Whether one more host stands ready to replace a dead one within milliseconds. Default true. */
+  readonly spare?: boolean
+  /** Waiting runs per tenant before `worker.queue-full`. Default 10,000. */
+  readonly maxQueued?: number
+}
+
+/** When all lanes are busy this long, another tenant's run gets a host of its own. */
+const burstForOthersMs = 20
+/** The same, when only runs of the tenant itself are in the way. */
+const burstForSelfMs = 100
+const burstFactor = 4
+/** Lanes that no single tenant may take. */
+const lanesKeptFree = 2
+const burstIdleMs = 10_000
+const maxRunsPerHost = 64
+/** A process is replaced after this many runs: whatever leaks, leaks no further. */
+const recycleAfterRuns = 20_000
+const beatMs = 1_000
+const maxStartFailures = 3
+
+/** Runs isolates in host processes: fair between tenants, more processes when short runs would wait behind long ones. */
+export class HostPool implements IsolatePool {
+  readonly #settings: HostSettings
+  readonly #base: number
+  readonly #max: number
+  readonly #maxQueued: number
+  readonly #wantsSpare: boolean
+  readonly #queue = new FairQueue<PoolRun>()
+  readonly #hosts = new Set<HostProcess>()
+  #spare: HostProcess | undefined
+  #running = 0
+  #burstTimer: NodeJS.Timeout | undefined
+  #beat: NodeJS.Timeout | undefined
+  #startFailures = 0
+  #isDisposed = false
+
+  constructor(options: HostPoolOptions = {}) {
+    this.#settings = { files: findRuntimeFiles(), isolates: options.isolates ?? 8, memoryMb: defaultLimits.memoryMb }
+    this.#base = options.hosts ?? availableParallelism()
+    this.#max = Math.max(this.#base * burstFactor, this.#base + 2)
+    this.#maxQueued = options.maxQueued ?? 10_000
+    this.#wantsSpare = options.spare ?? true
+    for (let count = 0; count < this.#base; count++) this.#hosts.add(this.#launch())
+  }
+
+  async run(request: PoolRequest, handler: PoolHandler, signal?: AbortSignal): Promise<PoolOutcome> {
+    if (this.#isDisposed) throw new MayflyError("platform.disposed", "the platform was disposed; nothing can run on it")
+    if (this.#queue.sizeOf(request.tenant) >= this.#maxQueued) throw this.#queueFull(request.tenant)
+    const run = new PoolRun(request, handler)
+    const abort = (): void => this.#abort(run)
+    signal?.addEventListener("abort", abort, { once: true })
+    this.#hold(1)
+    try {
+      this.#queue.add(request.tenant, run)
+      this.#dispatch()
+      return await run.outcome
+    } finally {
+      this.#hold(-1)
+      signal?.removeEventListener("abort", abort)
+    }
+  }
+
+  #queueFull(tenant: string): MayflyError {
+    const message = `${this.#maxQueued} runs of tenant "${tenant}" are waiting already`
+    return new MayflyError("worker.queue-full", message, { details: { tenant, limit: this.#maxQueued, retryAfterMs: 1_000 } })
+  }
+
+  /** Processes keep the caller's event loop alive only while something runs. */
+  #hold(change: number): void {
+    this.#running += change
+    const isHeld = this.#running > 0
+    if (this.#running === (change > 0 ? 1 : 0)) {
+      for (const host of this.#all()) host.hold(isHeld)
+      clearInterval(this.#beat)
+      if (isHeld) this.#beat = setInterval(() => this.#heartbeat(), beatMs)
+    }
+    if (!isHeld) this.#retireIdle()
+  }
+
+  *#all(): Iterable<HostProcess> {
+    yield* this.#hosts
+    if (this.#spare !== undefined) yield this.#spare
+  }
+
+  #launch(): HostProcess {
+    const host = new HostProcess(this.#settings, {
+      onFree: () => this.#dispatch(),
+      onSentBack: (runs) => this.#sentBack(runs),
+      onReady: () => this.#ready(),
+      onGone: (gone, movable, reason) => this.#gone(gone, movable, reason),
+    })
+    host.hold(this.#running > 0)
+    return host
+  }
+
+  #ready(): void {
+    this.#startFailures = 0
+    // The spare comes after the first host can work: it must not slow down the start.
+    if (this.#wantsSpare && this.#spare === undefined && !this.#isDisposed) this.#spare = this.#launch()
+    this.#dispatch()
+  }
+
+  #sentBack(runs: readonly PoolRun[]): void {
+    for (const run of runs.toReversed()) this.#queue.putBack(run.request.tenant, run)
+    this.#dispatch()
+  }
+
+  #gone(host: HostProcess, movable: readonly PoolRun[], reason: string): void {
+    const wasLane = this.#hosts.delete(host)
+    if (this.#spare === host) this.#spare = undefined
+    if (this.#isDisposed) {
+      for (const run of movable) run.endWithout("aborted")
+      return
+    }
+    if (host.runsStarted === 0 && ++this.#startFailures > maxStartFailures) return this.#giveUp(movable, reason)
+    for (const run of movable) this.#queue.putBack(run.request.tenant, run)
+    if (wasLane && this.#hosts.size < this.#base) this.#hosts.add(this.#takeSpare())
+    this.#dispatch()
+  }
+
+  /** Hosts die before they can work: say so instead of letting everybody wait for ever. */
+  #giveUp(movable: readonly PoolRun[], reason: string): void {
+    for (const run of [...movable, ...this.#queue.drain()]) run.crashed(`host processes do not start: ${reason}`, false)
+    this.#startFailures = 0
+    if (this.#hosts.size < this.#base) setTimeout(() => !this.#isDisposed && this.#hosts.add(this.#launch()), beatMs).unref()
+  }
+
+  #takeSpare(): HostProcess {
+    const spare = this.#spare
+    this.#spare = undefined
+    const host = spare ?? this.#launch()
+    if (this.#wantsSpare && spare !== undefined) this.#spare = this.#launch()
+    return host
+  }
+
+  #abort(run: PoolRun): void {
+    const wasQueued = this.#queue.remove(run.request.tenant, run)
+    run.endWithout("aborted")
+    if (!wasQueued) for (const host of this.#hosts) host.abort(run)
+  }
+
+  #dispatch(): void {
+    while (this.#queue.size > 0) {
+      const lanes = this.#lanesByTenant()
+      const cap = Math.max(this.#base, this.#max - lanesKeptFree)
+      const run = this.#queue.take((tenant) => ((lanes.get(tenant) ?? 0) >= cap ? Infinity : (lanes.get(tenant) ?? 0)))
+      if (run === undefined) return
+      if (run.isOver) continue
+      const host = this.#hostFor(run)
+      if (host === undefined) {
+        this.#queue.putBack(run.request.tenant, run)
+        return this.#armBurst(lanes, run)
+      }
+      host.start(run)
+      if (host.runsStarted >= recycleAfterRuns) this.#recycle(host)
+    }
+    clearTimeout(this.#burstTimer)
+    this.#burstTimer = undefined
+  }
+
+  #lanesByTenant(): Map<string, number> {
+    const lanes = new Map<string, number>()
+    for (const host of this.#hosts) {
+      for (const tenant of new Set(host.laneTenants)) lanes.set(tenant, (lanes.get(tenant) ?? 0) + 1)
+    }
+    return lanes
+  }
+
+  /** A free lane; one without waiting runs of other tenants where there is a choice. One run may stand behind another that is about to end. */
+  #hostFor(run: PoolRun): HostProcess | undefined {
+    let best: HostProcess | undefined
+    let bestCost = Infinity
+    for (const host of this.#hosts) {
+      const cost = this.#cost(host, run)
+      if (cost < bestCost) {
+        best = host
+        bestCost = cost
+      }
+    }
+    return best
+  }
+
+  #cost(host: HostProcess, run: PoolRun): number {
+    if (!host.isReady || host.isLong || host.isRetiring || host.size >= maxRunsPerHost) return Infinity
+    const { starting } = host
+    if (starting >= 2) return Infinity
+    return starting * 1_000 + (host.holdsOthers(run.request.tenant) ? 100_000 : 0) + host.size
+  }
+
+  #armBurst(lanes: ReadonlyMap<string, number>, waiting: PoolRun): void {
+    if (this.#burstTimer !== undefined || this.#hosts.size >= this.#max) return
+    const isOthers = [...lanes.keys()].some((tenant) => tenant !== waiting.request.tenant)
+    this.#burstTimer = setTimeout(() => this.#burst(), isOthers ? burstForOthersMs : burstForSelfMs)
+  }
+
+  #burst(): void {
+    this.#burstTimer = undefined
+    if (this.#isDisposed || this.#queue.size === 0 || this.#hosts.size >= this.#max) return
+    // Hosts that are still starting will take what waits.
+    if ([...this.#hosts].some((host) => !host.isReady)) return
+    this.#hosts.add(this.#takeSpare())
+    this.#dispatch()
+  }
+
+  #recycle(host: HostProcess): void {
+    host.isRetiring = true
+    this.#hosts.add(this.#takeSpare())
+  }
+
+  #heartbeat(): void {
+    for (const host of this.#all()) host.ping()
+    this.#retireIdle()
+    this.#dispatch()
+  }
+
+  #retireIdle(): void {
+    const now = performance.now()
+    for (const host of this.#hosts) {
+      const isSurplus = this.#hosts.size > this.#base && now - host.idleSince > burstIdleMs
+      if (host.size === 0 && host.isReady && (host.isRetiring || isSurplus)) {
+        this.#hosts.delete(host)
+        host.kill()
+      }
+    }
+  }
+
+  async dispose(): Promise<void> {
+    if (this.#isDisposed) return
+    this.#isDisposed = true
+    clearTimeout(this.#burstTimer)
+    clearInterval(this.#beat)
+    for (const run of this.#queue.drain()) run.endWithout("aborted")
+    await Promise.all([...this.#all()].map((host) => host.stop()))
+    this.#hosts.clear()
+  }
+}

@@ -1,0 +1,297 @@
+import type { Head } from "../wire/frame-channel.ts"
+import { Child, noteFd } from "./child.ts"
+import type { PoolOutcome, Program } from "./isolate-pool.ts"
+import type { PoolRun } from "./pool-run.ts"
+import type { RuntimeFiles } from "./runtime-files.ts"
+
+export interface HostEvents {
+  /** Something changed that may let a waiting run start. */
+  onFree(): void
+  /** Runs that had not started; they belong back at the front of the queue. */
+  onSentBack(runs: readonly PoolRun[]): void
+  onReady(host: HostProcess): void
+  /** The process is gone. Its innocent runs without effects are in `movable`; all others have been answered. */
+  onGone(host: HostProcess, movable: readonly PoolRun[], reason: string): void
+}
+
+export interface HostSettings {
+  readonly files: RuntimeFiles
+  /** Warm isolates of the default size. */
+  readonly isolates: number
+  readonly memoryMb: number
+}
+
+/** V8 flags of hosts. Without TurboFan a guest meets less of V8's most attacked part; short runs never reach it anyway. */
+const flags = ["--no-opt", "--enable-sharedarraybuffer-per-context", "--no-warnings", "--stack-size=900"]
+
+const maxCodeBytes = 96 << 20
+const maxPrograms = 256
+const maxPendingCalls = 10_000
+/** Beyond the limit itself: a host that does not enforce it in this time is broken. */
+const wallSlackMs = 2_000
+const maxLogFrames = 200_000
+
+interface Active {
+  readonly run: PoolRun
+  isParked: boolean
+  logFrames: number
+  deadline: NodeJS.Timeout | undefined
+  readonly calls: Map<number, AbortController>
+}
+
+/** The supervisor's end of one host process. It trusts nothing that the process says: unknown runs, floods and nonsense get it killed. */
+export class HostProcess {
+  readonly tenants = new Map<string, number>()
+  runsStarted = 0
+  idleSince = performance.now()
+  isRetiring = false
+  readonly #events: HostEvents
+  readonly #child: Child
+  readonly #active = new Map<number, Active>()
+  readonly #codes = new Map<string, { id: number; size: number }>()
+  #codeBytes = 0
+  #nextRun = 0
+  #nextCode = 0
+  #isReady = false
+  #isLong = false
+  #unanswered = 0
+
+  constructor(settings: HostSettings, events: HostEvents) {
+    this.#events = events
+    const { files } = settings
+    const argument = JSON.stringify({
+      addon: files.addon,
+      bundle: files.bundle,
+      pool: settings.isolates,
+      memoryMb: settings.memoryMb,
+      noteFd,
+    })
+    const program = { node: files.node, flags, script: files.host, argument, reads: [files.addon, files.bundle] }
+    this.#child = new Child(program, { onFrame: (head, parts) => this.#frame(head, parts), onExit: (reason) => this.#gone(reason) }, true)
+  }
+
+  get isReady(): boolean {
+    return this.#isReady && !this.#child.isGone
+  }
+
+  /** A long turn is under way: nothing new should start here. */
+  get isLong(): boolean {
+    return this.#isLong
+  }
+
+  get size(): number {
+    return this.#active.size
+  }
+
+  /** Runs whose first turn is not over. */
+  get starting(): number {
+    let count = 0
+    for (const active of this.#active.values()) if (!active.isParked) count++
+    return count
+  }
+
+  /** Whether runs of another tenant wait in this process. */
+  holdsOthers(tenant: string): boolean {
+    for (const active of this.#active.values()) {
+      if (active.isParked && active.run.request.tenant !== tenant) return true
+    }
+    return false
+  }
+
+  /** Tenants whose runs hold the lane or wait for it. */
+  get laneTenants(): Iterable<string> {
+    return [...this.#active.values()].filter(({ isParked }) => !isParked || this.#isLong).map(({ run }) => run.request.tenant)
+  }
+
+  hold(isHeld: boolean): void {
+    this.#child.hold(isHeld)
+  }
+
+  start(run: PoolRun): void {
+    const code = this.#codeOf(run.request.program)
+    const id = ++this.#nextRun
+    const { limits, call, input, env, props } = run.request
+    const { memoryMb, cpuMs, wallMs, outputBytes, logBytes } = limits
+    const deadline = wallMs === null ? undefined : setTimeout(() => this.#overdue(id, wallMs), Math.min(wallMs + wallSlackMs, 2_147_483_647))
+    deadline?.unref()
+    this.#active.set(id, { run, isParked: false, logFrames: 0, deadline, calls: new Map() })
+    this.#count(run.request.tenant, 1)
+    this.runsStarted++
+    run.started()
+    this.#child.channel.send({ t: "run", run: id, code, call, memoryMb, cpuMs, wallMs, outputBytes, logBytes }, input, env, props)
+  }
+
+  /** Sends a program once; the host keeps it until told otherwise. */
+  #codeOf(program: Program): number {
+    const known = this.#codes.get(program.hash)
+    if (known !== undefined) {
+      this.#codes.delete(program.hash)
+      this.#codes.set(program.hash, known)
+      return known.id
+    }
+    const id = ++this.#nextCode
+    const size = program.text.length
+    this.#codes.set(program.hash, { id, size })
+    this.#codeBytes += size
+    for (const [hash, old] of this.#codes) {
+      if ((this.#codeBytes <= maxCodeBytes && this.#codes.size <= maxPrograms) || old.id === id) break
+      this.#codes.delete(hash)
+      this.#codeBytes -= old.size
+      this.#child.channel.send({ t: "drop", code: old.id })
+    }
+    this.#child.channel.send({ t: "code", code: id }, program.text)
+    return id
+  }
+
+  /** Ends a run's isolate; its caller has been answered. */
+  abort(run: PoolRun): void {
+    for (const [id, active] of this.#active) if (active.run === run) this.#child.channel.send({ t: "abort", run: id })
+  }
+
+  ping(): void {
+    if (!this.#isReady) return
+    if (++this.#unanswered > 5) return this.kill()
+    this.#child.channel.send({ t: "ping" })
+  }
+
+  kill(): void {
+    this.#child.kill()
+  }
+
+  /** Kills the process and waits until it is gone. */
+  stop(): Promise<void> {
+    return this.#child.stop()
+  }
+
+  #frame(head: Head, parts: readonly string[]): void {
+    this.#unanswered = 0
+    switch (head.t) {
+      case "ready":
+        this.#isReady = true
+        return this.#events.onReady(this)
+      case "pong":
+        return undefined
+      case "long":
+        return this.#long(head["sentBack"])
+      case "idle":
+        this.#isLong = false
+        return this.#events.onFree()
+      default: {
+        const active = this.#active.get(head["run"] as number)
+        if (active !== undefined) this.#runFrame(active, head, parts)
+      }
+    }
+  }
+
+  #runFrame(active: Active, head: Head, parts: readonly string[]): void {
+    switch (head.t) {
+      case "parked":
+        if (active.isParked) return
+        active.isParked = true
+        return this.#events.onFree()
+      case "logs":
+        active.logFrames += parts.length
+        if (active.logFrames > maxLogFrames) return this.kill()
+        return active.run.handler.onLogs(parts)
+      case "logs-cut":
+        return active.run.handler.onLogsCut()
+      case "call":
+        return this.#call(active, head, parts[0] ?? "")
+      case "cancel-call":
+        return active.calls.get(head["id"] as number)?.abort()
+      case "done":
+        return this.#done(active, head, parts[0] ?? "")
+    }
+  }
+
+  #long(sentBack: unknown): void {
+    this.#isLong = true
+    const runs: PoolRun[] = []
+    for (const id of Array.isArray(sentBack) ? sentBack : []) {
+      const active = this.#active.get(id as number)
+      if (active === undefined) continue
+      this.#remove(id as number, active)
+      if (!active.run.isOver) runs.push(active.run)
+    }
+    this.#events.onSentBack(runs)
+  }
+
+  #call(active: Active, head: Head, payload: string): void {
+    const id = head["id"] as number
+    if (active.run.isOver || active.calls.size >= maxPendingCalls || active.calls.has(id)) return
+    const abort = new AbortController()
+    active.calls.set(id, abort)
+    const signal = AbortSignal.any([abort.signal, active.run.calls.signal])
+    const run = head["run"]
+    void active.run.handler.onCall(head["op"] === "F" ? "fetch" : "call", payload, signal).then((answer) => {
+      active.calls.delete(id)
+      if (this.#child.isGone || active.run.isOver) return
+      const { ok } = answer
+      this.#child.channel.send({ t: "answer", run, id, ok }, ok ? answer.text : JSON.stringify(answer))
+    })
+  }
+
+  #done(active: Active, head: Head, text: string): void {
+    this.#remove(head["run"] as number, active)
+    active.run.end(outcomeOf(head, text))
+    this.#events.onFree()
+  }
+
+  #remove(id: number, active: Active): void {
+    clearTimeout(active.deadline)
+    this.#active.delete(id)
+    this.#count(active.run.request.tenant, -1)
+    if (this.#active.size === 0) this.idleSince = performance.now()
+  }
+
+  #count(tenant: string, by: number): void {
+    const count = (this.tenants.get(tenant) ?? 0) + by
+    if (count <= 0) this.tenants.delete(tenant)
+    else this.tenants.set(tenant, count)
+  }
+
+  /** The host should have ended this run long ago. Its caller gets an answer, and the process goes. */
+  #overdue(id: number, wallMs: number): void {
+    this.#active.get(id)?.run.endWithout("wall", wallMs + wallSlackMs)
+    this.kill()
+  }
+
+  #gone(reason: string): void {
+    this.#isReady = false
+    const noted = Number(this.#child.readNote())
+    const movable: PoolRun[] = []
+    for (const [id, active] of this.#active) {
+      clearTimeout(active.deadline)
+      const { run } = active
+      if (run.isOver) continue
+      const isSuspect = id === noted
+      if (isSuspect && isOutOfMemory(reason)) run.endWithout("memory", run.request.limits.memoryMb * 1_048_576)
+      else if (!isSuspect && !run.handler.hasEffects && run.moves === 0) movable.push(run)
+      else run.crashed(reason, isSuspect)
+    }
+    this.#active.clear()
+    this.tenants.clear()
+    for (const run of movable) run.moves++
+    this.#events.onGone(this, movable, reason)
+  }
+}
+
+/** V8's last words when it dies for lack of memory or of room in a size field, in all their variants. */
+function isOutOfMemory(reason: string): boolean {
+  return /out of memory|invalid (?:size|array|table)|allocation failed|invalid string length|Check failed: .*size/i.test(reason)
+}
+
+function outcomeOf(head: Head, text: string): PoolOutcome {
+  const usage = { cpuMs: numberOf(head["cpuMs"]), wallMs: numberOf(head["wallMs"]), peakMemoryBytes: numberOf(head["peakBytes"]) }
+  const { kind, limit } = head
+  if (kind === "result" || kind === "failure") return { ...usage, kind, text }
+  if (kind === "limit" && (limit === "cpu" || limit === "memory" || limit === "wall" || limit === "log" || limit === "output")) {
+    return { ...usage, kind, limit, used: numberOf(head["used"]) }
+  }
+  if (kind === "unsettled") return { ...usage, kind }
+  return { ...usage, kind: "crashed", reason: "the host process gave an answer that makes no sense", isSuspect: true }
+}
+
+function numberOf(value: unknown): number {
+  return typeof value === "number" && Number.isFinite(value) && value >= 0 ? value : 0
+}

@@ -1,0 +1,61 @@
+import type { Limits } from "@mayfly/protocol"
+
+/** A compiled program. `text` is opaque to the supervisor; `hash` names it in hosts. */
+export interface Program {
+  readonly hash: string
+  readonly text: string
+}
+
+/** One run as the pool sees it: texts in, texts out. */
+export interface PoolRequest {
+  readonly id: string
+  readonly tenant: string
+  readonly program: Program
+  readonly call: "run" | "fetch"
+  readonly limits: Limits
+  /** Encoded values. */
+  readonly input: string
+  readonly env: string
+  readonly props: string
+}
+
+/** What a run needs while it lasts. Texts come from a guest. */
+export interface PoolHandler {
+  /** The run has an isolate; `queueMs` after it was asked for. May be called again when the run was moved before it had any effect. */
+  onStart(queueMs: number): void
+  onLogs(lines: readonly string[]): void
+  onLogsCut(): void
+  /** A request or binding call. Never rejects: a failure is an answer too. */
+  onCall(operation: "fetch" | "call", payload: string, signal: AbortSignal): Promise<CallAnswer>
+  /** Whether anything that the run did was seen by somebody, so that it can't silently be run again. */
+  readonly hasEffects: boolean
+}
+
+/** An encoded value, or what the guest may know of a failure: no stack, no cause. */
+export type CallAnswer =
+  | { readonly ok: true; readonly text: string }
+  | { readonly ok: false; readonly name: string; readonly message: string; readonly code?: string }
+
+export interface PoolUsage {
+  readonly cpuMs: number
+  readonly wallMs: number
+  readonly peakMemoryBytes: number
+}
+
+/** How a run ended. Never a rejection: what a guest did wrong is a result. */
+export type PoolOutcome = PoolUsage &
+  (
+    | { readonly kind: "result" | "failure"; readonly text: string }
+    | { readonly kind: "limit"; readonly limit: "cpu" | "memory" | "wall" | "log" | "output"; readonly used: number }
+    | { readonly kind: "unsettled" }
+    | { readonly kind: "crashed"; readonly reason: string; readonly isSuspect: boolean }
+    | { readonly kind: "aborted" }
+  )
+
+/** Gives each run an isolate of its own, once, and takes it away. Implemented by host processes. */
+export interface IsolatePool {
+  /** Rejects with `worker.queue-full` or `platform.*` only. Aborting answers at once; the isolate goes in the background. */
+  run(request: PoolRequest, handler: PoolHandler, signal?: AbortSignal): Promise<PoolOutcome>
+  /** Kills all processes; runs under way end as aborted. Disposing twice is safe. */
+  dispose(): Promise<void>
+}

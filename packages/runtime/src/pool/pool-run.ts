@@ -1,0 +1,52 @@
+import type { PoolHandler, PoolOutcome, PoolRequest, PoolUsage } from "./isolate-pool.ts"
+
+const nothingUsed: PoolUsage = { cpuMs: 0, wallMs: 0, peakMemoryBytes: 0 }
+
+/** One run on its way through the pool: queued, in a host, ended. Ends exactly once. */
+export class PoolRun {
+  readonly request: PoolRequest
+  readonly handler: PoolHandler
+  readonly outcome: Promise<PoolOutcome>
+  readonly queuedAt = performance.now()
+  /** Cancels what the run asked of the world. */
+  readonly calls = new AbortController()
+  /** How often the run was moved because its process died under it. */
+  moves = 0
+  startedAt = 0
+  #resolve: (outcome: PoolOutcome) => void = () => {}
+  #isOver = false
+
+  constructor(request: PoolRequest, handler: PoolHandler) {
+    this.request = request
+    this.handler = handler
+    this.outcome = new Promise((resolve) => (this.#resolve = resolve))
+  }
+
+  get isOver(): boolean {
+    return this.#isOver
+  }
+
+  started(): void {
+    this.startedAt = performance.now()
+    this.handler.onStart(this.startedAt - this.queuedAt)
+  }
+
+  end(outcome: PoolOutcome): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.calls.abort()
+    this.#resolve(outcome)
+  }
+
+  /** Ends without word from the host: what was used is not known, except the time. */
+  endWithout(kind: "aborted" | "wall" | "memory", used = 0): void {
+    const usage = { ...nothingUsed, wallMs: this.startedAt === 0 ? 0 : performance.now() - this.startedAt }
+    if (kind === "aborted") this.end({ ...usage, kind })
+    else this.end({ ...usage, peakMemoryBytes: kind === "memory" ? used : 0, kind: "limit", limit: kind, used })
+  }
+
+  crashed(reason: string, isSuspect: boolean): void {
+    const usage = { ...nothingUsed, wallMs: this.startedAt === 0 ? 0 : performance.now() - this.startedAt }
+    this.end({ ...usage, kind: "crashed", reason, isSuspect })
+  }
+}

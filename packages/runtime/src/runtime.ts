@@ -1,0 +1,40 @@
+import { MayflyError } from "@mayfly/protocol"
+import type { Egress } from "./egress.ts"
+import { CompilerPool } from "./pool/compiler-pool.ts"
+import { HostPool, type HostPoolOptions } from "./pool/host-pool.ts"
+import type { IsolatePool } from "./pool/isolate-pool.ts"
+
+export interface RuntimeOptions extends HostPoolOptions {
+  /** How guests reach the network. Without it nothing can be reached. */
+  readonly egress?: Egress
+}
+
+/** Everything that dynamic workers need: isolates, the compiler, the way out. */
+export interface Runtime {
+  readonly pool: IsolatePool
+  readonly compiler: CompilerPool
+  readonly egress: Egress
+  /** Kills all processes. Runs under way end as `worker.aborted`. Disposing twice is safe. */
+  dispose(): Promise<void>
+}
+
+/** Starts host processes and the compiler in the background; the first run waits for them. */
+export function createRuntime(options: RuntimeOptions = {}): Runtime {
+  const pool = new HostPool(options)
+  const compiler = new CompilerPool()
+  compiler.warm()
+  return {
+    pool,
+    compiler,
+    egress: options.egress ?? nowhere,
+    async dispose() {
+      await Promise.all([pool.dispose(), compiler.dispose()])
+    },
+  }
+}
+
+const nowhere: Egress = {
+  async fetch(request) {
+    throw new MayflyError("mesh.denied", `"${request.url}" can't be reached: this runtime has no way out`)
+  },
+}

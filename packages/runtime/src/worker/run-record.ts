@@ -1,0 +1,184 @@
+import { type Limits, type LedgerRow, type LogLine, type LogLevel, MayflyError, type NetworkPolicy, type Usage } from "@mayfly/protocol"
+import { CloneError, decodeValue, encodeValue } from "@mayfly/protocol/clone"
+import type { Egress, EgressRequest } from "../egress.ts"
+import type { CallAnswer, PoolHandler, PoolUsage } from "../pool/isolate-pool.ts"
+import type { EnvBindings } from "./env-bindings.ts"
+import type { GuestStack } from "./guest-stack.ts"
+import { Semaphore } from "./semaphore.ts"
+
+export interface RunRecordOptions {
+  readonly id: string
+  readonly tenant: string
+  readonly limits: Limits
+  readonly network: NetworkPolicy
+  readonly env: EnvBindings
+  readonly egress: Egress
+  readonly stack: GuestStack
+  /** Told of logs and egress as they happen; a run that is watched can't silently be run again. */
+  readonly watcher?: RunWatcher
+}
+
+export interface RunWatcher {
+  onLog(line: LogLine): void
+  onEgress(row: LedgerRow): void
+}
+
+interface SequencedLine extends LogLine {
+  readonly sequence: number
+}
+
+const levels: readonly LogLevel[] = ["debug", "log", "info", "warn", "error"]
+const logLine = /^(\d) (\d{1,15}) (\d{1,15}) ([\s\S]*)$/
+const methods = /^[A-Za-z]{1,20}$/
+/** A hostile process may ignore `logBytes`; beyond this its words are dropped. */
+const maxLogFactor = 2
+
+/** What one run does to the world and what the world may know of it. All texts come from a guest. */
+export class RunRecord implements PoolHandler {
+  readonly #options: RunRecordOptions
+  readonly #requests: Semaphore
+  #lines: SequencedLine[] = []
+  #logBytes = 0
+  #hasEffects = false
+  #subRequests = 0
+  #bindingCalls = 0
+  #bytesIn = 0
+  #bytesOut = 0
+  #queueMs = 0
+  logsTruncated = false
+  readonly egress: LedgerRow[] = []
+
+  constructor(options: RunRecordOptions) {
+    this.#options = options
+    this.#requests = new Semaphore(options.limits.concurrentRequests)
+  }
+
+  get hasEffects(): boolean {
+    return this.#hasEffects
+  }
+
+  /** Console lines in the order in which they were written. */
+  get logs(): LogLine[] {
+    return this.#lines
+      .toSorted((a, b) => a.sequence - b.sequence)
+      .map(({ level, message, time }) => ({ level, message, time }))
+  }
+
+  usage(pool: PoolUsage, inputBytes: number, outputBytes: number): Usage {
+    return {
+      cpuMs: round(pool.cpuMs),
+      wallMs: round(pool.wallMs),
+      queueMs: round(this.#queueMs),
+      peakMemoryBytes: Math.round(pool.peakMemoryBytes),
+      bytesIn: this.#bytesIn + inputBytes,
+      bytesOut: this.#bytesOut + outputBytes,
+      subRequests: this.#subRequests,
+      bindingCalls: this.#bindingCalls,
+      logBytes: this.#logBytes,
+    }
+  }
+
+  onStart(queueMs: number): void {
+    this.#queueMs = queueMs
+    // A run that was moved starts over; nobody has seen what it said before.
+    this.#lines = []
+    this.#logBytes = 0
+  }
+
+  onLogs(lines: readonly string[]): void {
+    for (const line of lines) this.#log(line)
+  }
+
+  #log(text: string): void {
+    const match = logLine.exec(text)
+    if (match === null || this.#logBytes > this.#options.limits.logBytes * maxLogFactor) return
+    const [, level, sequence, time, raw = ""] = match
+    const { stack, watcher } = this.#options
+    const message = stack.isTrivial ? raw : stack.mapText(raw)
+    this.#logBytes += message.length
+    const line = { level: levels[Number(level)] ?? "log", message, time: Number(time), sequence: Number(sequence) || Infinity }
+    this.#lines.push(line)
+    if (watcher === undefined) return
+    this.#hasEffects = true
+    watcher.onLog({ level: line.level, message, time: line.time })
+  }
+
+  onLogsCut(): void {
+    if (this.logsTruncated) return
+    this.logsTruncated = true
+    const message = `[logs were cut here: limits.logBytes is ${this.#options.limits.logBytes}]`
+    const line: LogLine = { level: "warn", message, time: Date.now() }
+    this.#lines.push({ ...line, sequence: Infinity })
+    this.#options.watcher?.onLog(line)
+  }
+
+  async onCall(operation: "fetch" | "call", payload: string, signal: AbortSignal): Promise<CallAnswer> {
+    this.#hasEffects = true
+    this.#bytesOut += payload.length
+    if (operation === "call") this.#bindingCalls++
+    const answer = operation === "fetch" ? await this.#fetch(payload, signal) : await this.#options.env.call(payload, signal)
+    if (answer.ok) this.#bytesIn += answer.text.length
+    return answer
+  }
+
+  async #fetch(payload: string, signal: AbortSignal): Promise<CallAnswer> {
+    const { tenant, id, network, egress, limits } = this.#options
+    try {
+      const request = parseRequest(payload)
+      this.#countRequest()
+      const response = await this.#requests.use(signal, () =>
+        egress.fetch(request, {
+          tenant,
+          runId: id,
+          policy: network,
+          signal,
+          maxResponseBytes: Math.min(limits.memoryMb * 1_048_576, 256 << 20),
+          record: (row) => this.#recordEgress(row),
+          onHop: () => this.#countRequest(),
+        }),
+      )
+      return { ok: true, text: encodeValue(response) }
+    } catch (error) {
+      return requestFailure(error)
+    }
+  }
+
+  #countRequest(): void {
+    const { subRequests } = this.#options.limits
+    if (this.#subRequests >= subRequests) {
+      const message = `the run has made ${this.#subRequests} requests; limits.subRequests is ${subRequests}`
+      throw new MayflyError("worker.subrequest-limit", message, { details: { limit: "subRequests", value: subRequests } })
+    }
+    this.#subRequests++
+  }
+
+  #recordEgress(row: LedgerRow): void {
+    this.egress.push(row)
+    this.#options.watcher?.onEgress(row)
+  }
+}
+
+function parseRequest(payload: string): EgressRequest {
+  const value = decodeValue(payload) as Partial<EgressRequest> | null
+  const { url, method, headers, body, redirect } = value ?? {}
+  const isValid =
+    typeof url === "string" &&
+    typeof method === "string" &&
+    methods.test(method) &&
+    Array.isArray(headers) &&
+    headers.every((header) => Array.isArray(header) && typeof header[0] === "string" && typeof header[1] === "string") &&
+    (body === null || body instanceof Uint8Array) &&
+    (redirect === "follow" || redirect === "manual" || redirect === "error")
+  if (!isValid) throw new MayflyError("input.invalid", "the request can't be read")
+  return { url, method, headers, body, redirect }
+}
+
+function requestFailure(error: unknown): CallAnswer {
+  if (error instanceof MayflyError) return { ok: false, name: "TypeError", message: error.message, code: error.code }
+  if (error instanceof CloneError) return { ok: false, name: "TypeError", message: error.message }
+  return { ok: false, name: "TypeError", message: "fetch failed", code: "mesh.unreachable" }
+}
+
+function round(ms: number): number {
+  return Math.round(ms * 1_000) / 1_000
+}
