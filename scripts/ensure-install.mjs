@@ -88,16 +88,32 @@ const signals = ["SIGINT", "SIGTERM", "SIGHUP"]
 function install() {
   const started = Date.now()
   console.log("installing dependencies (npm ci) …")
-  // npm_execpath is the npm that started us, which need not be the first one on the path.
-  const npm = process.env.npm_execpath
-  const [command, before] = npm?.endsWith(".js") ? [process.execPath, [npm]] : ["npm", []]
-  const args = [...before, "ci", "--no-progress", "--loglevel=error"]
-  const { status } = spawnSync(command, args, { cwd: root, stdio: ["ignore", "inherit", "inherit"] })
-  if (status !== 0) {
-    console.error("npm ci failed; see the lines above.")
+  const first = npm("ci")
+  // npm ci refuses a lock file that lacks optional packages of other platforms, as one made against a partial mirror
+  // does. A plain install takes what is locked all the same, and with --no-save it leaves the lock file alone.
+  const last = first === null ? null : npm("install", "--no-save")
+  if (last !== null) {
+    console.error(`${first}\n${last}\nDependencies could not be installed; npm's messages are above.`)
     process.exit(1)
   }
   console.log(`installed in ${((Date.now() - started) / 1000).toFixed(1)} s`)
+}
+
+/**
+ * @param {readonly string[]} args
+ * @returns {string | null} npm's messages when it failed
+ */
+function npm(...args) {
+  // npm_execpath is the npm that started us, which need not be the first one on the path.
+  const running = process.env.npm_execpath
+  const [command, before] = running?.endsWith(".js") ? [process.execPath, [running]] : ["npm", []]
+  const all = [...before, ...args, "--no-progress", "--loglevel=error"]
+  const { status, stderr, error } = spawnSync(command, all, {
+    cwd: root,
+    stdio: ["ignore", "ignore", "pipe"],
+    encoding: "utf8",
+  })
+  return status === 0 ? null : (error?.message ?? stderr)
 }
 
 /** @param {string} node */

@@ -67,7 +67,9 @@ async function runFile(file, timeoutMs, interrupted) {
     counts.failed > 0 ? `, ${counts.failed} failed` : "",
     counts.skipped > 0 ? `, ${counts.skipped} skipped` : "",
   ]
-  console.log(`${counts.failed > 0 ? "FAIL" : "ok  "} ${file}: ${counts.passed} passed${more.join("")} (${Date.now() - started} ms)`)
+  console.log(
+    `${counts.failed > 0 ? "FAIL" : "ok  "} ${file}: ${counts.passed} passed${more.join("")} (${Date.now() - started} ms)`,
+  )
   return counts
 }
 
@@ -124,5 +126,12 @@ function printFailure({ name, nesting, details, file, line }, path) {
   if ("failureType" in details.error && details.error.failureType === "subtestsFailed") return
   const where = file === undefined ? "" : ` (${file.slice(root.length + 1)}${line === undefined ? "" : `:${line}`})`
   console.log(`FAIL ${[...path.slice(0, nesting), name].join(" > ")}${where}`)
-  console.log(inspect(details.error.cause ?? details.error, { depth: 6 }).replaceAll(/^/gm, "     "))
+  console.log(describe(details.error.cause ?? details.error).replaceAll(/^/gm, "     "))
+}
+
+/** @param {unknown} error */
+function describe(error) {
+  // The message of an assertion is its difference; its fields would show both values again.
+  if (error instanceof Error && "code" in error && error.code === "ERR_ASSERTION") return error.stack ?? error.message
+  return typeof error === "string" ? error : inspect(error, { depth: 6 })
 }

@@ -4,14 +4,14 @@ import { mkdirSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url))
-const chunks = ["url", "urlpattern", "fetch", "streams", "compression", "subtle", "inspect"]
+const chunks = ["base", "console", "url", "urlpattern", "fetch", "streams", "compression", "subtle", "inspect"]
 
 // A program per script that makes V8 compile what most programs use, before the code cache is taken.
 const exercise = {
-  boot: `console.log("a", 1); structuredClone({ a: [1] }); new TextDecoder().decode(new TextEncoder().encode("aä"));
-    atob(btoa("x")); queueMicrotask(() => {}); clearTimeout(setTimeout(() => {}, 1));
-    const c = new AbortController(); c.signal.addEventListener("abort", () => {}); c.abort();
-    crypto.randomUUID(); globalThis.$mayfly_start?.({ default: (input) => input })`,
+  boot: ``,
+  base: `structuredClone({ a: [1] }); new TextDecoder().decode(new TextEncoder().encode("aä")); atob(btoa("x"));
+    const c = new AbortController(); c.signal.addEventListener("abort", () => {}); c.abort(); crypto.randomUUID()`,
+  console: `console.log("a", 1); console.error("b")`,
   url: `new URL("https://a.b/c?d=e#f").searchParams.get("d"); new URL("../x", "https://a.b/c/d").href`,
   urlpattern: `new URLPattern({ pathname: "/a/:b" }).exec({ pathname: "/a/1" })`,
   fetch: `new Response(JSON.stringify({ a: 1 }), { headers: { a: "b" } }).json(); new Headers([["a", "b"]]).get("a");
@@ -77,10 +77,8 @@ async function buildGuest({ alias, define }) {
     const code = await guestScript(`export { default } from "./web/${name}-chunk.ts"`, { alias, define })
     sources[name] = scriptOf(code, "exported.default")
   }
-  const boot = await guestScript(`export { boot } from "./boot.ts"`, { define: { chunkSources: "mayflyChunkSources" } })
-  // The chunks stand uncompiled in the boot script as well: a program that reaches one by a computed name compiles it on its own thread.
-  const table = Object.entries(sources).map(([name, source]) => `${name}:()=>${source}`)
-  return { boot: scriptOf(`const mayflyChunkSources={${table.join(",")}};${boot}`, "exported.boot"), chunks: sources, exercise }
+  const boot = await guestScript(`export { boot } from "./boot.ts"`)
+  return { boot: scriptOf(boot, "exported.boot"), chunks: sources, exercise }
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

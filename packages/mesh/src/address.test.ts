@@ -36,6 +36,7 @@ test("classifyAddress knows what is not public", () => {
     "198.18.0.1": "reserved",
     "240.0.0.1": "reserved",
     "::127.0.0.1": "reserved",
+    "::7f00:1": "reserved",
     "64:ff9b::7f00:1": "reserved",
     "64:ff9b::a9fe:a9fe": "reserved",
     "64:ff9b:1::a00:1": "reserved",

@@ -42,7 +42,8 @@ export function mayDial(address: string, { namesHost, isLiteral }: DialRequest):
 
 /** What kind of address a text is. What cannot be read, or is in no known public range, is "reserved". */
 export function classifyAddress(text: string): AddressClass {
-  if (!ipaddr.isValid(text)) return "reserved"
+  // The parser takes the long dead IPv4-compatible ::8.8.8.8 for ::ffff:8.8.8.8, which is another address.
+  if (!ipaddr.isValid(text) || /^::\d+\./.test(text)) return "reserved"
   const address = ipaddr.process(text)
   return address instanceof ipaddr.IPv4 ? classify4(address) : classify6(address)
 }

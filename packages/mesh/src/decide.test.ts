@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { type NetworkPolicy } from "@mayfly/protocol"
+import type { NetworkPolicy } from "@mayfly/protocol"
 import { canonicalTarget } from "./canonical-origin.ts"
 import { decide, type Verdict } from "./decide.ts"
 import { parsePolicy } from "./parse-policy.ts"

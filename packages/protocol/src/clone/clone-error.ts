@@ -5,7 +5,8 @@ export class CloneError extends Error {
 
   constructor(path: string, reason: string) {
     super(`${path} ${reason}`)
-    this.name = "CloneError"
+    // The name that the structured clone algorithm gives such errors (HTML standard).
+    this.name = "DataCloneError"
     this.path = path
     this.reason = reason
   }

@@ -11,6 +11,8 @@ export interface FlattenOptions {
   readonly onFunction?: (call: (...args: readonly unknown[]) => unknown, owner: unknown) => string
   /** Whether errors keep their stack. Default true; the supervisor says false, so that guests never see host stacks. */
   readonly stacks?: boolean
+  /** Whether what a getter throws passes through, as in structuredClone. Default false: it becomes a CloneError with the getter's path. */
+  readonly rethrow?: boolean
 }
 
 // Taken at evaluation: this file also runs inside isolates, where guest code may replace intrinsics later.
@@ -124,7 +126,7 @@ class Flattener {
     try {
       return this.#branded(task, value, brandOf(value))
     } catch (error) {
-      if (error instanceof CloneError || error instanceof CloneTooLargeError) throw error
+      if (error instanceof CloneError || error instanceof CloneTooLargeError || this.#options.rethrow === true) throw error
       throw new CloneError(pathOf(task, this.#options.root), `can't be read: ${messageOf(error)}`)
     }
   }
@@ -186,6 +188,7 @@ class Flattener {
     try {
       return (value as Record<string, unknown>)[name]
     } catch (error) {
+      if (this.#options.rethrow === true) throw error
       const path = joinPath(pathOf(task, this.#options.root), name)
       throw new CloneError(path, `can't be read: ${messageOf(error)}`)
     }

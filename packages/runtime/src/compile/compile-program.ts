@@ -51,6 +51,7 @@ class ProgramCompiler {
       names: [...this.#sources.keys()],
       chunks: neededChunks(sources.map(({ text }) => text)),
       prefix: this.#prefix,
+      hasHelpers: [...this.#sources].some(([name, source]) => this.#isRegistered(name, source)),
       imports: this.#imports,
       metas: this.#metas,
     }

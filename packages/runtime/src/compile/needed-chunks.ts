@@ -1,13 +1,16 @@
 import type { ChunkName } from "../guest/kernel.ts"
 
 const names: Readonly<Record<ChunkName, RegExp>> = {
+  base: /\b(?:DOMException|\w*Event(?:Target)?|Abort(?:Controller|Signal)|Text(?:En|De)coder|atob|btoa|[cC]rypto|performance|navigator|structuredClone)\b/,
+  console: /\bconsole\b/,
   url: /\bURL(?:SearchParams)?\b/,
   urlpattern: /\bURLPattern\b/,
   fetch: /\b(?:fetch|Headers|Request|Response|FormData|Blob|File)\b/,
   streams: /\b(?:Readable|Writable|Transform)\w*Stream|\bText(?:En|De)coderStream\b|\.body\b|\bpipeThrough\b/,
   compression: /\b(?:Dec|C)ompressionStream\b/,
   subtle: /\bsubtle\b/,
-  inspect: /\bconsole\b/,
+  // `console.log("text")` needs no inspection; anything else in its parentheses may.
+  inspect: /\bconsole\s*\.\s*(?:dir|table)\b|\bconsole\s*\.\s*\w+\s*\(\s*(?:[^"'`)\s]|(?:"[^"]*"|'[^']*'|`[^`]*`)\s*,)/,
 }
 
 /**
@@ -21,5 +24,7 @@ export function neededChunks(sources: readonly string[]): ChunkName[] {
   }
   if (found.has("fetch") || found.has("urlpattern")) found.add("url")
   if (found.has("compression")) found.add("streams")
+  // Their code is written in terms of the small globals.
+  if (found.has("url") || found.has("streams") || found.has("subtle")) found.add("base")
   return [...found]
 }

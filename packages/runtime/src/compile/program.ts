@@ -38,7 +38,10 @@ export interface CompiledProgram {
   /** Names that dynamic import may resolve to, even if no static import mentions them. */
   readonly names: readonly string[]
   readonly chunks: readonly ChunkName[]
+  /** Prefix of hidden names; stands nowhere in the program. */
   readonly prefix: string
+  /** Whether modules other than plain code need the runtime's help: bytes, CommonJS. */
+  readonly hasHelpers: boolean
   readonly imports: readonly (readonly [identifier: string, module: string])[]
   readonly metas: readonly (readonly [identifier: string, module: string, isMain: boolean])[]
 }

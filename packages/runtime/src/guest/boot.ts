@@ -1,4 +1,4 @@
-import { base64ToBytes, cloneValue } from "@mayfly/protocol/clone"
+import { base64ToBytes } from "@mayfly/protocol/clone"
 import { CommonJs } from "./commonjs.ts"
 import { type AskHost, GuestKernel } from "./guest-kernel.ts"
 import type { GuestJob } from "./job.ts"
@@ -6,16 +6,35 @@ import type { ChunkName, LoadChunk } from "./kernel.ts"
 import { LogSink } from "./log-sink.ts"
 import { Outbox } from "./outbox.ts"
 import { runJob } from "./run-job.ts"
-import { installBase } from "./web/base.ts"
-import { installStructuredClone } from "./web/structured-clone.ts"
-
-/** Uncompiled chunk sources that stand in the boot script itself; filled in by the build. */
-declare const chunkSources: Readonly<Record<ChunkName, () => LoadChunk>>
+import { installCore } from "./web/core.ts"
 
 /** The host's one handle on an isolate. Each call but `drain` is a turn on the isolate's own thread. */
 export type Dispatch = (op: string, first?: unknown, second?: unknown, third?: unknown) => unknown
 
 export const lazyGlobals: Readonly<Partial<Record<ChunkName, readonly string[]>>> = {
+  base: [
+    "DOMException",
+    "Event",
+    "EventTarget",
+    "CustomEvent",
+    "MessageEvent",
+    "ErrorEvent",
+    "CloseEvent",
+    "AbortController",
+    "AbortSignal",
+    "TextEncoder",
+    "TextDecoder",
+    "atob",
+    "btoa",
+    "Crypto",
+    "crypto",
+    "Performance",
+    "performance",
+    "Navigator",
+    "navigator",
+    "structuredClone",
+  ],
+  console: ["console"],
   url: ["URL", "URLSearchParams"],
   urlpattern: ["URLPattern"],
   fetch: ["Headers", "Request", "Response", "FormData", "Blob", "File", "fetch"],
@@ -43,9 +62,8 @@ export const lazyGlobals: Readonly<Partial<Record<ChunkName, readonly string[]>>
 /** Evaluated in every isolate before guest code. `push` sends a live log line; `ask` answers small questions at once. */
 export function boot(push: (line: string) => void, ask: AskHost): Dispatch {
   const outbox = new Outbox()
-  const kernel = new GuestKernel(outbox, new LogSink(outbox, push), ask, chunkSources)
-  installBase(kernel)
-  installStructuredClone(kernel, cloneValue)
+  const kernel = new GuestKernel(outbox, new LogSink(outbox, push), ask)
+  installCore(kernel)
   for (const [chunk, names] of Object.entries(lazyGlobals)) kernel.lazy(chunk as ChunkName, names)
   return dispatchTo(kernel, outbox)
 }
@@ -84,18 +102,24 @@ function prepare(kernel: GuestKernel, job: GuestJob): void {
 
 /** What compiled modules need while they are evaluated; gone when the program is called. */
 function defineHidden(kernel: GuestKernel, job: GuestJob): void {
+  const start = `${job.prefix}_start`
+  const helpers = job.hasHelpers ? moduleHelpers() : {}
+  for (const [name, value] of Object.entries(helpers)) kernel.define(`${job.prefix}_${name}`, value)
+  kernel.define(start, (namespace: Readonly<Record<string, unknown>>) => {
+    Reflect.deleteProperty(globalThis, start)
+    for (const name of Object.keys(helpers)) Reflect.deleteProperty(globalThis, `${job.prefix}_${name}`)
+    runJob(namespace, job, kernel)
+  })
+}
+
+function moduleHelpers(): Readonly<Record<string, unknown>> {
   const modules = new CommonJs()
-  const hidden: Readonly<Record<string, unknown>> = {
+  return {
     bytes: (text: string) => base64ToBytes(text).buffer,
     define: modules.define.bind(modules),
     provide: modules.provide.bind(modules),
     require: modules.require.bind(modules),
-    start: (namespace: Readonly<Record<string, unknown>>) => {
-      for (const name of Object.keys(hidden)) Reflect.deleteProperty(globalThis, `${job.prefix}_${name}`)
-      runJob(namespace, job, kernel)
-    },
   }
-  for (const [name, value] of Object.entries(hidden)) kernel.define(`${job.prefix}_${name}`, value)
 }
 
 /** The importer module calls this global once, after the imported module's top-level await. */

@@ -1,3 +1,4 @@
+import { cloneValue, decodeValue, encodeValue } from "@mayfly/protocol/clone"
 import type { ChunkName, Kernel, LoadChunk, LogLevel, PendingRequest } from "./kernel.ts"
 import type { LogSink } from "./log-sink.ts"
 import type { Outbox, OutboxOp } from "./outbox.ts"
@@ -15,6 +16,8 @@ const PromiseOf = Promise
 const ErrorOf = Error
 const TypeErrorOf = TypeError
 const { parse } = JSON
+// Called under another name, so that it evaluates in the global scope.
+const evaluate = eval
 
 interface Waiting {
   resolve(text: string): void
@@ -26,18 +29,16 @@ export class GuestKernel implements Kernel {
   readonly outbox: Outbox
   readonly logs: LogSink
   readonly #ask: AskHost
-  readonly #sources: Readonly<Record<ChunkName, () => LoadChunk>>
   readonly #preloaded = new Map<string, LoadChunk>()
   readonly #loaded = new Map<string, Record<string, unknown>>()
   readonly #timers = new Map<number, () => void>()
   readonly #waiting = new Map<number, Waiting>()
   #nextId = 0
 
-  constructor(outbox: Outbox, logs: LogSink, ask: AskHost, sources: Readonly<Record<ChunkName, () => LoadChunk>>) {
+  constructor(outbox: Outbox, logs: LogSink, ask: AskHost) {
     this.outbox = outbox
     this.logs = logs
     this.#ask = ask
-    this.#sources = sources
   }
 
   define(name: string, value: unknown): void {
@@ -49,27 +50,39 @@ export class GuestKernel implements Kernel {
   }
 
   #lazyGlobal(chunk: ChunkName, name: string): void {
-    const get = (): unknown => {
-      const value = this.chunk<Record<string, unknown>>(chunk)[name]
-      // Only when nobody replaced it meanwhile.
-      if (getOwnPropertyDescriptor(globalThis, name)?.get === get) this.define(name, value)
-      return value
+    const load = (): void => {
+      const exports = this.chunk<Record<string, unknown>>(chunk)
+      // Some chunks define their globals themselves.
+      if (getOwnPropertyDescriptor(globalThis, name)?.get === get) this.define(name, exports[name])
     }
-    const set = (value: unknown): void => this.define(name, value)
+    const get = (): unknown => {
+      load()
+      return (globalThis as Record<string, unknown>)[name]
+    }
+    const set = (value: unknown): void => {
+      // First, so that the chunk does not come later and take the program's own value away.
+      load()
+      this.define(name, value)
+    }
     defineProperty(globalThis, name, { get, set, configurable: true, enumerable: false })
   }
 
   chunk<Exports>(name: ChunkName): Exports {
     let exports = this.#loaded.get(name)
     if (exports === undefined) {
-      const load = this.#preloaded.get(name) ?? this.#sources[name]()
+      const load = this.#preloaded.get(name) ?? this.#compile(name)
       exports = load(this)
       this.#loaded.set(name, exports)
     }
     return exports as Exports
   }
 
-  /** Gives a chunk that the host compiled with a code cache; without it the chunk compiles from this script's own source. */
+  /** A chunk that nobody foresaw (a global reached by a computed name) is compiled here, on the isolate's own thread. */
+  #compile(name: ChunkName): LoadChunk {
+    return evaluate(`${this.ask("chunk", name) ?? ""}\n//# sourceURL=mayfly:runtime`) as LoadChunk
+  }
+
+  /** Gives a chunk that the host compiled with a code cache. */
   preload(name: ChunkName, load: LoadChunk): void {
     this.#preloaded.set(name, load)
   }
@@ -106,6 +119,18 @@ export class GuestKernel implements Kernel {
     this.#waiting.delete(id)
     if (ok) waiting.resolve(text)
     else waiting.reject(errorFrom(text))
+  }
+
+  encode(value: unknown): string {
+    return encodeValue(value)
+  }
+
+  decode(text: string): unknown {
+    return decodeValue(text)
+  }
+
+  clone(value: unknown, transfer: readonly unknown[]): unknown {
+    return cloneValue(value, transfer)
   }
 
   setTimer(callback: () => void, ms: number): number {

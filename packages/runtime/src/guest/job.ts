@@ -13,6 +13,7 @@ export interface GuestJob {
   readonly imports: readonly (readonly [identifier: string, module: string])[]
   /** Identifiers that stand for `import.meta`. */
   readonly metas: readonly (readonly [identifier: string, module: string, isMain: boolean])[]
-  /** Prefix of the hidden globals that compiled modules use (`_start`, `_bytes`, `_define`, `_provide`, `_require`); stands nowhere in the program. */
+  /** Prefix of the hidden globals that compiled modules use: `_start`, and with `hasHelpers` `_bytes`, `_define`, `_provide`, `_require`. */
   readonly prefix: string
+  readonly hasHelpers: boolean
 }

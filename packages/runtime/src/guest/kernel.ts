@@ -31,6 +31,12 @@ export interface Kernel {
    */
   request(operation: "subtle" | "fetch" | "call", payload: string): PendingRequest
 
+  /** Structured clone as text and back, for payloads and answers. Part of the kernel, so that chunks need not carry it each. */
+  encode(value: unknown): string
+  decode(text: string): unknown
+  /** A structured clone within the isolate; buffers in `transfer` are detached. */
+  clone(value: unknown, transfer: readonly unknown[]): unknown
+
   /** Calls `callback` once, `ms` milliseconds from now (rounded down, at least 0). Returns a handle for `clearTimer`. */
   setTimer(callback: () => void, ms: number): number
   clearTimer(handle: number): void
@@ -47,7 +53,7 @@ export interface Kernel {
 
 export type LogLevel = "debug" | "log" | "info" | "warn" | "error"
 
-export type ChunkName = "url" | "urlpattern" | "fetch" | "streams" | "compression" | "subtle" | "inspect"
+export type ChunkName = "base" | "console" | "url" | "urlpattern" | "fetch" | "streams" | "compression" | "subtle" | "inspect"
 
 export interface PendingRequest {
   readonly answer: Promise<string>

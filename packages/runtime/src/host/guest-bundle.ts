@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs"
 import ivm from "isolated-vm"
 import type { ChunkName } from "../guest/kernel.ts"
+import { answerQuestion } from "./host-questions.ts"
 
 interface BundleFile {
   /** A script whose value is `boot`. */
@@ -19,7 +20,22 @@ export interface CachedScript {
 export interface GuestBundle {
   readonly boot: CachedScript
   readonly chunks: ReadonlyMap<ChunkName, CachedScript>
+  /** The chunks' sources, for a program that reaches one unforeseen. */
+  readonly sources: Readonly<Record<string, string>>
 }
+
+/** A job like any, so that the code cache holds the way of a run. */
+const exerciseJob = JSON.stringify({
+  call: "run",
+  shape: "module",
+  props: "j{}",
+  outputBytes: 1_024,
+  logBytes: 1_024,
+  imports: [],
+  metas: [],
+  prefix: "$mayfly",
+  hasHelpers: false,
+})
 
 export const runtimeFile = "mayfly:runtime"
 
@@ -31,7 +47,7 @@ export function loadGuestBundle(path: string): GuestBundle {
   for (const [name, source] of Object.entries(file.chunks)) {
     chunks.set(name as ChunkName, { source, cachedData: cacheOf(file, name as ChunkName) })
   }
-  return { boot, chunks }
+  return { boot, chunks, sources: file.chunks }
 }
 
 /** The cache must be made after the code ran once: one from cold code holds no functions. */
@@ -40,13 +56,14 @@ function cacheOf(file: BundleFile, name: "boot" | ChunkName): CachedScript["cach
   try {
     const context = isolate.createContextSync()
     const boot = isolate.compileScriptSync(file.boot, { filename: runtimeFile })
-    const dispatch = startRuntime(boot, context)
+    const dispatch = startRuntime(boot, context, file.chunks)
     const script = name === "boot" ? boot : isolate.compileScriptSync(file.chunks[name], { filename: runtimeFile })
     if (name !== "boot") {
       const load = script.runSync(context, { reference: true })
       dispatch.applySync(undefined, ["preload", name, load.derefInto()])
     }
-    context.evalSync(file.exercise[name], { timeout: 5_000 })
+    dispatch.applySync(undefined, ["job", exerciseJob, "j{}", "j{}"])
+    context.evalSync(`${file.exercise[name]}\n;$mayfly_start({ default: (input) => input })`, { timeout: 5_000 })
     dispatch.applySync(undefined, ["drain"])
     const source = name === "boot" ? file.boot : file.chunks[name]
     const compiled = isolate.compileScriptSync(source, { filename: runtimeFile, produceCachedData: true })
@@ -56,9 +73,9 @@ function cacheOf(file: BundleFile, name: "boot" | ChunkName): CachedScript["cach
   }
 }
 
-function startRuntime(boot: ivm.Script, context: ivm.Context): ivm.Reference {
+function startRuntime(boot: ivm.Script, context: ivm.Context, chunks: BundleFile["chunks"]): ivm.Reference {
   const push = new ivm.Callback(() => {}, { ignored: true })
-  const ask = new ivm.Callback(() => new ArrayBuffer(4_096), { sync: true })
+  const ask = new ivm.Callback((question: unknown, argument: unknown) => answerQuestion(question, argument, chunks), { sync: true })
   const run = boot.runSync(context, { reference: true }) as ivm.Reference
   return run.applySync(undefined, [push, ask], { result: { reference: true } }) as ivm.Reference
 }

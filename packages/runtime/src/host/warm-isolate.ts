@@ -52,7 +52,7 @@ export class WarmIsolate {
   }
 
   #answer(question: unknown, argument: unknown): string | ArrayBuffer | null {
-    return ++this.#questions > maxQuestions ? null : answerQuestion(question, argument)
+    return ++this.#questions > maxQuestions ? null : answerQuestion(question, argument, this.#bundle.sources)
   }
 
   /** Hands the isolate to a run. Only before guest code runs in it, as it runs on the main thread. */

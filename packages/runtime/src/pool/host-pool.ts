@@ -17,7 +17,7 @@ export interface HostPoolOptions {
   readonly maxQueued?: number
 }
 
-/** When all lanes are busy this long, another tenant's run gets a host of its own. */
+/** When no lane came free for this long, another tenant's run gets a host of its own. */
 const burstForOthersMs = 20
 /** The same, when only runs of the tenant itself are in the way. */
 const burstForSelfMs = 100
@@ -165,8 +165,14 @@ export class HostPool implements IsolatePool {
         return this.#armBurst(lanes, run)
       }
       host.start(run)
+      // Lanes come free: waiting a little longer is cheaper than another process.
+      this.#disarmBurst()
       if (host.runsStarted >= recycleAfterRuns) this.#recycle(host)
     }
+    this.#disarmBurst()
+  }
+
+  #disarmBurst(): void {
     clearTimeout(this.#burstTimer)
     this.#burstTimer = undefined
   }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict"
-import { mkdtemp } from "node:fs/promises"
+import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -24,8 +24,7 @@ export async function sameAsNode(guest: Guest, source: string): Promise<void> {
 
 /** One chunk as an ES module, bundled with the replacements that it needs. */
 export async function builtChunk(name: ChunkName): Promise<string> {
-  directory ??= mkdtemp(join(tmpdir(), "mayfly-chunks-"))
-  const outfile = join(await directory, `${name}.js`)
+  const outfile = join((directory ??= makeDirectory()), `${name}.js`)
   await build({
     ...chunkBuild,
     entryPoints: [fileURLToPath(new URL(`./${name}-chunk.ts`, import.meta.url))],
@@ -40,4 +39,10 @@ export async function builtChunk(name: ChunkName): Promise<string> {
   return outfile
 }
 
-let directory: Promise<string> | undefined
+let directory: string | undefined
+
+function makeDirectory(): string {
+  const path = mkdtempSync(join(tmpdir(), "mayfly-chunks-"))
+  process.once("exit", () => rmSync(path, { recursive: true, force: true }))
+  return path
+}

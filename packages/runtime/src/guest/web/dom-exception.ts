@@ -34,6 +34,8 @@ const constants =
   "NOT_FOUND NOT_SUPPORTED INUSE_ATTRIBUTE INVALID_STATE SYNTAX INVALID_MODIFICATION NAMESPACE INVALID_ACCESS VALIDATION " +
   "TYPE_MISMATCH SECURITY NETWORK ABORT URL_MISMATCH QUOTA_EXCEEDED TIMEOUT INVALID_NODE_TYPE DATA_CLONE"
 
+const { captureStackTrace } = Error
+
 /** https://webidl.spec.whatwg.org/#idl-DOMException */
 export class DOMException extends Error {
   #name: string
@@ -43,13 +45,13 @@ export class DOMException extends Error {
     super()
     finish()
     this.#message = `${message}`
-    if (typeof options !== "object" || options === null) {
-      this.#name = `${options}`
-      return
-    }
-    const { name } = options as { name?: unknown }
-    this.#name = name === undefined ? "Error" : `${name}`
-    if ("cause" in options) defineCause(this, options.cause)
+    if (typeof options === "object" && options !== null) {
+      const { name } = options as { name?: unknown }
+      this.#name = name === undefined ? "Error" : `${name}`
+      if ("cause" in options) defineCause(this, options.cause)
+    } else this.#name = `${options}`
+    // Again, as the first line of the one that Error captured has no message.
+    captureStackTrace(this, DOMException)
   }
 
   override get name(): string {

@@ -14,7 +14,7 @@ test("Event equals Node's", async () => {
     "bad arguments": `return [() => new Event(), () => new Event("a", 1), () => new Event(Symbol()), () => Event("a")].map(attempt)`,
     null: `return new Event("a", null).type`,
     "converted type": `return [new Event(5).type, new Event(undefined).type, new Event(null).type]`,
-    constants: `return [Event.NONE, Event.AT_TARGET, new Event("a").BUBBLING_PHASE, Event.CAPTURING_PHASE]`,
+    constants: `return [Event.NONE, Event.AT_TARGET, Event.BUBBLING_PHASE, Event.CAPTURING_PHASE]`,
     custom: `const e = new CustomEvent("a", { detail: { b: 1 }, bubbles: true }); return [e.detail, e.bubbles, e.type, String(e)]`,
     "custom without detail": `return [new CustomEvent("a").detail, CustomEvent.name, Event.name]`,
     close: `const e = new CloseEvent("c", { code: 1000, wasClean: true }); return [e.code, e.wasClean, e.reason, e instanceof Event]`,
@@ -66,7 +66,8 @@ test("EventTarget reports what listeners throw and goes on", async () => {
     t.addEventListener("a", {}); t.addEventListener("a", () => { throw new Proxy({}, { get() { throw 1 } }) })
     seen.push(t.dispatchEvent(new Event("a"))); return seen`
   assert.deepEqual(await guest.evaluate(source), [2, true])
-  assert.deepEqual(guest.reports, ["TypeError: first", "TypeError: i.handleEvent is not a function", "[unprintable]"].map((text, index) => (index === 1 ? guest.reports[1] : text)))
+  assert.deepEqual([guest.reports.length, guest.reports[0], guest.reports[2]], [3, "TypeError: first", "[unprintable]"])
+  assert.match(guest.reports[1] ?? "", /^TypeError: .*handleEvent is not a function$/)
 })
 
 test("EventTarget refuses an event that is being dispatched", async () => {

@@ -1,4 +1,3 @@
-import { decodeValue, encodeValue } from "@mayfly/protocol/clone"
 import { bodyHeaders, takeContent } from "./body.ts"
 import { contentBytes } from "./body-content.ts"
 import { headerPairs } from "./headers.ts"
@@ -11,7 +10,7 @@ export async function fetch(input: unknown, init: unknown = {}): Promise<Respons
   const request = new Request(input, init)
   const signal = followedSignal(request)
   signal?.throwIfAborted()
-  const payload = encodeValue({
+  const payload = installedKernel().encode({
     url: request.url,
     method: request.method,
     headers: headerPairs(bodyHeaders(request)),
@@ -20,7 +19,7 @@ export async function fetch(input: unknown, init: unknown = {}): Promise<Respons
   })
   const answer = await untilAborted(signal, startRequest(payload))
   // Ours: the supervisor encodes an EgressResponse.
-  return responseFromFetch(decodeValue(answer) as FetchedResponse)
+  return responseFromFetch(installedKernel().decode(answer) as FetchedResponse)
 }
 
 interface Pending<Answer> {

@@ -1,3 +1,4 @@
+import { cloneValue, decodeValue, encodeValue } from "@mayfly/protocol/clone"
 import type { ChunkName, Kernel, LoadChunk, LogLevel, PendingRequest } from "../kernel.ts"
 
 /** What the test host gives the isolate. Plain functions, captured here, never on the global object. */
@@ -51,6 +52,9 @@ export function createHarnessKernel(host: HarnessHost, chunks: ReadonlyMap<Chunk
       host.request(id, operation, payload)
       return { answer: pending.promise, cancel: () => requests.delete(id) && host.cancel(id) }
     },
+    encode: (value) => encodeValue(value),
+    decode: (text) => decodeValue(text),
+    clone: (value, transfer) => cloneValue(value, transfer),
     setTimer(callback, ms) {
       timers.set(++lastHandle, callback)
       host.setTimer(lastHandle, ms)

@@ -145,7 +145,7 @@ async function bootSource(options: GuestOptions): Promise<string> {
   const lazy = named.map(([name]) => [name, options.globals?.[name] ?? chunkGlobals[name]])
   const extra = options.extra === undefined ? "{}" : await bundled(`export{install}from${JSON.stringify(options.extra)}`)
   const runtime = await bundled(
-    'export{createHarnessKernel}from"./harness-kernel.ts";export{installBase}from"./base.ts"',
+    'export{createHarnessKernel}from"./harness-kernel.ts";export{installEverything}from"./install-everything.ts"',
   )
   return `(()=>{"use strict"
 const runtime=${runtime},extra=${extra},chunks=new Map([${chunks.join(",")}])
@@ -153,7 +153,7 @@ const{stringify}=JSON,then=Function.prototype.call.bind(Promise.prototype.then)
 return(setTimer,clearTimer,entropy,ask,request,cancel,log,report,done)=>{
 const guest=runtime.createHarnessKernel({setTimer,clearTimer,entropy,ask,request,cancel,log,report},chunks)
 for(const[name,names]of ${JSON.stringify(lazy)})guest.kernel.lazy(name,names)
-runtime.installBase(guest.kernel)
+runtime.installEverything(guest.kernel)
 extra.install?.(guest.kernel)
 const fail=(id,error)=>{let m="[unprintable]";try{m=error instanceof Error?error.name+": "+error.message:"thrown: "+String(error)}catch{}done(id,false,m)}
 const evaluate=(id,body)=>{then(body(),(v)=>{let s;try{s=stringify(v)}catch(e){return fail(id,e)}done(id,true,s)},(e)=>fail(id,e))}
@@ -236,7 +236,9 @@ function settle(state: HarnessState, result: { id: number; ok: boolean; text: st
 /** An unhandled rejection makes the entry that is running reject, even an unrelated one; tests look at results, not entries. */
 function enter(state: HarnessState, entry: ivm.Reference | null, values: unknown[]): void {
   if (state.isDisposed || entry === null) return
-  const running = entry.apply(undefined, values).catch(() => undefined)
+  const running = entry.apply(undefined, values).catch((error: unknown) => {
+    if (state.isolate.isDisposed) rejectAll(state, error)
+  })
   state.entries.add(running)
   void running.then(() => state.entries.delete(running))
 }
@@ -258,13 +260,18 @@ async function evaluateIn({ isolate, context, evaluate, state }: Evaluation, sou
   return pending.promise
 }
 
+function rejectAll(state: HarnessState, error: unknown): void {
+  for (const pending of state.evaluations.values()) pending.reject(error)
+  state.evaluations.clear()
+}
+
 async function disposeState(state: HarnessState): Promise<void> {
   if (state.isDisposed) return
   state.isDisposed = true
   for (const timer of state.timers.values()) clearTimeout(timer)
   for (const abort of state.requests.values()) abort.abort()
-  for (const pending of state.evaluations.values()) pending.reject(new Error("the guest was disposed"))
-  state.isolate.dispose()
+  rejectAll(state, new Error("the guest was disposed"))
+  if (!state.isolate.isDisposed) state.isolate.dispose()
   await Promise.allSettled(state.entries)
 }
 

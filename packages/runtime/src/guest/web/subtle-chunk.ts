@@ -1,4 +1,3 @@
-import { decodeValue, encodeValue } from "@mayfly/protocol/clone"
 import type { LoadChunk } from "../kernel.ts"
 import { bufferOf, isBufferSource, viewOf } from "./bytes.ts"
 import { CryptoKey, type KeyFields, keyId, makeKey } from "./crypto-key.ts"
@@ -70,8 +69,8 @@ function requiredParameters(): readonly (readonly [string, number])[] {
 }
 
 async function perform(method: string, values: readonly unknown[]): Promise<unknown> {
-  const payload = encodeValue({ method, args: values.map((value) => toWire(value, maxDepth)) })
-  const answer = decodeValue(await installedKernel().request("subtle", payload).answer) as Answer
+  const payload = installedKernel().encode({ method, args: values.map((value) => toWire(value, maxDepth)) })
+  const answer = installedKernel().decode(await installedKernel().request("subtle", payload).answer) as Answer
   switch (answer.kind) {
     case "error":
       throw answer.name === "TypeError" ? new TypeError(answer.message) : new DOMException(answer.message, answer.name)

@@ -1,0 +1,86 @@
+import type { Platform } from "@mayfly/platform"
+import { MayflyError } from "@mayfly/protocol"
+import { type Context, Hono } from "hono"
+import { type RequestIdVariables, requestId } from "hono/request-id"
+import { secureHeaders } from "hono/secure-headers"
+import { BodyBudget } from "./body-budget.ts"
+import { checkHost } from "./check-host.ts"
+import { errorBody, publicError } from "./error-response.ts"
+import { limitRequests } from "./limit-requests.ts"
+import { Readiness } from "./readiness.ts"
+import { requireKey } from "./require-key.ts"
+import { runRoute } from "./run-route.ts"
+import { type ServerLog, stderrLog, unexpected } from "./server-log.ts"
+
+export interface ServerOptions {
+  /** Where programs run. The caller disposes it, after the server stopped. */
+  readonly platform: Platform
+  /** SHA-256 of every key that may call, as hex. */
+  readonly keyHashes: readonly string[]
+  /** The address that the server is bound to. Default 127.0.0.1. */
+  readonly host?: string
+  /** Further names by which the server may be called, behind a proxy for instance. */
+  readonly allowedHosts?: readonly string[]
+  /** Cancels all runs and makes /readyz say no. */
+  readonly stopping?: AbortSignal
+  /** Most requests at once. Default 2,000. */
+  readonly maxRequests?: number
+  /** Largest request body. Default 96 MiB: the largest program, and its quotation marks. */
+  readonly maxBodyBytes?: number
+  /** Bytes of request bodies held at once. Default 512 MiB. */
+  readonly maxHeldBytes?: number
+  /** Default: JSON lines on stderr. */
+  readonly log?: ServerLog
+}
+
+export type ServerApp = Hono<{ Variables: RequestIdVariables }>
+
+const openPaths = ["/healthz", "/readyz"]
+const never = new AbortController().signal
+
+/** The HTTP API as a function from Request to Response. It opens no socket; `listen` does. */
+export function createServer(options: ServerOptions): { app: ServerApp } {
+  const { platform, keyHashes, host = "127.0.0.1", allowedHosts = [], stopping = never, maxRequests = 2_000, log = stderrLog } = options
+  const { maxBodyBytes = 96 << 20, maxHeldBytes = 512 << 20 } = options
+  const app: ServerApp = new Hono()
+  app.use(requestId({ generator: newRequestId }), headers, checkHost(host, allowedHosts), requireKey(keyHashes, openPaths))
+  addHealth(app, new Readiness(platform), stopping)
+  app.use("/v1/*", limitRequests(maxRequests))
+  const body = { maxBytes: maxBodyBytes, budget: new BodyBudget(maxHeldBytes) }
+  app.post("/v1/run", runRoute({ platform, body, stopping, log }))
+  app.notFound((c) => answerError(c, new MayflyError("server.not-found", `there is no ${c.req.method} ${c.req.path}`)))
+  app.onError((error, c) => {
+    const known = publicError(error)
+    if (known !== error) log(unexpected(error, c.get("requestId")))
+    return answerError(c, known)
+  })
+  return { app }
+}
+
+const headers = secureHeaders({
+  // Answers are data: nothing in them may run, be framed, or be kept.
+  contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
+  xFrameOptions: "DENY",
+  strictTransportSecurity: false,
+})
+
+function newRequestId(): string {
+  return `req_${crypto.randomUUID().replaceAll("-", "")}`
+}
+
+function addHealth(app: ServerApp, readiness: Readiness, stopping: AbortSignal): void {
+  app.get("/healthz", (c) => c.json({ status: "ok" }))
+  app.get("/readyz", async (c) => {
+    if (stopping.aborted) return c.json({ status: "stopping" }, 503)
+    return (await readiness.isReady()) ? c.json({ status: "ready" }) : c.json({ status: "not-ready" }, 503)
+  })
+}
+
+function answerError(c: Context, error: MayflyError): Response {
+  const { retryAfterMs } = error.details
+  if (typeof retryAfterMs === "number") c.header("retry-after", String(Math.ceil(retryAfterMs / 1_000)))
+  if (error.status === 401) c.header("www-authenticate", "Bearer")
+  // Made by hand: 499 is no status in the type of c.json.
+  c.header("content-type", "application/json")
+  return c.newResponse(JSON.stringify(errorBody(error, String(c.get("requestId")))), { status: error.status })
+}

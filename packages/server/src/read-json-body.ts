@@ -1,0 +1,86 @@
+import { MayflyError } from "@mayfly/protocol"
+import type { BodyBudget } from "./body-budget.ts"
+
+export interface BodyLimits {
+  readonly maxBytes: number
+  readonly budget: BodyBudget
+}
+
+/** A parsed body. Whoever reads it disposes it, when nothing of it is needed any longer. */
+export interface JsonBody extends Disposable {
+  readonly value: unknown
+}
+
+/** Reads and parses a JSON body. Rejects with `server.too-large`, `worker.queue-full` or `input.invalid`. */
+export async function readJsonBody(request: Request, limits: BodyLimits): Promise<JsonBody> {
+  const held = new HeldBytes(limits)
+  try {
+    const text = decode(await readBytes(request, held))
+    return { value: parse(text), [Symbol.dispose]: () => held.giveBack() }
+  } catch (error) {
+    held.giveBack()
+    throw error
+  }
+}
+
+class HeldBytes {
+  readonly #limits: BodyLimits
+  #bytes = 0
+
+  constructor(limits: BodyLimits) {
+    this.#limits = limits
+  }
+
+  add(bytes: number): void {
+    const { maxBytes, budget } = this.#limits
+    if (this.#bytes + bytes > maxBytes) {
+      throw new MayflyError("server.too-large", `the request body is larger than ${maxBytes} bytes`, { details: { limit: maxBytes } })
+    }
+    budget.take(bytes)
+    this.#bytes += bytes
+  }
+
+  giveBack(): void {
+    this.#limits.budget.giveBack(this.#bytes)
+    this.#bytes = 0
+  }
+}
+
+async function readBytes(request: Request, held: HeldBytes): Promise<Uint8Array> {
+  const announced = request.headers.get("content-length")
+  try {
+    if (announced === null) return await readChunks(request, held)
+    // The HTTP parser sees to it that no more comes than was announced.
+    held.add(Number(announced))
+    return new Uint8Array(await request.arrayBuffer())
+  } catch (error) {
+    if (error instanceof MayflyError) throw error
+    throw new MayflyError("input.invalid", "the request body ended early", { cause: error })
+  }
+}
+
+async function readChunks(request: Request, held: HeldBytes): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = []
+  for await (const chunk of (request.body ?? []) as AsyncIterable<Uint8Array>) {
+    held.add(chunk.byteLength)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
+}
+
+function decode(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes)
+  } catch (cause) {
+    throw new MayflyError("input.invalid", "the request body is not UTF-8", { cause })
+  }
+}
+
+function parse(text: string): unknown {
+  if (text.trim() === "") throw new MayflyError("input.invalid", "the request body is empty: send JSON")
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new MayflyError("input.invalid", `the request body is not JSON: ${(error as Error).message}`, { cause: error })
+  }
+}
