@@ -45,7 +45,7 @@ export async function attack(script: string, options: AttackOptions): Promise<At
 }
 
 async function assertSums(runs: readonly Promise<Run>[], added: number): Promise<void> {
-  const results = (await Promise.all(runs)).map((run) => (run.ok ? run.result : run.error.code))
+  const results = (await Promise.all(runs)).map((run) => (run.ok ? run.result : `${run.error.code}: ${run.error.message} ${JSON.stringify(run.error.details)}`))
   assert.deepStrictEqual(results, runs.map((_, index) => ({ sum: index + added })), "a neighbour was hurt")
 }
 

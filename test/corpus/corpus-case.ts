@@ -47,10 +47,14 @@ export async function serveCase({ http }: CorpusCase): Promise<{ base: string; s
     if (entry === undefined) return void response.writeHead(404).end(`no entry for ${key}`)
     const isJson = typeof entry.body === "object" && entry.body !== null
     const headers = { ...(isJson ? { "content-type": "application/json" } : {}), ...entry.headers }
-    response.writeHead(entry.status ?? 200, headers).end(isJson ? JSON.stringify(entry.body) : String(entry.body ?? ""))
+    response.writeHead(entry.status ?? 200, headers).end(isJson ? JSON.stringify(entry.body) : textOf(entry.body))
   })
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
   return { base: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, server }
+}
+
+function textOf(body: unknown): string {
+  return typeof body === "string" ? body : body === undefined ? "" : JSON.stringify(body)
 }
 
 /** `env` of the case: `env.<dotted.path>(...args)`. */

@@ -12,7 +12,10 @@ export interface HttpEgressOptions {
 
 /** The one way out: every request of a guest is decided, performed and recorded here, redirects included. */
 export function createHttpEgress({ lookup = lookupAddresses }: HttpEgressOptions = {}): Egress {
-  return { fetch: (request, context) => performAll(request, context, lookup) }
+  return {
+    fetch: (request, context) => performAll(request, context, lookup),
+    check: (policy) => void parsePolicy(policy),
+  }
 }
 
 const maxRedirects = 20

@@ -35,7 +35,7 @@ export interface EgressContext {
 
 /** Performs guest requests that the policy allows. Rejects with a `mesh.*` MayflyError otherwise. Implemented by mesh. */
 export interface Egress {
-  /** Throws `input.invalid` for a policy that can not be carried out, or is wider than its author may have meant. */
-  check?(policy: NetworkPolicy): void
+  /** Throws `input.invalid` for a policy that can't be carried out, or is wider than its author may have meant. */
+  check(policy: NetworkPolicy): void
   fetch(request: EgressRequest, context: EgressContext): Promise<EgressResponse>
 }

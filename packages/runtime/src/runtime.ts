@@ -37,4 +37,5 @@ const nowhere: Egress = {
   async fetch(request) {
     throw new MayflyError("mesh.denied", `"${request.url}" can't be reached: this runtime has no way out`)
   },
+  check() {},
 }

@@ -3,11 +3,12 @@ import { MayflyError } from "@mayfly/protocol"
 import { type Context, Hono } from "hono"
 import { type RequestIdVariables, requestId } from "hono/request-id"
 import { secureHeaders } from "hono/secure-headers"
+import type { ContentfulStatusCode } from "hono/utils/http-status"
 import { BodyBudget } from "./body-budget.ts"
 import { checkHost } from "./check-host.ts"
 import { errorBody, publicError } from "./error-response.ts"
-import { limitRequests } from "./limit-requests.ts"
 import { Readiness } from "./readiness.ts"
+import { RequestSlots } from "./request-slots.ts"
 import { requireKey } from "./require-key.ts"
 import { runRoute } from "./run-route.ts"
 import { type ServerLog, stderrLog, unexpected } from "./server-log.ts"
@@ -23,7 +24,7 @@ export interface ServerOptions {
   readonly allowedHosts?: readonly string[]
   /** Cancels all runs and makes /readyz say no. */
   readonly stopping?: AbortSignal
-  /** Most requests at once. Default 2,000. */
+  /** Most runs asked for at once. Default 2,000. */
   readonly maxRequests?: number
   /** Largest request body. Default 96 MiB: the largest program, and its quotation marks. */
   readonly maxBodyBytes?: number
@@ -45,9 +46,9 @@ export function createServer(options: ServerOptions): { app: ServerApp } {
   const app: ServerApp = new Hono()
   app.use(requestId({ generator: newRequestId }), headers, checkHost(host, allowedHosts), requireKey(keyHashes, openPaths))
   addHealth(app, new Readiness(platform), stopping)
-  app.use("/v1/*", limitRequests(maxRequests))
+  const slots = new RequestSlots(maxRequests)
   const body = { maxBytes: maxBodyBytes, budget: new BodyBudget(maxHeldBytes) }
-  app.post("/v1/run", runRoute({ platform, body, stopping, log }))
+  app.post("/v1/run", runRoute({ platform, slots, body, stopping, log }))
   app.notFound((c) => answerError(c, new MayflyError("server.not-found", `there is no ${c.req.method} ${c.req.path}`)))
   app.onError((error, c) => {
     const known = publicError(error)
@@ -80,7 +81,5 @@ function answerError(c: Context, error: MayflyError): Response {
   const { retryAfterMs } = error.details
   if (typeof retryAfterMs === "number") c.header("retry-after", String(Math.ceil(retryAfterMs / 1_000)))
   if (error.status === 401) c.header("www-authenticate", "Bearer")
-  // Made by hand: 499 is no status in the type of c.json.
-  c.header("content-type", "application/json")
-  return c.newResponse(JSON.stringify(errorBody(error, String(c.get("requestId")))), { status: error.status })
+  return c.json(errorBody(error, String(c.get("requestId"))), error.status as ContentfulStatusCode)
 }

@@ -2,8 +2,10 @@ import { randomUUID } from "node:crypto"
 import type { Run } from "@mayfly/platform"
 import type { MayflyError } from "@mayfly/protocol"
 
+export type FailedRun = Extract<Run, { ok: false }>
+
 /** A run that ended before it had an isolate: the program can't be compiled, for instance. */
-export function failedRun(error: MayflyError): Run {
+export function failedRun(error: MayflyError): FailedRun {
   const usage = {
     cpuMs: 0,
     wallMs: 0,

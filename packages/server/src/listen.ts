@@ -2,7 +2,8 @@ import { createServer, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import { type ErrorCode, MayflyError } from "@mayfly/protocol"
 import type { ServerApp } from "./create-server.ts"
-import { errorBody } from "./error-response.ts"
+import { errorBody, publicError } from "./error-response.ts"
+import { stderrLog, unexpected } from "./server-log.ts"
 
 export interface ListenOptions {
   readonly port: number
@@ -48,9 +49,12 @@ export async function listen(app: ServerApp, options: ListenOptions): Promise<Li
   }
 }
 
-/** A request that the adapter can't make a Request of. The client gets no more than that. */
-function malformed(): Response {
-  const error = new MayflyError("input.invalid", "the request can't be read: its target or its Host header is malformed")
+/** A request that the adapter can't make a Request of. It never reached the app, so it has no id. */
+function malformed(cause: unknown): Response {
+  const isRequest = cause instanceof Error && cause.name === "RequestError"
+  const message = "the request can't be read: its target or its Host header is malformed"
+  const error = isRequest ? new MayflyError("input.invalid", message, { cause }) : publicError(cause)
+  if (error.code === "server.internal") stderrLog(unexpected(cause, "none"))
   return Response.json(errorBody(error, "none"), { status: error.status })
 }
 

@@ -1,6 +1,6 @@
 import { DynamicWorker, type DynamicWorkerOptions, type Run, type RunEvent } from "@mayfly/platform"
 import { type ErrorCode, MayflyError } from "@mayfly/protocol"
-import { failedRun } from "./failed-run.ts"
+import { type FailedRun, failedRun } from "./failed-run.ts"
 
 /** One program and the one call that is made to it. */
 export interface Program {
@@ -39,7 +39,7 @@ function callOptions({ props }: Program, signal: AbortSignal): { signal: AbortSi
   return props === undefined ? { signal } : { signal, props }
 }
 
-async function create(options: DynamicWorkerOptions): Promise<DynamicWorker | (Run & { ok: false })> {
+async function create(options: DynamicWorkerOptions): Promise<DynamicWorker | FailedRun> {
   try {
     return await DynamicWorker.create(options)
   } catch (error) {

@@ -4,12 +4,14 @@ import { streamSSE } from "hono/streaming"
 import { errorBody, publicError } from "./error-response.ts"
 import { parseRunBody } from "./parse-run-body.ts"
 import { type BodyLimits, readJsonBody } from "./read-json-body.ts"
+import type { RequestSlots } from "./request-slots.ts"
 import { eventToMessage } from "./run-events.ts"
 import { type Program, runProgram, streamProgram } from "./run-program.ts"
 import { type ServerLog, unexpected } from "./server-log.ts"
 
 export interface RunRouteOptions {
   readonly platform: Platform
+  readonly slots: RequestSlots
   readonly body: BodyLimits
   /** Cancels all runs: the server stops. */
   readonly stopping: AbortSignal
@@ -22,17 +24,13 @@ const beatMs = 15_000
 /** `POST /v1/run`. The client's going away cancels the run. */
 export function runRoute(options: RunRouteOptions): Handler {
   return async (c) => {
-    const body = await readJsonBody(c.req.raw, options.body)
-    let isStreamed = false
-    try {
-      const program = parseRunBody(body.value, options.platform)
-      isStreamed = wantsEvents(c.req.header("accept"))
-      if (isStreamed) return streamRun(c, program, options, () => body[Symbol.dispose]())
-      const run = await runProgram(program, AbortSignal.any([c.req.raw.signal, options.stopping]))
-      return c.json(runToJson(run))
-    } finally {
-      if (!isStreamed) body[Symbol.dispose]()
-    }
+    using held = new DisposableStack()
+    held.use(options.slots.take())
+    const body = held.use(await readJsonBody(c.req.raw, options.body))
+    const program = parseRunBody(body.value, options.platform)
+    if (wantsEvents(c.req.header("accept"))) return streamRun(c, program, options, held.move())
+    const run = await runProgram(program, AbortSignal.any([c.req.raw.signal, options.stopping]))
+    return c.json(runToJson(run))
   }
 }
 
@@ -40,7 +38,7 @@ function wantsEvents(accept: string | undefined): boolean {
   return accept !== undefined && /(?:^|,)\s*text\/event-stream\b/i.test(accept)
 }
 
-function streamRun(c: Context, program: Program, { stopping, log }: RunRouteOptions, done: () => void): Response {
+function streamRun(c: Context, program: Program, { stopping, log }: RunRouteOptions, held: Disposable): Response {
   const gone = new AbortController()
   const signal = AbortSignal.any([gone.signal, c.req.raw.signal, stopping])
   return streamSSE(c, async (stream) => {
@@ -55,7 +53,7 @@ function streamRun(c: Context, program: Program, { stopping, log }: RunRouteOpti
       await stream.writeSSE({ event: "error", data: JSON.stringify({ type: "error", ...errorBody(known, requestId) }) })
     } finally {
       clearInterval(beat)
-      done()
+      held[Symbol.dispose]()
     }
   })
 }

@@ -1,6 +1,7 @@
 import type { CompiledProgram } from "../compile/program.ts"
 import type { GuestFailure } from "../guest/guest-error.ts"
 import type { GuestJob } from "../guest/job.ts"
+import type { LimitKind } from "../pool/isolate-pool.ts"
 import type { LaneMember } from "./lane.ts"
 import { ModuleGraph } from "./module-graph.ts"
 import { type OutboxEntry, readOutbox } from "./outbox-reader.ts"
@@ -27,7 +28,7 @@ export interface RunTexts {
 /** How a run ended. `text` is the encoded result or a GuestFailure as JSON. */
 export type Ending =
   | { readonly kind: "result" | "failure"; readonly text: string }
-  | { readonly kind: "limit"; readonly limit: "cpu" | "memory" | "wall" | "log" | "output"; readonly used: number }
+  | { readonly kind: "limit"; readonly limit: LimitKind; readonly used: number }
   | { readonly kind: "unsettled" }
 
 export interface RunEvents {
@@ -314,7 +315,7 @@ function evaluationFailure(error: unknown): GuestFailure {
   if (!(error instanceof Error)) {
     return { kind: "threw", name: "", message: String(error).slice(0, 16_384), stack: "", thrown: "non-error" }
   }
-  const isAllocation = error instanceof RangeError && /^Array buffer allocation failed/.test(error.message)
+  const isAllocation = error instanceof RangeError && error.message.startsWith("Array buffer allocation failed")
   return {
     kind: isAllocation ? "memory-limit" : "threw",
     name: String(error.name),

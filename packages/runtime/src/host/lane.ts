@@ -35,8 +35,8 @@ export interface LaneEvents<Member extends LaneMember> {
   onLong(sentBack: readonly Turn<Member>[]): void
   /** The lane is free again after a long turn. */
   onIdle(): void
-  /** An ended run's turn does not stop. */
-  onRunaway(): void
+  /** Guest code runs that should not: an ended run's turn, or something outside of all turns. The process must go. */
+  onRunaway(reason: string): void
 }
 
 /** From here on a turn is long: waiting turns of other runs in this process no longer wait for it. */
@@ -44,6 +44,7 @@ const longMs = 10
 const maxOverlap = 8
 const tickMs = 3
 const graceMs = 50
+const maxIdleCpuMs = 500
 
 /**
  * One turn of guest code at a time, so that CPU and memory growth of the process belong to it. Beside a long turn the turns of other runs
@@ -56,6 +57,7 @@ export class Lane<Member extends LaneMember> {
   #lastCpuMs = guestCpuMs()
   #ticker: NodeJS.Timeout | undefined
   #isLong = false
+  #idleCpuMs = 0
   readonly #condemned = new Map<Member, number>()
 
   constructor(events: LaneEvents<Member>) {
@@ -128,9 +130,18 @@ export class Lane<Member extends LaneMember> {
   /** Shares the CPU since the last call among the turns under way. */
   #charge(): void {
     const now = guestCpuMs()
-    const each = Math.max(0, now - this.#lastCpuMs) / (this.#inFlight.length || 1)
+    const spent = Math.max(0, now - this.#lastCpuMs)
     this.#lastCpuMs = now
+    if (this.#inFlight.length === 0) this.#idleCpuMs += spent
+    const each = spent / (this.#inFlight.length || 1)
     for (const { turn } of this.#inFlight) turn.member.cpuMs += each
+  }
+
+  /** Called about once a second. Garbage collection needs a little time outside of turns; a program that found a way around them needs much. */
+  checkIdle(): void {
+    this.#charge()
+    if (this.#idleCpuMs > maxIdleCpuMs) this.#events.onRunaway("guest code ran outside of its turns")
+    this.#idleCpuMs = 0
   }
 
   #tickIn(ms: number): void {
@@ -146,7 +157,7 @@ export class Lane<Member extends LaneMember> {
       if (!turn.member.isOver) turn.member.watch(resident - residentAtStart)
     }
     const now = performance.now()
-    for (const deadline of this.#condemned.values()) if (now > deadline) this.#events.onRunaway()
+    for (const deadline of this.#condemned.values()) if (now > deadline) this.#events.onRunaway("a run did not stop in time")
     this.#noticeLong(now)
     this.#tickIn(this.#nextTickMs())
   }

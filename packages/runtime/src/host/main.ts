@@ -35,7 +35,7 @@ const lane = new Lane<GuestRun>({
     for (const { member } of sentBack) giveBack(member)
   },
   onIdle: () => channel.send({ t: "idle" }),
-  onRunaway: () => die("a run did not stop within its grace period"),
+  onRunaway: (reason) => die(reason),
 })
 
 const events: RunEvents = {
@@ -70,7 +70,10 @@ const channel = channelOnFd(3, (head, parts) => {
       return runs.get(head["run"] as number)?.answer(head["id"] as number, head["ok"] === true, parts[0] ?? "")
     case "abort":
       return abort(head["run"] as number)
+    case "end":
+      return runs.get(head["run"] as number)?.end({ kind: "limit", limit: "requests", used: head["used"] as number })
     case "ping":
+      lane.checkIdle()
       return channel.send({ t: "pong" })
   }
 })
@@ -144,6 +147,7 @@ function giveBack(run: GuestRun): void {
 
 function release(run: GuestRun, graceMs: number | undefined): void {
   runs.delete(run.order.run)
+  subtles.get(run)?.dispose()
   subtles.delete(run)
   run.dispose()
   lane.condemn(run, graceMs)

@@ -158,7 +158,9 @@ class CompilerProcess {
     const wasReady = this.#isReady
     this.#child = undefined
     this.#isReady = false
-    this.#take()?.reject(new MayflyError("worker.compile-timeout", `compiling the program brought the compiler down (${reason.slice(0, 80)})`))
+    // Native parsers recurse: code nested a hundred thousand levels deep ends them, and nobody else.
+    const message = "the program can't be parsed: it is nested too deeply or too large for the parser"
+    this.#take()?.reject(new MayflyError("worker.syntax", message, { details: { name: "SyntaxError", message } }))
     if (!wasReady && ++this.#startFailures > 2) {
       const error = new MayflyError("platform.no-host", `the compiler process does not start: ${reason}`)
       for (const waiting of this.#queue.splice(0)) waiting.reject(error)

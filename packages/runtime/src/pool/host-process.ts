@@ -1,6 +1,6 @@
 import type { Head } from "../wire/frame-channel.ts"
 import { Child, noteFd } from "./child.ts"
-import type { PoolOutcome, Program } from "./isolate-pool.ts"
+import type { LimitKind, PoolOutcome, Program } from "./isolate-pool.ts"
 import type { PoolRun } from "./pool-run.ts"
 import type { RuntimeFiles } from "./runtime-files.ts"
 
@@ -27,6 +27,7 @@ const flags = ["--no-opt", "--enable-sharedarraybuffer-per-context", "--no-warni
 const maxCodeBytes = 96 << 20
 const maxPrograms = 256
 const maxPendingCalls = 10_000
+const maxPendingBytes = 128 << 20
 /** Beyond the limit itself: a host that does not enforce it in this time is broken. */
 const wallSlackMs = 2_000
 const maxLogFrames = 200_000
@@ -35,6 +36,8 @@ interface Active {
   readonly run: PoolRun
   isParked: boolean
   logFrames: number
+  /** Payloads of calls that are under way. */
+  pendingBytes: number
   deadline: NodeJS.Timeout | undefined
   readonly calls: Map<number, AbortController>
 }
@@ -114,7 +117,7 @@ export class HostProcess {
     const { memoryMb, cpuMs, wallMs, outputBytes, logBytes } = limits
     const deadline = wallMs === null ? undefined : setTimeout(() => this.#overdue(id, wallMs), Math.min(wallMs + wallSlackMs, 2_147_483_647))
     deadline?.unref()
-    this.#active.set(id, { run, isParked: false, logFrames: 0, deadline, calls: new Map() })
+    this.#active.set(id, { run, isParked: false, logFrames: 0, pendingBytes: 0, deadline, calls: new Map() })
     this.#count(run.request.tenant, 1)
     this.runsStarted++
     run.started()
@@ -211,29 +214,43 @@ export class HostProcess {
       const active = this.#active.get(id as number)
       if (active === undefined) continue
       this.#remove(id as number, active)
-      if (!active.run.isOver) runs.push(active.run)
+      if (active.run.isOver) continue
+      // Only a process that lies sends back what has had effects already.
+      if (active.run.handler.hasEffects) active.run.crashed("the run was sent back after it had started", true)
+      else runs.push(active.run)
     }
     this.#events.onSentBack(runs)
   }
 
   #call(active: Active, head: Head, payload: string): void {
     const id = head["id"] as number
-    if (active.run.isOver || active.calls.size >= maxPendingCalls || active.calls.has(id)) return
+    if (active.run.isOver || active.calls.has(id)) return
+    if (active.calls.size >= maxPendingCalls || active.pendingBytes + payload.length > maxPendingBytes) {
+      const failure = { name: "RangeError", message: "too many pending calls: await some before you start more" }
+      return this.#child.channel.send({ t: "answer", run: head["run"], id, ok: false }, JSON.stringify(failure))
+    }
+    active.pendingBytes += payload.length
     const abort = new AbortController()
     active.calls.set(id, abort)
     const signal = AbortSignal.any([abort.signal, active.run.calls.signal])
     const run = head["run"]
     void active.run.handler.onCall(head["op"] === "F" ? "fetch" : "call", payload, signal).then((answer) => {
       active.calls.delete(id)
+      active.pendingBytes -= payload.length
       if (this.#child.isGone || active.run.isOver) return
       const { ok } = answer
+      if (!ok && answer.endsAtRequests !== undefined) {
+        return this.#child.channel.send({ t: "end", run, limit: "requests", used: answer.endsAtRequests })
+      }
       this.#child.channel.send({ t: "answer", run, id, ok }, ok ? answer.text : JSON.stringify(answer))
     })
   }
 
   #done(active: Active, head: Head, text: string): void {
     this.#remove(head["run"] as number, active)
-    active.run.end(outcomeOf(head, text))
+    const { outputBytes } = active.run.request.limits
+    const isTooLarge = text.length > Math.max(outputBytes, maxFailureLength) + 1
+    active.run.end(outcomeOf(head, isTooLarge ? undefined : text))
     this.#events.onFree()
   }
 
@@ -281,15 +298,23 @@ function isOutOfMemory(reason: string): boolean {
   return /out of memory|invalid (?:size|array|table)|allocation failed|invalid string length|Check failed: .*size/i.test(reason)
 }
 
-function outcomeOf(head: Head, text: string): PoolOutcome {
+/** A failure is cut inside the isolate; an honest one is far shorter. */
+const maxFailureLength = 1 << 20
+
+/** `text` is undefined when there was more of it than the host may send. */
+function outcomeOf(head: Head, text: string | undefined): PoolOutcome {
   const usage = { cpuMs: numberOf(head["cpuMs"]), wallMs: numberOf(head["wallMs"]), peakMemoryBytes: numberOf(head["peakBytes"]) }
   const { kind, limit } = head
-  if (kind === "result" || kind === "failure") return { ...usage, kind, text }
-  if (kind === "limit" && (limit === "cpu" || limit === "memory" || limit === "wall" || limit === "log" || limit === "output")) {
-    return { ...usage, kind, limit, used: numberOf(head["used"]) }
-  }
+  if ((kind === "result" || kind === "failure") && text !== undefined) return { ...usage, kind, text }
+  if (kind === "limit" && isLimitKind(limit)) return { ...usage, kind, limit, used: numberOf(head["used"]) }
   if (kind === "unsettled") return { ...usage, kind }
   return { ...usage, kind: "crashed", reason: "the host process gave an answer that makes no sense", isSuspect: true }
+}
+
+const limitKinds: readonly unknown[] = ["cpu", "memory", "wall", "log", "output", "requests"]
+
+function isLimitKind(value: unknown): value is LimitKind {
+  return limitKinds.includes(value)
 }
 
 function numberOf(value: unknown): number {

@@ -34,7 +34,14 @@ export interface PoolHandler {
 /** An encoded value, or what the guest may know of a failure: no stack, no cause. */
 export type CallAnswer =
   | { readonly ok: true; readonly text: string }
-  | { readonly ok: false; readonly name: string; readonly message: string; readonly code?: string }
+  | {
+      readonly ok: false
+      readonly name: string
+      readonly message: string
+      readonly code?: string
+      /** The run is over as well, for this many requests. */
+      readonly endsAtRequests?: number
+    }
 
 export interface PoolUsage {
   readonly cpuMs: number
@@ -42,11 +49,14 @@ export interface PoolUsage {
   readonly peakMemoryBytes: number
 }
 
+export type LimitKind = "cpu" | "memory" | "wall" | "log" | "output" | "requests"
+
 /** How a run ended. Never a rejection: what a guest did wrong is a result. */
 export type PoolOutcome = PoolUsage &
   (
-    | { readonly kind: "result" | "failure"; readonly text: string }
-    | { readonly kind: "limit"; readonly limit: "cpu" | "memory" | "wall" | "log" | "output"; readonly used: number }
+    | { readonly kind: "result"; readonly text: string }
+    | { readonly kind: "failure"; readonly text: string }
+    | { readonly kind: "limit"; readonly limit: LimitKind; readonly used: number }
     | { readonly kind: "unsettled" }
     | { readonly kind: "crashed"; readonly reason: string; readonly isSuspect: boolean }
     | { readonly kind: "aborted" }

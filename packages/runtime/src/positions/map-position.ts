@@ -11,7 +11,8 @@ const maps = new WeakMap<ModulePositions, SourceMap | null>()
 
 /** Where in the author's text a position of compiled code comes from. Positions that can't be mapped stay as they are. */
 export function mapPosition(positions: ModulePositions, compiled: Position): Position {
-  let { line, column } = unmap(positions, compiled)
+  const { line, column: mapped } = unmap(positions, compiled)
+  let column = mapped
   const onLine = positions.insertions.filter((insertion) => insertion.line === line)
   // Offsets of insertions are in the author's columns, so they are taken out from the last to the first.
   for (const insertion of onLine.toSorted((a, b) => b.column - a.column)) {

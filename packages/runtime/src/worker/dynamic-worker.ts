@@ -53,7 +53,7 @@ export class DynamicWorker implements AsyncDisposable {
   static async create(options: DynamicWorkerOptions): Promise<DynamicWorker> {
     const parsed = parseWorkerOptions(options)
     const runtime = options.platform?.runtime ?? defaultRuntime()
-    runtime.egress.check?.(parsed.network)
+    runtime.egress.check(parsed.network)
     const env = bindEnv(parsed.env)
     return new DynamicWorker(runtime, parsed, await runtime.compiler.compile(parsed.source), env)
   }
@@ -73,7 +73,7 @@ export class DynamicWorker implements AsyncDisposable {
   /** Calls the program's fetch handler. Rejects with a coded error when it fails. Bodies are buffered in this version. */
   async fetch(request: Request | string | URL, init?: RequestInit): Promise<Response> {
     const wire = await requestToWire(new Request(request, init))
-    const options = init?.signal == null ? {} : { signal: init.signal }
+    const options = init?.signal instanceof AbortSignal ? { signal: init.signal } : {}
     const run = await this.#execute("fetch", encodeGiven(wire, "request"), options, (text) => parseWireResponse(decodeValue(text)))
     if (run.ok) return responseFromWire(run.result as WireResponse)
     throw run.error
@@ -169,7 +169,7 @@ export class DynamicWorker implements AsyncDisposable {
       usage: record.usage(outcome, input.length - 1, Math.max(0, outputBytes - 1)),
       egress: record.egress,
     } satisfies { id: string; logs: readonly LogLine[]; usage: unknown; egress: readonly LedgerRow[]; logsTruncated?: true }
-    const failed = { limits, stack: this.#stack, hasEffects: record.hasEffects, abortReason: options.signal?.reason }
+    const failed = { limits, stack: this.#stack, hasEffects: record.hasEffects, abortReason: options.signal?.reason, answeredCodes: record.answeredCodes }
     if (outcome.kind !== "result") return { ...common, ok: false, error: runError(outcome, failed) }
     try {
       return { ...common, ok: true, result: decode(outcome.text) }

@@ -14,20 +14,22 @@ export interface EnvBindings {
 export function bindEnv(env: Readonly<Record<string, unknown>>): EnvBindings {
   const functions: HostFunction[] = []
   const names: string[] = []
+  const indexes = new Map<HostFunction, number>()
   const prepared = new EnvCopy((call, name) => {
+    indexes.set(call, functions.length)
+    functions.push(call)
     names.push(name)
-    return functions.push(call) - 1
   }).copy(env, "env")
-  const encoded = encode(prepared, functions)
+  const encoded = encode(prepared, indexes)
   return {
     encoded,
     call: (payload) => call(functions, names, payload),
   }
 }
 
-function encode(prepared: unknown, functions: readonly HostFunction[]): string {
+function encode(prepared: unknown, indexes: ReadonlyMap<HostFunction, number>): string {
   try {
-    return encodeValue(prepared, { root: "env", stacks: false, onFunction: (stub) => String(functions.indexOf(stub)) })
+    return encodeValue(prepared, { root: "env", stacks: false, onFunction: (stub) => String(indexes.get(stub)) })
   } catch (error) {
     if (!(error instanceof CloneError)) throw error
     throw new MayflyError("worker.not-serializable", error.message, { details: { path: error.path } })
@@ -37,9 +39,9 @@ function encode(prepared: unknown, functions: readonly HostFunction[]): string {
 /** Replaces functions and methods by ones that keep their `this`; class instances become objects of their methods. */
 class EnvCopy {
   readonly #seen = new Map<object, unknown>()
-  readonly #register: (call: HostFunction, name: string) => number
+  readonly #register: (call: HostFunction, name: string) => void
 
-  constructor(register: (call: HostFunction, name: string) => number) {
+  constructor(register: (call: HostFunction, name: string) => void) {
     this.#register = register
   }
 

@@ -1,6 +1,6 @@
-import { type ErrorCode, type Limits, MayflyError } from "@mayfly/protocol"
+import { type ErrorCode, errorTable, type Limits, MayflyError } from "@mayfly/protocol"
 import type { GuestFailure } from "../guest/guest-error.ts"
-import type { PoolOutcome } from "../pool/isolate-pool.ts"
+import type { LimitKind, PoolOutcome } from "../pool/isolate-pool.ts"
 import type { GuestStack } from "./guest-stack.ts"
 
 interface FailedRun {
@@ -8,6 +8,8 @@ interface FailedRun {
   readonly stack: GuestStack
   readonly hasEffects: boolean
   readonly abortReason: unknown
+  /** Codes of the failures that the run's own requests and calls were answered with. */
+  readonly answeredCodes: ReadonlySet<string>
 }
 
 const limitErrors = {
@@ -16,7 +18,8 @@ const limitErrors = {
   wall: { code: "worker.wall-limit", limit: "wallMs", unit: "ms" },
   log: { code: "worker.log-limit", limit: "logBytes", unit: "bytes of logs" },
   output: { code: "worker.output-limit", limit: "outputBytes", unit: "bytes of output" },
-} as const satisfies Record<string, { code: ErrorCode; limit: keyof Limits; unit: string }>
+  requests: { code: "worker.subrequest-limit", limit: "subRequests", unit: "requests" },
+} as const satisfies Record<LimitKind, { code: ErrorCode; limit: keyof Limits; unit: string }>
 
 /** The coded error of a run that did not give a result. */
 export function runError(outcome: Exclude<PoolOutcome, { kind: "result" }>, run: FailedRun): MayflyError {
@@ -39,7 +42,7 @@ function abortError(run: FailedRun): MayflyError {
   return new MayflyError("worker.aborted", `the run was cancelled${because(cause)}`, { cause, retry: !run.hasEffects })
 }
 
-export function limitError(kind: keyof typeof limitErrors, used: number, run: Pick<FailedRun, "limits">): MayflyError {
+export function limitError(kind: LimitKind, used: number, run: Pick<FailedRun, "limits">): MayflyError {
   const { code, limit, unit } = limitErrors[kind]
   const value = run.limits[limit]
   const inUnit = kind === "memory" ? Math.ceil(used / 1_048_576) : Math.round(used)
@@ -95,7 +98,9 @@ function thrownError(failure: GuestFailure, run: FailedRun): MayflyError {
     ...(cause === undefined ? {} : { cause: { ...cause, stack: run.stack.mapStack(cause.stack) } }),
     ...(failure.thrown === undefined ? {} : { thrown: failure.thrown }),
   }
-  return new MayflyError("worker.guest", title, { details })
+  // A refused request that nobody caught is told as what it was. The code counts only if we gave it: a program can write any.
+  const known = code !== undefined && run.answeredCodes.has(code) && Object.hasOwn(errorTable, code)
+  return new MayflyError(known ? (code as ErrorCode) : "worker.guest", title, { details })
 }
 
 const kinds = ["threw", "not-serializable", "output-limit", "no-entrypoint", "memory-limit"]

@@ -47,6 +47,8 @@ export class RunRecord implements PoolHandler {
   #queueMs = 0
   logsTruncated = false
   readonly egress: LedgerRow[] = []
+  /** Codes of failed requests. */
+  readonly answeredCodes = new Set<string>()
 
   constructor(options: RunRecordOptions) {
     this.#options = options
@@ -118,6 +120,7 @@ export class RunRecord implements PoolHandler {
     if (operation === "call") this.#bindingCalls++
     const answer = operation === "fetch" ? await this.#fetch(payload, signal) : await this.#options.env.call(payload, signal)
     if (answer.ok) this.#bytesIn += answer.text.length
+    else if (operation === "fetch" && answer.code !== undefined) this.answeredCodes.add(answer.code)
     return answer
   }
 
@@ -147,7 +150,7 @@ export class RunRecord implements PoolHandler {
     const { subRequests } = this.#options.limits
     if (this.#subRequests >= subRequests) {
       const message = `the run has made ${this.#subRequests} requests; limits.subRequests is ${subRequests}`
-      throw new MayflyError("worker.subrequest-limit", message, { details: { limit: "subRequests", value: subRequests } })
+      throw new MayflyError("worker.subrequest-limit", message, { details: { used: subRequests + 1 } })
     }
     this.#subRequests++
   }
@@ -174,7 +177,11 @@ function parseRequest(payload: string): EgressRequest {
 }
 
 function requestFailure(error: unknown): CallAnswer {
-  if (error instanceof MayflyError) return { ok: false, name: "TypeError", message: error.message, code: error.code }
+  if (error instanceof MayflyError) {
+    const failure = { ok: false, name: "TypeError", message: error.message, code: error.code } as const
+    const isOver = error.code === "worker.subrequest-limit"
+    return isOver ? { ...failure, endsAtRequests: Number(error.details["used"]) } : failure
+  }
   if (error instanceof CloneError) return { ok: false, name: "TypeError", message: error.message }
   return { ok: false, name: "TypeError", message: "fetch failed", code: "mesh.unreachable" }
 }

@@ -34,7 +34,7 @@ const constants =
   "NOT_FOUND NOT_SUPPORTED INUSE_ATTRIBUTE INVALID_STATE SYNTAX INVALID_MODIFICATION NAMESPACE INVALID_ACCESS VALIDATION " +
   "TYPE_MISMATCH SECURITY NETWORK ABORT URL_MISMATCH QUOTA_EXCEEDED TIMEOUT INVALID_NODE_TYPE DATA_CLONE"
 
-const { captureStackTrace } = Error
+const { deleteProperty } = Reflect
 
 /** https://webidl.spec.whatwg.org/#idl-DOMException */
 export class DOMException extends Error {
@@ -42,16 +42,17 @@ export class DOMException extends Error {
   #message: string
 
   constructor(message: unknown = "", options: unknown = "Error") {
-    super()
+    const text = `${message}`
+    super(text)
     finish()
-    this.#message = `${message}`
+    // V8 took the text for the first line of the stack; the property would hide the accessor.
+    deleteProperty(this, "message")
+    this.#message = text
     if (typeof options === "object" && options !== null) {
       const { name } = options as { name?: unknown }
       this.#name = name === undefined ? "Error" : `${name}`
       if ("cause" in options) defineCause(this, options.cause)
     } else this.#name = `${options}`
-    // Again, as the first line of the one that Error captured has no message.
-    captureStackTrace(this, DOMException)
   }
 
   override get name(): string {

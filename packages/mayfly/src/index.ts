@@ -1,0 +1,28 @@
+export {
+  createPlatform,
+  DynamicWorker,
+  type DynamicWorkerOptions,
+  type Platform,
+  type PlatformOptions,
+  type Run,
+  type RunEvent,
+  type RunOptions,
+  runToJson,
+} from "@mayfly/platform"
+export {
+  defaultLimits,
+  type ErrorCode,
+  type ErrorJson,
+  errorTable,
+  fromTaggedJson,
+  type LedgerRow,
+  type Limits,
+  type LogLevel,
+  type LogLine,
+  MayflyError,
+  type NetworkPolicy,
+  type OriginRule,
+  type RunJson,
+  toTaggedJson,
+  type Usage,
+} from "@mayfly/protocol"
