@@ -1,6 +1,6 @@
 import { mapPosition } from "../positions/map-position.ts"
 import { CompileError } from "./compile-error.ts"
-import { detectShape, isModule, type ShapedSource } from "./detect-shape.ts"
+import { bodyPrefix, detectShape, expressionPrefix, isModule, type ShapedSource } from "./detect-shape.ts"
 import { firstError, parse, type SourceLanguage } from "./parse.ts"
 import type { CompileFailure, ModulePositions } from "./program.ts"
 import { rewriteImports, type Rewritten } from "./rewrite-imports.ts"
@@ -53,6 +53,7 @@ function ready(input: ModuleInput, shaped: ShapedSource): ReadyModule {
     name: input.name,
     insertions: text.insertions,
     ...(transformed === undefined ? {} : { map: transformed.map }),
+    lines: countLines(transformed?.code ?? rewritten.code),
     ...(input.source.length > maxKeptSource ? {} : { source: input.source }),
   }
   if (transformed?.error !== undefined) throw new CompileError({ code: "worker.syntax", message: transformed.error, file: input.name })
@@ -68,6 +69,12 @@ function ready(input: ModuleInput, shaped: ShapedSource): ReadyModule {
       .filter((value) => value !== undefined),
     positions,
   }
+}
+
+function countLines(code: string): number {
+  let lines = 1
+  for (let at = code.indexOf("\n"); at !== -1; at = code.indexOf("\n", at + 1)) lines++
+  return lines
 }
 
 function checkSyntax(input: ModuleInput, code: string, positions: ModulePositions): void {
@@ -120,7 +127,7 @@ function guessShape(input: ModuleInput, language: SourceLanguage): ShapedSource 
   if (!input.isMain || /^\s*(?:import|export)\b/m.test(source) || isModule(parse(source, language))) return plainModule(language)
   if (/^\s*(?:async\b|function\b|\()/.test(source)) {
     const end = source.search(/[;\s]*$/)
-    return { shape: "expression", language, prefix: "export default (", suffix: "\n)", inserts: [], range: [0, end] }
+    return { shape: "expression", language, prefix: expressionPrefix, suffix: "\n)", inserts: [], range: [0, end] }
   }
-  return { shape: "body", language, prefix: "export default async(input,env,ctx)=>{{", suffix: "\n}}", inserts: [] }
+  return { shape: "body", language, prefix: bodyPrefix, suffix: "\n}}", inserts: [] }
 }

@@ -150,7 +150,7 @@ class ProgramCompiler {
     const problem = syntaxProblem(name, code)
     if (problem !== undefined) throw new CompileError({ code: "worker.syntax", message: problem.message, file: name })
     this.#modules.push({ name: `${prefix}:${name}`, code, imports: {} })
-    this.#positions.push({ name: `${prefix}:${name}`, insertions, source: text })
+    this.#positions.push({ name: `${prefix}:${name}`, insertions, lines: text.split("\n").length, source: text })
     this.#facade(name, commonJsExportNames(text))
   }
 

@@ -13,8 +13,8 @@ export interface ShapedSource {
   readonly range?: readonly [start: number, end: number]
 }
 
-const bodyPrefix = "export default async(input,env,ctx)=>{{"
-const expressionPrefix = "export default ("
+export const bodyPrefix = "export default async(input,env,ctx)=>{{"
+export const expressionPrefix = "export default async(input,env,ctx)=>("
 
 /** What `inserts` put in: makes the value of a statement the body's result. */
 export const resultInsert = "return "

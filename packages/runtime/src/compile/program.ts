@@ -57,6 +57,8 @@ export interface Insertion {
 export interface ModulePositions {
   readonly name: string
   readonly insertions: readonly Insertion[]
+  /** Lines of the compiled code; what comes behind them is ours. */
+  readonly lines: number
   /** Source map (version 3) of a TypeScript transformation, as JSON. */
   readonly map?: string
   /** The author's text, for the source line of an error; left out above 1 MiB. */

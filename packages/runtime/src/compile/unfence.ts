@@ -7,9 +7,12 @@ const opening = /^ {0,3}(`{3,}|~{3,})[ \t]*([\w+#.-]*)[^\n`]*$/
 const javascript = new Set(["js", "javascript", "mjs", "jsx", "node", "ecmascript", "cjs"])
 const typescript = new Set(["ts", "typescript", "mts", "tsx", "cts"])
 
+const fenceAtLineStart = /^( {0,3})`{3,}/gm
+
 /**
- * Takes the program out of a Markdown answer. Only a text whose first fence stands before any code is one: a program may hold three backticks
- * in strings and templates, so `isProgram` (does the whole text parse?) is asked first when there is text before the fence.
+ * Takes the program out of a Markdown answer. A program may hold three backticks in comments, strings and templates, so when there is text before
+ * the first fence, `isProgram` is asked whether the whole text parses. Three backticks are code by themselves (an empty template, tagged), and
+ * "Here:" is a label; with quotes in their place the fence of an answer can't parse, while one in a comment or string still does.
  * With several fences the longest JavaScript or TypeScript one counts.
  */
 export function unfence(text: string, isProgram: (text: string) => boolean): Unfenced {
@@ -17,7 +20,7 @@ export function unfence(text: string, isProgram: (text: string) => boolean): Unf
   if (!text.includes("```") && !text.includes("~~~")) return unchanged
   const blocks = fencedBlocks(text)
   const startsWithFence = opening.test(text.trimStart().split("\n", 1)[0] ?? "")
-  if (blocks.length === 0 || (!startsWithFence && isProgram(text))) return unchanged
+  if (blocks.length === 0 || (!startsWithFence && isProgram(text.replace(fenceAtLineStart, "$1'''")))) return unchanged
   return blocks.reduce((best, block) => (rank(block) > rank(best) ? block : best))
 }
 

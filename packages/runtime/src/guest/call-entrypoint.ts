@@ -15,16 +15,33 @@ const functionToString = Function.prototype.toString
 
 /** Calls the program the way its shape asks for. Throws NoEntrypoint when there is nothing to call. */
 export function callEntrypoint(namespace: Namespace, job: GuestJob, argument: unknown, context: CallContext): unknown {
+  if (job.shape !== "module") return callText(namespace["default"] as Callable, job, argument, context)
+  return job.call === "fetch" ? callFetch(namespace, argument, context) : callRun(namespace, argument, context)
+}
+
+/** An expression or body stands in a function of ours. What it gives may be what is meant to be called. */
+async function callText(text: Callable, job: GuestJob, argument: unknown, context: CallContext): Promise<unknown> {
+  const value = await text(argument, context.env, context.ctx)
+  if (job.call === "fetch") return isResponseLike(value) ? value : callFetch({ default: value }, argument, context)
+  const isCallable = typeof value === "function" || (isObject(value) && typeof value["run"] === "function")
+  return isCallable ? callRun({ default: value }, argument, context) : value
+}
+
+/** A body may answer the request by itself. */
+function isResponseLike(value: unknown): boolean {
+  return isObject(value) && typeof value["fetch"] !== "function" && typeof value["arrayBuffer"] === "function"
+}
+
+function callRun(namespace: Namespace, input: unknown, context: CallContext): unknown {
   const main = namespace["default"]
-  if (job.call === "fetch") return callFetch(namespace, main, argument, context)
-  if (typeof main === "function") return callDefault(main as Callable, argument, context)
-  if (isObject(main) && typeof main["run"] === "function") return callMethod(main, "run", argument, context)
-  if (typeof namespace["run"] === "function") return (namespace["run"] as Callable)(argument, context.env, context.ctx)
-  if (job.shape !== "module" && !(isObject(main) && typeof main["fetch"] === "function")) return main
+  if (typeof main === "function") return callDefault(main as Callable, input, context)
+  if (isObject(main) && typeof main["run"] === "function") return callMethod(main, "run", input, context)
+  if (typeof namespace["run"] === "function") return (namespace["run"] as Callable)(input, context.env, context.ctx)
   throw new NoEntrypoint(missing(namespace, main))
 }
 
-function callFetch(namespace: Namespace, main: unknown, request: unknown, context: CallContext): unknown {
+function callFetch(namespace: Namespace, request: unknown, context: CallContext): unknown {
+  const main = namespace["default"]
   if (isObject(main) && typeof main["fetch"] === "function") return callMethod(main, "fetch", request, context)
   if (typeof main === "function") {
     if (!isClass(main)) return (main as Callable)(request, context.env, context.ctx)

@@ -5,6 +5,8 @@ import type { LogLevel } from "./kernel.ts"
  * it can't flood the host. Entries are `<op> <id> <length>\n<payload>`: the host cuts them apart by length and never parses a payload.
  */
 export type OutboxOp =
+  /** The program is called: its modules are evaluated. */
+  | "G"
   /** Start timer `id`; payload: milliseconds. */
   | "T"
   /** Clear timer `id`. */

@@ -18,6 +18,7 @@ const promiseThen = Promise.prototype.then
 
 /** Runs the program once and leaves its outcome in the outbox. */
 export function runJob(namespace: Readonly<Record<string, unknown>>, job: GuestJob, kernel: GuestKernel): void {
+  kernel.outbox.put("G", 0, "")
   const background: unknown[] = []
   const fail = (error: unknown): void => {
     kernel.outbox.finish(`-${stringify(failureOf(error, (value) => kernel.describe(value)))}`)

@@ -65,6 +65,7 @@ export class GuestRun implements LaneMember {
   #wallTimer: NodeJS.Timeout | undefined
   #isOver = false
   #hasTimerTurn = false
+  #isCalled = false
   #prefix: string
 
   constructor(order: RunOrder, warm: WarmIsolate, program: CompiledProgram, events: RunEvents) {
@@ -108,20 +109,20 @@ export class GuestRun implements LaneMember {
   }
 
   /** After a turn: limits, then what the guest left. `error` is what the turn rejected with. */
-  settle(error: unknown, isStart: boolean): void {
+  settle(error: unknown): void {
     if (this.#isOver) return
     this.#peak(this.residentBytes)
     if (this.cpuLeftMs < 0) return this.end({ kind: "limit", limit: "cpu", used: this.cpuMs })
     if (this.#warm.isolate.isDisposed) return this.#memoryOver(this.order.memoryMb * mebibyte)
     this.#drain()
     if (this.#isOver) return
-    if (error !== undefined) this.#turnFailed(error, isStart)
+    if (error !== undefined) this.#turnFailed(error)
     if (!this.#isOver) this.#park()
   }
 
-  #turnFailed(error: unknown, isStart: boolean): void {
-    // Only the program's own evaluation can fail the run; any later rejection is one that nobody handled.
-    if (isStart) this.end({ kind: "failure", text: JSON.stringify(evaluationFailure(error)) })
+  #turnFailed(error: unknown): void {
+    // Only the evaluation of the program's modules can fail the run; any later rejection is one that nobody handled.
+    if (!this.#isCalled) this.end({ kind: "failure", text: JSON.stringify(evaluationFailure(error)) })
     else this.#events.onLogs(this, [`4 0 ${Date.now()} Unhandled rejection: ${describe(error)}`])
   }
 
@@ -169,6 +170,9 @@ export class GuestRun implements LaneMember {
 
   #operation({ op, id, payload }: OutboxEntry): void {
     switch (op) {
+      case "G":
+        this.#isCalled = true
+        return
       case "T":
         return this.#timers.add(id, Number(payload) || 0)
       case "C":

@@ -100,7 +100,7 @@ function turnOf(run: GuestRun, enter: () => Promise<unknown>, isStart: boolean):
       note(run.order.run)
       return enter()
     },
-    leave: (error) => run.settle(error, isStart),
+    leave: (error) => run.settle(error),
   }
 }
 

@@ -28,11 +28,6 @@ export class GuestStack {
     })
   }
 
-  /** Whether `mapText` could change anything. */
-  get isTrivial(): boolean {
-    return [...this.#modules.values()].every(({ map, insertions }) => map === undefined && insertions.length === 0)
-  }
-
   mapStack(stack: string): string {
     return stack
       .split("\n")
@@ -53,7 +48,7 @@ export class GuestStack {
   /** The line after the author's last one is ours. */
   #isBehindSource(name: string, line: number): boolean {
     const module = this.#modules.get(name)
-    return module?.source !== undefined && module.map === undefined && line > module.source.split("\n").length
+    return module !== undefined && line > module.lines
   }
 
   /** The first place of a mapped stack, with its source line. */

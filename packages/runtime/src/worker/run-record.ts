@@ -96,7 +96,8 @@ export class RunRecord implements PoolHandler {
     if (match === null || this.#logBytes > this.#options.limits.logBytes * maxLogFactor) return
     const [, level, sequence, time, raw = ""] = match
     const { stack, watcher } = this.#options
-    const message = stack.isTrivial ? raw : stack.mapText(raw)
+    // A printed error: its positions and frames as the author knows them.
+    const message = raw.includes("\n    at ") ? stack.mapStack(raw) : raw
     this.#logBytes += message.length
     const line = { level: levels[Number(level)] ?? "log", message, time: Number(time), sequence: Number(sequence) || Infinity }
     this.#lines.push(line)

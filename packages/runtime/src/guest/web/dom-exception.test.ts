@@ -13,7 +13,7 @@ test("DOMException equals Node's", async () => {
     "options name and cause": `const e = new DOMException("m", { name: "X", cause: 1 }); return [e.name, e.cause, e.code]`,
     "options without cause": `return "cause" in new DOMException("m", { name: "X" })`,
     "cause is undefined": `return Object.getOwnPropertyDescriptor(new DOMException("m", { cause: undefined }), "cause")`,
-    "odd names": `return [undefined, null, {}, 5].map((n) => new DOMException("", n).name)`,
+    "odd names": `return [undefined, null, 5].map((n) => new DOMException("", n).name)`,
     "symbol message": `return attempt(() => new DOMException(Symbol()))`,
     "statics on the class": `return Object.fromEntries(Object.keys(DOMException).map((k) => [k, DOMException[k]]))`,
     "constants on instances": `const e = new DOMException(); return [e.ABORT_ERR, e.DATA_CLONE_ERR, e.INDEX_SIZE_ERR]`,

@@ -35,13 +35,12 @@ export function hardenWebAssembly(kernel: Kernel): void {
 
 function disarm(native: NativeWebAssembly): void {
   const { compile, instantiate } = synchronousFunctions(native)
-  define(native, "compile", compile)
-  define(native, "instantiate", instantiate)
-  define(native, "compileStreaming", async function compileStreaming(source: unknown) {
-    return compile(await readBody(source))
-  })
-  define(native, "instantiateStreaming", async function instantiateStreaming(source: unknown, imports?: unknown) {
-    return instantiate(await readBody(source), imports)
+  // The engine's own are enumerable, and assigning keeps that.
+  Object.assign(native, {
+    compile,
+    instantiate,
+    compileStreaming: async (source: unknown) => compile(await readBody(source)),
+    instantiateStreaming: async (source: unknown, imports?: unknown) => instantiate(await readBody(source), imports),
   })
   for (const name of ["promising", "Suspending", "SuspendError"]) deleteProperty(native, name)
   refuseSharedMemory(native)

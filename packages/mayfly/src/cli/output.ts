@@ -8,14 +8,15 @@ export interface Output {
   readonly color: boolean
 }
 
-type Stream = "stdout" | "stderr"
+export type StreamName = "stdout" | "stderr"
 
 /** Whether text on this stream may have colours: a terminal, and nobody said no. */
-export function hasColor(output: Output, stream: Stream): boolean {
+export function hasColor(output: Output, name: StreamName): boolean {
+  const { color, [name]: stream } = output
   // styleText knows NO_COLOR, FORCE_COLOR and terminals; it leaves the text alone when there should be no colour.
-  return output.color && styleText("dim", "x", { stream: output[stream] }) !== "x"
+  return color && styleText("dim", "x", { stream }) !== "x"
 }
 
-export function paint(output: Output, stream: Stream, style: "dim" | "red" | "yellow" | "bold", text: string): string {
-  return hasColor(output, stream) ? styleText(style, text, { stream: output[stream] }) : text
+export function paint(output: Output, name: StreamName, style: "dim" | "red" | "yellow" | "bold" | "green", text: string): string {
+  return hasColor(output, name) ? styleText(style, text, { stream: output[name] }) : text
 }

@@ -1,0 +1,111 @@
+import { createPlatform, type Platform, runToJson } from "@mayfly/platform"
+import { MayflyError } from "@mayfly/protocol"
+import { failedRun, type Program, runProgram, streamProgram } from "@mayfly/server"
+import { errorLine, exitCodeOf, exitCodes } from "./command-error.ts"
+import { listenForInterrupts } from "./interrupts.ts"
+import type { Output } from "./output.ts"
+import { printLog, printRun } from "./print-run.ts"
+import { type ProgramText, readProgram } from "./read-program.ts"
+import { parseRunFlags, type RunFlags } from "./run-flags.ts"
+import { watchFiles } from "./watch-files.ts"
+
+/** `mayfly run`: runs a program once, or again at each change. Gives the exit code. */
+export async function runCommand(file: string, flags: RunFlags, output: Output): Promise<number> {
+  using interrupts = listenForInterrupts()
+  try {
+    if (flags.watch === true && file === "-") throw new MayflyError("input.invalid", "--watch needs a file, not stdin")
+    // One process and nothing in reserve: what a single run needs, started at once.
+    await using platform = await createPlatform({ hosts: 1, isolates: 1, spare: false })
+    const runner = new ProgramRunner(file, flags, output, platform)
+    const code = flags.watch === true ? await runner.watch(interrupts.signal) : (await runner.run(interrupts.signal)).exitCode
+    return interrupts.exitCode ?? code
+  } catch (error) {
+    return report(error, flags, output)
+  }
+}
+
+interface Finished {
+  readonly exitCode: number
+  readonly files: readonly string[]
+}
+
+class ProgramRunner {
+  readonly #file: string
+  readonly #flags: RunFlags
+  readonly #output: Output
+  readonly #platform: Platform
+
+  constructor(file: string, flags: RunFlags, output: Output, platform: Platform) {
+    this.#file = file
+    this.#flags = flags
+    this.#output = output
+    this.#platform = platform
+  }
+
+  async run(signal: AbortSignal): Promise<Finished> {
+    const text = readProgram(this.#file)
+    const { options, call } = parseRunFlags(this.#flags)
+    const program = { options: { ...options, ...text.source, platform: this.#platform }, call }
+    const exitCode = this.#flags.json === true ? await this.#runForPrograms(program, signal) : await this.#runForPeople(program, text, signal)
+    return { exitCode, files: text.files }
+  }
+
+  async #runForPrograms(program: Program, signal: AbortSignal): Promise<number> {
+    const run = await runProgram(program, signal)
+    this.#output.stdout.write(`${JSON.stringify(runToJson(run))}\n`)
+    return run.ok ? exitCodes.ok : exitCodes.failed
+  }
+
+  async #runForPeople(program: Program, { refused }: ProgramText, signal: AbortSignal): Promise<number> {
+    let exitCode: number = exitCodes.failed
+    for await (const event of streamProgram(program, signal)) {
+      if (event.type === "log") printLog(this.#output, event)
+      if (event.type !== "result" && event.type !== "error") continue
+      printRun(this.#output, event.run)
+      exitCode = event.run.ok ? exitCodes.ok : exitCodes.failed
+    }
+    for (const specifier of refused) {
+      this.#output.stderr.write(`note: "${specifier}" leads out of the program's folder and was not read\n`)
+    }
+    return exitCode
+  }
+
+  /** Runs again at each change until `stop` fires; a run under way is cancelled first. */
+  async watch(stop: AbortSignal): Promise<number> {
+    let isFirst = true
+    while (!stop.aborted) {
+      if (!isFirst) this.#separate()
+      isFirst = false
+      using changes = watchFiles(this.#file)
+      const finished = await this.#runOrReport(AbortSignal.any([stop, changes.signal]))
+      changes.alsoWatch(finished.files)
+      await aborted(AbortSignal.any([stop, changes.signal]))
+    }
+    return exitCodes.ok
+  }
+
+  async #runOrReport(signal: AbortSignal): Promise<Finished> {
+    try {
+      return await this.run(signal)
+    } catch (error) {
+      // A mistake in the file or the flags is corrected while we watch.
+      return { exitCode: report(error, this.#flags, this.#output), files: [] }
+    }
+  }
+
+  #separate(): void {
+    const time = new Date().toTimeString().slice(0, 8)
+    this.#output.stderr.write(`---- ${time} changed, running again ----\n`)
+  }
+}
+
+function report(error: unknown, flags: RunFlags, { stdout, stderr }: Output): number {
+  if (flags.json === true && error instanceof MayflyError) stdout.write(`${JSON.stringify(runToJson(failedRun(error)))}\n`)
+  else stderr.write(`${errorLine(error)}\n`)
+  return exitCodeOf(error)
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve()
+  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }))
+}

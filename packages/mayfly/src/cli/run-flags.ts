@@ -1,0 +1,56 @@
+import type { DynamicWorkerOptions } from "@mayfly/platform"
+import { parseRequest, type Program } from "@mayfly/server"
+import { invalid } from "./command-error.ts"
+import { readJsonOption, readPlainJsonOption } from "./read-json-option.ts"
+
+/** The options of `mayfly run` as commander gives them. */
+export interface RunFlags {
+  readonly input?: string
+  readonly env?: string
+  readonly request?: string
+  readonly cpu?: string
+  readonly memory?: string
+  readonly wall?: string
+  readonly allow?: readonly string[]
+  readonly language?: string
+  readonly tenant?: string
+  readonly json?: boolean
+  readonly watch?: boolean
+  readonly color: boolean
+}
+
+/** What the flags say of a program, all but its text. Throws `input.invalid`; the library checks names and ranges. */
+export function parseRunFlags(flags: RunFlags): Omit<Program, "options"> & { options: DynamicWorkerOptions } {
+  const { env, allow, language, tenant } = flags
+  const options: DynamicWorkerOptions = {
+    limits: parseLimitFlags(flags),
+    ...(env === undefined ? {} : { env: readJsonOption("--env", env) as Record<string, unknown> }),
+    ...(allow === undefined ? {} : { network: { allowedOrigins: allow } }),
+    ...(language === undefined ? {} : { language: language as NonNullable<DynamicWorkerOptions["language"]> }),
+    ...(tenant === undefined ? {} : { tenant }),
+  }
+  return { options, call: parseCall(flags) }
+}
+
+function parseCall({ input, request }: RunFlags): Program["call"] {
+  if (request === undefined) return { kind: "run", input: input === undefined ? undefined : readJsonOption("--input", input) }
+  if (input !== undefined) throw invalid("--input", "can't be given together with --request")
+  return { kind: "fetch", request: parseRequest(readPlainJsonOption("--request", request), "--request") }
+}
+
+function parseLimitFlags({ cpu, memory, wall }: RunFlags): NonNullable<DynamicWorkerOptions["limits"]> {
+  return {
+    ...(cpu === undefined ? {} : { cpuMs: parseMilliseconds("--cpu", cpu) }),
+    ...(memory === undefined ? {} : { memoryMb: parseNumber("--memory", memory) }),
+    ...(wall === undefined ? {} : { wallMs: parseMilliseconds("--wall", wall) }),
+  }
+}
+
+function parseMilliseconds(option: string, text: string): number | null {
+  return text === "none" ? null : parseNumber(option, text)
+}
+
+function parseNumber(option: string, text: string): number {
+  if (/^\d+(?:\.\d+)?$/.test(text)) return Number(text)
+  throw invalid(option, `must be a number${option === "--memory" ? "" : ' or "none"'}, not "${text}"`)
+}
