@@ -7,9 +7,7 @@ import { formatDuration } from "./duration.ts"
 import { createGuest } from "./isolate-harness.ts"
 import type { Guest } from "./isolate-harness.ts"
 
-const path = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
-// The inspector asks of every instance of a class whether it is a URL, and so loads that chunk.
-const chunks = { inspect: path("inspect-chunk.ts"), url: path("url-chunk.ts") }
+const chunks = { inspect: fileURLToPath(new URL("inspect-chunk.ts", import.meta.url)) }
 
 function linesHere(source: string): string {
   let text = ""
@@ -99,6 +97,13 @@ test("console methods work alone and have names", async () => {
   const source = `const { log, warn } = console; log("a"); [1].forEach(console.log); return [log.name, warn.name, String(console), console.table.name]`
   assert.deepEqual(await guest.evaluate(source), ["log", "warn", "[object console]", "table"])
   assert.equal(guest.logs[0]?.message, "a")
+})
+
+test("console loads no other chunk to show an instance, and shows a URL once there is one", async () => {
+  await using guest = await createGuest({ chunks: { ...chunks, url: fileURLToPath(new URL("url-chunk.ts", import.meta.url)) } })
+  const loaded = `return "value" in Object.getOwnPropertyDescriptor(globalThis, "URL")`
+  assert.equal(await guest.evaluate(`class Foo {}; console.log(new Foo(), { href: "x" }); ${loaded}`), false)
+  assert.deepEqual(guest.logs, [{ level: "log", message: "Foo {} { href: 'x' }" }])
 })
 
 const hostile: readonly string[] = [
