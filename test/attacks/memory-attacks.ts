@@ -26,7 +26,7 @@ export const memoryAttacks: readonly MemoryAttack[] = [
   { name: "WeakMap", script: run("const m=new WeakMap(),k=[];for(;;){const o={};k.push(o);m.set(o,{})}") },
   { name: "registered symbols", script: run('for(let i=0;;i++)Symbol.for("s"+i)') },
   { name: "properties of one object", script: run('const o={};for(let i=0;;i++)o["k"+i]=i') },
-  { name: "properties of globalThis", script: run('for(let i=0;;i++)globalThis["k"+i]={}') },
+  { name: "properties of globalThis", script: run('for(let i=0;;i++)globalThis["k"+i]={}'), also: ["worker.cpu-limit"] },
   { name: "closures", script: run("const a=[];for(let i=0;;i++)a.push(()=>i)") },
   { name: "classes", script: run("const a=[];for(;;)a.push(class{m(){}})") },
   { name: "proxies", script: run("let p={};for(;;)p=new Proxy(p,{})") },
@@ -92,7 +92,7 @@ export const memoryAttacks: readonly MemoryAttack[] = [
   { name: "wasm modules", script: run("const leb=(x)=>{const o=[];do{let b=x&127;x>>>=7;if(x)b|=128;o.push(b)}while(x);return o};const n=20000;const code=[];for(let i=0;i<n;i++)code.push(5,0,65,1,26,11);const sec=(id,p)=>[id,...leb(p.length),...p];const bytes=new Uint8Array([0,97,115,109,1,0,0,0,...sec(1,[1,96,0,0]),...sec(3,[...leb(n),...new Array(n).fill(0)]),...sec(10,[...leb(n),...code])]);const a=[];for(;;)a.push(new WebAssembly.Module(bytes.slice()))"), also: ["worker.cpu-limit"] },
   // Through the runtime
   { name: "binding arguments", script: run("const a=[];for(;;)a.push(env.call('x'.repeat(1e6)+a.length))"), env: { call: () => 1 }, also: ["worker.guest"] },
-  { name: "structuredClone", script: run("const a=[];const o=Array.from({length:1e4},(_, i)=>({i}));for(;;)a.push(structuredClone(o))") },
+  { name: "structuredClone", script: run("const a=[];const o=Array.from({length:1e4},(_, i)=>({i}));for(;;)a.push(structuredClone(o))"), also: ["worker.cpu-limit"] },
   { name: "blobs", script: run("let b=new Blob(['x'.repeat(1e6)]);for(;;)b=new Blob([b,b])"), also: ["worker.cpu-limit", "worker.guest"] },
   { name: "text encoder", script: run("const a=[];const t=new TextEncoder();for(;;)a.push(t.encode('x'.repeat(1e6)))") },
   { name: "stream queue", script: run("const c=[];new ReadableStream({start(x){c.push(x)}});for(;;)c[0].enqueue(new Uint8Array(1e5))") },

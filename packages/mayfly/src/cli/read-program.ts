@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs"
 import { basename, extname } from "node:path"
+import { addAbortSignal } from "node:stream"
 import type { DynamicWorkerOptions } from "@mayfly/platform"
 import { collectModules } from "./collect-modules.ts"
 import { invalid } from "./command-error.ts"
@@ -14,12 +15,13 @@ export interface ProgramText {
   readonly refused: readonly string[]
 }
 
+const maxStdinBytes = 96 << 20
 const codeEndings = [".js", ".mjs", ".cjs", ".ts", ".mts"]
 
-/** Reads FILE and what it imports from its folder, or stdin for "-". Throws `input.invalid` when it can't be read. */
-export function readProgram(file: string): ProgramText {
+/** Reads FILE and what it imports from its folder, or stdin for "-" until `signal` fires. Rejects with `input.invalid` when it can't be read. */
+export async function readProgram(file: string, signal: AbortSignal): Promise<ProgramText> {
+  if (file === "-") return { source: { script: await readStdin(signal) }, files: [], refused: [] }
   const text = readText(file)
-  if (file === "-") return { source: { script: text }, files: [], refused: [] }
   if (hasRelativeImport(text)) return collectModules(file, text)
   const source = isPlainCode(file, text) ? { modules: { [basename(file)]: text }, mainModule: basename(file) } : { script: text }
   return { source, files: [file], refused: [] }
@@ -32,8 +34,19 @@ function isPlainCode(file: string, text: string): boolean {
 
 function readText(file: string): string {
   try {
-    return readFileSync(file === "-" ? 0 : file, "utf8")
+    return readFileSync(file, "utf8")
   } catch (error) {
     throw invalid("FILE", `can't be read: ${(error as Error).message}`)
   }
+}
+
+async function readStdin(signal: AbortSignal): Promise<string> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  for await (const chunk of addAbortSignal(signal, process.stdin) as AsyncIterable<Buffer>) {
+    bytes += chunk.length
+    if (bytes > maxStdinBytes) throw invalid("FILE", `has more than ${maxStdinBytes} bytes on stdin`)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString("utf8")
 }

@@ -8,8 +8,9 @@ import { printLog, printRun } from "./print-run.ts"
 import { type ProgramText, readProgram } from "./read-program.ts"
 import { parseRunFlags, type RunFlags } from "./run-flags.ts"
 import { watchFiles } from "./watch-files.ts"
+import { whenAborted } from "./when-aborted.ts"
 
-/** `mayfly run`: runs a program once, or again at each change. Gives the exit code. */
+/** `mayfly run`: runs a program once, or again at each change. Gives the exit code; never rejects. */
 export async function runCommand(file: string, flags: RunFlags, output: Output): Promise<number> {
   using interrupts = listenForInterrupts()
   try {
@@ -20,7 +21,7 @@ export async function runCommand(file: string, flags: RunFlags, output: Output):
     const code = flags.watch === true ? await runner.watch(interrupts.signal) : (await runner.run(interrupts.signal)).exitCode
     return interrupts.exitCode ?? code
   } catch (error) {
-    return report(error, flags, output)
+    return interrupts.exitCode ?? report(error, flags, output)
   }
 }
 
@@ -43,7 +44,7 @@ class ProgramRunner {
   }
 
   async run(signal: AbortSignal): Promise<Finished> {
-    const text = readProgram(this.#file)
+    const text = await readProgram(this.#file, signal)
     const { options, call } = parseRunFlags(this.#flags)
     const program = { options: { ...options, ...text.source, platform: this.#platform }, call }
     const exitCode = this.#flags.json === true ? await this.#runForPrograms(program, signal) : await this.#runForPeople(program, text, signal)
@@ -72,24 +73,25 @@ class ProgramRunner {
 
   /** Runs again at each change until `stop` fires; a run under way is cancelled first. */
   async watch(stop: AbortSignal): Promise<number> {
-    let isFirst = true
-    while (!stop.aborted) {
-      if (!isFirst) this.#separate()
-      isFirst = false
-      using changes = watchFiles(this.#file)
-      const finished = await this.#runOrReport(AbortSignal.any([stop, changes.signal]))
-      changes.alsoWatch(finished.files)
-      await aborted(AbortSignal.any([stop, changes.signal]))
+    let files: readonly string[] = []
+    for (let count = 0; !stop.aborted; count++) {
+      if (count > 0) this.#separate()
+      using changes = watchFiles(this.#file, files)
+      files = await this.#runOrReport(AbortSignal.any([stop, changes.signal]))
+      changes.alsoWatch(files)
+      await whenAborted(AbortSignal.any([stop, changes.signal]))
     }
     return exitCodes.ok
   }
 
-  async #runOrReport(signal: AbortSignal): Promise<Finished> {
+  /** Gives the program's files. */
+  async #runOrReport(signal: AbortSignal): Promise<readonly string[]> {
     try {
-      return await this.run(signal)
+      return (await this.run(signal)).files
     } catch (error) {
-      // A mistake in the file or the flags is corrected while we watch.
-      return { exitCode: report(error, this.#flags, this.#output), files: [] }
+      // A mistake in the file may be corrected while we watch.
+      report(error, this.#flags, this.#output)
+      return []
     }
   }
 
@@ -103,9 +105,4 @@ function report(error: unknown, flags: RunFlags, { stdout, stderr }: Output): nu
   if (flags.json === true && error instanceof MayflyError) stdout.write(`${JSON.stringify(runToJson(failedRun(error)))}\n`)
   else stderr.write(`${errorLine(error)}\n`)
   return exitCodeOf(error)
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve()
-  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }))
 }

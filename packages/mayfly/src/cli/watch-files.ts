@@ -14,13 +14,13 @@ const settleMs = 60
 const codeEndings = [".js", ".mjs", ".cjs", ".ts", ".mts", ".json"]
 
 /**
- * Watches the folder of `file`, not the file itself, which editors replace. Of other files only code and those known to belong to the program
+ * Watches the folders of `file` and of the files `known` to belong to it, not the files, which editors replace. Of other files only code and those known to belong to the program
  * count: the program's own output may go to a file beside it.
  */
-export function watchFiles(file: string): FileChanges {
+export function watchFiles(file: string, known: readonly string[]): FileChanges {
   const abort = new AbortController()
   const watchers = new Map<string, FSWatcher>()
-  const names = new Set([basename(file)])
+  const names = new Set<string>()
   let timer: NodeJS.Timeout | undefined
   const changed = (name: string | null): void => {
     if (name !== null && !names.has(name) && !codeEndings.includes(extname(name))) return
@@ -33,15 +33,16 @@ export function watchFiles(file: string): FileChanges {
     watcher.on("error", () => changed(null))
     watchers.set(folder, watcher)
   }
-  watchFolder(dirname(resolve(file)))
+  const alsoWatch = (files: readonly string[]): void => {
+    for (const path of files) {
+      names.add(basename(path))
+      watchFolder(dirname(resolve(path)))
+    }
+  }
+  alsoWatch([file, ...known])
   return {
     signal: abort.signal,
-    alsoWatch(files) {
-      for (const path of files) {
-        names.add(basename(path))
-        watchFolder(dirname(resolve(path)))
-      }
-    },
+    alsoWatch,
     [Symbol.dispose]() {
       clearTimeout(timer)
       for (const watcher of watchers.values()) watcher.close()

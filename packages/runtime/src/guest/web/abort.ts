@@ -1,5 +1,6 @@
 import type { Kernel } from "../kernel.ts"
-import { AbortSignal, abortSignal, createSignal, installAbortSignal } from "./abort-signal.ts"
+import type { AbortSignal } from "./abort-signal.ts"
+import { abortSignal, createSignal, installAbortSignal } from "./abort-signal.ts"
 import { defineInterface } from "./define-global.ts"
 import type { PendingTimers } from "./pending-timers.ts"
 

@@ -3,6 +3,8 @@ import { Console } from "node:console"
 import { Writable } from "node:stream"
 import { fileURLToPath } from "node:url"
 import { test } from "node:test"
+import { runInThisContext } from "node:vm"
+import { createChunkGuest } from "./chunk-guest.ts"
 import { formatDuration } from "./duration.ts"
 import { createGuest } from "./isolate-harness.ts"
 import type { Guest } from "./isolate-harness.ts"
@@ -17,7 +19,8 @@ function linesHere(source: string): string {
       done()
     },
   })
-  new Function("console", `"use strict";${source}`)(new Console({ stdout, stderr: stdout, colorMode: false }))
+  const run = runInThisContext(`(console)=>{"use strict";${source}\n}`) as (console: Console) => void
+  run(new Console({ stdout, stderr: stdout, colorMode: false }))
   return text
 }
 
@@ -34,7 +37,10 @@ const cases: Readonly<Record<string, string>> = {
   "%d %i %f": `console.log("%d|%d|%d|%d", "42.5", -0, 5n, {}); console.log("%i|%i|%i", 42.9, "7x", 5n); console.log("%f|%f", "1.5", Symbol("x")); console.log("%d", "")`,
   "%j %o %O %c": `console.log("%j", { a: [1] }); const o = {}; o.o = o; console.log("%j", o); console.log("%O", { a: { b: { c: { d: {} } } } }); console.log("%cred%c", "color: red", "")`,
   objects: `console.log({ a: 1, b: { c: { d: { e: 1 } } } }, [1, , 3], new Map([["a", { b: 1 }]]), new Set([1]), /x/g, new Date(0), [undefined, null], Object.create(null), class Foo {}, function bar() {}, { get x() { return 1 } })`,
-  typed: `console.log(new Uint8Array(3), new ArrayBuffer(2), new Float64Array([1.5]), Buffer_ = undefined)`.replace(", Buffer_ = undefined", ""),
+  typed: `console.log(new Uint8Array(3), new ArrayBuffer(2), new Float64Array([1.5]), Buffer_ = undefined)`.replace(
+    ", Buffer_ = undefined",
+    "",
+  ),
   "long arrays": `console.log(Array.from({ length: 150 }, (_, i) => i)); console.log("x".repeat(50), ["y".repeat(100)])`,
   circular: `const a = { name: "a" }; a.self = a; console.log(a)`,
   errors: `const e = new TypeError("bad"); e.stack = "TypeError: bad\\n    at x"; console.log(e); console.log({ e })`,
@@ -75,8 +81,17 @@ test("console gives each method its level", async () => {
 
 test("console warns about labels that it does not know", async () => {
   await using guest = await createGuest()
-  const text = await linesInside(guest, `console.countReset("a"); console.time("b"); console.time("b"); console.timeLog("c"); console.timeEnd("d"); console.timeEnd()`)
-  const expected = ["Count for 'a' does not exist", "Label 'b' already exists for console.time()", "No such label 'c' for console.timeLog()", "No such label 'd' for console.timeEnd()", "No such label 'default' for console.timeEnd()"]
+  const text = await linesInside(
+    guest,
+    `console.countReset("a"); console.time("b"); console.time("b"); console.timeLog("c"); console.timeEnd("d"); console.timeEnd()`,
+  )
+  const expected = [
+    "Count for 'a' does not exist",
+    "Label 'b' already exists for console.time()",
+    "No such label 'c' for console.timeLog()",
+    "No such label 'd' for console.timeEnd()",
+    "No such label 'default' for console.timeEnd()",
+  ]
   assert.deepEqual(text.trimEnd().split("\n"), expected)
 })
 
@@ -100,10 +115,12 @@ test("console methods work alone and have names", async () => {
 })
 
 test("console loads no other chunk to show an instance, and shows a URL once there is one", async () => {
-  await using guest = await createGuest({ chunks: { ...chunks, url: fileURLToPath(new URL("url-chunk.ts", import.meta.url)) } })
+  await using guest = await createChunkGuest(["inspect", "url"])
   const loaded = `return "value" in Object.getOwnPropertyDescriptor(globalThis, "URL")`
   assert.equal(await guest.evaluate(`class Foo {}; console.log(new Foo(), { href: "x" }); ${loaded}`), false)
   assert.deepEqual(guest.logs, [{ level: "log", message: "Foo {} { href: 'x' }" }])
+  await guest.evaluate(`console.log(new URL("https://a.b/"))`)
+  assert.equal(guest.logs[1]?.message, "https://a.b/")
 })
 
 const hostile: readonly string[] = [
@@ -148,7 +165,16 @@ test("console indents deep groups no further than 100 times", async () => {
 })
 
 test("formatDuration equals Node's", () => {
-  const expected = ["0ms", "1.235ms", "999ms", "1.000s", "59.999s", "1:00.000 (m:ss.mmm)", "59:59.500 (m:ss.mmm)", "1:01:01.001 (h:mm:ss.mmm)"]
+  const expected = [
+    "0ms",
+    "1.235ms",
+    "999ms",
+    "1.000s",
+    "59.999s",
+    "1:00.000 (m:ss.mmm)",
+    "59:59.500 (m:ss.mmm)",
+    "1:01:01.001 (h:mm:ss.mmm)",
+  ]
   const actual = [0, 1.2346, 999, 1000, 59_999, 60_000, 3_599_500, 3_661_001].map(formatDuration)
   assert.deepEqual(actual, expected)
 })

@@ -30,7 +30,12 @@ export function installConsole(kernel: Kernel): void {
 
 function createConsole(kernel: Kernel): object {
   const writer = createWriter(kernel)
-  const console = { ...plainMethods(writer), ...viewMethods(kernel, writer), ...countMethods(writer), ...timeMethods(writer) }
+  const console = {
+    ...plainMethods(writer),
+    ...viewMethods(kernel, writer),
+    ...countMethods(writer),
+    ...timeMethods(writer),
+  }
   return Object.defineProperty(console, Symbol.toStringTag, { value: "console", configurable: true })
 }
 
@@ -96,7 +101,8 @@ function plainMethods({ print, indent }: Writer): Methods {
 function viewMethods(kernel: Kernel, { print, write, toText }: Writer): Methods {
   const load = (): InspectChunk => kernel.chunk<InspectChunk>("inspect")
   const methods: Methods = {
-    dir: (value, options) => write("log", () => load().inspect(value, { customInspect: false, ...(options as object) })),
+    dir: (value, options) =>
+      write("log", () => load().inspect(value, { customInspect: false, ...(options as object) })),
     table(data, columns) {
       if (typeof data !== "object" || data === null) print("log", [data])
       else write("log", () => load().table(data, columns) ?? load().format(data))

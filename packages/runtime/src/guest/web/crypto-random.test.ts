@@ -37,7 +37,14 @@ test("crypto.subtle and CryptoKey come from their chunk", async (t) => {
   const folder = await mkdtemp(join(tmpdir(), "mayfly-subtle-"))
   t.after(() => rm(folder, { recursive: true }))
   const subtle = join(folder, "subtle.ts")
-  await writeFile(subtle, `export default () => ({ subtle: "the subtle", CryptoKey: "the key", SubtleCrypto: "the class" })`)
+  await writeFile(
+    subtle,
+    `export default () => ({ subtle: "the subtle", CryptoKey: "the key", SubtleCrypto: "the class" })`,
+  )
   await using guest = await createGuest({ chunks: { subtle } })
-  assert.deepEqual(await guest.evaluate(`return [crypto.subtle, CryptoKey, SubtleCrypto]`), ["the subtle", "the key", "the class"])
+  assert.deepEqual(await guest.evaluate(`return [crypto.subtle, CryptoKey, SubtleCrypto]`), [
+    "the subtle",
+    "the key",
+    "the class",
+  ])
 })

@@ -4,7 +4,10 @@ const { defineProperty, entries, hasOwn } = Object
 const { toStringTag } = Symbol
 
 /** Gives a class its name and its string tag: Web IDL wants both, and minifying took the name. */
-export function named<Interface extends { readonly prototype: object }>(name: string, constructor: Interface): Interface {
+export function named<Interface extends { readonly prototype: object }>(
+  name: string,
+  constructor: Interface,
+): Interface {
   defineProperty(constructor, "name", { value: name, configurable: true })
   defineProperty(constructor.prototype, toStringTag, { value: name, configurable: true })
   return constructor
@@ -24,7 +27,11 @@ export function defineFunctions(kernel: Kernel, functions: Readonly<Record<strin
  * Defines globals that are made together on first touch. A class costs about 10 us in each isolate, an accessor 1 us, and
  * most programs touch few. Like `Kernel.lazy`, for what is too small to be a chunk.
  */
-export function defineLazily(kernel: Kernel, names: readonly string[], make: () => Readonly<Record<string, unknown>>): void {
+export function defineLazily(
+  kernel: Kernel,
+  names: readonly string[],
+  make: () => Readonly<Record<string, unknown>>,
+): void {
   let made: Readonly<Record<string, unknown>> | null = null
   for (const name of names) {
     const get = (): unknown => {

@@ -26,7 +26,10 @@ test("ArrayBuffer cannot be made resizable by any constructor that is reachable"
       new ArrayBuffer(1).transfer().constructor, new WebAssembly.Memory({ initial: 1 }).buffer.constructor, ArrayBuffer[Symbol.species]]
     class Own extends ArrayBuffer {}
     return [...found, Own].map((C) => { const b = new C(8, { maxByteLength: 1e9 }); try { b.resize(1e6) } catch (e) { return [b.resizable, e.name] } })`
-  assert.deepEqual(await guest.evaluate(source), Array.from({ length: 8 }, () => [false, "TypeError"]))
+  assert.deepEqual(
+    await guest.evaluate(source),
+    Array.from({ length: 8 }, () => [false, "TypeError"]),
+  )
 })
 
 test("SharedArrayBuffer, Atomics.waitAsync and stack switching are gone", async () => {

@@ -4,24 +4,25 @@
  */
 export const createInertFinalizationRegistry = () =>
   class {
-  #tokens = new WeakSet<WeakKey>()
+    #tokens = new WeakSet<WeakKey>()
 
-  constructor(cleanup: unknown) {
-    if (typeof cleanup !== "function") throw new TypeError("FinalizationRegistry: cleanup must be callable")
-  }
+    constructor(cleanup: unknown) {
+      if (typeof cleanup !== "function") throw new TypeError("FinalizationRegistry: cleanup must be callable")
+    }
 
-  register(target: unknown, held?: unknown, token?: unknown): void {
-    if (!isWeakKey(target)) throw new TypeError("FinalizationRegistry.prototype.register: invalid target")
-    if (target === held) throw new TypeError("FinalizationRegistry.prototype.register: target and held value are the same")
-    if (isWeakKey(token)) this.#tokens.add(token)
-    else if (token !== undefined) throw invalidToken("register")
-  }
+    register(target: unknown, held?: unknown, token?: unknown): void {
+      if (!isWeakKey(target)) throw new TypeError("FinalizationRegistry.prototype.register: invalid target")
+      if (target === held)
+        throw new TypeError("FinalizationRegistry.prototype.register: target and held value are the same")
+      if (isWeakKey(token)) this.#tokens.add(token)
+      else if (token !== undefined) throw invalidToken("register")
+    }
 
-  unregister(token: unknown): boolean {
-    if (!isWeakKey(token)) throw invalidToken("unregister")
-    return this.#tokens.delete(token)
+    unregister(token: unknown): boolean {
+      if (!isWeakKey(token)) throw invalidToken("unregister")
+      return this.#tokens.delete(token)
+    }
   }
-}
 
 function isWeakKey(value: unknown): value is WeakKey {
   if (typeof value === "symbol") return Symbol.keyFor(value) === undefined

@@ -31,6 +31,8 @@ export interface GuestOptions {
 }
 
 export const chunkGlobals: Readonly<Record<ChunkName, readonly string[]>> = {
+  base: [],
+  console: [],
   url: ["URL", "URLSearchParams"],
   urlpattern: ["URLPattern"],
   fetch: ["fetch", "Headers", "Request", "Response", "FormData", "Blob", "File"],
@@ -140,10 +142,13 @@ function bundled(contents: string): Promise<string> {
 async function bootSource(options: GuestOptions): Promise<string> {
   const named = Object.entries(options.chunks ?? {}) as [ChunkName, string][]
   const chunks = await Promise.all(
-    named.map(async ([name, path]) => `["${name}",()=>${await bundled(`export{default}from${JSON.stringify(path)}`)}.default]`),
+    named.map(
+      async ([name, path]) => `["${name}",()=>${await bundled(`export{default}from${JSON.stringify(path)}`)}.default]`,
+    ),
   )
   const lazy = named.map(([name]) => [name, options.globals?.[name] ?? chunkGlobals[name]])
-  const extra = options.extra === undefined ? "{}" : await bundled(`export{install}from${JSON.stringify(options.extra)}`)
+  const extra =
+    options.extra === undefined ? "{}" : await bundled(`export{install}from${JSON.stringify(options.extra)}`)
   const runtime = await bundled(
     'export{createHarnessKernel}from"./harness-kernel.ts";export{installEverything}from"./install-everything.ts"',
   )

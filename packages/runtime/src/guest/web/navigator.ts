@@ -4,19 +4,19 @@ import { defineLazily, named } from "./define-global.ts"
 /** Says the same everywhere: what the machine is like is no business of guest code. */
 const createNavigator = () =>
   class {
-  get userAgent(): string {
-    return "Mayfly"
+    get userAgent(): string {
+      return "Mayfly"
+    }
+    get hardwareConcurrency(): number {
+      return 1
+    }
+    get language(): string {
+      return "en-US"
+    }
+    get languages(): readonly string[] {
+      return Object.freeze(["en-US"])
+    }
   }
-  get hardwareConcurrency(): number {
-    return 1
-  }
-  get language(): string {
-    return "en-US"
-  }
-  get languages(): readonly string[] {
-    return Object.freeze(["en-US"])
-  }
-}
 
 export function installNavigator(kernel: Kernel): void {
   defineLazily(kernel, ["Navigator", "navigator"], () => {

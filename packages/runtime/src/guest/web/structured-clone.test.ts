@@ -32,28 +32,52 @@ test("structuredClone hands value and transfer list to the codec", () => {
   clone(3, null)
   clone(4, {})
   clone(undefined, { transfer: new Set([buffer]) })
-  assert.deepEqual(calls, [[1, []], [2, []], [3, []], [4, []], [undefined, [buffer]]])
+  assert.deepEqual(calls, [
+    [1, []],
+    [2, []],
+    [3, []],
+    [4, []],
+    [undefined, [buffer]],
+  ])
   assert.equal(clone.name, "structuredClone")
 })
 
 test("structuredClone refuses bad arguments as Node does", () => {
   const clone = install((value) => value)
-  for (const values of [[], [1, 2], [1, { transfer: 1 }], [1, { transfer: "ab" }], [1, { transfer: [1] }], [1, { transfer: null }]]) {
-    const [actual, expected] = [() => clone(...values), () => Reflect.apply(structuredClone, undefined, values)].map(thrown)
+  for (const values of [
+    [],
+    [1, 2],
+    [1, { transfer: 1 }],
+    [1, { transfer: "ab" }],
+    [1, { transfer: [1] }],
+    [1, { transfer: null }],
+  ]) {
+    const [actual, expected] = [() => clone(...values), () => Reflect.apply(structuredClone, undefined, values)].map(
+      thrown,
+    )
     assert.ok(actual instanceof TypeError && expected instanceof TypeError, JSON.stringify(values))
   }
 })
 
 test("structuredClone turns the codec's refusals into DOMExceptions and passes on what guest code throws", () => {
   const refusal = Object.assign(new Error("() => {} could not be cloned."), { name: "DataCloneError" })
-  const refuse = (error: unknown): Clone => () => {
-    throw error
-  }
+  const refuse =
+    (error: unknown): Clone =>
+    () => {
+      throw error
+    }
   const actual = thrown(() => install(refuse(refusal))(1))
   assert.ok(actual instanceof DOMException)
   assert.deepEqual([actual.name, actual.code, actual.message], ["DataCloneError", 25, refusal.message])
-  const hostile = new Proxy(new Error("x"), { get: () => assert.fail("read"), getPrototypeOf: () => assert.fail("asked") })
-  for (const error of [5, null, new RangeError("guest"), hostile]) assert.equal(thrown(() => install(refuse(error))(1)), error)
+  const hostile = new Proxy(new Error("x"), {
+    get: () => assert.fail("read"),
+    getPrototypeOf: () => assert.fail("asked"),
+  })
+  for (const error of [5, null, new RangeError("guest"), hostile])
+    assert.equal(
+      thrown(() => install(refuse(error))(1)),
+      error,
+    )
 })
 
 test("structuredClone refuses a transfer list that names a value twice", () => {

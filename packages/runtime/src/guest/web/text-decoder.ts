@@ -17,59 +17,61 @@ type Ask = Kernel["ask"]
 /** https://encoding.spec.whatwg.org/#interface-textdecoder */
 export const createTextDecoder = (ask: Ask) =>
   class {
-  #encoding: string
-  #fatal: boolean
-  #ignoreBOM: boolean
-  /** Null between streams. */
-  #decode: Decode | null = null
-  #isStart = true
+    #encoding: string
+    #fatal: boolean
+    #ignoreBOM: boolean
+    /** Null between streams. */
+    #decode: Decode | null = null
+    #isStart = true
 
-  constructor(label: unknown = "utf-8", options: unknown = {}) {
-    if (options !== null && typeof options !== "object" && typeof options !== "function") {
-      throw argumentError('The "options" argument must be of type object')
+    constructor(label: unknown = "utf-8", options: unknown = {}) {
+      if (options !== null && typeof options !== "object" && typeof options !== "function") {
+        throw argumentError('The "options" argument must be of type object')
+      }
+      const { fatal, ignoreBOM } = (options ?? {}) as { fatal?: unknown; ignoreBOM?: unknown }
+      this.#encoding = readLabel(`${label}`, ask)
+      this.#fatal = Boolean(fatal)
+      this.#ignoreBOM = Boolean(ignoreBOM)
     }
-    const { fatal, ignoreBOM } = (options ?? {}) as { fatal?: unknown; ignoreBOM?: unknown }
-    this.#encoding = readLabel(`${label}`, ask)
-    this.#fatal = Boolean(fatal)
-    this.#ignoreBOM = Boolean(ignoreBOM)
-  }
 
-  get encoding(): string {
-    return this.#encoding
-  }
-  get fatal(): boolean {
-    return this.#fatal
-  }
-  get ignoreBOM(): boolean {
-    return this.#ignoreBOM
-  }
-
-  decode(input?: unknown, options?: unknown): string {
-    const bytes = bufferBytes(input === undefined ? new ArrayBuffer(0) : input)
-    const isLast = !(options as { stream?: unknown } | null | undefined)?.stream
-    if (this.#decode === null) {
-      this.#decode = decoderFor({ encoding: this.#encoding, fatal: this.#fatal }, ask)
-      this.#isStart = true
+    get encoding(): string {
+      return this.#encoding
     }
-    const decode = this.#decode
-    // Before decoding: a fatal error ends the stream too.
-    if (isLast) this.#decode = null
-    return this.#withoutMark(decode(bytes, isLast))
-  }
+    get fatal(): boolean {
+      return this.#fatal
+    }
+    get ignoreBOM(): boolean {
+      return this.#ignoreBOM
+    }
 
-  #withoutMark(text: string): string {
-    if (!this.#isStart || text === "") return text
-    this.#isStart = false
-    const isMarked = !this.#ignoreBOM && text.charCodeAt(0) === byteOrderMark && this.#encoding.startsWith("utf-")
-    return isMarked ? text.slice(1) : text
+    decode(input?: unknown, options?: unknown): string {
+      const bytes = bufferBytes(input === undefined ? new ArrayBuffer(0) : input)
+      const isLast = !(options as { stream?: unknown } | null | undefined)?.stream
+      if (this.#decode === null) {
+        this.#decode = decoderFor({ encoding: this.#encoding, fatal: this.#fatal }, ask)
+        this.#isStart = true
+      }
+      const decode = this.#decode
+      // Before decoding: a fatal error ends the stream too.
+      if (isLast) this.#decode = null
+      return this.#withoutMark(decode(bytes, isLast))
+    }
+
+    #withoutMark(text: string): string {
+      if (!this.#isStart || text === "") return text
+      this.#isStart = false
+      const isMarked = !this.#ignoreBOM && text.charCodeAt(0) === byteOrderMark && this.#encoding.startsWith("utf-")
+      return isMarked ? text.slice(1) : text
+    }
   }
-}
 
 function readLabel(given: string, ask: Ask): string {
   const label = given.replace(asciiSpace, "").toLowerCase()
   const known = encodingOf(label) ?? (ask(`decode:${label}`, "") === null ? null : label)
   if (known !== null) return known
-  throw Object.assign(new RangeError(`The "${given}" encoding is not supported`), { code: "ERR_ENCODING_NOT_SUPPORTED" })
+  throw Object.assign(new RangeError(`The "${given}" encoding is not supported`), {
+    code: "ERR_ENCODING_NOT_SUPPORTED",
+  })
 }
 
 function decoderFor(options: DecodeOptions, ask: Ask): Decode {

@@ -4,26 +4,26 @@ import { typedArrayName } from "./buffer-bytes.ts"
 /** https://encoding.spec.whatwg.org/#interface-textencoder */
 export const createTextEncoder = () =>
   class {
-  get encoding(): string {
-    return "utf-8"
-  }
-
-  encode(input: unknown = ""): Uint8Array {
-    const text = `${input}`
-    // Most text is ASCII: one pass, no second buffer.
-    const bytes = new Uint8Array(text.length)
-    const { read } = write(text, 0, { bytes, offset: 0, limit: 0x7f })
-    return read === text.length ? bytes : encodeRest(text, bytes, read)
-  }
-
-  encodeInto(source: unknown, destination: unknown): { read: number; written: number } {
-    const text = `${source}`
-    if (typedArrayName(destination) !== "Uint8Array") {
-      throw argumentError('The "dest" argument must be an instance of Uint8Array.')
+    get encoding(): string {
+      return "utf-8"
     }
-    return write(text.toWellFormed(), 0, { bytes: destination as Uint8Array, offset: 0, limit: 0x10ffff })
+
+    encode(input: unknown = ""): Uint8Array {
+      const text = `${input}`
+      // Most text is ASCII: one pass, no second buffer.
+      const bytes = new Uint8Array(text.length)
+      const { read } = write(text, 0, { bytes, offset: 0, limit: 0x7f })
+      return read === text.length ? bytes : encodeRest(text, bytes, read)
+    }
+
+    encodeInto(source: unknown, destination: unknown): { read: number; written: number } {
+      const text = `${source}`
+      if (typedArrayName(destination) !== "Uint8Array") {
+        throw argumentError('The "dest" argument must be an instance of Uint8Array.')
+      }
+      return write(text.toWellFormed(), 0, { bytes: destination as Uint8Array, offset: 0, limit: 0x10ffff })
+    }
   }
-}
 
 function encodeRest(text: string, ascii: Uint8Array, start: number): Uint8Array {
   const wellFormed = text.toWellFormed()

@@ -1,0 +1,111 @@
+import { readFileSync } from "node:fs"
+import { Command } from "commander"
+import type { Output } from "./output.ts"
+import type { RunFlags } from "./run-flags.ts"
+import type { ServeFlags } from "./serve-command.ts"
+
+export interface CommandLine {
+  /** Parses and runs; gives the exit code. Rejects with commander's CommanderError for a wrong command line, and after --help. */
+  run(argv: readonly string[]): Promise<number>
+}
+
+/** The command line. Commands are loaded when they are called: each needs other parts. */
+export function createCommandLine(stdout: NodeJS.WriteStream, stderr: NodeJS.WriteStream): CommandLine {
+  let exitCode = 0
+  const outputOf = (color: boolean): Output => ({ stdout, stderr, color })
+  const program = new Command("mayfly")
+    .description("Runs code that an AI agent has just written, in isolates, with limits and a default-deny network policy.")
+    .version(version())
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => void stdout.write(text), writeErr: (text) => void stderr.write(text) })
+    .showHelpAfterError("(mayfly --help shows the options)")
+    .addHelpText("after", examples(["mayfly run answer.md", "mayfly serve", "mayfly doctor"]))
+  addRun(program, async (file, flags) => {
+    const { runCommand } = await import("./run-command.ts")
+    exitCode = await runCommand(file, flags, outputOf(flags.color))
+  })
+  addServe(program, async (flags) => {
+    const { serveCommand } = await import("./serve-command.ts")
+    exitCode = await serveCommand(flags, outputOf(true))
+  })
+  addDoctor(program, async (flags) => {
+    const { doctorCommand } = await import("./doctor-command.ts")
+    exitCode = await doctorCommand(flags, outputOf(true))
+  })
+  return {
+    async run(argv) {
+      await program.parseAsync(argv, { from: "user" })
+      return exitCode
+    },
+  }
+}
+
+function addRun(program: Command, action: (file: string, flags: RunFlags) => Promise<void>): void {
+  program
+    .command("run")
+    .summary("run a program")
+    .description(
+      "Runs a program in any of the five shapes, also inside a Markdown fence. FILE's relative imports are resolved inside its folder.\n" +
+        "Exit code: 0 ok, 1 the program failed, 2 wrong options.",
+    )
+    .argument("<FILE>", "a JavaScript, TypeScript or Markdown file, or - for stdin")
+    .option("--input <JSON>", "the program's input, or @file")
+    .option("--env <JSON>", "the program's env (data), or @file")
+    .option("--request <JSON>", "call the fetch handler with { url, method, headers, body }, or @file")
+    .option("--cpu <MS>", "CPU time in milliseconds, or none (default 5000)")
+    .option("--memory <MB>", "memory in MiB (default 128)")
+    .option("--wall <MS>", "time in milliseconds, or none (default 30000)")
+    .option("--allow <ORIGIN>", "an origin that the program may reach; may be repeated (default: none)", collect)
+    .option("--language <NAME>", "auto, javascript or typescript (default auto)")
+    .option("--tenant <NAME>", "domain of isolation and fairness (default default)")
+    .option("--json", "print one JSON object: { id, ok, result | error, logs, usage, egress }")
+    .option("--watch", "run again when a file of the program changes")
+    .option("--no-color", "no colours, also on a terminal")
+    .addHelpText(
+      "after",
+      examples([
+        "mayfly run answer.md",
+        `mayfly run sum.ts --input '{"numbers":[1,2,3]}'`,
+        `echo 'return input.a + 1' | mayfly run - --input '{"a":1}' --json`,
+        "mayfly run fetch.js --allow https://api.example.com --wall 10000",
+        `mayfly run handler.ts --request '{"url":"http://app/items","method":"POST","body":"x"}'`,
+      ]),
+    )
+    .action(action)
+}
+
+function addServe(program: Command, action: (flags: ServeFlags) => Promise<void>): void {
+  program
+    .command("serve")
+    .summary("serve the HTTP API")
+    .description("Serves the HTTP API. The first start prints the admin key, once; only its hash is stored.")
+    .option("--port <PORT>", "port; 0 for any free one", "8787")
+    .option("--host <HOST>", "address to bind", "127.0.0.1")
+    .option("--data <DIR>", "data directory; one process owns it", "./.mayfly")
+    .option("--demo", "run a demonstration first")
+    .addHelpText("after", examples(["mayfly serve", "mayfly serve --port 9000 --data /var/lib/mayfly", "mayfly serve --demo"]))
+    .action(action)
+}
+
+function addDoctor(program: Command, action: (flags: { json?: boolean }) => Promise<void>): void {
+  program
+    .command("doctor")
+    .summary("say what works and what protects here")
+    .description("Looks at Node, isolated-vm, the jail and the machine, and really runs a program. Exit code 1 when programs can't run.")
+    .option("--json", "print one JSON object")
+    .addHelpText("after", examples(["mayfly doctor", "mayfly doctor --json"]))
+    .action(action)
+}
+
+function collect(value: string, earlier: readonly string[] = []): readonly string[] {
+  return [...earlier, value]
+}
+
+function examples(lines: readonly string[]): string {
+  return `\nExamples:\n${lines.map((line) => `  $ ${line}`).join("\n")}\n`
+}
+
+function version(): string {
+  const { version: found } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string }
+  return found
+}

@@ -1,0 +1,58 @@
+import { createPlatform, detectJail } from "@mayfly/platform"
+import { ensureAdminKey, openDataDirectory, startServer } from "@mayfly/server"
+import { errorLine, exitCodeOf, exitCodes, invalid } from "./command-error.ts"
+import { listenForInterrupts } from "./interrupts.ts"
+import { type Output, paint } from "./output.ts"
+import { runDemo } from "./run-demo.ts"
+import { whenAborted } from "./when-aborted.ts"
+
+export interface ServeFlags {
+  readonly port: string
+  readonly host: string
+  readonly data: string
+  readonly demo?: boolean
+}
+
+/** `mayfly serve`: serves until it is asked to stop. Gives the exit code; never rejects. */
+export async function serveCommand(flags: ServeFlags, output: Output): Promise<number> {
+  using interrupts = listenForInterrupts()
+  try {
+    await serve(flags, output, interrupts.signal)
+    return exitCodes.ok
+  } catch (error) {
+    if (interrupts.exitCode !== undefined) return interrupts.exitCode
+    output.stderr.write(`${errorLine(error)}\n`)
+    return exitCodeOf(error)
+  }
+}
+
+async function serve(flags: ServeFlags, output: Output, interrupted: AbortSignal): Promise<void> {
+  const port = parsePort(flags.port)
+  using directory = openDataDirectory(flags.data)
+  const key = ensureAdminKey(directory)
+  // At once: it is shown only this time, whatever happens next.
+  if (key.created !== undefined) output.stdout.write(`admin key: ${key.created}\n`)
+  await using platform = await createPlatform()
+  if (flags.demo === true) await runDemo(platform, output, interrupted)
+  if (interrupted.aborted) return
+  const server = await startServer({ platform, keyHashes: [key.hash], port, host: flags.host })
+  output.stdout.write(`Mayfly is serving at ${server.url}\n`)
+  printProtection(output)
+  await whenAborted(interrupted)
+  output.stderr.write("stopping: requests under way have a few seconds; press Ctrl-C again to end at once\n")
+  await server.stop()
+}
+
+function parsePort(text: string): number {
+  const port = Number(text)
+  if (/^\d{1,5}$/.test(text) && port <= 65_535) return port
+  throw invalid("--port", `must be a whole number from 0 to 65535, not "${text}"`)
+}
+
+function printProtection(output: Output): void {
+  const { kind, missing } = detectJail()
+  output.stdout.write(`jail: ${kind}\n`)
+  if (kind === "bubblewrap+seccomp") return
+  const why = `warning: host processes run in a weaker jail: ${missing ?? "unknown"}. \`mayfly doctor\` says how to get the strongest one.`
+  output.stderr.write(`${paint(output, "stderr", "yellow", why)}\n`)
+}
