@@ -9,8 +9,12 @@ export interface MemoryFigures {
   readonly hosts: number
   readonly isolatesPerHost: number
   readonly hostsFullBytes: number
+  /** No warm isolates, after the same runs. */
   readonly hostsEmptyBytes: number
+  /** What one more warm isolate adds, between full pools and pools of three times the size. */
   readonly idleIsolateBytes: number
+  /** (Full - empty) / isolates. Less than an isolate is: what start-up freed is used again. */
+  readonly idleIsolateAtDefaultBytes: number
   /** A run that awaits a timer. */
   readonly runningIsolateBytes: number
   readonly compilerBytes: number
@@ -28,10 +32,12 @@ const settleMs = 1_500
 export async function measureMemory(settings: Settings, others: readonly string[]): Promise<MemoryFigures | undefined> {
   const full: number[] = []
   const empty: number[] = []
+  const large: number[] = []
   const running: number[] = []
   const compiler: number[] = []
   for (let repeat = 0; repeat < settings.memoryRepeats; repeat++) {
     empty.push(await withPlatform(0, settledHosts))
+    large.push(await withPlatform(isolatesPerHost * 3, settledHosts))
     await withPlatform(isolatesPerHost, async (platform) => {
       const idle = await settledHosts(platform)
       full.push(idle)
@@ -48,7 +54,8 @@ export async function measureMemory(settings: Settings, others: readonly string[
     isolatesPerHost,
     hostsFullBytes,
     hostsEmptyBytes,
-    idleIsolateBytes: (hostsFullBytes - hostsEmptyBytes) / (hosts * isolatesPerHost),
+    idleIsolateBytes: (median(large) - hostsFullBytes) / (hosts * isolatesPerHost * 2),
+    idleIsolateAtDefaultBytes: (hostsFullBytes - hostsEmptyBytes) / (hosts * isolatesPerHost),
     runningIsolateBytes: median(running),
     compilerBytes: median(compiler),
     others: await othersMemory(others),

@@ -63,7 +63,8 @@ export function memoryText(memory: MemoryFigures): string {
   const rows = [
     [`Mayfly, ${hosts} hosts with ${isolatesPerHost} isolates each`, megabytes(memory.hostsFullBytes)],
     [`Mayfly, ${hosts} hosts without isolates`, megabytes(memory.hostsEmptyBytes)],
-    ["Mayfly, one idle isolate", megabytes(memory.idleIsolateBytes)],
+    ["Mayfly, one more idle isolate", megabytes(memory.idleIsolateBytes)],
+    ["Mayfly, (with - without isolates) / isolates", megabytes(memory.idleIsolateAtDefaultBytes)],
     ["Mayfly, one run that awaits a timer", megabytes(memory.runningIsolateBytes)],
     ["Mayfly, compiler process", megabytes(memory.compilerBytes)],
     ...Object.entries(memory.others).map(([name, bytes]) => [`${titleOf(name)}: one isolate`, megabytes(bytes)]),

@@ -1,4 +1,5 @@
 import type { Kernel } from "../kernel.ts"
+import { inspectPlain } from "./inspect-plain.ts"
 
 /** What the console needs of the `inspect` chunk. */
 export interface InspectChunk {
@@ -48,8 +49,10 @@ function plainValue(value: unknown): string | null {
     case "boolean":
     case "undefined":
       return `${value}`
+    case "object":
+      return inspectPlain(value) ?? null
     default:
-      return value === null ? "null" : null
+      return null
   }
 }
 

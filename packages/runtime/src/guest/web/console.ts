@@ -134,7 +134,7 @@ function countMethods({ print }: Writer): Methods {
       withLabel(values, (label) => {
         const count = (counts.get(label) ?? 0) + 1
         counts.set(label, count)
-        print("info", [`${label}: ${count}`])
+        print("log", [`${label}: ${count}`])
       })
     },
     countReset(...values) {
@@ -164,7 +164,7 @@ function timeMethods({ print }: Writer): Methods {
     },
     timeEnd(...values) {
       withLabel(values, (label) => {
-        report("info", "timeEnd", { label, data: [] })
+        report("log", "timeEnd", { label, data: [] })
         starts.delete(label)
       })
     },

@@ -51,5 +51,4 @@ export function installCrypto(kernel: Kernel): void {
     const Crypto = named("Crypto", createCrypto(kernel, createEntropyPool(kernel)))
     return { Crypto, crypto: new Crypto(key) }
   })
-  kernel.lazy("subtle", ["CryptoKey", "SubtleCrypto"])
 }
