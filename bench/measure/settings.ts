@@ -33,7 +33,7 @@ export const full: Settings = {
   memoryRepeats: 3,
   loopStops: 40,
   loopStopsBesideOthers: 40,
-  neighbourMs: 8_000,
+  neighbourMs: 60_000,
 }
 
 export const quick: Settings = {

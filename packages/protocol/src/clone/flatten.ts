@@ -7,8 +7,11 @@ export interface FlattenOptions {
   readonly root?: string
   /** Most characters that the encoded form may take; counted while walking, so that a huge value stops early. Default: no bound. */
   readonly maxLength?: number
-  /** Gives the name of a stub for a function. Without it a function is an error. */
-  readonly onFunction?: (call: (...args: readonly unknown[]) => unknown, owner: unknown) => string
+  /**
+   * Asked for functions and for objects of classes that structured clone does not know. Gives the name of a stub that stands for the value on the
+   * other side, or undefined to treat it as usual: a function is an error then, an object is its own data.
+   */
+  readonly onCapability?: (value: object) => string | undefined
   /** Whether errors keep their stack. Default true; the supervisor says false, so that guests never see host stacks. */
   readonly stacks?: boolean
   /** Whether what a getter throws passes through, as in structuredClone. Default false: it becomes a CloneError with the getter's path. */
@@ -17,7 +20,8 @@ export interface FlattenOptions {
 
 // Taken at evaluation: this file also runs inside isolates, where guest code may replace intrinsics later.
 const { keys, hasOwn } = Object
-const { apply } = Reflect
+const { apply, getPrototypeOf } = Reflect
+const objectPrototype = Object.prototype
 const MapOf = Map
 const mapForEach = Map.prototype.forEach
 const setForEach = Set.prototype.forEach
@@ -109,22 +113,31 @@ class Flattener {
       case "symbol":
         throw new CloneError(pathOf(task, this.#options.root), "is a symbol, which can't be cloned")
       case "function":
-        return this.#function(task, value as (...args: readonly unknown[]) => unknown)
+        return this.#function(task, value as object)
       default:
         return value === null ? null : this.#object(task, value as object)
     }
   }
 
-  #function(task: Task, call: (...args: readonly unknown[]) => unknown): CloneNode {
-    if (this.#options.onFunction === undefined) {
-      throw new CloneError(pathOf(task, this.#options.root), "is a function, which can't be cloned")
-    }
-    return ["f", this.#options.onFunction(call, task.parent?.value)]
+  #function(task: Task, call: object): CloneNode {
+    const stub = this.#options.onCapability?.(call)
+    if (stub === undefined) throw new CloneError(pathOf(task, this.#options.root), "is a function, which can't be cloned")
+    return ["f", stub]
+  }
+
+  /** Objects that only data would not do justice to. */
+  #capability(value: object, brand: Brand): CloneNode | undefined {
+    if (this.#options.onCapability === undefined || (typeof brand === "string" && brand !== "plain")) return undefined
+    const prototype = getPrototypeOf(value)
+    if (prototype === objectPrototype || prototype === null) return undefined
+    const stub = this.#options.onCapability(value)
+    return stub === undefined ? undefined : ["f", stub]
   }
 
   #object(task: Task, value: object): CloneNode {
     try {
-      return this.#branded(task, value, brandOf(value))
+      const brand = brandOf(value)
+      return this.#capability(value, brand) ?? this.#branded(task, value, brand)
     } catch (error) {
       if (error instanceof CloneError || error instanceof CloneTooLargeError || this.#options.rethrow === true) throw error
       throw new CloneError(pathOf(task, this.#options.root), `can't be read: ${messageOf(error)}`)

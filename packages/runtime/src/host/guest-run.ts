@@ -306,7 +306,9 @@ function errorText(error: unknown): { name: string; message: string } {
 }
 
 function describe(error: unknown): string {
-  return error instanceof Error ? ownStack(error) : String(error)
+  if (!(error instanceof Error)) return String(error)
+  // isolated-vm's words for what is no Error; they would only confuse.
+  return error.message.includes("isolated-vm") ? "something that is no Error" : ownStack(error)
 }
 
 /** isolated-vm appends this process's own frames behind the guest's. */

@@ -1,6 +1,6 @@
 import type { Head } from "../wire/frame-channel.ts"
 import { Child, noteFd } from "./child.ts"
-import type { LimitKind, PoolOutcome, Program } from "./isolate-pool.ts"
+import type { CallAnswer, LimitKind, PoolOutcome, Program } from "./isolate-pool.ts"
 import type { PoolRun } from "./pool-run.ts"
 import type { RuntimeFiles } from "./runtime-files.ts"
 
@@ -234,7 +234,10 @@ export class HostProcess {
     active.calls.set(id, abort)
     const signal = AbortSignal.any([abort.signal, active.run.calls.signal])
     const run = head["run"]
-    void active.run.handler.onCall(head["op"] === "F" ? "fetch" : "call", payload, signal).then((answer) => {
+    const operation = head["op"] === "F" ? "fetch" : "call"
+    // A handler never rejects; if one does all the same, the guest gets an answer and the supervisor lives.
+    const answered = active.run.handler.onCall(operation, payload, signal).catch(() => failedCall)
+    void answered.then((answer) => {
       active.calls.delete(id)
       active.pendingBytes -= payload.length
       if (this.#child.isGone || active.run.isOver) return
@@ -310,6 +313,8 @@ function outcomeOf(head: Head, text: string | undefined): PoolOutcome {
   if (kind === "unsettled") return { ...usage, kind }
   return { ...usage, kind: "crashed", reason: "the host process gave an answer that makes no sense", isSuspect: true }
 }
+
+const failedCall: CallAnswer = { ok: false, name: "Error", message: "the call failed" }
 
 const limitKinds: readonly unknown[] = ["cpu", "memory", "wall", "log", "output", "requests"]
 

@@ -29,11 +29,16 @@ export function bindEnv(env: Readonly<Record<string, unknown>>): EnvBindings {
 
 function encode(prepared: unknown, indexes: ReadonlyMap<HostFunction, number>): string {
   try {
-    return encodeValue(prepared, { root: "env", stacks: false, onFunction: (stub) => String(indexes.get(stub)) })
+    return encodeValue(prepared, { root: "env", stacks: false, onCapability: (stub) => stubName(indexes, stub) })
   } catch (error) {
     if (!(error instanceof CloneError)) throw error
     throw new MayflyError("worker.not-serializable", error.message, { details: { path: error.path } })
   }
+}
+
+function stubName(indexes: ReadonlyMap<HostFunction, number>, value: object): string | undefined {
+  const index = indexes.get(value as HostFunction)
+  return index === undefined ? undefined : String(index)
 }
 
 /** Replaces functions and methods by ones that keep their `this`; class instances become objects of their methods. */
@@ -135,7 +140,12 @@ function failure(error: unknown): CallAnswer {
   if (error instanceof CloneError) {
     return { ok: false, name: "DataCloneError", message: error.message, code: "worker.not-serializable" }
   }
-  if (!(error instanceof Error)) return { ok: false, name: "Error", message: String(error) }
-  const { code } = error as { code?: unknown }
-  return { ok: false, name: error.name, message: error.message, ...(typeof code === "string" ? { code } : {}) }
+  try {
+    if (!(error instanceof Error)) return { ok: false, name: "Error", message: String(error) }
+    const { name, message, code } = error as { name: unknown; message: unknown; code?: unknown }
+    return { ok: false, name: String(name), message: String(message), ...(typeof code === "string" ? { code } : {}) }
+  } catch {
+    // What was thrown may be made of the guest's own arguments, whose parts throw when they are read.
+    return { ok: false, name: "Error", message: "the binding failed with something that can't be shown" }
+  }
 }

@@ -1,0 +1,266 @@
+import { decodeValue, type EncodeOptions, encodeValue } from "@mayfly/protocol/clone"
+
+/** Carries a session's messages to the other side, in order. Texts are encoded values. */
+export interface Wire {
+  /** Calls `method` of the other side's export `target`, or the export itself when `method` is "". */
+  call(id: number, target: number, method: string, args: string): void
+  answer(id: number, ok: boolean, text: string): void
+  /** This side has let go of the other's export, which it had been sent `count` times. */
+  release(target: number, count: number): void
+}
+
+/** Classes of this side that travel in a form of their own: streams, requests, signals. */
+export interface Specials {
+  /** A text that `import` of the other side understands, or undefined for anything else. */
+  export(value: object, session: Session): string | undefined
+  import(text: string, session: Session): unknown
+}
+
+export interface SessionOptions {
+  readonly wire: Wire
+  readonly specials?: Specials
+  /** Whether an object of a class is passed as a stub of its methods. Others are their own data. */
+  isTarget(value: object): boolean
+  /** Name, message and code of a failure, as JSON. */
+  describe(error: unknown): string
+  /** The error for such a text. */
+  revive(text: string): Error
+  /** Calls `gone` some time after nobody holds the stub any more. */
+  watch(stub: object, gone: () => void): void
+  /** Error stacks stay here. */
+  readonly stacks: boolean
+}
+
+type Callable = (...args: unknown[]) => unknown
+
+interface Exported {
+  readonly value: object
+  /** How often it was sent and not released. */
+  count: number
+}
+
+interface Waiting {
+  resolve(value: unknown): void
+  reject(error: unknown): void
+}
+
+/** Far more than an honest program holds at once; what a hostile one may cost this side. */
+const maxExports = 10_000
+const maxWaiting = 10_000
+
+// Taken at evaluation: this file also runs inside isolates, where guest code may replace intrinsics later.
+const { apply, get, ownKeys } = Reflect
+const { isArray } = Array
+const PromiseOf = Promise
+const ProxyOf = Proxy
+const RangeErrorOf = RangeError
+const TypeErrorOf = TypeError
+const dispose: symbol = (Symbol as { dispose?: symbol }).dispose ?? Symbol.for("dispose")
+const hiddenNames = new Set<unknown>([...ownKeys(Object.prototype), "then"])
+
+/** What stubs of objects are instances of: a class of their own keeps them apart from data. */
+class RpcStub {}
+
+/**
+ * Object capabilities between two sides that do not trust each other: what one side exports the other can call, nothing else. Modelled on
+ * capnweb's tables (exports by number, counted imports, explicit release), on our clone format. Both ends run this code.
+ */
+export class Session {
+  readonly #options: SessionOptions
+  readonly #exports = new Map<number, Exported>()
+  readonly #exportIds = new Map<object, number>()
+  readonly #importIds = new WeakMap<object, number>()
+  readonly #imports = new Map<number, { stub: WeakRef<object>; count: number }>()
+  readonly #waiting = new Map<number, Waiting>()
+  #nextExport: number
+  #nextCall = 0
+  #closed: Error | undefined
+
+  /** Exports below `firstExport` belong to whoever made them: a worker's `env` is the same in all of its runs. */
+  constructor(options: SessionOptions, firstExport = 1) {
+    this.#options = options
+    this.#nextExport = firstExport
+  }
+
+  /** Encodes a value, exporting the capabilities in it. */
+  encode(value: unknown, options: EncodeOptions = {}): string {
+    const { stacks } = this.#options
+    return encodeValue(value, { ...options, stacks, onCapability: (capability) => this.#export(capability) })
+  }
+
+  /** Decodes a value of the other side, with stubs for its capabilities. */
+  decode(text: string): unknown {
+    return decodeValue(text, { onStub: (stub) => this.#import(stub) })
+  }
+
+  /** Exports one object and gives its number: specials use it for their parts. */
+  exportTarget(value: object): number {
+    const known = this.#exportIds.get(value)
+    if (known !== undefined) {
+      ;(this.#exports.get(known) as Exported).count++
+      return known
+    }
+    if (this.#exports.size >= maxExports) throw new RangeErrorOf("too many functions and streams were passed at once")
+    const id = this.#nextExport++
+    this.#exports.set(id, { value, count: 1 })
+    this.#exportIds.set(value, id)
+    return id
+  }
+
+  #export(value: object): string | undefined {
+    const imported = this.#importIds.get(value)
+    // A stub that goes back to where it came from is the thing itself there.
+    if (imported !== undefined) return `b${imported}`
+    const special = this.#options.specials?.export(value, this)
+    if (special !== undefined) return `s${special}`
+    if (typeof value === "function") return `f${this.exportTarget(value)}`
+    return this.#options.isTarget(value) ? `o${this.exportTarget(value)}` : undefined
+  }
+
+  #import(stub: string): unknown {
+    const kind = stub[0]
+    if (kind === "s" && this.#options.specials !== undefined) return this.#options.specials.import(stub.slice(1), this)
+    const id = Number(stub.slice(1))
+    if (kind === "b") return this.#own(id)
+    if (kind === "f") return this.#stub(id, () => this.#functionStub(id))
+    if (kind === "o") return this.#stub(id, () => this.#objectStub(id))
+    throw new TypeErrorOf("malformed clone: unknown stub")
+  }
+
+  #own(id: number): object {
+    const exported = this.#exports.get(id)
+    if (exported === undefined) throw new TypeErrorOf("malformed clone: unknown export")
+    return exported.value
+  }
+
+  #stub(id: number, make: () => object): object {
+    const known = this.#imports.get(id)
+    const alive = known?.stub.deref()
+    if (known !== undefined && alive !== undefined) {
+      known.count++
+      return alive
+    }
+    const stub = make()
+    this.#imports.set(id, { stub: new WeakRef(stub), count: (known?.count ?? 0) + 1 })
+    this.#importIds.set(stub, id)
+    this.#options.watch(stub, () => this.#letGo(id))
+    return stub
+  }
+
+  /** Only when no newer stub for the same export has been made meanwhile. */
+  #letGo(id: number): void {
+    const imported = this.#imports.get(id)
+    if (imported !== undefined && imported.stub.deref() === undefined) this.release(id)
+  }
+
+  /** Tells the other side that its export is not needed any more. */
+  release(id: number): void {
+    const imported = this.#imports.get(id)
+    if (imported === undefined) return
+    this.#imports.delete(id)
+    if (this.#closed === undefined) this.#options.wire.release(id, imported.count)
+  }
+
+  #functionStub(id: number): object {
+    const stub = (...args: unknown[]): Promise<unknown> => this.call(id, "", args)
+    Object.defineProperty(stub, dispose, { value: () => this.release(id), enumerable: false })
+    return stub
+  }
+
+  #objectStub(id: number): object {
+    const methods = new Map<string, Callable>()
+    const method = (name: string): Callable => {
+      let stub = methods.get(name)
+      if (stub === undefined) methods.set(name, (stub = (...args) => this.call(id, name, args)))
+      return stub
+    }
+    return new ProxyOf(
+      new RpcStub(),
+      {
+        get: (_, name) => {
+          if (name === dispose) return () => this.release(id)
+          // Awaiting a stub must not call its `then`.
+          return typeof name === "symbol" || name === "then" ? undefined : method(name)
+        },
+        set: () => false,
+        defineProperty: () => false,
+        setPrototypeOf: () => false,
+      },
+    )
+  }
+
+  /** Calls an export of the other side. Rejects with its error, or when the session is closed. */
+  call(target: number, method: string, args: readonly unknown[]): Promise<unknown> {
+    return new PromiseOf((resolve, reject) => {
+      if (this.#closed !== undefined) return reject(this.#closed)
+      if (this.#waiting.size >= maxWaiting) return reject(new RangeErrorOf("too many pending calls: await some before you start more"))
+      const text = this.encode(args, { root: "arguments" })
+      const id = ++this.#nextCall
+      this.#waiting.set(id, { resolve, reject })
+      this.#options.wire.call(id, target, method, text)
+    })
+  }
+
+  /** The other side's answer to call `id`. An answer that nobody waits for is ignored. */
+  onAnswer(id: number, ok: boolean, text: string): void {
+    const waiting = this.#waiting.get(id)
+    if (waiting === undefined) return
+    this.#waiting.delete(id)
+    try {
+      if (ok) waiting.resolve(this.decode(text))
+      else waiting.reject(this.#options.revive(text))
+    } catch (error) {
+      waiting.reject(error)
+    }
+  }
+
+  /** The other side calls. Never throws; always answers, unless the session is closed meanwhile. */
+  async onCall(id: number, target: number, method: string, args: string): Promise<void> {
+    const answer = await this.perform(target, method, args)
+    if (this.#closed === undefined) this.#options.wire.answer(id, answer.ok, answer.text)
+  }
+
+  /** Calls an export of this side for the other. Failures are answers, too. */
+  async perform(target: number, method: string, args: string): Promise<{ readonly ok: boolean; readonly text: string }> {
+    try {
+      const values = this.decode(args)
+      if (!isArray(values)) throw new TypeErrorOf("malformed arguments")
+      const result: unknown = await invoke(this.#own(target), method, values as unknown[])
+      return { ok: true, text: this.encode(result, { root: method === "" ? "result" : `${method}()` }) }
+    } catch (error) {
+      return { ok: false, text: this.#options.describe(error) }
+    }
+  }
+
+  onRelease(target: number, count: number): void {
+    const exported = this.#exports.get(target)
+    if (exported === undefined) return
+    exported.count -= count
+    if (exported.count > 0) return
+    this.#exports.delete(target)
+    this.#exportIds.delete(exported.value)
+  }
+
+  /** Ends everything: pending and later calls reject with `reason`. */
+  close(reason: Error): void {
+    if (this.#closed !== undefined) return
+    this.#closed = reason
+    for (const waiting of this.#waiting.values()) waiting.reject(reason)
+    this.#waiting.clear()
+    this.#exports.clear()
+    this.#exportIds.clear()
+    this.#imports.clear()
+  }
+}
+
+/** Only methods that the author wrote: nothing inherited from Object, no constructor, no accessors' values other than functions. */
+function invoke(target: object, method: string, args: unknown[]): unknown {
+  if (method === "") {
+    if (typeof target !== "function") throw new TypeErrorOf("this can't be called; call one of its methods")
+    return apply(target, undefined, args)
+  }
+  const value: unknown = hiddenNames.has(method) ? undefined : get(target, method)
+  if (typeof target === "function" || typeof value !== "function") throw new TypeErrorOf(`there is no method "${method.slice(0, 100)}"`)
+  return apply(value, target, args)
+}
+
