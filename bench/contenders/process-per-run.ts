@@ -1,11 +1,11 @@
 import { execFile } from "node:child_process"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { promisify } from "node:util"
 import { checkAnswer, type Contender } from "./contender.ts"
 import { peerBinary } from "./peers.ts"
 import { input } from "./program.ts"
+import { temporaryFolder } from "./temporary-folder.ts"
 
 const execute = promisify(execFile)
 
@@ -21,7 +21,7 @@ export function startDenoProcesses(): Promise<Contender> {
 }
 
 async function startProcesses(command: string, flags: readonly string[], argument: string): Promise<Contender> {
-  const folder = mkdtempSync(join(tmpdir(), "mayfly-bench-"))
+  const folder = temporaryFolder()
   const runner = join(folder, "runner.mjs")
   writeFileSync(
     runner,
@@ -36,8 +36,6 @@ async function startProcesses(command: string, flags: readonly string[], argumen
       const { stdout } = await execute(command, args)
       checkAnswer(JSON.parse(stdout))
     },
-    async [Symbol.asyncDispose]() {
-      rmSync(folder, { recursive: true, force: true })
-    },
+    async [Symbol.asyncDispose]() {},
   }
 }

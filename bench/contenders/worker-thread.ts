@@ -1,10 +1,10 @@
 import { once } from "node:events"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { Worker } from "node:worker_threads"
 import { checkAnswer, type Contender } from "./contender.ts"
 import { input } from "./program.ts"
+import { temporaryFolder } from "./temporary-folder.ts"
 
 const runnerCode = `import { parentPort, workerData } from "node:worker_threads"
 import program from "./program.mjs"
@@ -13,7 +13,7 @@ parentPort.postMessage(await program(workerData))
 
 /** A new worker_thread per run: not a boundary, but often taken for one. */
 export async function startWorkerThreads(): Promise<Contender> {
-  const folder = mkdtempSync(join(tmpdir(), "mayfly-bench-"))
+  const folder = temporaryFolder()
   const runner = join(folder, "runner.mjs")
   writeFileSync(runner, runnerCode)
   return {
@@ -26,8 +26,6 @@ export async function startWorkerThreads(): Promise<Contender> {
       checkAnswer(answer)
       await worker.terminate()
     },
-    async [Symbol.asyncDispose]() {
-      rmSync(folder, { recursive: true, force: true })
-    },
+    async [Symbol.asyncDispose]() {},
   }
 }

@@ -1,12 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { writeFileSync } from "node:fs"
 import { Agent, request } from "node:http"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { Readable } from "node:stream"
 import { checkAnswer, type Contender } from "./contender.ts"
 import { peerBinary } from "./peers.ts"
 import { input } from "./program.ts"
+import { temporaryFolder } from "./temporary-folder.ts"
 import { workerdConfig, workerdParent } from "./workerd-parent.ts"
 
 export interface WorkerdMode {
@@ -49,7 +49,7 @@ interface Server {
 }
 
 async function startServer(): Promise<Server> {
-  const folder = mkdtempSync(join(tmpdir(), "mayfly-bench-"))
+  const folder = temporaryFolder()
   writeFileSync(join(folder, "config.capnp"), workerdConfig)
   writeFileSync(join(folder, "parent.js"), workerdParent)
   const args = ["serve", "--experimental", "--control-fd=3", join(folder, "config.capnp")]
@@ -63,7 +63,6 @@ async function startServer(): Promise<Server> {
       agent.destroy()
       child.kill("SIGKILL")
       await new Promise((resolve) => child.once("close", resolve))
-      rmSync(folder, { recursive: true, force: true })
     },
   }
 }

@@ -101,8 +101,10 @@ export function neighbourText({ alone, beside, endings, hostileMs }: NeighbourFi
 tenant A's runs took ${figure(hostileMs / 1_000)} s and ended: ${ends.join(", ")}`
 }
 
+/** Goals whose section was not asked for are left out. */
 export function goalsText(results: Results): string {
-  const rows = goalsOf(results).map(({ name, goal, measured, isMet }) => [
+  const measured = goalsOf(results).filter((goal) => goal.measured !== "-")
+  const rows = measured.map(({ name, goal, measured, isMet }) => [
     name,
     goal,
     measured,

@@ -30,7 +30,7 @@ export const errorTable = {
   "worker.code-too-large": { status: 413, retry: false, fix: "Keep all modules together under 64 MiB." },
   "worker.compile-timeout": { status: 422, retry: false, fix: "Simplify or split the program: parsing it took too long." },
   "worker.disposed": { status: 409, retry: false, fix: "Create the worker again; this one was disposed." },
-  "worker.binding": { status: 422, retry: false, fix: "Call only the functions that `env` was given." },
+  "worker.stub-expired": { status: 422, retry: false, fix: "Call a function that a guest gave only while its run lasts." },
 
   "mesh.denied": { status: 403, retry: false, fix: "Add the origin to network.allowedOrigins if the program should reach it." },
   "mesh.unreachable": { status: 502, retry: true, fix: "Check that the origin answers." },

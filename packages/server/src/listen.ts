@@ -1,4 +1,4 @@
-import { createServer, type Server } from "node:http"
+import { createServer, type Server, type ServerOptions } from "node:http"
 import type { AddressInfo } from "node:net"
 import { type ErrorCode, MayflyError } from "@mayfly/protocol"
 import type { ServerApp } from "./create-server.ts"
@@ -17,6 +17,8 @@ export interface ListenOptions {
 export interface Listener {
   readonly url: string
   readonly port: number
+  /** Hands requests to the app, those too that have waited for it. */
+  serve(app: ServerApp): void
   /** Takes no more connections; resolves when all have ended. Calling twice is safe. */
   close(): Promise<void>
   /** Cuts all connections. */
@@ -25,18 +27,19 @@ export interface Listener {
 
 const maxConnections = 8_192
 
-/** Serves the app on a socket. Rejects with `platform.port-in-use`, or `input.invalid` for an address that is not ours. */
-export async function listen(app: ServerApp, options: ListenOptions): Promise<Listener> {
+/**
+ * Binds the address; requests wait until there is an app to serve them. An address that is taken is found out before anything is started for it.
+ * Rejects with `platform.port-in-use`, or `input.invalid` for an address that is not ours.
+ */
+export async function listen(options: ListenOptions): Promise<Listener> {
   // Loaded here, so that those who never listen do not wait for it.
   const { getRequestListener } = await import("@hono/node-server")
-  const listener = getRequestListener(app.fetch, { errorHandler: malformed, overrideGlobalObjects: false })
-  const timeouts = {
-    headersTimeout: options.headersTimeoutMs ?? 10_000,
-    requestTimeout: options.requestTimeoutMs ?? 120_000,
-    // Timeouts are found out at this interval only.
-    connectionsCheckingInterval: 1_000,
-  }
-  const server = createServer(timeouts, (request, response) => void listener(request, response))
+  const { promise: app, resolve: serve } = Promise.withResolvers<ServerApp>()
+  const listener = getRequestListener(async (request, env) => (await app).fetch(request, env), {
+    errorHandler: malformed,
+    overrideGlobalObjects: false,
+  })
+  const server = createServer(timeoutsOf(options), (request, response) => void listener(request, response))
   server.maxConnections = maxConnections
   await bind(server, options)
   const { port } = server.address() as AddressInfo
@@ -44,8 +47,18 @@ export async function listen(app: ServerApp, options: ListenOptions): Promise<Li
   return {
     url: `http://${options.host.includes(":") ? `[${options.host}]` : options.host}:${port}`,
     port,
+    serve,
     close: () => (closed ??= new Promise((resolve) => server.close(() => resolve()))),
     destroy: () => server.closeAllConnections(),
+  }
+}
+
+function timeoutsOf({ headersTimeoutMs = 10_000, requestTimeoutMs = 120_000 }: ListenOptions): ServerOptions {
+  return {
+    headersTimeout: headersTimeoutMs,
+    requestTimeout: requestTimeoutMs,
+    // Timeouts are found out at this interval only.
+    connectionsCheckingInterval: Math.min(1_000, headersTimeoutMs),
   }
 }
 

@@ -1,14 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises"
-import type { Platform } from "@mayfly/platform"
-import { createServer } from "./create-server.ts"
-import { type Listener, listen } from "./listen.ts"
-
-export interface StartOptions {
-  readonly platform: Platform
-  readonly keyHashes: readonly string[]
-  readonly port: number
-  readonly host: string
-}
+import { createServer, type ServerOptions } from "./create-server.ts"
+import type { Listener } from "./listen.ts"
 
 export interface RunningServer {
   readonly url: string
@@ -17,14 +9,13 @@ export interface RunningServer {
   stop(): Promise<void>
 }
 
-const drainMs = 3_000
-const cancelMs = 1_000
+const drainMs = 2_500
+const cancelMs = 700
 
-/** Serves the API on a socket. Rejects with `platform.port-in-use`. */
-export async function startServer({ platform, keyHashes, port, host }: StartOptions): Promise<RunningServer> {
+/** Serves the API on a bound socket. */
+export function startServer(listener: Listener, options: Omit<ServerOptions, "stopping">): RunningServer {
   const stopping = new AbortController()
-  const { app } = createServer({ platform, keyHashes, host, stopping: stopping.signal })
-  const listener = await listen(app, { port, host })
+  listener.serve(createServer({ ...options, stopping: stopping.signal }).app)
   let stopped: Promise<void> | undefined
   return { url: listener.url, port: listener.port, stop: () => (stopped ??= stop(listener, stopping)) }
 }

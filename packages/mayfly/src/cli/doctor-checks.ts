@@ -1,6 +1,7 @@
 import { availableParallelism, totalmem } from "node:os"
 import { createPlatform, detectJail, DynamicWorker, type Jail } from "@mayfly/platform"
 import { MayflyError } from "@mayfly/protocol"
+import { closePlatform } from "./close-platform.ts"
 
 /** One thing that running programs needs, or is safer with. */
 export interface Check {
@@ -47,9 +48,11 @@ function jailFix(missing: string): string {
 async function engineChecks(): Promise<Check[]> {
   const started = performance.now()
   try {
-    await using platform = await createPlatform({ hosts: 1, isolates: 1, spare: false })
+    const platform = await createPlatform({ hosts: 1, isolates: 1, spare: false })
     const engine: Check = { name: "isolated-vm", status: "ok", detail: "the native library for this Node is there", isRequired: true }
-    return [engine, await hostCheck(platform, started)]
+    const host = await hostCheck(platform, started)
+    await closePlatform(platform, true)
+    return [engine, host]
   } catch (error) {
     return [{ name: "isolated-vm", status: "missing", ...said(error), isRequired: true }]
   }

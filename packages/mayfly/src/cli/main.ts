@@ -6,6 +6,9 @@ import { createCommandLine } from "./program.ts"
 process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? process.exitCode : exitCodes.failed))
 
 process.exitCode = await main()
+// Something that is left open must not keep a finished command; but its last words must have left.
+await Promise.all([process.stdout, process.stderr].map((stream) => new Promise((resolve) => stream.write("", resolve))))
+process.exit()
 
 async function main(): Promise<number> {
   try {

@@ -1,6 +1,7 @@
-import { createPlatform, type Platform, runToJson } from "@mayfly/platform"
+import { createPlatform, type Platform, type Run, runToJson } from "@mayfly/platform"
 import { MayflyError } from "@mayfly/protocol"
 import { failedRun, type Program, runProgram, streamProgram } from "@mayfly/server"
+import { closePlatform } from "./close-platform.ts"
 import { errorLine, exitCodeOf, exitCodes } from "./command-error.ts"
 import { listenForInterrupts } from "./interrupts.ts"
 import type { Output } from "./output.ts"
@@ -16,18 +17,13 @@ export async function runCommand(file: string, flags: RunFlags, output: Output):
   try {
     if (flags.watch === true && file === "-") throw new MayflyError("input.invalid", "--watch needs a file, not stdin")
     // One process and nothing in reserve: what a single run needs, started at once.
-    await using platform = await createPlatform({ hosts: 1, isolates: 1, spare: false })
-    const runner = new ProgramRunner(file, flags, output, platform)
-    const code = flags.watch === true ? await runner.watch(interrupts.signal) : (await runner.run(interrupts.signal)).exitCode
+    const runner = new ProgramRunner(file, flags, output, await createPlatform({ hosts: 1, isolates: 1, spare: false }))
+    await using _closed = { [Symbol.asyncDispose]: () => runner.close() }
+    const code = flags.watch === true ? await runner.watch(interrupts.signal) : await runner.run(interrupts.signal)
     return interrupts.exitCode ?? code
   } catch (error) {
     return interrupts.exitCode ?? report(error, flags, output)
   }
-}
-
-interface Finished {
-  readonly exitCode: number
-  readonly files: readonly string[]
 }
 
 class ProgramRunner {
@@ -35,6 +31,8 @@ class ProgramRunner {
   readonly #flags: RunFlags
   readonly #output: Output
   readonly #platform: Platform
+  #files: readonly string[] = []
+  #hasRun = false
 
   constructor(file: string, flags: RunFlags, output: Output, platform: Platform) {
     this.#file = file
@@ -43,18 +41,28 @@ class ProgramRunner {
     this.#platform = platform
   }
 
-  async run(signal: AbortSignal): Promise<Finished> {
+  /** Gives the exit code. */
+  async run(signal: AbortSignal): Promise<number> {
     const text = await readProgram(this.#file, signal)
     const { options, call } = parseRunFlags(this.#flags)
     const program = { options: { ...options, ...text.source, platform: this.#platform }, call }
-    const exitCode = this.#flags.json === true ? await this.#runForPrograms(program, signal) : await this.#runForPeople(program, text, signal)
-    return { exitCode, files: text.files }
+    this.#files = text.files
+    return this.#flags.json === true ? this.#runForPrograms(program, signal) : this.#runForPeople(program, text, signal)
+  }
+
+  close(): Promise<void> {
+    return closePlatform(this.#platform, this.#hasRun)
+  }
+
+  #finished(run: Run): number {
+    if (run.usage.wallMs > 0) this.#hasRun = true
+    return run.ok ? exitCodes.ok : exitCodes.failed
   }
 
   async #runForPrograms(program: Program, signal: AbortSignal): Promise<number> {
     const run = await runProgram(program, signal)
     this.#output.stdout.write(`${JSON.stringify(runToJson(run))}\n`)
-    return run.ok ? exitCodes.ok : exitCodes.failed
+    return this.#finished(run)
   }
 
   async #runForPeople(program: Program, { refused }: ProgramText, signal: AbortSignal): Promise<number> {
@@ -63,7 +71,7 @@ class ProgramRunner {
       if (event.type === "log") printLog(this.#output, event)
       if (event.type !== "result" && event.type !== "error") continue
       printRun(this.#output, event.run)
-      exitCode = event.run.ok ? exitCodes.ok : exitCodes.failed
+      exitCode = this.#finished(event.run)
     }
     for (const specifier of refused) {
       this.#output.stderr.write(`note: "${specifier}" leads out of the program's folder and was not read\n`)
@@ -73,25 +81,22 @@ class ProgramRunner {
 
   /** Runs again at each change until `stop` fires; a run under way is cancelled first. */
   async watch(stop: AbortSignal): Promise<number> {
-    let files: readonly string[] = []
     for (let count = 0; !stop.aborted; count++) {
       if (count > 0) this.#separate()
-      using changes = watchFiles(this.#file, files)
-      files = await this.#runOrReport(AbortSignal.any([stop, changes.signal]))
-      changes.alsoWatch(files)
+      using changes = watchFiles(this.#file, this.#files)
+      await this.#runOrReport(AbortSignal.any([stop, changes.signal]))
+      changes.alsoWatch(this.#files)
       await whenAborted(AbortSignal.any([stop, changes.signal]))
     }
     return exitCodes.ok
   }
 
-  /** Gives the program's files. */
-  async #runOrReport(signal: AbortSignal): Promise<readonly string[]> {
+  async #runOrReport(signal: AbortSignal): Promise<void> {
     try {
-      return (await this.run(signal)).files
+      await this.run(signal)
     } catch (error) {
       // A mistake in the file may be corrected while we watch.
-      report(error, this.#flags, this.#output)
-      return []
+      if (!signal.aborted) report(error, this.#flags, this.#output)
     }
   }
 

@@ -1,5 +1,6 @@
 import { createPlatform, detectJail } from "@mayfly/platform"
-import { ensureAdminKey, openDataDirectory, startServer } from "@mayfly/server"
+import { ensureAdminKey, listen, openDataDirectory, startServer } from "@mayfly/server"
+import { closePlatform } from "./close-platform.ts"
 import { errorLine, exitCodeOf, exitCodes, invalid } from "./command-error.ts"
 import { listenForInterrupts } from "./interrupts.ts"
 import { type Output, paint } from "./output.ts"
@@ -12,6 +13,8 @@ export interface ServeFlags {
   readonly data: string
   readonly demo?: boolean
 }
+
+const surelyStartedMs = 2_000
 
 /** `mayfly serve`: serves until it is asked to stop. Gives the exit code; never rejects. */
 export async function serveCommand(flags: ServeFlags, output: Output): Promise<number> {
@@ -27,18 +30,22 @@ export async function serveCommand(flags: ServeFlags, output: Output): Promise<n
 }
 
 async function serve(flags: ServeFlags, output: Output, interrupted: AbortSignal): Promise<void> {
-  const port = parsePort(flags.port)
+  const { host } = flags
+  const listener = await listen({ port: parsePort(flags.port), host })
   using directory = openDataDirectory(flags.data)
   const key = ensureAdminKey(directory)
   // At once: it is shown only this time, whatever happens next.
   if (key.created !== undefined) output.stdout.write(`admin key: ${key.created}\n`)
-  await using platform = await createPlatform()
+  const platform = await createPlatform()
+  let hasRun = false
+  await using _closed = { [Symbol.asyncDispose]: () => closePlatform(platform, hasRun) }
   if (flags.demo === true) await runDemo(platform, output, interrupted)
-  if (interrupted.aborted) return
-  const server = await startServer({ platform, keyHashes: [key.hash], port, host: flags.host })
+  const server = startServer(listener, { platform, keyHashes: [key.hash], host })
   output.stdout.write(`Mayfly is serving at ${server.url}\n`)
   printProtection(output)
+  const startedAt = performance.now()
   await whenAborted(interrupted)
+  hasRun = performance.now() - startedAt > surelyStartedMs
   output.stderr.write("stopping: requests under way have a few seconds; press Ctrl-C again to end at once\n")
   await server.stop()
 }

@@ -27,8 +27,13 @@ export interface SessionOptions {
   revive(text: string): Error
   /** Calls `gone` some time after nobody holds the stub any more. */
   watch(stub: object, gone: () => void): void
-  /** Error stacks stay here. */
+  /** Whether error stacks go along. */
   readonly stacks: boolean
+  /** Exports that are there from the start, below `firstExport`: a worker's `env` is the same in all of its runs. */
+  base?(id: number): object | undefined
+  readonly firstExport?: number
+  /** How an export is called in messages. */
+  nameOf?(id: number): string | undefined
 }
 
 type Callable = (...args: unknown[]) => unknown
@@ -76,10 +81,9 @@ export class Session {
   #nextCall = 0
   #closed: Error | undefined
 
-  /** Exports below `firstExport` belong to whoever made them: a worker's `env` is the same in all of its runs. */
-  constructor(options: SessionOptions, firstExport = 1) {
+  constructor(options: SessionOptions) {
     this.#options = options
-    this.#nextExport = firstExport
+    this.#nextExport = options.firstExport ?? 1
   }
 
   /** Encodes a value, exporting the capabilities in it. */
@@ -128,9 +132,9 @@ export class Session {
   }
 
   #own(id: number): object {
-    const exported = this.#exports.get(id)
-    if (exported === undefined) throw new TypeErrorOf("malformed clone: unknown export")
-    return exported.value
+    const value = this.#exports.get(id)?.value ?? this.#options.base?.(id)
+    if (value === undefined) throw new TypeErrorOf("there is no such function any more")
+    return value
   }
 
   #stub(id: number, make: () => object): object {
@@ -226,10 +230,16 @@ export class Session {
       const values = this.decode(args)
       if (!isArray(values)) throw new TypeErrorOf("malformed arguments")
       const result: unknown = await invoke(this.#own(target), method, values as unknown[])
-      return { ok: true, text: this.encode(result, { root: method === "" ? "result" : `${method}()` }) }
+      return { ok: true, text: this.encode(result, { root: this.#resultName(target, method) }) }
     } catch (error) {
       return { ok: false, text: this.#options.describe(error) }
     }
+  }
+
+  #resultName(target: number, method: string): string {
+    const name = this.#options.nameOf?.(target)
+    if (name !== undefined) return method === "" ? `${name}()` : `${name}.${method}()`
+    return method === "" ? "result" : `${method}()`
   }
 
   onRelease(target: number, count: number): void {

@@ -1,6 +1,8 @@
 import { base64ToBytes } from "@mayfly/protocol/clone"
+import type { Session } from "../bridge/session.ts"
 import { CommonJs } from "./commonjs.ts"
 import { type AskHost, GuestKernel } from "./guest-kernel.ts"
+import { createGuestSession } from "./guest-session.ts"
 import type { GuestJob } from "./job.ts"
 import type { ChunkName, LoadChunk } from "./kernel.ts"
 import { LogSink } from "./log-sink.ts"
@@ -65,16 +67,20 @@ export function boot(push: (line: string) => void, ask: AskHost): Dispatch {
   const kernel = new GuestKernel(outbox, new LogSink(outbox, push), ask)
   installCore(kernel)
   for (const [chunk, names] of Object.entries(lazyGlobals)) kernel.lazy(chunk as ChunkName, names)
-  return dispatchTo(kernel, outbox)
+  return dispatchTo(kernel, outbox, createGuestSession(kernel))
 }
 
-function dispatchTo(kernel: GuestKernel, outbox: Outbox): Dispatch {
+function dispatchTo(kernel: GuestKernel, outbox: Outbox, session: Session): Dispatch {
   return (op, first, second, third) => {
     switch (op) {
       case "drain":
         return outbox.take()
       case "timer":
         return kernel.fire(first as number)
+      case "invoke":
+        return invoke(session, first as number, second as string, third as string)
+      case "release":
+        return session.onRelease(first as number, second as number)
       case "answer":
         return kernel.answer(first as number, second as boolean, third as string)
       case "imported":
@@ -82,7 +88,7 @@ function dispatchTo(kernel: GuestKernel, outbox: Outbox): Dispatch {
       case "preload":
         return kernel.preload(first as ChunkName, second as LoadChunk)
       case "job":
-        return prepare(kernel, { ...(JSON.parse(first as string) as GuestJob), input: second as string, env: third as string })
+        return prepare(kernel, session, { ...(JSON.parse(first as string) as GuestJob), input: second as string, env: third as string })
       case "importing":
         return expectImport(kernel, first as number, second as string)
     }
@@ -90,25 +96,31 @@ function dispatchTo(kernel: GuestKernel, outbox: Outbox): Dispatch {
   }
 }
 
+/** The parent calls a function that this program gave it. `call` is the export's number and the method's name. */
+function invoke(session: Session, id: number, call: string, args: string): void {
+  const cut = call.indexOf("\n")
+  void session.onCall(id, Number(call.slice(0, cut)), call.slice(cut + 1), args)
+}
+
 /** Everything a run needs, before the first line of guest code. */
-function prepare(kernel: GuestKernel, job: GuestJob): void {
+function prepare(kernel: GuestKernel, session: Session, job: GuestJob): void {
   kernel.logs.limit = job.logBytes
   for (const [identifier, module] of job.imports) {
     kernel.define(identifier, (specifier: unknown) => kernel.import(module, `${specifier as string}`))
   }
   for (const [identifier, module, isMain] of job.metas) kernel.define(identifier, metaOf(module, isMain))
-  defineHidden(kernel, job)
+  defineHidden(kernel, session, job)
 }
 
 /** What compiled modules need while they are evaluated; gone when the program is called. */
-function defineHidden(kernel: GuestKernel, job: GuestJob): void {
+function defineHidden(kernel: GuestKernel, session: Session, job: GuestJob): void {
   const start = `${job.prefix}_start`
   const helpers = job.hasHelpers ? moduleHelpers() : {}
   for (const [name, value] of Object.entries(helpers)) kernel.define(`${job.prefix}_${name}`, value)
   kernel.define(start, (namespace: Readonly<Record<string, unknown>>) => {
     Reflect.deleteProperty(globalThis, start)
     for (const name of Object.keys(helpers)) Reflect.deleteProperty(globalThis, `${job.prefix}_${name}`)
-    runJob(namespace, job, kernel)
+    runJob(namespace, job, kernel, session)
   })
 }
 

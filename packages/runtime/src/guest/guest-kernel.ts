@@ -1,4 +1,5 @@
 import { cloneValue, decodeValue, encodeValue } from "@mayfly/protocol/clone"
+import { reviveFailure } from "./call-failure.ts"
 import type { ChunkName, Kernel, LoadChunk, LogLevel, PendingRequest } from "./kernel.ts"
 import type { LogSink } from "./log-sink.ts"
 import type { Outbox, OutboxOp } from "./outbox.ts"
@@ -15,7 +16,6 @@ const { defineProperty, getOwnPropertyDescriptor } = Reflect
 const PromiseOf = Promise
 const ErrorOf = Error
 const TypeErrorOf = TypeError
-const { parse } = JSON
 // Called under another name, so that it evaluates in the global scope.
 const evaluate = eval
 
@@ -118,7 +118,7 @@ export class GuestKernel implements Kernel {
     if (waiting === undefined) return
     this.#waiting.delete(id)
     if (ok) waiting.resolve(text)
-    else waiting.reject(errorFrom(text))
+    else waiting.reject(reviveFailure(text))
   }
 
   encode(value: unknown): string {
@@ -184,16 +184,4 @@ export class GuestKernel implements Kernel {
       return "a value that can't be shown"
     }
   }
-}
-
-function errorFrom(text: string): Error {
-  const { name, message, code } = parse(text) as { name?: string; message: string; code?: string }
-  const error = name === "TypeError" ? new TypeErrorOf(message) : new ErrorOf(message)
-  if (name !== undefined && name !== "Error" && name !== "TypeError") {
-    defineProperty(error, "name", { value: name, writable: true, configurable: true, enumerable: false })
-  }
-  if (code !== undefined) (error as Error & { code: string }).code = code
-  // The stack would show this runtime's frames, of no use to anyone.
-  defineProperty(error, "stack", { value: `${error.name}: ${message}`, writable: true, configurable: true })
-  return error
 }

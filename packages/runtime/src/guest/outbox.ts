@@ -17,6 +17,10 @@ export type OutboxOp =
   | "S"
   | "F"
   | "B"
+  /** Answer to the parent's call `id`; payload: `+` and the result, or `-` and a failure. */
+  | "A"
+  /** The parent's export `id` is not needed any more; payload: how often it had been received. */
+  | "D"
   /** Cancel operation `id`. */
   | "X"
   /** Dynamic import `id`; payload: referrer, newline, specifier. */

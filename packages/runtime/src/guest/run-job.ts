@@ -1,5 +1,5 @@
 import { decodeValue, encodeValue } from "@mayfly/protocol/clone"
-import { envFrom } from "./binding-stubs.ts"
+import type { Session } from "../bridge/session.ts"
 import { callEntrypoint } from "./call-entrypoint.ts"
 import { failureOf } from "./guest-error.ts"
 import type { GuestKernel } from "./guest-kernel.ts"
@@ -17,14 +17,14 @@ const { stringify } = JSON
 const promiseThen = Promise.prototype.then
 
 /** Runs the program once and leaves its outcome in the outbox. */
-export function runJob(namespace: Readonly<Record<string, unknown>>, job: GuestJob, kernel: GuestKernel): void {
+export function runJob(namespace: Readonly<Record<string, unknown>>, job: GuestJob, kernel: GuestKernel, session: Session): void {
   kernel.outbox.put("G", 0, "")
   const background: unknown[] = []
   const fail = (error: unknown): void => {
     kernel.outbox.finish(`-${stringify(failureOf(error, (value) => kernel.describe(value)))}`)
   }
   const settle = async (): Promise<string> => {
-    const context = { env: envFrom(job.env, kernel), ctx: contextOf(job, background) }
+    const context = { env: session.decode(job.env), ctx: contextOf(job, background) }
     const value = await callEntrypoint(namespace, job, argumentOf(job, kernel), context)
     const result = job.call === "fetch" ? await internals(kernel).responseToWire(value) : value
     const encoded = `=${encodeValue(result, { root: "result", maxLength: job.outputBytes })}`

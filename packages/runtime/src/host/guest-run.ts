@@ -38,6 +38,8 @@ export interface RunEvents {
   onLogsCut(run: GuestRun): void
   onCall(run: GuestRun, op: "F" | "B", id: number, payload: string): void
   onCancel(run: GuestRun, id: number): void
+  onReply(run: GuestRun, id: number, text: string): void
+  onRelease(run: GuestRun, target: number, count: number): void
   onSubtle(run: GuestRun, id: number, payload: string): void
   onParked(run: GuestRun): void
   onEnd(run: GuestRun, ending: Ending): void
@@ -190,6 +192,10 @@ export class GuestRun implements LaneMember {
       case "I":
         this.#pending.add(id)
         return this.#dynamicImport(id, payload)
+      case "A":
+        return this.#events.onReply(this, id, payload)
+      case "D":
+        return this.#events.onRelease(this, id, Number(payload) || 0)
       case "L":
     }
   }
@@ -198,6 +204,16 @@ export class GuestRun implements LaneMember {
   answer(id: number, ok: boolean, text: string): void {
     if (this.#isOver || !this.#pending.delete(id)) return
     this.#turn(() => this.#warm.dispatch.apply(undefined, ["answer", id, ok, text]))
+  }
+
+  /** The supervisor calls a function of the program. */
+  invoke(id: number, call: string, args: string): void {
+    if (!this.#isOver) this.#turn(() => this.#warm.dispatch.apply(undefined, ["invoke", id, call, args]))
+  }
+
+  /** The supervisor lets go of a function of the program. */
+  released(target: number, count: number): void {
+    if (!this.#isOver) this.#turn(() => this.#warm.dispatch.apply(undefined, ["release", target, count]))
   }
 
   #turn(enter: () => Promise<unknown>): void {

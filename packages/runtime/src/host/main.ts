@@ -48,6 +48,8 @@ const events: RunEvents = {
   onLogsCut: (run) => channel.send({ t: "logs-cut", run: run.order.run }),
   onCall: (run, op, id, payload) => channel.send({ t: "call", run: run.order.run, id, op }, payload),
   onCancel: (run, id) => channel.send({ t: "cancel-call", run: run.order.run, id }),
+  onReply: (run, id, text) => channel.send({ t: "reply", run: run.order.run, id }, text),
+  onRelease: (run, target, count) => channel.send({ t: "release", run: run.order.run, target, count }),
   onSubtle: (run, id, payload) => lane.enqueue(turnOf(run, () => subtle(run, id, payload), false)),
   onParked: (run) => channel.send({ t: "parked", run: run.order.run }),
   onEnd: ended,
@@ -68,6 +70,10 @@ const channel = channelOnFd(3, (head, parts) => {
       return start(head, parts)
     case "answer":
       return runs.get(head["run"] as number)?.answer(head["id"] as number, head["ok"] === true, parts[0] ?? "")
+    case "invoke":
+      return runs.get(head["run"] as number)?.invoke(head["id"] as number, parts[0] ?? "", parts[1] ?? "j[]")
+    case "release":
+      return runs.get(head["run"] as number)?.released(head["target"] as number, head["count"] as number)
     case "abort":
       return abort(head["run"] as number)
     case "end":

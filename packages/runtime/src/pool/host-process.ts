@@ -1,6 +1,6 @@
 import type { Head } from "../wire/frame-channel.ts"
 import { Child, noteFd } from "./child.ts"
-import type { CallAnswer, LimitKind, PoolOutcome, Program } from "./isolate-pool.ts"
+import type { CallAnswer, LimitKind, PoolOutcome, Program, RunPort } from "./isolate-pool.ts"
 import type { PoolRun } from "./pool-run.ts"
 import type { RuntimeFiles } from "./runtime-files.ts"
 
@@ -120,8 +120,18 @@ export class HostProcess {
     this.#active.set(id, { run, isParked: false, logFrames: 0, pendingBytes: 0, deadline, calls: new Map() })
     this.#count(run.request.tenant, 1)
     this.runsStarted++
-    run.started()
+    run.started(this.#port(id))
     this.#child.channel.send({ t: "run", run: id, code, call, memoryMb, cpuMs, wallMs, outputBytes, logBytes }, input, env, props)
+  }
+
+  #port(run: number): RunPort {
+    const send = (head: Head, ...parts: string[]): void => {
+      if (!this.#child.isGone && this.#active.has(run)) this.#child.channel.send(head, ...parts)
+    }
+    return {
+      invoke: (id, call, args) => send({ t: "invoke", run, id }, call, args),
+      release: (target, count) => send({ t: "release", run, target, count }),
+    }
   }
 
   /** Sends a program once; the host keeps it until told otherwise. */
@@ -200,6 +210,10 @@ export class HostProcess {
         return active.run.handler.onLogsCut()
       case "call":
         return this.#call(active, head, parts[0] ?? "")
+      case "reply":
+        return active.run.handler.onReply(head["id"] as number, parts[0] ?? "-{}")
+      case "release":
+        return active.run.handler.onRelease(numberOf(head["target"]), numberOf(head["count"]))
       case "cancel-call":
         return active.calls.get(head["id"] as number)?.abort()
       case "done":

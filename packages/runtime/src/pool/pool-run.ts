@@ -1,4 +1,4 @@
-import type { PoolHandler, PoolOutcome, PoolRequest, PoolUsage } from "./isolate-pool.ts"
+import type { PoolHandler, PoolOutcome, PoolRequest, PoolUsage, RunPort } from "./isolate-pool.ts"
 
 const nothingUsed: PoolUsage = { cpuMs: 0, wallMs: 0, peakMemoryBytes: 0 }
 
@@ -26,9 +26,9 @@ export class PoolRun {
     return this.#isOver
   }
 
-  started(): void {
+  started(port: RunPort): void {
     this.startedAt = performance.now()
-    this.handler.onStart(this.startedAt - this.queuedAt)
+    this.handler.onStart(this.startedAt - this.queuedAt, port)
   }
 
   end(outcome: PoolOutcome): void {

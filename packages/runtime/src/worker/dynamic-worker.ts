@@ -148,7 +148,7 @@ export class DynamicWorker implements AsyncDisposable {
     if (options.signal?.aborted === true) return this.#finish(id, record, limits, { ...unused, kind: "aborted" }, input, decode, options)
     const props = options.props === undefined ? "j{}" : encodeGiven(options.props, "props")
     const request = { id, tenant, program: this.#compiled, call, limits, input, env: this.#env.encoded, props }
-    const outcome = await this.#runtime.pool.run(request, record, options.signal)
+    const outcome = await this.#runtime.pool.run(request, record, options.signal).finally(() => record.close())
     return this.#finish(id, record, limits, outcome, input, decode, options)
   }
 

@@ -4,6 +4,7 @@ import { MayflyError } from "@mayfly/protocol"
 import { decodeValue, encodeValue } from "@mayfly/protocol/clone"
 import type { CallAnswer } from "../pool/isolate-pool.ts"
 import { bindEnv } from "./env-bindings.ts"
+import { RunSession } from "./run-session.ts"
 
 class Database {
   #rows = ["a", "b"]
@@ -23,11 +24,13 @@ type Guest = Record<string, unknown>
 
 /** What a guest would see: stubs are their numbers. */
 function seen(env: Guest): Guest {
-  return decodeValue(bindEnv(env).encoded, { onStub: (stub) => `stub ${stub}` }) as Guest
+  return decodeValue(bindEnv(env).encoded, { onStub: (stub) => `stub ${stub.slice(1)}` }) as Guest
 }
 
+const port = { invoke() {}, release() {} }
+
 async function call(env: Guest, stub: number, ...args: unknown[]): Promise<CallAnswer> {
-  return bindEnv(env).call(`${stub}\n${encodeValue(args)}`, new AbortController().signal)
+  return new RunSession(bindEnv(env), port).perform(`${stub}\n\n${encodeValue(args)}`)
 }
 
 test("bindEnv passes data as it is and functions as stubs, nested to any depth", () => {
@@ -63,18 +66,17 @@ test("bindEnv names the path of what can't be passed, in env and in results", as
     () => bindEnv({ deep: { promise: Promise.resolve() } }),
     (error) => error instanceof MayflyError && error.code === "worker.not-serializable" && error.details["path"] === "env.deep.promise",
   )
-  assert.deepEqual(await call({ db: { open: () => ({ close() {} }) } }, 0), {
+  assert.deepEqual(await call({ db: { open: () => ({ handle: new WeakMap() }) } }, 0), {
     ok: false,
     name: "DataCloneError",
-    message: "env.db.open().close is a function, which can't be cloned",
+    message: "env.db.open().handle is a WeakMap, which can't be cloned",
     code: "worker.not-serializable",
   })
 })
 
 test("bindEnv calls nothing that env does not hold", async () => {
-  const bindings = bindEnv({ f: () => 1 })
-  const { signal } = new AbortController()
-  for (const payload of ["1\nj[]", "-1\nj[]", "constructor\nj[]", "\nj[]", "", "0.5\nj[]", "0\nnonsense", "0\nj{}"]) {
-    assert.equal((await bindings.call(payload, signal)).ok, false, payload)
-  }
+  const session = new RunSession(bindEnv({ f: () => 1 }), port)
+  const forged = ["1\n\nj[]", "-1\n\nj[]", "constructor\n\nj[]", "\n\nj[]", "", "0.5\n\nj[]", "0\n\nnonsense", "0\n\nj{}", "0\nj[]"]
+  forged.push("0\ncall\nj[]", "0\nconstructor\nj[]", "length\n\nj[]")
+  for (const payload of forged) assert.equal((await session.perform(payload)).ok, false, payload)
 })

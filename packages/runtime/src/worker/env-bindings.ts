@@ -1,44 +1,38 @@
 import { MayflyError } from "@mayfly/protocol"
-import { CloneError, decodeValue, encodeValue } from "@mayfly/protocol/clone"
-import type { CallAnswer } from "../pool/isolate-pool.ts"
+import { CloneError, encodeValue } from "@mayfly/protocol/clone"
 
 type HostFunction = (...args: unknown[]) => unknown
 
 /** A parent's `env`: encoded for guests, with the functions that guests may call. Only what stands in it can be reached, by number. */
 export interface EnvBindings {
   readonly encoded: string
-  call(payload: string, signal: AbortSignal): Promise<CallAnswer>
+  /** Functions have the numbers from 0. */
+  readonly functions: readonly HostFunction[]
+  /** The path of each function, for messages: `env.db.query`. */
+  readonly names: readonly string[]
 }
 
 /** Throws `worker.not-serializable` naming the path of what can't be passed. */
 export function bindEnv(env: Readonly<Record<string, unknown>>): EnvBindings {
   const functions: HostFunction[] = []
   const names: string[] = []
-  const indexes = new Map<HostFunction, number>()
+  const indexes = new Map<object, number>()
   const prepared = new EnvCopy((call, name) => {
     indexes.set(call, functions.length)
     functions.push(call)
     names.push(name)
   }).copy(env, "env")
-  const encoded = encode(prepared, indexes)
-  return {
-    encoded,
-    call: (payload) => call(functions, names, payload),
-  }
+  return { encoded: encode(prepared, indexes), functions, names }
 }
 
-function encode(prepared: unknown, indexes: ReadonlyMap<HostFunction, number>): string {
+function encode(prepared: unknown, indexes: ReadonlyMap<object, number>): string {
+  const onCapability = (value: object): string | undefined => (indexes.has(value) ? `f${indexes.get(value) ?? ""}` : undefined)
   try {
-    return encodeValue(prepared, { root: "env", stacks: false, onCapability: (stub) => stubName(indexes, stub) })
+    return encodeValue(prepared, { root: "env", stacks: false, onCapability })
   } catch (error) {
     if (!(error instanceof CloneError)) throw error
     throw new MayflyError("worker.not-serializable", error.message, { details: { path: error.path } })
   }
-}
-
-function stubName(indexes: ReadonlyMap<HostFunction, number>, value: object): string | undefined {
-  const index = indexes.get(value as HostFunction)
-  return index === undefined ? undefined : String(index)
 }
 
 /** Replaces functions and methods by ones that keep their `this`; class instances become objects of their methods. */
@@ -116,36 +110,4 @@ function isBuiltin(value: object): boolean {
     value instanceof String ||
     value instanceof Boolean
   )
-}
-
-async function call(functions: readonly HostFunction[], names: readonly string[], payload: string): Promise<CallAnswer> {
-  const cut = payload.indexOf("\n")
-  const index = Number(payload.slice(0, cut))
-  const target = functions[index]
-  if (cut < 1 || target === undefined) {
-    return { ok: false, name: "Error", message: "there is no such binding", code: "worker.binding" }
-  }
-  try {
-    const args = decodeValue(payload.slice(cut + 1))
-    if (!Array.isArray(args)) throw new TypeError("malformed arguments")
-    const result: unknown = await target(...(args as unknown[]))
-    return { ok: true, text: encodeValue(result, { root: `${names[index] ?? "binding"}()`, stacks: false }) }
-  } catch (error) {
-    return failure(error)
-  }
-}
-
-/** Name, message and code are the guest's to know; the host's stack and cause are not. */
-function failure(error: unknown): CallAnswer {
-  if (error instanceof CloneError) {
-    return { ok: false, name: "DataCloneError", message: error.message, code: "worker.not-serializable" }
-  }
-  try {
-    if (!(error instanceof Error)) return { ok: false, name: "Error", message: String(error) }
-    const { name, message, code } = error as { name: unknown; message: unknown; code?: unknown }
-    return { ok: false, name: String(name), message: String(message), ...(typeof code === "string" ? { code } : {}) }
-  } catch {
-    // What was thrown may be made of the guest's own arguments, whose parts throw when they are read.
-    return { ok: false, name: "Error", message: "the binding failed with something that can't be shown" }
-  }
 }

@@ -1,9 +1,10 @@
 import { type Limits, type LedgerRow, type LogLine, type LogLevel, MayflyError, type NetworkPolicy, type Usage } from "@mayfly/protocol"
 import { CloneError, decodeValue, encodeValue } from "@mayfly/protocol/clone"
 import type { Egress, EgressRequest } from "../egress.ts"
-import type { CallAnswer, PoolHandler, PoolUsage } from "../pool/isolate-pool.ts"
+import type { CallAnswer, PoolHandler, PoolUsage, RunPort } from "../pool/isolate-pool.ts"
 import type { EnvBindings } from "./env-bindings.ts"
 import type { GuestStack } from "./guest-stack.ts"
+import { RunSession } from "./run-session.ts"
 import { Semaphore } from "./semaphore.ts"
 
 export interface RunRecordOptions {
@@ -37,6 +38,7 @@ const maxLogFactor = 2
 export class RunRecord implements PoolHandler {
   readonly #options: RunRecordOptions
   readonly #requests: Semaphore
+  #session: RunSession | undefined
   #lines: SequencedLine[] = []
   #logBytes = 0
   #hasEffects = false
@@ -80,11 +82,27 @@ export class RunRecord implements PoolHandler {
     }
   }
 
-  onStart(queueMs: number): void {
+  onStart(queueMs: number, port: RunPort): void {
+    this.#session?.close()
+    this.#session = new RunSession(this.#options.env, port)
     this.#queueMs = queueMs
     // A run that was moved starts over; nobody has seen what it said before.
     this.#lines = []
     this.#logBytes = 0
+  }
+
+  onReply(id: number, text: string): void {
+    this.#bytesIn += text.length
+    this.#session?.onReply(id, text)
+  }
+
+  onRelease(target: number, count: number): void {
+    this.#session?.onRelease(target, count)
+  }
+
+  /** The run has ended. */
+  close(): void {
+    this.#session?.close()
   }
 
   onLogs(lines: readonly string[]): void {
@@ -119,10 +137,14 @@ export class RunRecord implements PoolHandler {
     this.#hasEffects = true
     this.#bytesOut += payload.length
     if (operation === "call") this.#bindingCalls++
-    const answer = operation === "fetch" ? await this.#fetch(payload, signal) : await this.#options.env.call(payload, signal)
+    const answer = operation === "fetch" ? await this.#fetch(payload, signal) : await this.#call(payload)
     if (answer.ok) this.#bytesIn += answer.text.length
     else if (operation === "fetch" && answer.code !== undefined) this.answeredCodes.add(answer.code)
     return answer
+  }
+
+  async #call(payload: string): Promise<CallAnswer> {
+    return this.#session?.perform(payload) ?? { ok: false, name: "Error", message: "the run has not started" }
   }
 
   async #fetch(payload: string, signal: AbortSignal): Promise<CallAnswer> {

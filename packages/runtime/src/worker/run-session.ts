@@ -1,0 +1,57 @@
+import { MayflyError } from "@mayfly/protocol"
+import { RpcTarget } from "../bridge/rpc-target.ts"
+import { Session } from "../bridge/session.ts"
+import type { CallAnswer, RunPort } from "../pool/isolate-pool.ts"
+import { type CallFailure, callFailure, errorOfGuest } from "./call-failure.ts"
+import type { EnvBindings } from "./env-bindings.ts"
+
+const collected = new FinalizationRegistry<() => void>((gone) => gone())
+
+/** The supervisor's end of the bridge to one run's guest: what the guest may call, and what it gave us to call. */
+export class RunSession {
+  readonly #session: Session
+
+  constructor(env: EnvBindings, port: RunPort) {
+    this.#session = new Session({
+      wire: {
+        call: (id, target, method, args) => port.invoke(id, `${target}\n${method}`, args),
+        // Calls of the guest are answered by `perform`.
+        answer() {},
+        release: (target, count) => port.release(target, count),
+      },
+      base: (id) => env.functions[id],
+      firstExport: env.functions.length,
+      nameOf: (id) => env.names[id],
+      isTarget: (value) => value instanceof RpcTarget,
+      describe: (error) => JSON.stringify(callFailure(error)),
+      revive: errorOfGuest,
+      watch: (stub, gone) => collected.register(stub, gone),
+      stacks: false,
+    })
+  }
+
+  /** A call of the guest: `<target>\n<method>\n<arguments>`. */
+  async perform(payload: string): Promise<CallAnswer> {
+    const afterTarget = payload.indexOf("\n")
+    const afterMethod = payload.indexOf("\n", afterTarget + 1)
+    if (afterMethod === -1) return { ok: false, name: "Error", message: "malformed call" }
+    const target = afterTarget === 0 ? NaN : Number(payload.slice(0, afterTarget))
+    const method = payload.slice(afterTarget + 1, afterMethod)
+    const answer = await this.#session.perform(target, method, payload.slice(afterMethod + 1))
+    return answer.ok ? { ok: true, text: answer.text } : { ok: false, ...(JSON.parse(answer.text) as CallFailure) }
+  }
+
+  /** The guest's answer to a call of ours: `+` and a result, or `-` and a failure. */
+  onReply(id: number, text: string): void {
+    this.#session.onAnswer(id, text.startsWith("+"), text.slice(1))
+  }
+
+  onRelease(target: number, count: number): void {
+    this.#session.onRelease(target, count)
+  }
+
+  /** The run is over: functions that the guest gave are no more. */
+  close(): void {
+    this.#session.close(new MayflyError("worker.stub-expired", "the function belonged to a run that has ended"))
+  }
+}

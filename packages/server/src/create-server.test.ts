@@ -1,0 +1,220 @@
+import assert from "node:assert/strict"
+import { after, test } from "node:test"
+import { createPlatform } from "@mayfly/platform"
+import { createKey, hashKey } from "./api-key.ts"
+import { createServer, type ServerOptions } from "./create-server.ts"
+import type { LogEntry } from "./server-log.ts"
+
+const platform = await createPlatform({ hosts: 1, spare: false })
+after(() => platform.dispose())
+
+const key = createKey()
+const bearer = { authorization: `Bearer ${key}` }
+const server = (options: Partial<ServerOptions> = {}) => createServer({ platform, keyHashes: [hashKey(key)], ...options })
+const { app } = server()
+
+type Json = Record<string, unknown> & { error: Record<string, unknown> }
+
+async function run(body: unknown, to = app): Promise<{ status: number; json: Json }> {
+  const text = typeof body === "string" ? body : JSON.stringify(body)
+  const response = await to.request("/v1/run", { method: "POST", headers: bearer, body: text })
+  return { status: response.status, json: (await response.json()) as Json }
+}
+
+test("POST /v1/run gives the object of run --json, the input and result in tagged JSON", async () => {
+  const { status, json } = await run({
+    script: "console.log('hi'); return { sum: input.big + 1n, at: env.day, who: ctx.props.name }",
+    input: { big: { $bigint: "41" } },
+    env: { day: { $date: "2026-01-02T03:04:05.000Z" } },
+    props: { name: "x" },
+  })
+  const { id, logs, usage, ...rest } = json
+  assert.equal(status, 200)
+  assert.match(String(id), /^run_/)
+  assert.equal((logs as { message: string }[])[0]?.message, "hi")
+  assert.equal(typeof (usage as { cpuMs: number }).cpuMs, "number")
+  const result = { sum: { $bigint: "42" }, at: { $date: "2026-01-02T03:04:05.000Z" }, who: "x" }
+  assert.deepEqual(rest, { ok: true, result, egress: [] })
+})
+
+test("POST /v1/run leaves out an undefined result", async () => {
+  const { json } = await run({ script: "undefined" })
+  assert.equal(json["ok"], true)
+  assert.equal("result" in json, false)
+})
+
+test("POST /v1/run answers 200 when the guest failed, in running or before", async () => {
+  for (const [script, code] of [
+    ["throw new TypeError('no')", "worker.guest"],
+    ["const x =", "worker.syntax"],
+    ["import './nowhere.js'", "worker.module-not-found"],
+  ]) {
+    const { status, json } = await run({ script })
+    assert.equal(status, 200)
+    assert.equal(json["ok"], false)
+    assert.equal(json.error["code"], code)
+    assert.deepEqual(Object.keys(json).toSorted(), ["egress", "error", "id", "logs", "ok", "usage"])
+  }
+})
+
+test("POST /v1/run calls a fetch handler with a request", async () => {
+  const script = "export default { async fetch(r) { return new Response(r.method + r.headers.get('a') + await r.text(), { status: 201 }) } }"
+  const { json } = await run({ script, request: { url: "http://app/x", method: "PUT", headers: { a: "b" }, body: "c" } })
+  const { status, body } = json["result"] as { status: number; body: string }
+  assert.deepEqual({ status, body }, { status: 201, body: "PUTbc" })
+})
+
+test("POST /v1/run takes modules of every kind", async () => {
+  const modules = {
+    "main.js": 'import a from "./a.ts"; import b from "./b"; import t from "./t.txt"; import j from "./j.json"; import d from "./d.bin"\nexport default () => [a, b.v, t, j, [...new Uint8Array(d)]]',
+    "a.ts": { ts: "export default 1 as number" },
+    b: { cjs: "exports.v = 2" },
+    "t.txt": { text: "three" },
+    "j.json": { json: { four: 4 } },
+    "d.bin": { data: "BQY=" },
+  }
+  const { json } = await run({ modules, mainModule: "main.js" })
+  assert.deepEqual(json["result"], [1, 2, "three", { four: 4 }, [5, 6]])
+})
+
+test("POST /v1/run answers 400 input.invalid, with its path, for what is wrong with the request", async () => {
+  for (const [body, path] of [
+    [{ script: "1", scripts: "2" }, "scripts"],
+    [{ script: 1 }, "script"],
+    [{}, "script"],
+    [{ script: "1", limits: { cpuMs: "1" } }, "limits.cpuMs"],
+    [{ script: "1", limits: { cpu: 1 } }, "limits.cpu"],
+    [{ script: "1", env: [] }, "env"],
+    [{ script: "1", input: 1, request: { url: "http://a" } }, "input"],
+    [{ script: "1", request: { url: "/relative" } }, "request.url"],
+    [{ script: "1", request: { url: "http://a", headers: { a: 1 } } }, 'request.headers["a"]'],
+    [{ script: "1", request: { url: "http://a", method: "GET", body: "x" } }, "request"],
+    [{ script: "1", tenant: "a/b" }, "tenant"],
+    [{ script: "1", language: "ruby" }, "language"],
+    [{ modules: { a: { data: "%%" } }, mainModule: "a" }, 'modules["a"].data'],
+  ] as const) {
+    const { status, json } = await run(body)
+    assert.equal(status, 400, JSON.stringify(json))
+    const { code, details, fix, retry, requestId } = json.error
+    assert.deepEqual({ code, retry }, { code: "input.invalid", retry: false })
+    assert.equal((details as { path: string }).path, path)
+    assert.equal(typeof fix, "string")
+    assert.match(String(requestId), /^req_/)
+  }
+})
+
+test("POST /v1/run answers 400 for a body that is no JSON, nothing, or nested beyond any stack", async () => {
+  const deep = `{"script":"1","input":${"[".repeat(50_000)}${"]".repeat(50_000)}}`
+  for (const body of ["", "{", "[]", "null", '"x"', deep]) {
+    const { status, json } = await run(body)
+    assert.deepEqual({ status, code: json.error["code"] }, { status: 400, code: "input.invalid" }, body.slice(0, 20))
+  }
+})
+
+test("POST /v1/run refuses a body past the limit, announced or not", async () => {
+  const small = server({ maxBodyBytes: 100 }).app
+  const text = JSON.stringify({ script: `/*${"x".repeat(200)}*/` })
+  const chunked = new ReadableStream({ start: (c) => (c.enqueue(new TextEncoder().encode(text)), c.close()) })
+  const init = { method: "POST", headers: bearer, duplex: "half" } as const
+  for (const request of [
+    new Request("http://localhost/v1/run", { ...init, body: text, headers: { ...bearer, "content-length": String(text.length) } }),
+    new Request("http://localhost/v1/run", { ...init, body: chunked }),
+  ]) {
+    const response = await small.request(request)
+    assert.equal(response.status, 413)
+    assert.equal(((await response.json()) as Json).error["code"], "server.too-large")
+  }
+})
+
+test("every route but the health checks wants a key of this server", async () => {
+  for (const [headers, code] of [
+    [{}, "auth.missing"],
+    [{ authorization: "Basic x" }, "auth.invalid"],
+    [{ authorization: `Bearer ${createKey()}` }, "auth.invalid"],
+    [{ authorization: "Bearer mf_short" }, "auth.invalid"],
+  ] as const) {
+    for (const path of ["/v1/run", "/nowhere", "/"]) {
+      const response = await app.request(path, { method: "POST", headers })
+      assert.equal(response.status, 401)
+      assert.equal(((await response.json()) as Json).error["code"], code)
+    }
+  }
+  assert.equal((await app.request("/healthz")).status, 200)
+  const ready = await app.request("/readyz")
+  assert.deepEqual([ready.status, await ready.json()], [200, { status: "ready" }])
+})
+
+test("an unknown route is server.not-found", async () => {
+  const response = await app.request("/v2/run", { headers: bearer })
+  assert.equal(response.status, 404)
+  assert.equal(((await response.json()) as Json).error["code"], "server.not-found")
+})
+
+test("answers carry a request id, the caller's when it is harmless, and headers that forbid running and framing", async () => {
+  const response = await app.request("/healthz", { headers: { "x-request-id": "abc-1" } })
+  assert.equal(response.headers.get("x-request-id"), "abc-1")
+  assert.equal(response.headers.get("x-content-type-options"), "nosniff")
+  assert.match(response.headers.get("content-security-policy") ?? "", /default-src 'none'/)
+  const odd = await app.request("/healthz", { headers: { "x-request-id": "<script>" } })
+  assert.match(odd.headers.get("x-request-id") ?? "", /^req_/)
+})
+
+test("a failure of ours is server.internal: the client gets no text of it, the log gets all", async () => {
+  const entries: LogEntry[] = []
+  const broken = {
+    ...platform,
+    get runtime(): never {
+      throw new Error("secret path")
+    },
+  }
+  const { status, json } = await run({ script: "1" }, server({ platform: broken, log: (entry) => entries.push(entry) }).app)
+  assert.equal(status, 500)
+  assert.equal(json.error["code"], "server.internal")
+  assert.equal(JSON.stringify(json).includes("secret path"), false)
+  assert.equal(entries[0]?.message, "secret path")
+  assert.equal(entries[0]?.requestId, json.error["requestId"])
+})
+
+test("runs past maxRequests are told to come back, and the slot is free again afterwards", async () => {
+  const one = server({ maxRequests: 1 }).app
+  const [first, second] = await Promise.all([run({ script: "1" }, one), run({ script: "2" }, one)])
+  assert.deepEqual([first.status, second.status], [200, 429])
+  assert.equal(second.json.error["code"], "worker.queue-full")
+  assert.equal((await run({ script: "3" }, one)).status, 200)
+})
+
+test("bodies past maxHeldBytes are told to come back", async () => {
+  const { status, json } = await run({ script: "1", input: "x".repeat(100) }, server({ maxHeldBytes: 50 }).app)
+  assert.deepEqual({ status, code: json.error["code"] }, { status: 429, code: "worker.queue-full" })
+})
+
+test("Accept: text/event-stream gives logs as they happen and ends with the run", async () => {
+  const init = { method: "POST", headers: { ...bearer, accept: "text/event-stream" }, body: JSON.stringify({ script: "console.log(1); 2" }) }
+  const response = await app.request("/v1/run", init)
+  assert.equal(response.headers.get("content-type"), "text/event-stream")
+  const events = parseEvents(await response.text())
+  assert.deepEqual(events.map(({ event }) => event), ["log", "result"])
+  assert.equal(events[0]?.data["message"], "1")
+  const { result, run: whole } = events[1]?.data as { result: number; run: Json }
+  assert.deepEqual([result, whole["ok"], whole["result"]], [2, true, 2])
+})
+
+test("an event stream ends with an error event, also for a program that can't be compiled", async () => {
+  for (const [script, code] of [["throw new Error('x')", "worker.guest"], ["const", "worker.syntax"]]) {
+    const init = { method: "POST", headers: { ...bearer, accept: "text/event-stream" }, body: JSON.stringify({ script }) }
+    const last = parseEvents(await (await app.request("/v1/run", init)).text()).at(-1)
+    assert.equal(last?.event, "error")
+    const { error, run: whole } = last.data as { error: Json; run: Json }
+    assert.deepEqual([error["code"], whole["ok"], whole.error["code"]], [code, false, code])
+  }
+})
+
+function parseEvents(text: string): { event: string; data: Record<string, unknown> }[] {
+  return text
+    .split("\n\n")
+    .filter((block) => block.includes("data: "))
+    .map((block) => ({
+      event: /^event: (.*)$/m.exec(block)?.[1] ?? "",
+      data: JSON.parse(/^data: (.*)$/m.exec(block)?.[1] ?? "{}") as Record<string, unknown>,
+    }))
+}

@@ -1,0 +1,82 @@
+import assert from "node:assert/strict"
+import { after, test } from "node:test"
+import { createPlatform, DynamicWorker, RpcTarget } from "@mayfly/platform"
+
+const platform = await createPlatform({ hosts: 1, spare: false })
+after(() => platform.dispose())
+
+class Counter extends RpcTarget {
+  #count = 0
+  increment(by: number): number {
+    return (this.#count += by)
+  }
+}
+
+class Store {
+  #rows = new Map<string, unknown>()
+  async get(key: string): Promise<unknown> {
+    return this.#rows.get(key)
+  }
+  async put(key: string, value: unknown): Promise<void> {
+    this.#rows.set(key, value)
+  }
+}
+
+async function run(script: string, env: Record<string, unknown>, input?: unknown): Promise<unknown> {
+  const worker = await DynamicWorker.create({ script, env, platform })
+  return worker.run(input)
+}
+
+test("bindings take rich values, nested objects and class instances", async () => {
+  const script = `await env.store.put("k", new Map([[1, new Date(0)]]))
+    return [await env.store.get("k"), await env.a.b.c(2n), env.data.list, typeof env.store.put]`
+  const env = { store: new Store(), a: { b: { c: (n: bigint) => n * 2n } }, data: { list: [1, { x: undefined }] } }
+  assert.deepEqual(await run(script, env), [new Map([[1, new Date(0)]]), 4n, [1, { x: undefined }], "function"])
+})
+
+test("bindings call functions that the guest gives them", async () => {
+  const each = async (items: number[], call: (item: number) => Promise<number>): Promise<number[]> => Promise.all(items.map((item) => call(item)))
+  assert.deepEqual(await run("return env.each([1, 2, 3], async (item) => item * 10)", { each }), [10, 20, 30])
+})
+
+test("bindings give functions and targets to the guest", async () => {
+  const script = `const counter = await env.open(); const add = await env.adder(5)
+    return [await counter.increment(2), await counter.increment(3), await add(1), await env.same(counter)]`
+  const opened = new Counter()
+  const env = { open: () => opened, adder: (by: number) => (n: number) => n + by, same: (value: unknown) => value === opened }
+  assert.deepEqual(await run(script, env), [2, 5, 6, true])
+})
+
+test("bindings pass a guest's RpcTarget-like functions with errors by name, message and code", async () => {
+  const probe = async (call: () => Promise<never>): Promise<unknown> => call().catch((error: unknown) => error)
+  const script = "return env.probe(() => { throw Object.assign(new RangeError('far'), { code: 'E_FAR' }) })"
+  const error = (await run(script, { probe })) as Error & { code: string }
+  assert.deepEqual([error.name, error.message, error.code], ["RangeError", "far", "E_FAR"])
+})
+
+test("a guest's function is worker.stub-expired when its run is over", async () => {
+  let kept: (() => Promise<unknown>) | undefined
+  const keep = (call: () => Promise<unknown>): void => {
+    kept = call
+  }
+  await run("await env.keep(() => 1)", { keep })
+  await assert.rejects(async () => kept?.(), { code: "worker.stub-expired" })
+})
+
+test("a binding that never answers ends with the wall limit", async () => {
+  const worker = await DynamicWorker.create({ script: "return env.never()", env: { never: () => new Promise(() => {}) }, limits: { wallMs: 200 }, platform })
+  const result = await worker.execute()
+  assert.equal(result.ok ? "ok" : result.error.code, "worker.wall-limit")
+})
+
+test("a binding is called 100,000 times", async () => {
+  let calls = 0
+  const worker = await DynamicWorker.create({
+    script: "for (let at = 0; at < 100; at++) await Promise.all(Array.from({ length: 1000 }, () => env.hit())); return 'done'",
+    env: { hit: () => ++calls },
+    limits: { cpuMs: null, wallMs: null },
+    platform,
+  })
+  const result = await worker.execute()
+  assert.deepEqual([result.ok && result.result, calls, result.usage.bindingCalls], ["done", 100_000, 100_000])
+})
