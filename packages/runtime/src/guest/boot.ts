@@ -81,8 +81,8 @@ function dispatchTo(kernel: GuestKernel, outbox: Outbox, session: Session): Disp
         return invoke(session, first as number, second as string, third as string)
       case "release":
         return session.onRelease(first as number, second as number)
-      case "answer":
-        return kernel.answer(first as number, second as boolean, third as string)
+      case "answers":
+        return deliver(kernel, first as string)
       case "imported":
         return kernel.imported(first as number, second)
       case "preload":
@@ -93,6 +93,16 @@ function dispatchTo(kernel: GuestKernel, outbox: Outbox, session: Session): Disp
         return expectImport(kernel, first as number, second as string)
     }
     return undefined
+  }
+}
+
+/** Answers one behind the other: `<id> <+ or -> <length>\n<text>`. */
+function deliver(kernel: GuestKernel, answers: string): void {
+  for (let at = 0; at < answers.length; ) {
+    const end = answers.indexOf("\n", at)
+    const [id, sign, length] = answers.slice(at, end).split(" ")
+    at = end + 1 + Number(length)
+    kernel.answer(Number(id), sign === "+", answers.slice(end + 1, at))
   }
 }
 

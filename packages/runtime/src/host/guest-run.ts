@@ -68,6 +68,10 @@ export class GuestRun implements LaneMember {
   #isOver = false
   #hasTimerTurn = false
   #isCalled = false
+  /** Turns that wait for the lane. */
+  #queuedTurns = 0
+  /** Answers that wait for their turn: header and text in turn. */
+  readonly #answers: string[] = []
   #prefix: string
 
   constructor(order: RunOrder, warm: WarmIsolate, program: CompiledProgram, events: RunEvents) {
@@ -130,7 +134,7 @@ export class GuestRun implements LaneMember {
 
   #park(): void {
     this.#timers.arm()
-    const isWaiting = this.#timers.size > 0 || this.#pending.size > 0 || this.#hasTimerTurn
+    const isWaiting = this.#timers.size > 0 || this.#pending.size > 0 || this.#queuedTurns > 0
     if (!isWaiting && this.order.wallMs === null) return this.end({ kind: "unsettled" })
     this.#events.onParked(this)
   }
@@ -200,10 +204,16 @@ export class GuestRun implements LaneMember {
     }
   }
 
-  /** The answer to operation `id`, when it is still wanted. */
+  /** The answer to operation `id`, when it is still wanted. Answers that come while others wait for the lane share their turn. */
   answer(id: number, ok: boolean, text: string): void {
     if (this.#isOver || !this.#pending.delete(id)) return
-    this.#turn(() => this.#warm.dispatch.apply(undefined, ["answer", id, ok, text]))
+    this.#answers.push(`${id} ${ok ? "+" : "-"} ${text.length}\n`, text)
+    if (this.#answers.length === 2) this.#turn(() => this.#deliver())
+  }
+
+  #deliver(): Promise<unknown> {
+    const answers = this.#answers.splice(0)
+    return this.#warm.dispatch.apply(undefined, ["answers", answers.join("")])
   }
 
   /** The supervisor calls a function of the program. */
@@ -217,7 +227,12 @@ export class GuestRun implements LaneMember {
   }
 
   #turn(enter: () => Promise<unknown>): void {
-    this.#events.onTurn(this, enter, false)
+    this.#queuedTurns++
+    const counted = (): Promise<unknown> => {
+      this.#queuedTurns--
+      return enter()
+    }
+    this.#events.onTurn(this, counted, false)
   }
 
   #timerTurn(): void {
