@@ -3,6 +3,9 @@ import type { Kernel } from "../kernel.ts"
 const { defineProperty, entries, hasOwn } = Object
 const { toStringTag } = Symbol
 
+/** A class that is made when it is first needed. What it looks like inside is nobody's business. */
+export type GuestClass = new (...args: never[]) => object
+
 /** Gives a class its name and its string tag: Web IDL wants both, and minifying took the name. */
 export function named<Interface extends { readonly prototype: object }>(
   name: string,

@@ -1,8 +1,10 @@
+import type { GuestClass } from "./define-global.ts"
+
 /**
  * Has the shape of FinalizationRegistry and never calls back, which the standard allows. The engine runs such callbacks
  * in tasks of its own, where a loop would burn time that no run is charged for.
  */
-export const createInertFinalizationRegistry = () =>
+export const createInertFinalizationRegistry = (): GuestClass =>
   class {
     #tokens = new WeakSet<WeakKey>()
 

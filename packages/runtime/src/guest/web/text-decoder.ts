@@ -7,6 +7,7 @@ import { decodeUtf8 } from "./decode-utf8.ts"
 import { decodeWindows1252 } from "./decode-windows-1252.ts"
 import { malformed } from "./decode.ts"
 import type { Decode, DecodeOptions } from "./decode.ts"
+import type { GuestClass } from "./define-global.ts"
 import { encodingOf } from "./encoding-labels.ts"
 
 const byteOrderMark = 0xfeff
@@ -15,7 +16,7 @@ const asciiSpace = /^[\t\n\f\r ]+|[\t\n\f\r ]+$/g
 type Ask = Kernel["ask"]
 
 /** https://encoding.spec.whatwg.org/#interface-textdecoder */
-export const createTextDecoder = (ask: Ask) =>
+export const createTextDecoder = (ask: Ask): GuestClass =>
   class {
     #encoding: string
     #fatal: boolean
