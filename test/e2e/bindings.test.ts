@@ -80,3 +80,51 @@ test("a binding is called 100,000 times", async () => {
   const result = await worker.execute()
   assert.deepEqual([result.ok && result.result, calls, result.usage.bindingCalls], ["done", 100_000, 100_000])
 })
+
+test("bindings pass streams both ways, with back-pressure and cancellation", async () => {
+  let pulled = 0
+  let cancelled: unknown
+  const endless = (): ReadableStream =>
+    new ReadableStream({
+      pull: (controller) => controller.enqueue(new Uint8Array([++pulled])),
+      cancel(reason) {
+        cancelled = reason
+      },
+    })
+  const collect = async (stream: ReadableStream<unknown>): Promise<unknown[]> => {
+    const chunks: unknown[] = []
+    for await (const chunk of stream) chunks.push(chunk)
+    return chunks
+  }
+  const script = `const stream = await env.endless(); const seen = []
+    for await (const chunk of stream) { seen.push(chunk[0]); if (seen.length === 5) break }
+    const back = await env.collect(new ReadableStream({ start(c) { c.enqueue("a"); c.enqueue({ b: 1 }); c.close() } }))
+    const { writable, readable } = new TransformStream()
+    const written = env.fill(writable)
+    const out = []; for await (const chunk of readable) out.push(chunk)
+    await written
+    return { seen, back, out }`
+  const fill = async (stream: WritableStream<number>): Promise<void> => {
+    const writer = stream.getWriter()
+    for (const n of [1, 2, 3]) await writer.write(n)
+    await writer.close()
+  }
+  assert.deepEqual(await run(script, { endless, collect, fill }), { seen: [1, 2, 3, 4, 5], back: ["a", { b: 1 }], out: [1, 2, 3] })
+  assert.ok(pulled < 500, `${pulled} chunks were pulled for 5`)
+  assert.equal(cancelled, undefined)
+})
+
+test("bindings pass requests, responses, headers, URLs and abort signals", async () => {
+  const service = async (request: Request): Promise<Response> =>
+    new Response(`${request.method} ${request.url} ${await request.text()}`, { status: 201, headers: { "x-got": request.headers.get("x-sent") ?? "" } })
+  const script = `const response = await env.service(new Request("https://a.b/c?d", { method: "POST", body: "body", headers: { "x-sent": "1" } }))
+    const controller = new AbortController(); const waiting = env.wait(controller.signal); controller.abort(new Error("enough"))
+    return [response.status, response.headers.get("x-got"), await response.text(), (await env.link()).host, (await env.headers()).get("a"), await waiting, response instanceof Response]`
+  const env = {
+    service,
+    link: () => new URL("https://x.y:8080/"),
+    headers: () => new Headers({ a: "b" }),
+    wait: (signal: AbortSignal) => new Promise((resolve) => signal.addEventListener("abort", () => resolve((signal.reason as Error).message))),
+  }
+  assert.deepEqual(await run(script, env), [201, "1", "POST https://a.b/c?d body", "x.y:8080", "b", "enough", true])
+})

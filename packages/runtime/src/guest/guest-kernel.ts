@@ -1,4 +1,5 @@
 import { cloneValue, decodeValue, encodeValue } from "@mayfly/protocol/clone"
+import type { Session } from "../bridge/session.ts"
 import { reviveFailure } from "./call-failure.ts"
 import type { ChunkName, Kernel, LoadChunk, LogLevel, PendingRequest } from "./kernel.ts"
 import type { LogSink } from "./log-sink.ts"
@@ -26,6 +27,8 @@ interface Waiting {
 
 /** The kernel of one isolate, with the ends that the host speaks to. */
 export class GuestKernel implements Kernel {
+  /** The bridge to the parent, once there is one. */
+  session: Session | undefined
   readonly outbox: Outbox
   readonly logs: LogSink
   readonly #ask: AskHost
@@ -65,6 +68,10 @@ export class GuestKernel implements Kernel {
       this.define(name, value)
     }
     defineProperty(globalThis, name, { get, set, configurable: true, enumerable: false })
+  }
+
+  isLoaded(name: ChunkName): boolean {
+    return this.#loaded.has(name)
   }
 
   chunk<Exports>(name: ChunkName): Exports {
@@ -122,11 +129,11 @@ export class GuestKernel implements Kernel {
   }
 
   encode(value: unknown): string {
-    return encodeValue(value)
+    return this.session?.encode(value) ?? encodeValue(value)
   }
 
   decode(text: string): unknown {
-    return decodeValue(text)
+    return this.session?.decode(text) ?? decodeValue(text)
   }
 
   clone(value: unknown, transfer: readonly unknown[]): unknown {

@@ -1,11 +1,17 @@
 import { MayflyError } from "@mayfly/protocol"
 import { RpcTarget } from "../bridge/rpc-target.ts"
 import { Session } from "../bridge/session.ts"
+import { type WebClasses, webSpecials } from "../bridge/web-specials.ts"
 import type { CallAnswer, RunPort } from "../pool/isolate-pool.ts"
 import { type CallFailure, callFailure, errorOfGuest } from "./call-failure.ts"
 import type { EnvBindings } from "./env-bindings.ts"
 
 const collected = new FinalizationRegistry<() => void>((gone) => gone())
+
+const hostClasses: WebClasses = {
+  known: (name) => globalThis[name] as ReturnType<WebClasses["known"]>,
+  load: (name) => globalThis[name],
+}
 
 /** The supervisor's end of the bridge to one run's guest: what the guest may call, and what it gave us to call. */
 export class RunSession {
@@ -22,6 +28,7 @@ export class RunSession {
       base: (id) => env.functions[id],
       firstExport: env.functions.length,
       nameOf: (id) => env.names[id],
+      specials: webSpecials(hostClasses),
       isTarget: (value) => value instanceof RpcTarget,
       describe: (error) => JSON.stringify(callFailure(error)),
       revive: errorOfGuest,

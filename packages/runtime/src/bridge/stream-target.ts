@@ -1,0 +1,169 @@
+import type { Session } from "./session.ts"
+
+/** The parts of the Streams standard that both realms share. */
+export interface ReadableLike {
+  getReader(): { read(): Promise<{ readonly done: boolean; readonly value?: unknown }>; cancel(reason?: unknown): Promise<void> }
+}
+
+export interface WritableLike {
+  getWriter(): { write(chunk: unknown): Promise<void>; close(): Promise<void>; abort(reason?: unknown): Promise<void> }
+}
+
+export interface ReadableClass {
+  new (
+    source: {
+      pull(controller: { enqueue(chunk: unknown): void; close(): void }): Promise<void>
+      cancel(reason: unknown): Promise<void>
+    },
+    strategy?: { highWaterMark: number },
+  ): ReadableLike
+}
+
+export interface WritableClass {
+  new (
+    sink: { write(chunk: unknown): Promise<void>; close(): Promise<void>; abort(reason: unknown): Promise<void> },
+    strategy?: { highWaterMark: number },
+  ): WritableLike
+}
+
+/** What pulling gives: chunks that were there, and whether the stream is over. */
+interface Pulled {
+  readonly chunks: readonly unknown[]
+  readonly done: boolean
+}
+
+/** One pull carries no more than this, so that neither side holds much of a stream. */
+const maxBatchBytes = 256 << 10
+const maxBatchChunks = 64
+
+/** A stream that the other side reads, chunk by chunk as it asks: back-pressure is the asking. Locks the stream. */
+export class ReadableTarget {
+  readonly #reader: ReturnType<ReadableLike["getReader"]>
+  readonly #finished: () => void
+  /** A read that was begun and is not answered yet. */
+  #next: Promise<{ readonly done: boolean; readonly value?: unknown }> | undefined
+
+  /** `finished` is called when the stream was read to its end, failed, or was cancelled. */
+  constructor(stream: ReadableLike, finished: () => void = () => {}) {
+    this.#reader = stream.getReader()
+    this.#finished = finished
+  }
+
+  async pull(): Promise<Pulled> {
+    try {
+      return await this.#pull()
+    } catch (error) {
+      this.#finished()
+      throw error
+    }
+  }
+
+  async #pull(): Promise<Pulled> {
+    const chunks: unknown[] = []
+    let bytes = 0
+    let { done, value } = await this.#read()
+    while (!done) {
+      chunks[chunks.length] = value
+      bytes += sizeOf(value)
+      if (bytes >= maxBatchBytes || chunks.length >= maxBatchChunks) return { chunks, done: false }
+      const more = await this.#readNow()
+      if (more === undefined) return { chunks, done: false }
+      ;({ done, value } = more)
+    }
+    this.#finished()
+    return { chunks, done: true }
+  }
+
+  #read(): Promise<{ readonly done: boolean; readonly value?: unknown }> {
+    const next = this.#next ?? this.#reader.read()
+    this.#next = undefined
+    return next
+  }
+
+  /** What is there already. A read that has to wait is kept for the next pull. */
+  async #readNow(): Promise<{ readonly done: boolean; readonly value?: unknown } | undefined> {
+    const read = this.#read()
+    this.#next = read
+    // A few turns of the microtask queue: chunks that were enqueued before arrive within them.
+    const result = await Promise.race([read, microtasks(4)])
+    if (result !== undefined) this.#next = undefined
+    return result
+  }
+
+  async cancel(reason: unknown): Promise<void> {
+    this.#finished()
+    await this.#reader.cancel(reason)
+  }
+}
+
+async function microtasks(count: number): Promise<undefined> {
+  for (let turn = 0; turn < count; turn++) await Promise.resolve()
+  return undefined
+}
+
+function sizeOf(chunk: unknown): number {
+  return ArrayBuffer.isView(chunk) ? chunk.byteLength : typeof chunk === "string" ? chunk.length : 64
+}
+
+/** The other side's readable stream, here. */
+export function readableFrom(session: Session, id: number, Readable: ReadableClass): ReadableLike {
+  return new Readable(
+    {
+      async pull(controller) {
+        const { chunks, done } = (await session.call(id, "pull", [])) as Pulled
+        for (let at = 0; at < chunks.length; at++) controller.enqueue(chunks[at])
+        if (!done) return
+        controller.close()
+        session.release(id)
+      },
+      async cancel(reason) {
+        await session.call(id, "cancel", [transferable(reason)])
+        session.release(id)
+      },
+    },
+    { highWaterMark: 1 },
+  )
+}
+
+/** A stream that the other side writes to. Locks the stream. */
+export class WritableTarget {
+  readonly #writer: ReturnType<WritableLike["getWriter"]>
+
+  constructor(stream: WritableLike) {
+    this.#writer = stream.getWriter()
+  }
+
+  write(chunk: unknown): Promise<void> {
+    return this.#writer.write(chunk)
+  }
+
+  close(): Promise<void> {
+    return this.#writer.close()
+  }
+
+  abort(reason: unknown): Promise<void> {
+    return this.#writer.abort(reason)
+  }
+}
+
+/** The other side's writable stream, here: a write is over when the other side has taken it. */
+export function writableFrom(session: Session, id: number, Writable: WritableClass): WritableLike {
+  return new Writable({
+    async write(chunk) {
+      await session.call(id, "write", [chunk])
+    },
+    async close() {
+      await session.call(id, "close", [])
+      session.release(id)
+    },
+    async abort(reason) {
+      await session.call(id, "abort", [transferable(reason)])
+      session.release(id)
+    },
+  })
+}
+
+/** Reasons are often errors of classes that can't be cloned; their words are enough. */
+function transferable(reason: unknown): unknown {
+  return reason instanceof Error || typeof reason !== "object" ? reason : String(reason)
+}
