@@ -4,13 +4,14 @@ import { mkdirSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url))
-const chunks = ["base", "console", "url", "urlpattern", "fetch", "streams", "compression", "subtle", "inspect"]
+const chunks = ["base", "bridge", "console", "url", "urlpattern", "fetch", "streams", "compression", "subtle", "inspect"]
 
 // A program per script that makes V8 compile what most programs use, before the code cache is taken.
 const exercise = {
   boot: ``,
   base: `structuredClone({ a: [1] }); new TextDecoder().decode(new TextEncoder().encode("aä")); atob(btoa("x"));
     const c = new AbortController(); c.signal.addEventListener("abort", () => {}); c.abort(); crypto.randomUUID()`,
+  bridge: ``,
   console: `console.log("a", 1); console.error("b")`,
   url: `new URL("https://a.b/c?d=e#f").searchParams.get("d"); new URL("../x", "https://a.b/c/d").href`,
   urlpattern: `new URLPattern({ pathname: "/a/:b" }).exec({ pathname: "/a/1" })`,

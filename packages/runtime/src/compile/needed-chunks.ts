@@ -1,6 +1,6 @@
 import type { ChunkName } from "../guest/kernel.ts"
 
-const names: Readonly<Record<ChunkName, RegExp>> = {
+const names: Readonly<Partial<Record<ChunkName, RegExp>>> = {
   base: /\b(?:DOMException|\w*Event(?:Target)?|Abort(?:Controller|Signal)|Text(?:En|De)coder|atob|btoa|[cC]rypto|performance|navigator|structuredClone)\b/,
   console: /\bconsole\b/,
   url: /\bURL(?:SearchParams)?\b/,

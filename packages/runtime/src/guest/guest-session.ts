@@ -1,6 +1,5 @@
 import { RpcTarget } from "../bridge/rpc-target.ts"
-import { Session } from "../bridge/session.ts"
-import { type WebClasses, type WebClassName, webSpecials } from "../bridge/web-specials.ts"
+import { Session, type Specials } from "../bridge/session.ts"
 import { failureText, reviveFailure } from "./call-failure.ts"
 import type { GuestKernel } from "./guest-kernel.ts"
 import type { ChunkName } from "./kernel.ts"
@@ -16,7 +15,7 @@ export function createGuestSession(kernel: GuestKernel): Session {
       answer: (id, ok, text) => kernel.outbox.put("A", id, `${ok ? "+" : "-"}${text}`),
       release: (target, count) => kernel.outbox.put("D", target, `${count}`),
     },
-    specials: webSpecials(guestClasses(kernel)),
+    specials: lazySpecials(kernel),
     isTarget: (value) => value instanceof RpcTarget,
     describe: failureText,
     revive: reviveFailure,
@@ -28,34 +27,17 @@ export function createGuestSession(kernel: GuestKernel): Session {
   return session
 }
 
-const chunks: Readonly<Record<WebClassName, ChunkName>> = {
-  ReadableStream: "streams",
-  WritableStream: "streams",
-  Request: "fetch",
-  Response: "fetch",
-  Headers: "fetch",
-  URL: "url",
-  AbortSignal: "base",
-  AbortController: "base",
+/** Web classes are rare on the bridge: their code is a chunk. What no loaded chunk has made can't be one of them. */
+function lazySpecials(kernel: GuestKernel): Specials {
+  const specials = (): Specials => kernel.chunk<{ specials: Specials }>("bridge").specials
+  const canHaveSome = (): boolean => makers.some((chunk) => kernel.isLoaded(chunk))
+  return {
+    export: (value, session) => (canHaveSome() ? specials().export(value, session) : undefined),
+    import: (text, session) => specials().import(text, session),
+  }
 }
 
-/** The runtime's own classes, whatever the program has put in their places. What is not loaded can have no instances. */
-function guestClasses(kernel: GuestKernel): WebClasses {
-  const own = new Map<WebClassName, unknown>()
-  const load = (name: WebClassName): unknown => {
-    let found = own.get(name)
-    if (found === undefined) {
-      const exports = kernel.chunk<Record<string, unknown>>(chunks[name])
-      found = exports[name] ?? (globalThis as Record<string, unknown>)[name]
-      own.set(name, found)
-    }
-    return found
-  }
-  return {
-    load,
-    known: (name) => (kernel.isLoaded(chunks[name]) ? (load(name) as ReturnType<WebClasses["known"]>) : undefined),
-  }
-}
+const makers: readonly ChunkName[] = ["streams", "fetch", "url", "base"]
 
 async function settle(session: Session, id: number, answer: Promise<string>): Promise<void> {
   try {

@@ -12,6 +12,8 @@ export interface Kernel {
   /** Defines globals that evaluate `chunk` on first touch. Programs that do not use them pay nothing. */
   lazy(chunk: ChunkName, names: readonly string[]): void
 
+  isLoaded(chunk: ChunkName): boolean
+
   /** The exports of a lazily evaluated chunk. Evaluates it once. */
   chunk<Exports>(name: ChunkName): Exports
 
@@ -53,7 +55,7 @@ export interface Kernel {
 
 export type LogLevel = "debug" | "log" | "info" | "warn" | "error"
 
-export type ChunkName = "base" | "console" | "url" | "urlpattern" | "fetch" | "streams" | "compression" | "subtle" | "inspect"
+export type ChunkName = "base" | "bridge" | "console" | "url" | "urlpattern" | "fetch" | "streams" | "compression" | "subtle" | "inspect"
 
 export interface PendingRequest {
   readonly answer: Promise<string>

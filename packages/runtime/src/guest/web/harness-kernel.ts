@@ -34,6 +34,7 @@ export function createHarnessKernel(host: HarnessHost, chunks: ReadonlyMap<Chunk
     lazy(chunk, names) {
       for (const name of names) defineLazily(kernel, chunk, name)
     },
+    isLoaded: (name) => loaded.has(name),
     chunk<Exports>(name: ChunkName): Exports {
       const known = loaded.get(name)
       if (known !== undefined) return known as Exports

@@ -30,7 +30,7 @@ export interface GuestOptions {
   readonly memoryLimitMb?: number
 }
 
-export const chunkGlobals: Readonly<Record<ChunkName, readonly string[]>> = {
+export const chunkGlobals: Readonly<Partial<Record<ChunkName, readonly string[]>>> = {
   base: [],
   console: [],
   url: ["URL", "URLSearchParams"],
