@@ -19,6 +19,8 @@ export type OutboxOp =
   | "B"
   /** Answer to the parent's call `id`; payload: `+` and the result, or `-` and a failure. */
   | "A"
+  /** A response whose body is the guest's export `id`; payload: status and headers. */
+  | "R"
   /** The parent's export `id` is not needed any more; payload: how often it had been received. */
   | "D"
   /** Cancel operation `id`. */

@@ -1,13 +1,15 @@
 import { decodeValue, encodeValue } from "@mayfly/protocol/clone"
 import type { Session } from "../bridge/session.ts"
+import { ReadableTarget } from "../bridge/stream-target.ts"
 import { callEntrypoint } from "./call-entrypoint.ts"
 import { failureOf } from "./guest-error.ts"
 import type { GuestKernel } from "./guest-kernel.ts"
 import type { GuestJob } from "./job.ts"
+import type { StreamedResponse, WireResponse } from "./web/response.ts"
 
 interface FetchInternals {
   requestFromWire(wire: unknown): unknown
-  responseToWire(response: unknown): Promise<unknown>
+  responseToWire(response: unknown): Promise<WireResponse | StreamedResponse>
 }
 
 // Taken at evaluation, before guest code can replace them.
@@ -25,8 +27,8 @@ export function runJob(namespace: Readonly<Record<string, unknown>>, job: GuestJ
   }
   const settle = async (): Promise<string> => {
     const context = { env: session.decode(job.env), ctx: contextOf(job, background) }
-    const value = await callEntrypoint(namespace, job, argumentOf(job, kernel), context)
-    const result = job.call === "fetch" ? await internals(kernel).responseToWire(value) : value
+    const value = await callEntrypoint(namespace, job, argumentOf(job, kernel, session), context)
+    const result = job.call === "fetch" ? await respond(value, kernel, session) : value
     const encoded = `=${encodeValue(result, { root: "result", maxLength: job.outputBytes })}`
     await finished(background, kernel)
     return encoded
@@ -34,8 +36,23 @@ export function runJob(namespace: Readonly<Record<string, unknown>>, job: GuestJ
   apply(promiseThen, settle(), [(outcome: string) => kernel.outbox.finish(outcome), fail])
 }
 
-function argumentOf(job: GuestJob, kernel: GuestKernel): unknown {
-  const value = decodeValue(job.input)
+/**
+ * The handler's response. One with a stream goes ahead of the run's end: the supervisor reads it while the program writes it, and the run lasts
+ * until it is read, has failed, or is cancelled. The run's own result is undefined then.
+ */
+async function respond(value: unknown, kernel: GuestKernel, session: Session): Promise<unknown> {
+  const response = await internals(kernel).responseToWire(value)
+  if (!("stream" in response)) return response
+  const { stream, ...head } = response
+  await new PromiseOf<void>((resolve) => {
+    const id = session.exportTarget(new ReadableTarget(stream, resolve))
+    kernel.outbox.put("R", id, encodeValue(head))
+  })
+  return undefined
+}
+
+function argumentOf(job: GuestJob, kernel: GuestKernel, session: Session): unknown {
+  const value = session.decode(job.input)
   return job.call === "fetch" ? internals(kernel).requestFromWire(value) : value
 }
 

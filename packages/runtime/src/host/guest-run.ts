@@ -39,6 +39,7 @@ export interface RunEvents {
   onCall(run: GuestRun, op: "F" | "B", id: number, payload: string): void
   onCancel(run: GuestRun, id: number): void
   onReply(run: GuestRun, id: number, text: string): void
+  onResponse(run: GuestRun, stream: number, head: string): void
   onRelease(run: GuestRun, target: number, count: number): void
   onSubtle(run: GuestRun, id: number, payload: string): void
   onParked(run: GuestRun): void
@@ -198,6 +199,8 @@ export class GuestRun implements LaneMember {
         return this.#dynamicImport(id, payload)
       case "A":
         return this.#events.onReply(this, id, payload)
+      case "R":
+        return this.#events.onResponse(this, id, payload)
       case "D":
         return this.#events.onRelease(this, id, Number(payload) || 0)
       case "L":

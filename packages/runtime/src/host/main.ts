@@ -49,6 +49,7 @@ const events: RunEvents = {
   onCall: (run, op, id, payload) => channel.send({ t: "call", run: run.order.run, id, op }, payload),
   onCancel: (run, id) => channel.send({ t: "cancel-call", run: run.order.run, id }),
   onReply: (run, id, text) => channel.send({ t: "reply", run: run.order.run, id }, text),
+  onResponse: (run, stream, head) => channel.send({ t: "response", run: run.order.run, stream }, head),
   onRelease: (run, target, count) => channel.send({ t: "release", run: run.order.run, target, count }),
   onSubtle: (run, id, payload) => lane.enqueue(turnOf(run, () => subtle(run, id, payload), false)),
   onParked: (run) => channel.send({ t: "parked", run: run.order.run }),

@@ -6,7 +6,7 @@ export interface OutboxEntry {
   readonly payload: string
 }
 
-const entry = /([GTCLSFBXIAD]) (\d{1,15}) (\d{1,9})\n/y
+const entry = /([GTCLSFBXIADR]) (\d{1,15}) (\d{1,9})\n/y
 
 /** Cuts an outbox apart. The text comes from a guest: anything out of shape ends the reading with an Error. */
 export function* readOutbox(text: string): Iterable<OutboxEntry> {

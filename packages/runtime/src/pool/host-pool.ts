@@ -24,6 +24,8 @@ const burstForSelfMs = 100
 const burstFactor = 4
 /** Lanes that no single tenant may take. */
 const lanesKeptFree = 2
+/** A tenant counts as active for this long after it asked for a run. */
+const activeMs = 3_000
 const burstIdleMs = 10_000
 const maxRunsPerHost = 64
 /** A process is replaced after this many runs: whatever leaks, leaks no further. */
@@ -41,6 +43,8 @@ export class HostPool implements IsolatePool {
   readonly #queue = new FairQueue<PoolRun>()
   readonly #hosts = new Set<HostProcess>()
   #spare: HostProcess | undefined
+  /** When each tenant last asked for a run. */
+  readonly #lastActive = new Map<string, number>()
   #running = 0
   #burstTimer: NodeJS.Timeout | undefined
   #beat: NodeJS.Timeout | undefined
@@ -64,6 +68,7 @@ export class HostPool implements IsolatePool {
     signal?.addEventListener("abort", abort, { once: true })
     this.#hold(1)
     try {
+      this.#lastActive.set(request.tenant, performance.now())
       this.#queue.add(request.tenant, run)
       this.#dispatch()
       return await run.outcome
@@ -155,8 +160,10 @@ export class HostPool implements IsolatePool {
   #dispatch(): void {
     while (this.#queue.size > 0) {
       const lanes = this.#lanesByTenant()
-      const cap = Math.max(this.#base, this.#max - lanesKeptFree)
-      const run = this.#queue.take((tenant) => ((lanes.get(tenant) ?? 0) >= cap ? Infinity : (lanes.get(tenant) ?? 0)))
+      const run = this.#queue.take((tenant) => {
+        const held = lanes.get(tenant) ?? 0
+        return held >= this.#laneCap(tenant) ? Infinity : held
+      })
       if (run === undefined) return
       if (run.isOver) continue
       const host = this.#hostFor(run)
@@ -175,6 +182,16 @@ export class HostPool implements IsolatePool {
   #disarmBurst(): void {
     clearTimeout(this.#burstTimer)
     this.#burstTimer = undefined
+  }
+
+  /** Alone, a tenant may spread over more processes than there are cores, so that its short runs pass its long ones. Beside others it may not. */
+  #laneCap(tenant: string): number {
+    const since = performance.now() - activeMs
+    for (const [other, lastActive] of this.#lastActive) {
+      if (lastActive < since) this.#lastActive.delete(other)
+      else if (other !== tenant) return this.#base
+    }
+    return Math.max(this.#base, this.#max - lanesKeptFree)
   }
 
   #lanesByTenant(): Map<string, number> {
@@ -203,7 +220,9 @@ export class HostPool implements IsolatePool {
     if (!host.isReady || host.isLong || host.isRetiring || host.size >= maxRunsPerHost) return Infinity
     const { starting } = host
     if (starting >= 2) return Infinity
-    return starting * 1_000 + (host.holdsOthers(run.request.tenant) ? 100_000 : 0) + host.size
+    // Among equals the one that rested longest: it has refilled its pool meanwhile.
+    const rest = host.idleSince / 1e12
+    return starting * 1_000 + (host.holdsOthers(run.request.tenant) ? 100_000 : 0) + host.size + rest
   }
 
   #armBurst(lanes: ReadonlyMap<string, number>, waiting: PoolRun): void {

@@ -212,6 +212,8 @@ export class HostProcess {
         return this.#call(active, head, parts[0] ?? "")
       case "reply":
         return active.run.handler.onReply(head["id"] as number, parts[0] ?? "-{}")
+      case "response":
+        return active.run.handler.onResponse(numberOf(head["stream"]), parts[0] ?? "")
       case "release":
         return active.run.handler.onRelease(numberOf(head["target"]), numberOf(head["count"]))
       case "cancel-call":
@@ -246,7 +248,7 @@ export class HostProcess {
     active.pendingBytes += payload.length
     const abort = new AbortController()
     active.calls.set(id, abort)
-    const signal = AbortSignal.any([abort.signal, active.run.calls.signal])
+    const signal = AbortSignal.any([abort.signal, active.run.callSignal])
     const run = head["run"]
     const operation = head["op"] === "F" ? "fetch" : "call"
     // A handler never rejects; if one does all the same, the guest gets an answer and the supervisor lives.

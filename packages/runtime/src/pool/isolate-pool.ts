@@ -25,6 +25,8 @@ export interface PoolHandler {
   onStart(queueMs: number, port: RunPort): void
   /** The guest's answer to call `id` of the port: `+` and a result, or `-` and a failure. */
   onReply(id: number, text: string): void
+  /** A fetch handler's response whose body is the guest's export `stream`. The run lasts while it is read. */
+  onResponse(stream: number, head: string): void
   /** The guest has let go of an export that it had received `count` times. */
   onRelease(target: number, count: number): void
   onLogs(lines: readonly string[]): void

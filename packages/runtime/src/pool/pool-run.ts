@@ -8,8 +8,7 @@ export class PoolRun {
   readonly handler: PoolHandler
   readonly outcome: Promise<PoolOutcome>
   readonly queuedAt = performance.now()
-  /** Cancels what the run asked of the world. */
-  readonly calls = new AbortController()
+  #calls: AbortController | undefined
   /** How often the run was moved because its process died under it. */
   moves = 0
   startedAt = 0
@@ -20,6 +19,11 @@ export class PoolRun {
     this.request = request
     this.handler = handler
     this.outcome = new Promise((resolve) => (this.#resolve = resolve))
+  }
+
+  /** Fires when the run is over. Made when first needed: aborting costs a stack trace. */
+  get callSignal(): AbortSignal {
+    return (this.#calls ??= new AbortController()).signal
   }
 
   get isOver(): boolean {
@@ -34,7 +38,7 @@ export class PoolRun {
   end(outcome: PoolOutcome): void {
     if (this.#isOver) return
     this.#isOver = true
-    this.calls.abort()
+    this.#calls?.abort()
     this.#resolve(outcome)
   }
 

@@ -1,49 +1,26 @@
-import { randomUUID } from "node:crypto"
-import { type LedgerRow, type Limits, type LogLine, MayflyError, parseLimits } from "@mayfly/protocol"
-import { CloneError, CloneTooLargeError, decodeValue, encodeValue } from "@mayfly/protocol/clone"
+import { MayflyError } from "@mayfly/protocol"
+import { decodeValue } from "@mayfly/protocol/clone"
 import { defaultRuntime } from "../default-runtime.ts"
-import type { Compiled } from "../pool/compiler-pool.ts"
-import type { PoolOutcome } from "../pool/isolate-pool.ts"
-import type { Runtime } from "../runtime.ts"
-import { bindEnv, type EnvBindings } from "./env-bindings.ts"
+import { bindEnv } from "./env-bindings.ts"
 import { EventQueue } from "./event-queue.ts"
+import { collectAnswer, type HandlerAnswer, toResponse } from "./fetch-run.ts"
 import { GuestStack } from "./guest-stack.ts"
 import type { Run, RunEvent } from "./run.ts"
-import { runError } from "./run-error.ts"
-import { RunRecord, type RunWatcher } from "./run-record.ts"
-import { parseWireResponse, requestToWire, responseFromWire, responseToJson, type WireResponse } from "./wire-message.ts"
-import { type DynamicWorkerOptions, type ParsedWorkerOptions, parseWorkerOptions } from "./worker-options.ts"
-
-export interface RunOptions {
-  /** Cancels the run; it ends as `worker.aborted`. */
-  readonly signal?: AbortSignal
-  /** Over the worker's own limits, for this run. */
-  readonly limits?: Partial<Limits>
-  /** `ctx.props` of the guest. */
-  readonly props?: unknown
-}
-
-const maxInputBytes = 64 << 20
-const runOptionNames = ["signal", "limits", "props"]
+import type { RunWatcher } from "./run-record.ts"
+import { parseWireResponse, requestToWire, responseToJson, type WireRequest, type WireResponse } from "./wire-message.ts"
+import { type DynamicWorkerOptions, parseWorkerOptions } from "./worker-options.ts"
+import { type RunOptions, runWorker, type WorkerParts } from "./worker-run.ts"
 
 /** A program of an agent's, compiled once, run as often as wanted: each time in a fresh isolate that sees only what it was given. */
 export class DynamicWorker implements AsyncDisposable {
   /** Content hash of the compiled program. */
   readonly hash: string
-  readonly #runtime: Runtime
-  readonly #options: ParsedWorkerOptions
-  readonly #compiled: Compiled
-  readonly #env: EnvBindings
-  readonly #stack: GuestStack
+  readonly #parts: WorkerParts
   #isDisposed = false
 
-  private constructor(runtime: Runtime, options: ParsedWorkerOptions, compiled: Compiled, env: EnvBindings) {
-    this.hash = compiled.hash
-    this.#runtime = runtime
-    this.#options = options
-    this.#compiled = compiled
-    this.#env = env
-    this.#stack = new GuestStack(compiled.positions)
+  private constructor(parts: WorkerParts) {
+    this.hash = parts.compiled.hash
+    this.#parts = parts
   }
 
   /**
@@ -55,7 +32,8 @@ export class DynamicWorker implements AsyncDisposable {
     const runtime = options.platform?.runtime ?? defaultRuntime()
     runtime.egress.check(parsed.network)
     const env = bindEnv(parsed.env)
-    return new DynamicWorker(runtime, parsed, await runtime.compiler.compile(parsed.source), env)
+    const compiled = await runtime.compiler.compile(parsed.source)
+    return new DynamicWorker({ runtime, options: parsed, compiled, env, stack: new GuestStack(compiled.positions) })
   }
 
   /** The program's result. Rejects with a coded error. */
@@ -67,117 +45,79 @@ export class DynamicWorker implements AsyncDisposable {
 
   /** The whole run: result or error, logs, usage, egress. Never rejects for what the guest did. */
   async execute(input?: unknown, options: RunOptions = {}): Promise<Run> {
-    return this.#execute("run", encodeGiven(input, "input"), options, (text) => decodeValue(text))
+    return this.#run(input, options)
   }
 
-  /** Calls the program's fetch handler. Rejects with a coded error when it fails. Bodies are buffered in this version. */
+  /**
+   * Calls the program's fetch handler. Bodies stream in both directions: the request's as the handler reads it, the response's as the caller reads
+   * it; cancelling either reaches the other side. Rejects with a coded error when the handler fails before it answers; a body that fails later
+   * errors with it.
+   */
   async fetch(request: Request | string | URL, init?: RequestInit): Promise<Response> {
-    const wire = await requestToWire(new Request(request, init))
-    const options = init?.signal instanceof AbortSignal ? { signal: init.signal } : {}
-    const run = await this.#execute("fetch", encodeGiven(wire, "request"), options, (text) => parseWireResponse(decodeValue(text)))
-    if (run.ok) return responseFromWire(run.result as WireResponse)
-    throw run.error
+    const given = new Request(request, init)
+    const { promise, resolve, reject } = withResolvers<HandlerAnswer>()
+    const run = this.#handle(await requestToWire(given), { signal: given.signal }, resolve)
+    run.then((ended) => {
+      if (ended.ok) resolve({ kind: "whole", response: ended.result as WireResponse })
+      else reject(ended.error)
+    }, reject)
+    return toResponse(await promise)
   }
 
-  /** Like `execute` for a fetch handler; the result is `{ status, headers, body }`. */
+  /** Like `execute` for a fetch handler; the result is `{ status, headers, body }`, the body whole. */
   async executeRequest(request: Request, options: RunOptions = {}): Promise<Run> {
-    const wire = await requestToWire(request)
-    return this.#execute("fetch", encodeGiven(wire, "request"), options, (text) => responseToJson(parseWireResponse(decodeValue(text))))
+    return this.#wholeRequest(await requestToWire(request), options)
   }
 
   /** Logs and egress as they happen, then the result or the error. Leaving the loop cancels the run. */
   async *stream(input?: unknown, options: RunOptions = {}): AsyncGenerator<RunEvent, void, void> {
-    yield* this.#stream(options, (signal, watcher) =>
-      this.#execute("run", encodeGiven(input, "input"), { ...options, signal }, (text) => decodeValue(text), watcher),
-    )
+    yield* streamRun(options, (signal, watcher) => this.#run(input, { ...options, signal }, watcher))
   }
 
   /** Like `stream`, for a fetch handler. */
   async *streamRequest(request: Request, options: RunOptions = {}): AsyncGenerator<RunEvent, void, void> {
     const wire = await requestToWire(request)
-    const decode = (text: string): unknown => responseToJson(parseWireResponse(decodeValue(text)))
-    yield* this.#stream(options, (signal, watcher) =>
-      this.#execute("fetch", encodeGiven(wire, "request"), { ...options, signal }, decode, watcher),
-    )
+    yield* streamRun(options, (signal, watcher) => this.#wholeRequest(wire, { ...options, signal }, watcher))
   }
 
-  async *#stream(
-    options: RunOptions,
-    execute: (signal: AbortSignal, watcher: RunWatcher) => Promise<Run>,
-  ): AsyncGenerator<RunEvent, void, void> {
-    const events = new EventQueue<RunEvent>()
-    const abort = new AbortController()
-    const signal = options.signal === undefined ? abort.signal : AbortSignal.any([abort.signal, options.signal])
-    const watcher: RunWatcher = {
-      onLog: (line) => events.push({ type: "log", ...line }),
-      onEgress: (row) => events.push({ type: "egress", row }),
-    }
-    const finished = execute(signal, watcher).finally(() => events.close())
-    try {
-      yield* events
-      const run = await finished
-      yield run.ok ? { type: "result", result: run.result, run } : { type: "error", error: run.error, run }
-    } finally {
-      abort.abort()
-      await finished.catch(() => {})
-    }
+  async #run(input: unknown, options: RunOptions, watcher?: RunWatcher): Promise<Run> {
+    this.#checkUsable()
+    return runWorker(this.#parts, "run", input, options, { decode: (text) => decodeValue(text), ...(watcher && { watcher }) })
   }
 
-  async #execute(
-    call: "run" | "fetch",
-    input: string,
+  async #handle(
+    request: WireRequest,
     options: RunOptions,
-    decode: (text: string) => unknown,
+    onAnswer: (answer: HandlerAnswer) => void,
     watcher?: RunWatcher,
   ): Promise<Run> {
-    if (this.#isDisposed) throw new MayflyError("worker.disposed", "the worker was disposed; it can't run again")
-    checkRunOptions(options)
-    const { tenant, network } = this.#options
-    const limits = parseLimits(options.limits, this.#options.limits)
-    const id = `run_${randomUUID().replaceAll("-", "")}`
-    const record = new RunRecord({
-      id,
-      tenant,
-      limits,
-      network,
-      env: this.#env,
-      egress: this.#runtime.egress,
-      stack: this.#stack,
-      ...(watcher === undefined ? {} : { watcher }),
-    })
-    if (options.signal?.aborted === true) return this.#finish(id, record, limits, { ...unused, kind: "aborted" }, input, decode, options)
-    const props = options.props === undefined ? "j{}" : encodeGiven(options.props, "props")
-    const request = { id, tenant, program: this.#compiled, call, limits, input, env: this.#env.encoded, props }
-    const outcome = await this.#runtime.pool.run(request, record, options.signal).finally(() => record.close())
-    return this.#finish(id, record, limits, outcome, input, decode, options)
+    this.#checkUsable()
+    const decode = (text: string): unknown => {
+      const value = decodeValue(text)
+      // Undefined: the response was streamed, and is over.
+      return value === undefined ? undefined : parseWireResponse(value)
+    }
+    return runWorker(this.#parts, "fetch", request, options, { decode, onAnswer, ...(watcher && { watcher }) })
   }
 
-  #finish(
-    id: string,
-    record: RunRecord,
-    limits: Limits,
-    outcome: PoolOutcome,
-    input: string,
-    decode: (text: string) => unknown,
-    options: RunOptions,
-  ): Run {
-    const outputBytes = outcome.kind === "result" ? outcome.text.length : 0
-    const common = {
-      id,
-      logs: record.logs,
-      ...(record.logsTruncated ? { logsTruncated: true as const } : {}),
-      usage: record.usage(outcome, input.length - 1, Math.max(0, outputBytes - 1)),
-      egress: record.egress,
-    } satisfies { id: string; logs: readonly LogLine[]; usage: unknown; egress: readonly LedgerRow[]; logsTruncated?: true }
-    const failed = { limits, stack: this.#stack, hasEffects: record.hasEffects, abortReason: options.signal?.reason, answeredCodes: record.answeredCodes }
-    if (outcome.kind !== "result") return { ...common, ok: false, error: runError(outcome, failed) }
-    try {
-      return { ...common, ok: true, result: decode(outcome.text) }
-    } catch (error) {
-      if (error instanceof MayflyError) return { ...common, ok: false, error }
-      const crash = { ...outcome, kind: "crashed", reason: "the result can't be read", isSuspect: true } as const
-      return { ...common, ok: false, error: runError(crash, failed) }
+  async #wholeRequest(request: WireRequest, options: RunOptions, watcher?: RunWatcher): Promise<Run> {
+    let streamed: Promise<WireResponse> | undefined
+    const collect = (answer: HandlerAnswer): void => {
+      streamed = collectAnswer(answer)
+      // Its failure is looked at below, when the run is over.
+      streamed.catch(() => {})
     }
+    const run = await this.#handle(request, options, collect, watcher)
+    try {
+      const response = (await streamed) ?? (run.ok ? (run.result as WireResponse) : undefined)
+      return run.ok && response !== undefined ? { ...run, result: responseToJson(response) } : run
+    } catch (error) {
+      return run.ok && error instanceof MayflyError ? failedRun(run, error) : run
+    }
+  }
+
+  #checkUsable(): void {
+    if (this.#isDisposed) throw new MayflyError("worker.disposed", "the worker was disposed; it can't run again")
   }
 
   /** Lets go of the program. Runs under way go on; later ones are `worker.disposed`. Disposing twice is safe. */
@@ -190,23 +130,36 @@ export class DynamicWorker implements AsyncDisposable {
   }
 }
 
-const unused = { cpuMs: 0, wallMs: 0, peakMemoryBytes: 0 }
-
-function encodeGiven(value: unknown, root: string): string {
+async function* streamRun(
+  options: RunOptions,
+  execute: (signal: AbortSignal, watcher: RunWatcher) => Promise<Run>,
+): AsyncGenerator<RunEvent, void, void> {
+  const events = new EventQueue<RunEvent>()
+  const abort = new AbortController()
+  const signal = options.signal === undefined ? abort.signal : AbortSignal.any([abort.signal, options.signal])
+  const watcher: RunWatcher = {
+    onLog: (line) => events.push({ type: "log", ...line }),
+    onEgress: (row) => events.push({ type: "egress", row }),
+  }
+  const finished = execute(signal, watcher).finally(() => events.close())
   try {
-    return encodeValue(value, { root, stacks: false, maxLength: maxInputBytes })
-  } catch (error) {
-    if (error instanceof CloneError) throw new MayflyError("worker.not-serializable", error.message, { details: { path: error.path } })
-    if (!(error instanceof CloneTooLargeError)) throw error
-    throw new MayflyError("input.invalid", `${root} is larger than ${maxInputBytes} bytes`, { details: { path: root, limit: maxInputBytes } })
+    yield* events
+    const run = await finished
+    yield run.ok ? { type: "result", result: run.result, run } : { type: "error", error: run.error, run }
+  } finally {
+    abort.abort()
+    await finished.catch(() => {})
   }
 }
 
-function checkRunOptions(options: RunOptions): void {
-  for (const name of Object.keys(options)) {
-    if (runOptionNames.includes(name)) continue
-    throw new MayflyError("input.invalid", `${name} is not a run option; the options are ${runOptionNames.join(", ")}`, {
-      details: { path: name },
-    })
-  }
+/** The program did its part, but what came of it can't be used. */
+function failedRun({ id, logs, logsTruncated, usage, egress }: Run, error: MayflyError): Run {
+  return { id, logs, ...(logsTruncated ? { logsTruncated } : {}), usage, egress, ok: false, error }
+}
+
+/** Promise.withResolvers, which Node 20 does not have. */
+function withResolvers<T>(): { promise: Promise<T>; resolve(value: T): void; reject(error: unknown): void } {
+  let settle: { resolve(value: T): void; reject(error: unknown): void } | undefined
+  const promise = new Promise<T>((resolve, reject) => (settle = { resolve, reject }))
+  return { promise, resolve: (value) => settle?.resolve(value), reject: (error) => settle?.reject(error) }
 }

@@ -27,10 +27,8 @@ function seen(env: Guest): Guest {
   return decodeValue(bindEnv(env).encoded, { onStub: (stub) => `stub ${stub.slice(1)}` }) as Guest
 }
 
-const port = { invoke() {}, release() {} }
-
 async function call(env: Guest, stub: number, ...args: unknown[]): Promise<CallAnswer> {
-  return new RunSession(bindEnv(env), port).perform(`${stub}\n\n${encodeValue(args)}`)
+  return new RunSession(bindEnv(env)).perform(`${stub}\n\n${encodeValue(args)}`)
 }
 
 test("bindEnv passes data as it is and functions as stubs, nested to any depth", () => {
@@ -75,7 +73,7 @@ test("bindEnv names the path of what can't be passed, in env and in results", as
 })
 
 test("bindEnv calls nothing that env does not hold", async () => {
-  const session = new RunSession(bindEnv({ f: () => 1 }), port)
+  const session = new RunSession(bindEnv({ f: () => 1 }))
   const forged = ["1\n\nj[]", "-1\n\nj[]", "constructor\n\nj[]", "\n\nj[]", "", "0.5\n\nj[]", "0\n\nnonsense", "0\n\nj{}", "0\nj[]"]
   forged.push("0\ncall\nj[]", "0\nconstructor\nj[]", "length\n\nj[]")
   for (const payload of forged) assert.equal((await session.perform(payload)).ok, false, payload)

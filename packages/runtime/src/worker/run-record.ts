@@ -17,6 +17,8 @@ export interface RunRecordOptions {
   readonly stack: GuestStack
   /** Told of logs and egress as they happen; a run that is watched can't silently be run again. */
   readonly watcher?: RunWatcher
+  /** Told when a fetch handler's response comes before the run's end, with the guest's number of its body. */
+  onResponse?(head: string, stream: number): void
 }
 
 export interface RunWatcher {
@@ -38,7 +40,7 @@ const maxLogFactor = 2
 export class RunRecord implements PoolHandler {
   readonly #options: RunRecordOptions
   readonly #requests: Semaphore
-  #session: RunSession | undefined
+  readonly session: RunSession
   #lines: SequencedLine[] = []
   #logBytes = 0
   #hasEffects = false
@@ -54,11 +56,12 @@ export class RunRecord implements PoolHandler {
 
   constructor(options: RunRecordOptions) {
     this.#options = options
+    this.session = new RunSession(options.env)
     this.#requests = new Semaphore(options.limits.concurrentRequests)
   }
 
   get hasEffects(): boolean {
-    return this.#hasEffects
+    return this.#hasEffects || this.session.hasExports
   }
 
   /** Console lines in the order in which they were written. */
@@ -83,8 +86,7 @@ export class RunRecord implements PoolHandler {
   }
 
   onStart(queueMs: number, port: RunPort): void {
-    this.#session?.close()
-    this.#session = new RunSession(this.#options.env, port)
+    this.session.connect(port)
     this.#queueMs = queueMs
     // A run that was moved starts over; nobody has seen what it said before.
     this.#lines = []
@@ -93,16 +95,27 @@ export class RunRecord implements PoolHandler {
 
   onReply(id: number, text: string): void {
     this.#bytesIn += text.length
-    this.#session?.onReply(id, text)
+    this.session.onReply(id, text)
   }
 
   onRelease(target: number, count: number): void {
-    this.#session?.onRelease(target, count)
+    this.session.onRelease(target, count)
   }
 
-  /** The run has ended. */
-  close(): void {
-    this.#session?.close()
+  onResponse(stream: number, head: string): void {
+    // Somebody may have seen it; and a second one makes no sense.
+    this.#hasEffects = true
+    this.#options.onResponse?.(head, stream)
+  }
+
+  /** Bytes of a streamed response that were read. */
+  countOutput(bytes: number): void {
+    this.#bytesOut += bytes
+  }
+
+  /** The run has ended; what the guest gave fails with `reason`. */
+  close(reason?: MayflyError): void {
+    this.session.close(reason)
   }
 
   onLogs(lines: readonly string[]): void {
@@ -144,7 +157,7 @@ export class RunRecord implements PoolHandler {
   }
 
   async #call(payload: string): Promise<CallAnswer> {
-    return this.#session?.perform(payload) ?? { ok: false, name: "Error", message: "the run has not started" }
+    return this.session.perform(payload)
   }
 
   async #fetch(payload: string, signal: AbortSignal): Promise<CallAnswer> {

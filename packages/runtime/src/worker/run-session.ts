@@ -1,6 +1,8 @@
 import { MayflyError } from "@mayfly/protocol"
+import type { EncodeOptions } from "@mayfly/protocol/clone"
 import { RpcTarget } from "../bridge/rpc-target.ts"
 import { Session } from "../bridge/session.ts"
+import { type ReadableClass, readableFrom } from "../bridge/stream-target.ts"
 import { type WebClasses, webSpecials } from "../bridge/web-specials.ts"
 import type { CallAnswer, RunPort } from "../pool/isolate-pool.ts"
 import { type CallFailure, callFailure, errorOfGuest } from "./call-failure.ts"
@@ -17,13 +19,16 @@ const hostClasses: WebClasses = {
 export class RunSession {
   readonly #session: Session
 
-  constructor(env: EnvBindings, port: RunPort) {
+  #port: RunPort | undefined
+  #hasExports = false
+
+  constructor(env: EnvBindings) {
     this.#session = new Session({
       wire: {
-        call: (id, target, method, args) => port.invoke(id, `${target}\n${method}`, args),
+        call: (id, target, method, args) => this.#port?.invoke(id, `${target}\n${method}`, args),
         // Calls of the guest are answered by `perform`.
         answer() {},
-        release: (target, count) => port.release(target, count),
+        release: (target, count) => this.#port?.release(target, count),
       },
       base: (id) => env.functions[id],
       firstExport: env.functions.length,
@@ -35,6 +40,28 @@ export class RunSession {
       watch: (stub, gone) => collected.register(stub, gone),
       stacks: false,
     })
+  }
+
+  /** The run has an isolate. */
+  connect(port: RunPort): void {
+    this.#port = port
+  }
+
+  /** Whether something of ours was handed out that a second guest could not use again: a stream, for instance. */
+  get hasExports(): boolean {
+    return this.#hasExports
+  }
+
+  /** Encodes what the run gets. Throws CloneError and CloneTooLargeError. */
+  encode(value: unknown, options: EncodeOptions): string {
+    const text = this.#session.encode(value, options)
+    if (this.#session.exportCount > 0) this.#hasExports = true
+    return text
+  }
+
+  /** The guest's export `id`, which is a stream. */
+  readable(id: number): ReadableStream<unknown> {
+    return readableFrom(this.#session, id, ReadableStream as unknown as ReadableClass) as unknown as ReadableStream<unknown>
   }
 
   /** A call of the guest: `<target>\n<method>\n<arguments>`. */
@@ -57,8 +84,8 @@ export class RunSession {
     this.#session.onRelease(target, count)
   }
 
-  /** The run is over: functions that the guest gave are no more. */
-  close(): void {
-    this.#session.close(new MayflyError("worker.stub-expired", "the function belonged to a run that has ended"))
+  /** The run is over: what the guest gave fails with `reason`. */
+  close(reason?: MayflyError): void {
+    this.#session.close(reason ?? new MayflyError("worker.stub-expired", "the function belonged to a run that has ended"))
   }
 }

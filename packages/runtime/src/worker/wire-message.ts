@@ -5,7 +5,7 @@ export interface WireRequest {
   readonly url: string
   readonly method: string
   readonly headers: readonly (readonly [string, string])[]
-  readonly body: Uint8Array | null
+  readonly body: Uint8Array | ReadableStream<Uint8Array> | null
 }
 
 /** A guest's answer. */
@@ -19,8 +19,49 @@ export interface WireResponse {
 const withoutBody = new Set([101, 204, 205, 304])
 
 export async function requestToWire(request: Request): Promise<WireRequest> {
-  const bytes = request.body === null ? null : new Uint8Array(await request.arrayBuffer())
-  return { url: request.url, method: request.method, headers: [...request.headers], body: bytes }
+  const body = request.body === null ? null : await readySmallBody(request.body)
+  return { url: request.url, method: request.method, headers: [...request.headers], body }
+}
+
+const smallBody = 64 << 10
+
+/** A small body that is there already goes along as bytes, which spares both sides a stream; any other one stays a stream. */
+async function readySmallBody(stream: ReadableStream<Uint8Array>): Promise<Uint8Array | ReadableStream<Uint8Array>> {
+  const reader = stream.getReader()
+  const chunks: Uint8Array[] = []
+  for (let size = 0; size <= smallBody; ) {
+    const read = reader.read()
+    const result = await Promise.race([read, nextTurn()])
+    if (result === undefined) return rest(reader, chunks, read)
+    if (result.done) return Buffer.concat(chunks)
+    chunks.push(result.value)
+    size += result.value.byteLength
+  }
+  return rest(reader, chunks, undefined)
+}
+
+/** What was read already, then the rest. */
+function rest(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+  chunks: Uint8Array[],
+  pending: ReturnType<ReadableStreamDefaultReader<Uint8Array>["read"]> | undefined,
+): ReadableStream<Uint8Array> {
+  let next = pending
+  return new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const chunk = chunks.shift()
+      if (chunk !== undefined) return controller.enqueue(chunk)
+      const { done, value } = await (next ?? reader.read())
+      next = undefined
+      if (done) controller.close()
+      else controller.enqueue(value)
+    },
+    cancel: (reason) => reader.cancel(reason),
+  })
+}
+
+function nextTurn(): Promise<undefined> {
+  return new Promise((resolve) => setImmediate(() => setImmediate(resolve, undefined)))
 }
 
 /** The response that a handler returned, checked: it comes from a guest. */

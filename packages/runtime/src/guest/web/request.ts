@@ -1,6 +1,6 @@
 import { Body, bodyHeaders, hasBody, shareContent, takeContent } from "./body.ts"
 import { type BodyContent, extractBody, ownedBytes } from "./body-content.ts"
-import { hasTag, loadStreams } from "./guest-streams.ts"
+import { type GuestReadableStream, hasTag, loadStreams } from "./guest-streams.ts"
 import { Headers, type HeaderPair } from "./headers.ts"
 import { parseUrl } from "./parse-url.ts"
 
@@ -9,7 +9,7 @@ export interface WireRequest {
   readonly url: string
   readonly method: string
   readonly headers: readonly HeaderPair[]
-  readonly body: Uint8Array<ArrayBuffer> | null
+  readonly body: Uint8Array<ArrayBuffer> | GuestReadableStream | null
 }
 
 interface RequestFields {
@@ -154,7 +154,7 @@ export class Request extends Body {
 /** The Request that the program's fetch handler gets. The URL is trusted to be serialized already. */
 export function requestFromWire({ url, method, headers, body }: WireRequest): Request {
   const fields = { url, method, options: defaultOptions, follows: null }
-  const content = body === null ? null : ownedBytes(body)
+  const content = body === null ? null : body instanceof Uint8Array ? ownedBytes(body) : ({ kind: "stream", stream: body } as const)
   return new Request(new Prepared({ fields, headers: new Headers(headers), content }))
 }
 

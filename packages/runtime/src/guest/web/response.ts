@@ -1,5 +1,6 @@
 import { Body, bodyHeaders, shareContent, takeContent } from "./body.ts"
 import { type BodyContent, contentBytes, extractBody, ownedBytes } from "./body-content.ts"
+import type { GuestReadableStream } from "./guest-streams.ts"
 import { Headers, headerPairs, type HeaderPair, makeImmutable } from "./headers.ts"
 import { parseUrl } from "./parse-url.ts"
 
@@ -137,8 +138,16 @@ export function responseFromFetch(answer: FetchedResponse): Response {
   return new Response(new Prepared({ fields, headers, content }))
 }
 
-/** What the program's fetch handler returned, read to its end. Rejects with a TypeError for anything but a Response. */
-export async function responseToWire(value: unknown): Promise<WireResponse> {
+/** A response whose body the supervisor reads while the program still writes it. */
+export interface StreamedResponse extends Omit<WireResponse, "body"> {
+  readonly stream: GuestReadableStream
+}
+
+/**
+ * What the program's fetch handler returned: whole when its body is text or bytes, with the stream when it is one.
+ * Rejects with a TypeError for anything but a Response.
+ */
+export async function responseToWire(value: unknown): Promise<WireResponse | StreamedResponse> {
   const fields = fieldsOf(value)
   if (fields === null) throw new TypeError("Incorrect type for Promise: the fetch handler must return a Response")
   if (fields.type === "error") throw new TypeError("The fetch handler returned Response.error()")
@@ -146,6 +155,7 @@ export async function responseToWire(value: unknown): Promise<WireResponse> {
   const { status, statusText } = fields
   const headers = headerPairs(bodyHeaders(response))
   const content = takeContent(response)
+  if (content?.kind === "stream") return { status, statusText, headers, stream: content.stream }
   return { status, statusText, headers, body: content === null ? new Uint8Array() : await contentBytes(content) }
 }
 

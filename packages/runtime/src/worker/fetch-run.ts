@@ -1,0 +1,49 @@
+import { decodeValue } from "@mayfly/protocol/clone"
+import { MayflyError } from "@mayfly/protocol"
+import type { RunRecord } from "./run-record.ts"
+import { parseWireResponse, responseFromWire, type WireResponse } from "./wire-message.ts"
+
+/** A handler's answer: whole, or a head with a body that is still written. */
+export type HandlerAnswer =
+  | { readonly kind: "whole"; readonly response: WireResponse }
+  | { readonly kind: "streamed"; readonly response: WireResponse; readonly body: ReadableStream<Uint8Array> }
+
+/** A streamed response's head; its body is read from the guest as the reader asks. Throws when the head makes no sense. */
+export function streamedAnswer(head: string, stream: number, record: RunRecord, outputBytes: number): HandlerAnswer {
+  const response = parseWireResponse({ ...(decodeValue(head) as object), body: new Uint8Array() })
+  const body = record.session.readable(stream).pipeThrough(countedBytes(record, outputBytes))
+  return { kind: "streamed", response, body }
+}
+
+/** Only bytes, and no more of them than `outputBytes`. */
+function countedBytes(record: RunRecord, outputBytes: number): TransformStream<unknown, Uint8Array> {
+  let total = 0
+  return new TransformStream({
+    transform(chunk, controller) {
+      if (!(chunk instanceof Uint8Array)) throw new TypeError("a chunk of the response is not a Uint8Array")
+      total += chunk.byteLength
+      record.countOutput(chunk.byteLength)
+      if (total > outputBytes) throw outputError(total, outputBytes)
+      controller.enqueue(chunk)
+    },
+  })
+}
+
+function outputError(used: number, value: number): MayflyError {
+  const message = `the run used ${used} bytes of output; limits.outputBytes is ${value}`
+  return new MayflyError("worker.output-limit", message, { details: { limit: "outputBytes", value, used } })
+}
+
+export function toResponse(answer: HandlerAnswer): Response {
+  if (answer.kind === "whole") return responseFromWire(answer.response)
+  const { status, statusText, headers } = answer.response
+  return new Response(answer.body, { status, statusText, headers: headers.map(([name, value]) => [name, value]) })
+}
+
+/** The answer with its whole body. */
+export async function collectAnswer(answer: HandlerAnswer): Promise<WireResponse> {
+  if (answer.kind === "whole") return answer.response
+  const chunks: Uint8Array[] = []
+  for await (const chunk of answer.body) chunks.push(chunk)
+  return { ...answer.response, body: Buffer.concat(chunks) }
+}
