@@ -120,8 +120,10 @@ test("mayfly runs under an older Node by means of its own", { skip: olderNode ==
 /** A Node below 24 on the PATH. npm puts its own first, so all are asked. */
 function findOlderNode(): string | undefined {
   const folders = (process.env["PATH"] ?? "").split(":")
-  return folders.map((path) => join(path, "node")).find((path) => {
-    const version = spawnSync(path, ["--version"], { encoding: "utf8" }).stdout
-    return /^v(?:18|2[0-3])\./.test(version ?? "")
-  })
+  return folders
+    .map((path) => join(path, "node"))
+    .find((path) => {
+      const version = spawnSync(path, ["--version"], { encoding: "utf8" }).stdout
+      return /^v(?:18|2[0-3])\./.test(version ?? "")
+    })
 }

@@ -41,13 +41,19 @@ test("run --json prints exactly one JSON object on stdout, also for wrong option
     assert.equal(run.code, code, run.stdout + run.stderr)
     const { ok, ...rest } = JSON.parse(run.stdout) as Record<string, unknown>
     assert.equal(ok, code === 0)
-    assert.deepEqual(Object.keys(rest).toSorted(), ["egress", code === 0 ? "result" : "error", "id", "logs", "usage"].toSorted())
+    assert.deepEqual(
+      Object.keys(rest).toSorted(),
+      ["egress", code === 0 ? "result" : "error", "id", "logs", "usage"].toSorted(),
+    )
     assert.equal(run.stderr, "")
   }
 })
 
 test("run shows the author's own place of an error, with the source line and what to change", async () => {
-  const path = file("thrower.ts", "interface A { b: number }\nfunction f(a: A | null) {\n\treturn a!.b\n}\nexport default () => f(null)\n")
+  const path = file(
+    "thrower.ts",
+    "interface A { b: number }\nfunction f(a: A | null) {\n\treturn a!.b\n}\nexport default () => f(null)\n",
+  )
   const { code, stderr } = await mayfly(["run", path])
   assert.equal(code, 1)
   assert.match(stderr, /^TypeError: .*\n {4}at f \(thrower\.ts:3:\d+\)/)
@@ -63,7 +69,9 @@ test("run takes input, env, request, limits and language", async () => {
   })
   assert.equal(values.stdout, "6\n", values.stderr)
   const handler = "export default { fetch: async (r) => new Response(await r.text(), { status: 202 }) }"
-  const request = await mayfly(["run", "-", "--json", "--request", '{"url":"http://a/","method":"POST","body":"x"}'], { input: handler })
+  const request = await mayfly(["run", "-", "--json", "--request", '{"url":"http://a/","method":"POST","body":"x"}'], {
+    input: handler,
+  })
   assert.equal((JSON.parse(request.stdout) as { result: { status: number } }).result.status, 202)
   const cpu = await mayfly(["run", "-", "--cpu", "50", "--wall", "none", "--json"], { input: "for (;;) {}" })
   assert.equal((JSON.parse(cpu.stdout) as { error: { code: string } }).error.code, "worker.cpu-limit")
@@ -92,7 +100,10 @@ test("run follows imports inside the file's folder, computed ones too", async ()
     "app/main.ts",
     'import { add } from "./lib/add"\nimport text from "./note.txt"\nexport default async (name: string) => [add(1, 2), text, (await import(`./words/${name}.json`)).default]\n',
   )
-  file("app/lib/add.ts", 'import one from "../one.js"\nexport const add = (a: number, b: number): number => a + b + one\n')
+  file(
+    "app/lib/add.ts",
+    'import one from "../one.js"\nexport const add = (a: number, b: number): number => a + b + one\n',
+  )
   file("app/one.ts", "export default 1 as number\n")
   file("app/note.txt", "note")
   file("app/words/de.json", '{"yes":"ja"}')
@@ -141,5 +152,8 @@ test("doctor runs a program and says what protects here", async () => {
   const { code, stdout } = await mayfly(["doctor", "--json"])
   const { ok, checks } = JSON.parse(stdout) as { ok: boolean; checks: { name: string; status: string }[] }
   assert.deepEqual({ code, ok }, { code: 0, ok: true })
-  assert.deepEqual(checks.map(({ name }) => name), ["node", "isolated-vm", "host process", "jail", "cores", "memory"])
+  assert.deepEqual(
+    checks.map(({ name }) => name),
+    ["node", "isolated-vm", "host process", "jail", "cores", "memory"],
+  )
 })

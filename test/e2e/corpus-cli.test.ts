@@ -33,7 +33,12 @@ await suite("corpus through the command line", { concurrency: 2 }, () => {
 
 function run(given: CorpusCase, base: string): ReturnType<typeof mayfly> {
   const { id, code, modules = {}, mainModule = "", input, request, language } = given
-  const call = request === undefined ? (input === undefined ? [] : ["--input", JSON.stringify(input)]) : ["--request", JSON.stringify(request)]
+  const call =
+    request === undefined
+      ? input === undefined
+        ? []
+        : ["--input", JSON.stringify(input)]
+      : ["--request", JSON.stringify(request)]
   const flags = ["--json", "--allow", base, "--language", language, ...call]
   if (code !== undefined) return mayfly(["run", "-", ...flags], { input: code })
   for (const [name, text] of Object.entries(modules)) {

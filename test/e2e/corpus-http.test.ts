@@ -21,9 +21,20 @@ for (const given of readCorpus().filter(({ tools }) => Object.keys(tools).length
   })
 }
 
-async function post({ code, modules, mainModule, input, request, language }: CorpusCase, base: string): Promise<unknown> {
+async function post(
+  { code, modules, mainModule, input, request, language }: CorpusCase,
+  base: string,
+): Promise<unknown> {
   const network = { allowedOrigins: [base] }
-  const body = JSON.stringify({ script: code, modules, mainModule, input: request === undefined ? input : undefined, request, language, network })
+  const body = JSON.stringify({
+    script: code,
+    modules,
+    mainModule,
+    input: request === undefined ? input : undefined,
+    request,
+    language,
+    network,
+  })
   const headers = { authorization: `Bearer ${key}`, "content-type": "application/json" }
   const response = await app.request("/v1/run", { method: "POST", headers, body })
   return response.json()

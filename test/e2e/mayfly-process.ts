@@ -48,7 +48,11 @@ export function mayfly(args: readonly string[], options: StartOptions = {}): Pro
   return startMayfly(args, options).finished
 }
 
-function output(child: ChildProcess, texts: { stdout: string; stderr: string }, pattern: RegExp): Promise<RegExpExecArray> {
+function output(
+  child: ChildProcess,
+  texts: { stdout: string; stderr: string },
+  pattern: RegExp,
+): Promise<RegExpExecArray> {
   return new Promise((resolve, reject) => {
     const look = (): void => {
       const match = pattern.exec(texts.stdout + texts.stderr)

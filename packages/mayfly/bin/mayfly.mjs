@@ -39,7 +39,9 @@ function findNode() {
 
 function fail() {
   const { platform, arch, version } = process
-  console.error(`mayfly needs Node ${minimumMajor} or later; this is ${version}, and none came with the install for ${platform}-${arch}.`)
+  console.error(
+    `mayfly needs Node ${minimumMajor} or later; this is ${version}, and none came with the install for ${platform}-${arch}.`,
+  )
   process.exitCode = 1
 }
 

@@ -40,5 +40,7 @@ function parseHash(text: string, path: string): string {
   } catch {
     // Said below.
   }
-  throw new MayflyError("input.invalid", `"${path}" is damaged; remove it to get a new admin key`, { details: { path: "data" } })
+  throw new MayflyError("input.invalid", `"${path}" is damaged; remove it to get a new admin key`, {
+    details: { path: "data" },
+  })
 }

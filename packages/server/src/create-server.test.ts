@@ -10,7 +10,8 @@ after(() => platform.dispose())
 
 const key = createKey()
 const bearer = { authorization: `Bearer ${key}` }
-const server = (options: Partial<ServerOptions> = {}) => createServer({ platform, keyHashes: [hashKey(key)], ...options })
+const server = (options: Partial<ServerOptions> = {}) =>
+  createServer({ platform, keyHashes: [hashKey(key)], ...options })
 const { app } = server()
 
 type Json = Record<string, unknown> & { error: Record<string, unknown> }
@@ -58,15 +59,20 @@ test("POST /v1/run answers 200 when the guest failed, in running or before", asy
 })
 
 test("POST /v1/run calls a fetch handler with a request", async () => {
-  const script = "export default { async fetch(r) { return new Response(r.method + r.headers.get('a') + await r.text(), { status: 201 }) } }"
-  const { json } = await run({ script, request: { url: "http://app/x", method: "PUT", headers: { a: "b" }, body: "c" } })
+  const script =
+    "export default { async fetch(r) { return new Response(r.method + r.headers.get('a') + await r.text(), { status: 201 }) } }"
+  const { json } = await run({
+    script,
+    request: { url: "http://app/x", method: "PUT", headers: { a: "b" }, body: "c" },
+  })
   const { status, body } = json["result"] as { status: number; body: string }
   assert.deepEqual({ status, body }, { status: 201, body: "PUTbc" })
 })
 
 test("POST /v1/run takes modules of every kind", async () => {
   const modules = {
-    "main.js": 'import a from "./a.ts"; import b from "./b"; import t from "./t.txt"; import j from "./j.json"; import d from "./d.bin"\nexport default () => [a, b.v, t, j, [...new Uint8Array(d)]]',
+    "main.js":
+      'import a from "./a.ts"; import b from "./b"; import t from "./t.txt"; import j from "./j.json"; import d from "./d.bin"\nexport default () => [a, b.v, t, j, [...new Uint8Array(d)]]',
     "a.ts": { ts: "export default 1 as number" },
     b: { cjs: "exports.v = 2" },
     "t.txt": { text: "three" },
@@ -117,7 +123,11 @@ test("POST /v1/run refuses a body past the limit, announced or not", async () =>
   const chunked = new ReadableStream({ start: (c) => (c.enqueue(new TextEncoder().encode(text)), c.close()) })
   const init = { method: "POST", headers: bearer, duplex: "half" } as const
   for (const request of [
-    new Request("http://localhost/v1/run", { ...init, body: text, headers: { ...bearer, "content-length": String(text.length) } }),
+    new Request("http://localhost/v1/run", {
+      ...init,
+      body: text,
+      headers: { ...bearer, "content-length": String(text.length) },
+    }),
     new Request("http://localhost/v1/run", { ...init, body: chunked }),
   ]) {
     const response = await small.request(request)
@@ -167,7 +177,10 @@ test("a failure of ours is server.internal: the client gets no text of it, the l
       throw new Error("secret path")
     },
   }
-  const { status, json } = await run({ script: "1" }, server({ platform: broken, log: (entry) => entries.push(entry) }).app)
+  const { status, json } = await run(
+    { script: "1" },
+    server({ platform: broken, log: (entry) => entries.push(entry) }).app,
+  )
   assert.equal(status, 500)
   assert.equal(json.error["code"], "server.internal")
   assert.equal(JSON.stringify(json).includes("secret path"), false)
@@ -189,19 +202,33 @@ test("bodies past maxHeldBytes are told to come back", async () => {
 })
 
 test("Accept: text/event-stream gives logs as they happen and ends with the run", async () => {
-  const init = { method: "POST", headers: { ...bearer, accept: "text/event-stream" }, body: JSON.stringify({ script: "console.log(1); 2" }) }
+  const init = {
+    method: "POST",
+    headers: { ...bearer, accept: "text/event-stream" },
+    body: JSON.stringify({ script: "console.log(1); 2" }),
+  }
   const response = await app.request("/v1/run", init)
   assert.equal(response.headers.get("content-type"), "text/event-stream")
   const events = parseEvents(await response.text())
-  assert.deepEqual(events.map(({ event }) => event), ["log", "result"])
+  assert.deepEqual(
+    events.map(({ event }) => event),
+    ["log", "result"],
+  )
   assert.equal(events[0]?.data["message"], "1")
-  const { result, run: whole } = events[1]?.data as { result: number; run: Json }
+  const { result, run: whole } = (events[1]?.data ?? {}) as { result: number; run: Json }
   assert.deepEqual([result, whole["ok"], whole["result"]], [2, true, 2])
 })
 
 test("an event stream ends with an error event, also for a program that can't be compiled", async () => {
-  for (const [script, code] of [["throw new Error('x')", "worker.guest"], ["const", "worker.syntax"]]) {
-    const init = { method: "POST", headers: { ...bearer, accept: "text/event-stream" }, body: JSON.stringify({ script }) }
+  for (const [script, code] of [
+    ["throw new Error('x')", "worker.guest"],
+    ["const", "worker.syntax"],
+  ]) {
+    const init = {
+      method: "POST",
+      headers: { ...bearer, accept: "text/event-stream" },
+      body: JSON.stringify({ script }),
+    }
     const last = parseEvents(await (await app.request("/v1/run", init)).text()).at(-1)
     assert.equal(last?.event, "error")
     const { error, run: whole } = last.data as { error: Json; run: Json }

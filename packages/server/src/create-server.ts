@@ -41,10 +41,23 @@ const never = new AbortController().signal
 
 /** The HTTP API as a function from Request to Response. It opens no socket; `listen` does. */
 export function createServer(options: ServerOptions): { app: ServerApp } {
-  const { platform, keyHashes, host = "127.0.0.1", allowedHosts = [], stopping = never, maxRequests = 2_000, log = stderrLog } = options
+  const {
+    platform,
+    keyHashes,
+    host = "127.0.0.1",
+    allowedHosts = [],
+    stopping = never,
+    maxRequests = 2_000,
+    log = stderrLog,
+  } = options
   const { maxBodyBytes = 96 << 20, maxHeldBytes = 512 << 20 } = options
   const app: ServerApp = new Hono()
-  app.use(requestId({ generator: newRequestId }), headers, checkHost(host, allowedHosts), requireKey(keyHashes, openPaths))
+  app.use(
+    requestId({ generator: newRequestId }),
+    headers,
+    checkHost(host, allowedHosts),
+    requireKey(keyHashes, openPaths),
+  )
   addHealth(app, new Readiness(platform), stopping)
   const slots = new RequestSlots(maxRequests)
   const body = { maxBytes: maxBodyBytes, budget: new BodyBudget(maxHeldBytes) }

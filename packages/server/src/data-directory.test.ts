@@ -24,7 +24,8 @@ test("openDataDirectory refuses a second owner, naming the first, and lets go wh
   const directory = openDataDirectory(path)
   assert.throws(
     () => openDataDirectory(path),
-    (error) => error instanceof MayflyError && error.code === "platform.data-dir-in-use" && error.details["pid"] === process.pid,
+    (error) =>
+      error instanceof MayflyError && error.code === "platform.data-dir-in-use" && error.details["pid"] === process.pid,
   )
   directory[Symbol.dispose]()
   openDataDirectory(path)[Symbol.dispose]()

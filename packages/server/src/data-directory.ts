@@ -15,7 +15,9 @@ export function openDataDirectory(given: string): DataDirectory {
   const lock = lockDirectory(path)
   if ("owner" in lock) {
     const { pid } = lock.owner
-    throw new MayflyError("platform.data-dir-in-use", `process ${pid} uses the data directory "${path}"`, { details: { path, pid } })
+    throw new MayflyError("platform.data-dir-in-use", `process ${pid} uses the data directory "${path}"`, {
+      details: { path, pid },
+    })
   }
   return { path, [Symbol.dispose]: () => lock.release() }
 }

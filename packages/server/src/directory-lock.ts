@@ -24,7 +24,7 @@ export function lockDirectory(directory: string): DirectoryLock | { readonly own
   const record: LockRecord = { ...ownIdentity(), nonce: randomBytes(8).toString("hex") }
   const own = join(directory, `${first}.new-${record.nonce}`)
   writeFileSync(own, JSON.stringify(record), { mode: 0o600, flag: "wx" })
-  for (let name = first; ; ) {
+  for (let name = first; ;) {
     if (tryLink(own, join(directory, name))) {
       // Later processes find the owner at once; those on their way along the chain still find it at its end.
       if (name === first) rmSync(own)

@@ -12,5 +12,7 @@ export function errorBody(error: MayflyError, requestId: string): ErrorBody {
 /** What a client may know of a failure: coded errors as they are, anything else without its text, which may hold paths and secrets. */
 export function publicError(error: unknown): MayflyError {
   if (error instanceof MayflyError) return error
-  return new MayflyError("server.internal", "the server failed; its log has the details under this request id", { cause: error })
+  return new MayflyError("server.internal", "the server failed; its log has the details under this request id", {
+    cause: error,
+  })
 }

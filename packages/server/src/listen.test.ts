@@ -78,7 +78,9 @@ test("a client that sends its headers too slowly is cut off", async () => {
 })
 
 test("a client that goes away cancels its run", async () => {
-  const body = JSON.stringify({ script: "console.log('started'); await new Promise((resolve) => setTimeout(resolve, 60_000))" })
+  const body = JSON.stringify({
+    script: "console.log('started'); await new Promise((resolve) => setTimeout(resolve, 60_000))",
+  })
   for (const accept of ["text/event-stream", "application/json"]) {
     const outcome = nextOutcome()
     const abort = new AbortController()
@@ -103,7 +105,7 @@ function nextOutcome(): Outcome {
   const kind = Promise.withResolvers<string>()
   watch = (run) => {
     started.resolve()
-    run.then((outcome) => kind.resolve(outcome.kind), kind.reject)
+    void run.then((outcome) => kind.resolve(outcome.kind), kind.reject)
   }
   return { started: started.promise, kind: kind.promise }
 }

@@ -3,7 +3,9 @@ import { asRecord, invalid } from "./parse-fields.ts"
 
 /** Modules as they stand in JSON: bytes are base64. What else may be wrong with them the library says. Throws `input.invalid`. */
 export function parseJsonModules(value: unknown): Record<string, GivenModule> {
-  return Object.fromEntries(Object.entries(asRecord(value, "modules")).map(([name, module]) => [name, parseModule(name, module)]))
+  return Object.fromEntries(
+    Object.entries(asRecord(value, "modules")).map(([name, module]) => [name, parseModule(name, module)]),
+  )
 }
 
 function parseModule(name: string, module: unknown): GivenModule {

@@ -24,7 +24,8 @@ function parseHeaders(value: unknown, path: string): [string, string][] {
   return Object.entries(asRecord(value, path)).flatMap(([name, given]) => {
     const values = Array.isArray(given) ? given : [given]
     return values.map((one: unknown): [string, string] => {
-      if (typeof one !== "string") throw invalid(`${path}[${JSON.stringify(name)}]`, "must be a string or an array of strings")
+      if (typeof one !== "string")
+        throw invalid(`${path}[${JSON.stringify(name)}]`, "must be a string or an array of strings")
       return [name, one]
     })
   })

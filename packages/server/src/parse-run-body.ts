@@ -14,7 +14,9 @@ export function parseRunBody(value: unknown, platform: Platform): Program {
   checkFields(given, fields, "")
   const { modules, env } = given
   // The library checks these one by one.
-  const plain = Object.fromEntries(workerFields.flatMap((name) => (given[name] === undefined ? [] : [[name, given[name]]])))
+  const plain = Object.fromEntries(
+    workerFields.flatMap((name) => (given[name] === undefined ? [] : [[name, given[name]]])),
+  )
   const options: DynamicWorkerOptions = {
     ...plain,
     ...(modules === undefined ? {} : { modules: parseJsonModules(modules) }),
@@ -22,7 +24,9 @@ export function parseRunBody(value: unknown, platform: Platform): Program {
     platform,
   }
   const call = parseCall(given)
-  return given["props"] === undefined ? { options, call } : { options, call, props: taggedValue(given["props"], "props") }
+  return given["props"] === undefined
+    ? { options, call }
+    : { options, call, props: taggedValue(given["props"], "props") }
 }
 
 function parseCall({ input, request }: Record<string, unknown>): Program["call"] {

@@ -34,7 +34,9 @@ class HeldBytes {
   add(bytes: number): void {
     const { maxBytes, budget } = this.#limits
     if (this.#bytes + bytes > maxBytes) {
-      throw new MayflyError("server.too-large", `the request body is larger than ${maxBytes} bytes`, { details: { limit: maxBytes } })
+      throw new MayflyError("server.too-large", `the request body is larger than ${maxBytes} bytes`, {
+        details: { limit: maxBytes },
+      })
     }
     budget.take(bytes)
     this.#bytes += bytes
@@ -81,6 +83,8 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch (error) {
-    throw new MayflyError("input.invalid", `the request body is not JSON: ${(error as Error).message}`, { cause: error })
+    throw new MayflyError("input.invalid", `the request body is not JSON: ${(error as Error).message}`, {
+      cause: error,
+    })
   }
 }

@@ -5,7 +5,9 @@ import { type FailedRun, failedRun } from "./failed-run.ts"
 /** One program and the one call that is made to it. */
 export interface Program {
   readonly options: DynamicWorkerOptions
-  readonly call: { readonly kind: "run"; readonly input: unknown } | { readonly kind: "fetch"; readonly request: Request }
+  readonly call:
+    | { readonly kind: "run"; readonly input: unknown }
+    | { readonly kind: "fetch"; readonly request: Request }
   readonly props?: unknown
 }
 

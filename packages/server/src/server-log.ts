@@ -15,5 +15,10 @@ export function stderrLog(entry: LogEntry): void {
 
 export function unexpected(error: unknown, requestId: string): LogEntry {
   if (!(error instanceof Error)) return { level: "error", message: String(error), requestId }
-  return { level: "error", message: error.message, requestId, ...(error.stack === undefined ? {} : { stack: error.stack }) }
+  return {
+    level: "error",
+    message: error.message,
+    requestId,
+    ...(error.stack === undefined ? {} : { stack: error.stack }),
+  }
 }

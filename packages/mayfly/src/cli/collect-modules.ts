@@ -13,7 +13,21 @@ const maxBytes = 16 << 20
 /** What the compiler tries for a specifier, in its order. */
 const endings = ["", ".js", ".ts", ".mjs", ".mts", ".cjs", ".json", "/index.js", "/index.ts"]
 const codeEndings = [".js", ".mjs", ".cjs", ".ts", ".mts", ".cts", ""]
-const textEndings = [...codeEndings, ".json", ".txt", ".md", ".html", ".css", ".csv", ".sql", ".svg", ".xml", ".yaml", ".yml", ".toml"]
+const textEndings = [
+  ...codeEndings,
+  ".json",
+  ".txt",
+  ".md",
+  ".html",
+  ".css",
+  ".csv",
+  ".sql",
+  ".svg",
+  ".xml",
+  ".yaml",
+  ".yml",
+  ".toml",
+]
 
 /**
  * FILE's text and the files that it imports, by names relative to FILE's folder. Nothing outside that folder is read, nor through a link that
@@ -51,7 +65,10 @@ class ModuleCollector {
   #follow(referrer: string, specifier: string): void {
     // A computed import such as `./texts/${language}.json` may mean any file of that folder.
     const computed = specifier.indexOf("${")
-    const path = posix.join(posix.dirname(referrer), computed < 0 ? specifier : specifier.slice(0, specifier.lastIndexOf("/", computed) + 1))
+    const path = posix.join(
+      posix.dirname(referrer),
+      computed < 0 ? specifier : specifier.slice(0, specifier.lastIndexOf("/", computed) + 1),
+    )
     if (path === ".." || path.startsWith("../")) return void this.#refused.add(specifier)
     if (computed >= 0) return this.#folder(path, specifier)
     for (const name of candidates(path)) if (this.#file(name, specifier)) return

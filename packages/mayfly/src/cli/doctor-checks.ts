@@ -31,13 +31,15 @@ export function nodeCheck(version: string): Check {
 
 export function jailCheck({ kind, missing }: Jail): Check {
   const common = { name: "jail", isRequired: false }
-  if (kind === "bubblewrap+seccomp") return { ...common, status: "ok", detail: `${kind}: no network, no files, few system calls` }
+  if (kind === "bubblewrap+seccomp")
+    return { ...common, status: "ok", detail: `${kind}: no network, no files, few system calls` }
   const detail = `only "${kind}": ${missing ?? "the reason is not known"}`
   return { ...common, status: "missing", detail, fix: jailFix(missing ?? "") }
 }
 
 function jailFix(missing: string): string {
-  if (missing.includes("not installed")) return "Install bubblewrap: `apt-get install bubblewrap`, `dnf install bubblewrap` or `apk add bubblewrap`."
+  if (missing.includes("not installed"))
+    return "Install bubblewrap: `apt-get install bubblewrap`, `dnf install bubblewrap` or `apk add bubblewrap`."
   if (missing.includes("namespaces")) {
     return "Allow user namespaces: `sysctl kernel.unprivileged_userns_clone=1`; in a container, a seccomp profile that lets bubblewrap make them."
   }
@@ -49,7 +51,12 @@ async function engineChecks(): Promise<Check[]> {
   const started = performance.now()
   try {
     const platform = await createPlatform({ hosts: 1, isolates: 1, spare: false })
-    const engine: Check = { name: "isolated-vm", status: "ok", detail: "the native library for this Node is there", isRequired: true }
+    const engine: Check = {
+      name: "isolated-vm",
+      status: "ok",
+      detail: "the native library for this Node is there",
+      isRequired: true,
+    }
     const host = await hostCheck(platform, started)
     await closePlatform(platform, true)
     return [engine, host]
@@ -63,7 +70,8 @@ async function hostCheck(platform: Awaited<ReturnType<typeof createPlatform>>, s
   try {
     const worker = await DynamicWorker.create({ script: "1 + 1", platform })
     const result = await worker.run(undefined, { signal: AbortSignal.timeout(20_000) })
-    if (result !== 2) return { ...common, status: "missing", detail: `1 + 1 gave ${String(result)}`, fix: "Please report this." }
+    if (result !== 2)
+      return { ...common, status: "missing", detail: `1 + 1 gave ${String(result)}`, fix: "Please report this." }
     return { ...common, status: "ok", detail: `started and ran 1 + 1 in ${Math.round(performance.now() - started)} ms` }
   } catch (error) {
     return { ...common, status: "missing", ...said(error) }
@@ -72,7 +80,10 @@ async function hostCheck(platform: Awaited<ReturnType<typeof createPlatform>>, s
 
 function said(error: unknown): { detail: string; fix: string } {
   if (error instanceof MayflyError) return { detail: error.message, fix: error.fix }
-  return { detail: error instanceof Error ? error.message : String(error), fix: "Run `npm ci` and `npm run build` again." }
+  return {
+    detail: error instanceof Error ? error.message : String(error),
+    fix: "Run `npm ci` and `npm run build` again.",
+  }
 }
 
 function machineChecks(): Check[] {

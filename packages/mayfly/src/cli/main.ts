@@ -3,7 +3,9 @@ import { errorLine, exitCodes } from "./command-error.ts"
 import { createCommandLine } from "./program.ts"
 
 // A reader that has seen enough (`mayfly run … | head`) is no failure.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? process.exitCode : exitCodes.failed))
+process.stdout.on("error", (error: NodeJS.ErrnoException) =>
+  process.exit(error.code === "EPIPE" ? process.exitCode : exitCodes.failed),
+)
 
 process.exitCode = await main()
 // Something that is left open must not keep a finished command; but its last words must have left.

@@ -17,6 +17,11 @@ export function hasColor(output: Output, name: StreamName): boolean {
   return color && styleText("dim", "x", { stream }) !== "x"
 }
 
-export function paint(output: Output, name: StreamName, style: "dim" | "red" | "yellow" | "bold" | "green", text: string): string {
+export function paint(
+  output: Output,
+  name: StreamName,
+  style: "dim" | "red" | "yellow" | "bold" | "green",
+  text: string,
+): string {
   return hasColor(output, name) ? styleText(style, text, { stream: output[name] }) : text
 }

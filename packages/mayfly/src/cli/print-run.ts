@@ -50,7 +50,11 @@ function safe(output: Output, name: StreamName, text: string): string {
 }
 
 export function usageLine({ cpuMs, wallMs, peakMemoryBytes, subRequests }: Usage): string {
-  const parts = [`cpu ${round(cpuMs)} ms`, `wall ${round(wallMs)} ms`, `memory ${round(peakMemoryBytes / 1_048_576)} MiB`]
+  const parts = [
+    `cpu ${round(cpuMs)} ms`,
+    `wall ${round(wallMs)} ms`,
+    `memory ${round(peakMemoryBytes / 1_048_576)} MiB`,
+  ]
   if (subRequests > 0) parts.push(`${subRequests} ${subRequests === 1 ? "request" : "requests"}`)
   return parts.join(", ")
 }

@@ -14,7 +14,9 @@ export function createCommandLine(stdout: NodeJS.WriteStream, stderr: NodeJS.Wri
   let exitCode = 0
   const outputOf = (color: boolean): Output => ({ stdout, stderr, color })
   const program = new Command("mayfly")
-    .description("Runs code that an AI agent has just written, in isolates, with limits and a default-deny network policy.")
+    .description(
+      "Runs code that an AI agent has just written, in isolates, with limits and a default-deny network policy.",
+    )
     .version(version())
     .exitOverride()
     .configureOutput({ writeOut: (text) => void stdout.write(text), writeErr: (text) => void stderr.write(text) })
@@ -83,7 +85,10 @@ function addServe(program: Command, action: (flags: ServeFlags) => Promise<void>
     .option("--host <HOST>", "address to bind", "127.0.0.1")
     .option("--data <DIR>", "data directory; one process owns it", "./.mayfly")
     .option("--demo", "run a demonstration first")
-    .addHelpText("after", examples(["mayfly serve", "mayfly serve --port 9000 --data /var/lib/mayfly", "mayfly serve --demo"]))
+    .addHelpText(
+      "after",
+      examples(["mayfly serve", "mayfly serve --port 9000 --data /var/lib/mayfly", "mayfly serve --demo"]),
+    )
     .action(action)
 }
 
@@ -91,7 +96,9 @@ function addDoctor(program: Command, action: (flags: { json?: boolean }) => Prom
   program
     .command("doctor")
     .summary("say what works and what protects here")
-    .description("Looks at Node, isolated-vm, the jail and the machine, and really runs a program. Exit code 1 when programs can't run.")
+    .description(
+      "Looks at Node, isolated-vm, the jail and the machine, and really runs a program. Exit code 1 when programs can't run.",
+    )
     .option("--json", "print one JSON object")
     .addHelpText("after", examples(["mayfly doctor", "mayfly doctor --json"]))
     .action(action)
@@ -106,6 +113,8 @@ function examples(lines: readonly string[]): string {
 }
 
 function version(): string {
-  const { version: found } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string }
+  const { version: found } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+    version: string
+  }
   return found
 }

@@ -23,7 +23,9 @@ export async function readProgram(file: string, signal: AbortSignal): Promise<Pr
   if (file === "-") return { source: { script: await readStdin(signal) }, files: [], refused: [] }
   const text = readText(file)
   if (hasRelativeImport(text)) return collectModules(file, text)
-  const source = isPlainCode(file, text) ? { modules: { [basename(file)]: text }, mainModule: basename(file) } : { script: text }
+  const source = isPlainCode(file, text)
+    ? { modules: { [basename(file)]: text }, mainModule: basename(file) }
+    : { script: text }
   return { source, files: [file], refused: [] }
 }
 

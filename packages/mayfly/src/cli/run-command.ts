@@ -107,7 +107,8 @@ class ProgramRunner {
 }
 
 function report(error: unknown, flags: RunFlags, { stdout, stderr }: Output): number {
-  if (flags.json === true && error instanceof MayflyError) stdout.write(`${JSON.stringify(runToJson(failedRun(error)))}\n`)
+  if (flags.json === true && error instanceof MayflyError)
+    stdout.write(`${JSON.stringify(runToJson(failedRun(error)))}\n`)
   else stderr.write(`${errorLine(error)}\n`)
   return exitCodeOf(error)
 }

@@ -33,7 +33,8 @@ export function parseRunFlags(flags: RunFlags): Omit<Program, "options"> & { opt
 }
 
 function parseCall({ input, request }: RunFlags): Program["call"] {
-  if (request === undefined) return { kind: "run", input: input === undefined ? undefined : readJsonOption("--input", input) }
+  if (request === undefined)
+    return { kind: "run", input: input === undefined ? undefined : readJsonOption("--input", input) }
   if (input !== undefined) throw invalid("--input", "can't be given together with --request")
   return { kind: "fetch", request: parseRequest(readPlainJsonOption("--request", request), "--request") }
 }

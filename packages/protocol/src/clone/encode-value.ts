@@ -8,6 +8,10 @@ export type EncodeOptions = FlattenOptions
 
 // Taken at evaluation: this file also runs inside isolates, where guest code may replace intrinsics later.
 const { stringify } = JSON
+const { hasOwn } = Object
+const { isArray } = Array
+const objectPrototype = Object.prototype
+const arrayPrototype = Array.prototype
 const Bytes = Uint8Array
 
 /**
@@ -16,12 +20,14 @@ const Bytes = Uint8Array
  */
 export function encodeValue(value: unknown, options: EncodeOptions = {}): string {
   const maxLength = options.maxLength ?? Infinity
-  const encoded = encodePlain(value, maxLength) ?? `t${stringify(withText(flatten(value, options)))}`
+  const encoded = encodePlain(value, maxLength) ?? `t${writeNodes(flatten(value, options))}`
   if (encoded.length - 1 > maxLength) throw new CloneTooLargeError(maxLength, encoded.length - 1)
   return encoded
 }
 
 function encodePlain(value: unknown, maxLength: number): string | undefined {
+  // A program may have put a toJSON where JSON.stringify finds it for every object.
+  if (hasOwn(objectPrototype, "toJSON") || hasOwn(arrayPrototype, "toJSON")) return undefined
   try {
     return isPlainJson(value, maxLength) ? `j${stringify(value)}` : undefined
   } catch (error) {
@@ -31,11 +37,18 @@ function encodePlain(value: unknown, maxLength: number): string | undefined {
   }
 }
 
-function withText(nodes: CloneNode[]): CloneNode[] {
-  for (let at = 0; at < nodes.length; at++) {
-    const node = nodes[at]
-    if (typeof node !== "object" || node === null || node[0] !== "b") continue
-    nodes[at] = ["b", bytesToBase64(new Bytes(node[1] as ArrayBuffer))]
-  }
-  return nodes
+/** JSON of the nodes. Only strings and numbers are given to JSON.stringify, so that nothing of a program's is called. */
+function writeNodes(nodes: readonly CloneNode[]): string {
+  let text = "["
+  for (let at = 0; at < nodes.length; at++) text += (at === 0 ? "" : ",") + writeNode(nodes[at] as CloneNode)
+  return `${text}]`
+}
+
+function writeNode(node: CloneNode): string {
+  if (!isArray(node)) return stringify(node)
+  const parts = node as readonly unknown[]
+  if (parts[0] === "b") return `["b","${bytesToBase64(new Bytes(parts[1] as ArrayBuffer))}"]`
+  let text = "["
+  for (let at = 0; at < parts.length; at++) text += (at === 0 ? "" : ",") + stringify(parts[at])
+  return `${text}]`
 }

@@ -33,7 +33,8 @@ export class LogSink {
 
   write(level: LogLevel, message: string): void {
     const before = this.#bytes
-    this.#bytes += message.length
+    // An empty line costs something, too.
+    this.#bytes += message.length || 1
     if (this.#bytes <= this.#limit) return this.#send(logLevels.indexOf(level), message)
     if (before <= this.#limit) this.#cut(level, message.slice(0, this.#limit - before))
     if (this.#bytes > this.#limit * floodFactor && before <= this.#limit * floodFactor) this.#push(`!${this.#bytes}`)
@@ -49,7 +50,7 @@ export class LogSink {
     const now = this.#now()
     const line = `${++this.#sequence} ${now} ${message}`
     if (this.#mayGoLive(now)) this.#push(`${level} ${line}`)
-    else this.#outbox.put("L", level, line)
+    else this.#outbox.putLine(level, line)
   }
 
   #mayGoLive(now: number): boolean {

@@ -37,6 +37,7 @@ const maxCharacters = 64 << 20
 export class Outbox {
   #text = ""
   #entries = 0
+  #hasLines = false
   #final = ""
 
   put(op: OutboxOp, id: number, payload: string): void {
@@ -47,6 +48,12 @@ export class Outbox {
     this.#text += `${op} ${id} ${payload.length}\n${payload}`
   }
 
+  /** A log line. Bounded by whoever calls: `logBytes` is. Logging must not fail, so lines do not count as entries. */
+  putLine(level: number, line: string): void {
+    this.#hasLines = true
+    this.#text += `L ${level} ${line.length}\n${line}`
+  }
+
   /** The run's outcome: `=` and the encoded result, or `-` and an error as JSON. Taken after everything else. */
   finish(outcome: string): void {
     if (this.#final === "") this.#final = outcome
@@ -54,10 +61,11 @@ export class Outbox {
 
   /** All entries since the last call, then the outcome once there are none, then "". Touches nothing that a guest can change. */
   take(): string {
-    if (this.#entries > 0) {
+    if (this.#entries > 0 || this.#hasLines) {
       const text = this.#text
       this.#text = ""
       this.#entries = 0
+      this.#hasLines = false
       return text
     }
     const final = this.#final

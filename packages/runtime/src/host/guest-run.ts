@@ -51,6 +51,8 @@ const mebibyte = 1_048_576
 /** The process may grow by this much more than the limit before the run is blamed: pages of the pool, fragmentation, garbage in flight. */
 const memorySlack = 48 * mebibyte
 const memoryFactor = 1.25
+/** The run ends when unhandled rejections alone make this many times its `logBytes`. */
+const logFloodFactor = 16
 
 /** One run in one isolate: its turns, timers, operations and limits. Ends exactly once. */
 export class GuestRun implements LaneMember {
@@ -69,6 +71,7 @@ export class GuestRun implements LaneMember {
   #isOver = false
   #hasTimerTurn = false
   #isCalled = false
+  #rejectionBytes = 0
   /** Turns that wait for the lane. */
   #queuedTurns = 0
   /** Answers that wait for their turn: header and text in turn. */
@@ -130,7 +133,17 @@ export class GuestRun implements LaneMember {
   #turnFailed(error: unknown): void {
     // Only the evaluation of the program's modules can fail the run; any later rejection is one that nobody handled.
     if (!this.#isCalled) this.end({ kind: "failure", text: JSON.stringify(evaluationFailure(error)) })
-    else this.#events.onLogs(this, [`4 0 ${Date.now()} Unhandled rejection: ${describe(error)}`])
+    else this.#logRejection(`Unhandled rejection: ${describe(error)}`)
+  }
+
+  /** A line of the host's own making; it counts like the guest's. */
+  #logRejection(message: string): void {
+    const { logBytes } = this.order
+    const before = this.#rejectionBytes
+    this.#rejectionBytes += message.length
+    if (this.#rejectionBytes <= logBytes) this.#events.onLogs(this, [`4 0 ${Date.now()} ${message}`])
+    else if (before <= logBytes) this.#events.onLogsCut(this)
+    if (this.#rejectionBytes > logBytes * logFloodFactor) this.end({ kind: "limit", limit: "log", used: this.#rejectionBytes })
   }
 
   #park(): void {

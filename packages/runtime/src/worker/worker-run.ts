@@ -145,7 +145,8 @@ class WorkerRun {
       return { ...common, ok: true, result: this.#hooks.decode(outcome.text) }
     } catch (error) {
       if (error instanceof MayflyError) return { ...common, ok: false, error }
-      return { ...common, ok: false, error: this.#error({ ...outcome, kind: "crashed", reason: "the result can't be read", isSuspect: true }) }
+      const details = { path: "result" }
+      return { ...common, ok: false, error: new MayflyError("worker.not-serializable", "the result can't be read", { details }) }
     }
   }
 
