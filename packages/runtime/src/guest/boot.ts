@@ -1,5 +1,4 @@
 import { base64ToBytes } from "@mayfly/protocol/clone"
-import type { Session } from "../bridge/session.ts"
 import { CommonJs } from "./commonjs.ts"
 import { type AskHost, GuestKernel } from "./guest-kernel.ts"
 import { createGuestSession } from "./guest-session.ts"
@@ -67,10 +66,11 @@ export function boot(push: (line: string) => void, ask: AskHost): Dispatch {
   const kernel = new GuestKernel(outbox, new LogSink(outbox, push), ask)
   installCore(kernel)
   for (const [chunk, names] of Object.entries(lazyGlobals)) kernel.lazy(chunk as ChunkName, names)
-  return dispatchTo(kernel, outbox, createGuestSession(kernel))
+  createGuestSession(kernel)
+  return dispatchTo(kernel, outbox)
 }
 
-function dispatchTo(kernel: GuestKernel, outbox: Outbox, session: Session): Dispatch {
+function dispatchTo(kernel: GuestKernel, outbox: Outbox): Dispatch {
   return (op, first, second, third) => {
     switch (op) {
       case "drain":
@@ -78,9 +78,9 @@ function dispatchTo(kernel: GuestKernel, outbox: Outbox, session: Session): Disp
       case "timer":
         return kernel.fire(first as number)
       case "invoke":
-        return invoke(session, first as number, second as string, third as string)
+        return invoke(kernel, first as number, second as string, third as string)
       case "release":
-        return session.onRelease(first as number, second as number)
+        return kernel.session?.onRelease(first as number, second as number)
       case "answers":
         return deliver(kernel, first as string)
       case "imported":
@@ -88,7 +88,9 @@ function dispatchTo(kernel: GuestKernel, outbox: Outbox, session: Session): Disp
       case "preload":
         return kernel.preload(first as ChunkName, second as LoadChunk)
       case "job":
-        return prepare(kernel, session, { ...(JSON.parse(first as string) as GuestJob), input: second as string, env: third as string })
+        return prepare(kernel, jobOf(first, second, third))
+      case "again":
+        return again(kernel, jobOf(first, second, third))
       case "importing":
         return expectImport(kernel, first as number, second as string)
     }
@@ -107,30 +109,49 @@ function deliver(kernel: GuestKernel, answers: string): void {
 }
 
 /** The parent calls a function that this program gave it. `call` is the export's number and the method's name. */
-function invoke(session: Session, id: number, call: string, args: string): void {
+function invoke(kernel: GuestKernel, id: number, call: string, args: string): void {
   const cut = call.indexOf("\n")
-  void session.onCall(id, Number(call.slice(0, cut)), call.slice(cut + 1), args)
+  void kernel.session?.onCall(id, Number(call.slice(0, cut)), call.slice(cut + 1), args)
+}
+
+function jobOf(job: unknown, input: unknown, env: unknown): GuestJob {
+  return { ...(JSON.parse(job as string) as GuestJob), input: input as string, env: env as string }
+}
+
+type Namespace = Readonly<Record<string, unknown>>
+
+/** The evaluated program, for a guest that is kept warm. */
+const programs = new Map<GuestKernel, Namespace>()
+
+/** Another run of the same worker: a new bridge, no timers or calls of the last run, the module's own state as it is. */
+function again(kernel: GuestKernel, job: GuestJob): void {
+  kernel.reset()
+  kernel.logs.begin(job.logBytes)
+  createGuestSession(kernel)
+  const namespace = programs.get(kernel)
+  if (namespace !== undefined) runJob(namespace, job, kernel)
 }
 
 /** Everything a run needs, before the first line of guest code. */
-function prepare(kernel: GuestKernel, session: Session, job: GuestJob): void {
-  kernel.logs.limit = job.logBytes
+function prepare(kernel: GuestKernel, job: GuestJob): void {
+  kernel.logs.begin(job.logBytes)
   for (const [identifier, module] of job.imports) {
     kernel.define(identifier, (specifier: unknown) => kernel.import(module, `${specifier as string}`))
   }
   for (const [identifier, module, isMain] of job.metas) kernel.define(identifier, metaOf(module, isMain))
-  defineHidden(kernel, session, job)
+  defineHidden(kernel, job)
 }
 
 /** What compiled modules need while they are evaluated; gone when the program is called. */
-function defineHidden(kernel: GuestKernel, session: Session, job: GuestJob): void {
+function defineHidden(kernel: GuestKernel, job: GuestJob): void {
   const start = `${job.prefix}_start`
   const helpers = job.hasHelpers ? moduleHelpers() : {}
   for (const [name, value] of Object.entries(helpers)) kernel.define(`${job.prefix}_${name}`, value)
   kernel.define(start, (namespace: Readonly<Record<string, unknown>>) => {
     Reflect.deleteProperty(globalThis, start)
     for (const name of Object.keys(helpers)) Reflect.deleteProperty(globalThis, `${job.prefix}_${name}`)
-    runJob(namespace, job, kernel, session)
+    programs.set(kernel, namespace)
+    runJob(namespace, job, kernel)
   })
 }
 

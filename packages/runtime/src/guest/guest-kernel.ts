@@ -128,6 +128,13 @@ export class GuestKernel implements Kernel {
     else waiting.reject(reviveFailure(text))
   }
 
+  /** Forgets the timers and operations of a run that is over. */
+  reset(): void {
+    this.#timers.clear()
+    this.#waiting.clear()
+    this.outbox.clear()
+  }
+
   encode(value: unknown): string {
     return this.session?.encode(value) ?? encodeValue(value)
   }

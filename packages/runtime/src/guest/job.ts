@@ -1,6 +1,7 @@
 /** What the host hands to a fresh isolate before guest code runs, as JSON. `env`, `input`, `props` and `request` are encoded values. */
 export interface GuestJob {
-  readonly call: "run" | "fetch"
+  /** "prewarm" evaluates the program's modules and calls nothing. */
+  readonly call: "run" | "fetch" | "prewarm"
   /** How the main module came about: an expression's value may itself be the result. */
   readonly shape: "module" | "expression" | "body"
   readonly env: string

@@ -27,8 +27,12 @@ export class LogSink {
     this.#push = push
   }
 
-  set limit(bytes: number) {
-    this.#limit = bytes
+  /** A run begins that may write `limit` bytes. */
+  begin(limit: number): void {
+    this.#limit = limit
+    this.#bytes = 0
+    this.#sequence = 0
+    this.#live = liveBurst
   }
 
   write(level: LogLevel, message: string): void {

@@ -59,6 +59,14 @@ export class Outbox {
     if (this.#final === "") this.#final = outcome
   }
 
+  /** Forgets what a run that is over has left. */
+  clear(): void {
+    this.#text = ""
+    this.#entries = 0
+    this.#hasLines = false
+    this.#final = ""
+  }
+
   /** All entries since the last call, then the outcome once there are none, then "". Touches nothing that a guest can change. */
   take(): string {
     if (this.#entries > 0 || this.#hasLines) {

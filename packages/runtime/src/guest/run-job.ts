@@ -19,8 +19,10 @@ const { stringify } = JSON
 const promiseThen = Promise.prototype.then
 
 /** Runs the program once and leaves its outcome in the outbox. */
-export function runJob(namespace: Readonly<Record<string, unknown>>, job: GuestJob, kernel: GuestKernel, session: Session): void {
+export function runJob(namespace: Readonly<Record<string, unknown>>, job: GuestJob, kernel: GuestKernel): void {
   kernel.outbox.put("G", 0, "")
+  const session = kernel.session as Session
+  if (job.call === "prewarm") return kernel.outbox.finish(`=${encodeValue(undefined)}`)
   const background: unknown[] = []
   const fail = (error: unknown): void => {
     kernel.outbox.finish(`-${stringify(failureOf(error, (value) => kernel.describe(value)))}`)

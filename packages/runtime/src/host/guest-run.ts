@@ -3,7 +3,8 @@ import type { GuestFailure } from "../guest/guest-error.ts"
 import type { GuestJob } from "../guest/job.ts"
 import type { LimitKind } from "../pool/isolate-pool.ts"
 import type { LaneMember } from "./lane.ts"
-import { ModuleGraph } from "./module-graph.ts"
+import type { Guest } from "./guest.ts"
+import type { ModuleGraph } from "./module-graph.ts"
 import { type OutboxEntry, readOutbox } from "./outbox-reader.ts"
 import { TimerQueue } from "./timer-queue.ts"
 import type { WarmIsolate } from "./warm-isolate.ts"
@@ -11,7 +12,9 @@ import type { WarmIsolate } from "./warm-isolate.ts"
 /** What the supervisor asks for. */
 export interface RunOrder {
   readonly run: number
-  readonly call: "run" | "fetch"
+  readonly call: "run" | "fetch" | "prewarm"
+  /** Keep the guest afterwards, for the next run with this key. */
+  readonly keep?: string
   readonly memoryMb: number
   readonly cpuMs: number | null
   readonly wallMs: number | null
@@ -61,6 +64,7 @@ export class GuestRun implements LaneMember {
   cpuMs = 0
   residentBytes = 0
   peakBytes = 0
+  readonly guest: Guest
   readonly #warm: WarmIsolate
   readonly #program: CompiledProgram
   readonly #events: RunEvents
@@ -78,13 +82,14 @@ export class GuestRun implements LaneMember {
   readonly #answers: string[] = []
   #prefix: string
 
-  constructor(order: RunOrder, warm: WarmIsolate, program: CompiledProgram, events: RunEvents) {
+  constructor(order: RunOrder, guest: Guest, events: RunEvents) {
     this.order = order
-    this.#warm = warm
-    this.#program = program
+    this.guest = guest
+    this.#warm = guest.warm
+    this.#program = guest.program
     this.#events = events
-    this.#prefix = program.prefix
-    this.#graph = new ModuleGraph(warm.isolate, warm.context, program)
+    this.#prefix = guest.program.prefix
+    this.#graph = guest.graph
     this.#timers = new TimerQueue(() => this.#timerTurn())
   }
 
@@ -106,14 +111,15 @@ export class GuestRun implements LaneMember {
     if (wallMs !== null) this.#wallTimer = setTimeout(() => this.#wallOver(wallMs), Math.min(wallMs, 2_147_483_647))
     const { modules: _modules, names: _names, chunks: _chunks, ...program } = this.#program
     const job: Omit<GuestJob, "input" | "env"> = { ...this.order, ...program, props: texts.props }
+    const events = { onLine: (line: string) => this.#line(line), onCatastrophe: () => this.#catastrophe() }
+    if (this.guest.isEvaluated) {
+      this.#isCalled = true
+      this.#warm.reassign(events)
+      await this.#warm.dispatch.apply(undefined, ["again", JSON.stringify(job), texts.input, texts.env])
+      return
+    }
     const chunks = this.order.call === "fetch" ? withFetch(this.#program.chunks) : this.#program.chunks
-    this.#warm.assign(
-      { onLine: (line) => this.#line(line), onCatastrophe: () => this.#catastrophe() },
-      chunks,
-      JSON.stringify(job),
-      texts.input,
-      texts.env,
-    )
+    this.#warm.assign(events, chunks, JSON.stringify(job), texts.input, texts.env)
     const main = await this.#graph.main()
     await main.evaluate()
   }
@@ -192,6 +198,7 @@ export class GuestRun implements LaneMember {
     switch (op) {
       case "G":
         this.#isCalled = true
+        this.guest.isEvaluated = true
         return
       case "T":
         return this.#timers.add(id, Number(payload) || 0)
@@ -339,7 +346,7 @@ export class GuestRun implements LaneMember {
   }
 
   dispose(): void {
-    this.#warm.dispose()
+    this.guest.dispose()
   }
 }
 

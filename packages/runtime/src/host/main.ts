@@ -5,10 +5,11 @@ import { writeFileSync, writeSync } from "node:fs"
 import type { CompiledProgram } from "../compile/program.ts"
 import { channelOnFd, type Head } from "../wire/frame-channel.ts"
 import { die } from "./die.ts"
+import { Guest } from "./guest.ts"
 import { loadGuestBundle } from "./guest-bundle.ts"
 import { type Ending, GuestRun, type RunEvents, type RunOrder } from "./guest-run.ts"
+import { KeptGuests } from "./kept-guests.ts"
 import { Lane, type Turn } from "./lane.ts"
-import { createSubtle } from "./subtle.ts"
 import { WarmPool } from "./warm-pool.ts"
 
 interface HostOptions {
@@ -22,7 +23,7 @@ interface HostOptions {
 const options = JSON.parse(process.argv[2] ?? "{}") as HostOptions
 const programs = new Map<number, CompiledProgram>()
 const runs = new Map<number, GuestRun>()
-const subtles = new Map<GuestRun, ReturnType<typeof createSubtle>>()
+const kept = new KeptGuests((key) => channel.send({ t: "forgot", key }))
 const maxPartsPerFrame = 1_000
 
 markExpendable()
@@ -81,6 +82,7 @@ const channel = channelOnFd(3, (head, parts) => {
       return runs.get(head["run"] as number)?.end({ kind: "limit", limit: "requests", used: head["used"] as number })
     case "ping":
       lane.checkIdle()
+      kept.forgetIdle()
       return channel.send({ t: "pong" })
   }
 })
@@ -94,7 +96,8 @@ function start(head: Head, parts: readonly string[]): void {
   if (program === undefined) return die("a run without its code")
   if (lane.isLong) return channel.send({ t: "long", sentBack: [order.run] })
   const [input = "", env = "", props = ""] = parts
-  const run = new GuestRun(order, pool.take(order.memoryMb), program, events)
+  const guest = (order.keep === undefined || order.call === "prewarm" ? undefined : kept.take(order.keep)) ?? new Guest(pool.take(order.memoryMb), program)
+  const run = new GuestRun(order, guest, events)
   runs.set(order.run, run)
   lane.enqueue(turnOf(run, () => run.start({ input, env, props }), true))
 }
@@ -111,17 +114,16 @@ function turnOf(run: GuestRun, enter: () => Promise<unknown>, isStart: boolean):
   }
 }
 
-/** Key material stays in this process; the operation takes the lane, so that its CPU is the run's. */
+/** The operation takes the lane, so that its CPU is the run's. */
 async function subtle(run: GuestRun, id: number, payload: string): Promise<void> {
-  let keys = subtles.get(run)
-  if (keys === undefined) subtles.set(run, (keys = createSubtle()))
-  const answer = await keys.perform(payload)
+  const answer = await run.guest.subtle.perform(payload)
   run.answer(id, true, answer)
 }
 
 function ended(run: GuestRun, ending: Ending): void {
   const { kind } = ending
   const text = kind === "result" || kind === "failure" ? ending.text : ""
+  const isKept = kind === "result" && keepsGuest(run)
   channel.send(
     {
       t: "done",
@@ -131,11 +133,18 @@ function ended(run: GuestRun, ending: Ending): void {
       cpuMs: run.cpuMs,
       wallMs: run.wallMs,
       peakBytes: run.peakBytes,
+      ...(isKept ? { kept: true } : {}),
     },
     text,
   )
   channel.flush()
+  if (isKept) return void runs.delete(run.order.run)
   release(run, kind === "limit" && ending.limit === "memory" ? memoryGraceMs : undefined)
+}
+
+/** Only between turns: a guest that still runs is not fit for another call. */
+function keepsGuest({ order, guest }: GuestRun): boolean {
+  return order.keep !== undefined && guest.isEvaluated && kept.keep(order.keep, guest)
 }
 
 /** Memory grows fast: a run over its limit gets hardly any time to stop. */
@@ -154,8 +163,6 @@ function giveBack(run: GuestRun): void {
 
 function release(run: GuestRun, graceMs: number | undefined): void {
   runs.delete(run.order.run)
-  subtles.get(run)?.dispose()
-  subtles.delete(run)
   run.dispose()
   lane.condemn(run, graceMs)
   pool.refillSoon()

@@ -66,6 +66,12 @@ export class WarmIsolate {
     this.dispatch.applySync(undefined, ["job", job, input, env])
   }
 
+  /** The isolate's guest is called again, by another run. */
+  reassign(events: IsolateEvents): void {
+    this.#events = events
+    this.#questions = 0
+  }
+
   dispose(): void {
     this.#events = undefined
     try {

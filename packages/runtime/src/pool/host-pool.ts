@@ -222,7 +222,9 @@ export class HostPool implements IsolatePool {
     if (starting >= 2) return Infinity
     // Among equals the one that rested longest: it has refilled its pool meanwhile.
     const rest = host.idleSince / 1e12
-    return starting * 1_000 + (host.holdsOthers(run.request.tenant) ? 100_000 : 0) + host.size + rest
+    const { keep } = run.request
+    const warmth = keep !== undefined && host.warmFor(keep) > 0 ? -500 : 0
+    return warmth + starting * 1_000 + (host.holdsOthers(run.request.tenant) ? 100_000 : 0) + host.size + rest
   }
 
   #armBurst(lanes: ReadonlyMap<string, number>, waiting: PoolRun): void {

@@ -51,6 +51,7 @@ export class HostProcess {
   readonly #events: HostEvents
   readonly #child: Child
   readonly #active = new Map<number, Active>()
+  readonly #warm = new Map<string, number>()
   readonly #codes = new Map<string, { id: number; size: number }>()
   #codeBytes = 0
   #nextRun = 0
@@ -113,7 +114,8 @@ export class HostProcess {
   start(run: PoolRun): void {
     const code = this.#codeOf(run.request.program)
     const id = ++this.#nextRun
-    const { limits, call, input, env, props } = run.request
+    const { limits, call, input, env, props, keep } = run.request
+    if (keep !== undefined && call !== "prewarm") this.#countWarm(keep, -1)
     const { memoryMb, cpuMs, wallMs, outputBytes, logBytes } = limits
     const deadline = wallMs === null ? undefined : setTimeout(() => this.#overdue(id, wallMs), Math.min(wallMs + wallSlackMs, 2_147_483_647))
     deadline?.unref()
@@ -121,7 +123,7 @@ export class HostProcess {
     this.#count(run.request.tenant, 1)
     this.runsStarted++
     run.started(this.#port(id))
-    this.#child.channel.send({ t: "run", run: id, code, call, memoryMb, cpuMs, wallMs, outputBytes, logBytes }, input, env, props)
+    this.#child.channel.send({ t: "run", run: id, code, call, memoryMb, cpuMs, wallMs, outputBytes, logBytes, keep }, input, env, props)
   }
 
   #port(run: number): RunPort {
@@ -186,6 +188,8 @@ export class HostProcess {
         return undefined
       case "long":
         return this.#long(head["sentBack"])
+      case "forgot":
+        return this.#countWarm(String(head["key"]), -1)
       case "idle":
         this.#isLong = false
         return this.#events.onFree()
@@ -265,7 +269,20 @@ export class HostProcess {
     })
   }
 
+  /** Warm guests that wait here for a run with this key. A hint: the host may have let go of them. */
+  warmFor(key: string): number {
+    return this.#warm.get(key) ?? 0
+  }
+
+  #countWarm(key: string, by: number): void {
+    const count = (this.#warm.get(key) ?? 0) + by
+    if (count > 0) this.#warm.set(key, count)
+    else this.#warm.delete(key)
+  }
+
   #done(active: Active, head: Head, text: string): void {
+    const { keep } = active.run.request
+    if (head["kept"] === true && keep !== undefined) this.#countWarm(keep, 1)
     this.#remove(head["run"] as number, active)
     const { outputBytes } = active.run.request.limits
     const isTooLarge = text.length > Math.max(outputBytes, maxFailureLength) + 1

@@ -11,7 +11,10 @@ export interface PoolRequest {
   readonly id: string
   readonly tenant: string
   readonly program: Program
-  readonly call: "run" | "fetch"
+  /** "prewarm" evaluates the program's modules and calls nothing. */
+  readonly call: "run" | "fetch" | "prewarm"
+  /** Use a guest that an earlier run with this key left warm, and leave it warm again. Only for one worker of one tenant. */
+  readonly keep?: string
   readonly limits: Limits
   /** Encoded values. */
   readonly input: string

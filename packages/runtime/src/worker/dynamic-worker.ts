@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto"
 import { MayflyError } from "@mayfly/protocol"
 import { decodeValue } from "@mayfly/protocol/clone"
 import { defaultRuntime } from "../default-runtime.ts"
@@ -33,7 +34,8 @@ export class DynamicWorker implements AsyncDisposable {
     runtime.egress.check(parsed.network)
     const env = bindEnv(parsed.env)
     const compiled = await runtime.compiler.compile(parsed.source)
-    return new DynamicWorker({ runtime, options: parsed, compiled, env, stack: new GuestStack(compiled.positions) })
+    const stack = new GuestStack(compiled.positions)
+    return new DynamicWorker({ runtime, options: parsed, compiled, env, stack, key: randomUUID() })
   }
 
   /** The program's result. Rejects with a coded error. */
@@ -53,10 +55,11 @@ export class DynamicWorker implements AsyncDisposable {
    * it; cancelling either reaches the other side. Rejects with a coded error when the handler fails before it answers; a body that fails later
    * errors with it.
    */
-  async fetch(request: Request | string | URL, init?: RequestInit): Promise<Response> {
-    const given = new Request(request, init)
+  async fetch(request: Request | string | URL, init?: RequestInit & { readonly reuse?: boolean }): Promise<Response> {
+    const { reuse = false, ...rest } = init ?? {}
+    const given = new Request(request, rest)
     const { promise, resolve, reject } = withResolvers<HandlerAnswer>()
-    const run = this.#handle(await requestToWire(given), { signal: given.signal }, resolve)
+    const run = this.#handle(await requestToWire(given), { signal: given.signal, reuse }, resolve)
     run.then((ended) => {
       if (ended.ok) resolve({ kind: "whole", response: ended.result as WireResponse })
       else reject(ended.error)
@@ -116,6 +119,17 @@ export class DynamicWorker implements AsyncDisposable {
     }
   }
 
+  /** Makes `count` isolates with the program's modules evaluated, for later runs with `reuse`. Rejects when the program fails to load. */
+  async prewarm(count: number): Promise<void> {
+    this.#checkUsable()
+    if (!Number.isInteger(count) || count < 1 || count > maxPrewarm) {
+      throw new MayflyError("input.invalid", `prewarm takes a whole number from 1 to ${maxPrewarm}`, { details: { path: "count" } })
+    }
+    const decode = (): undefined => undefined
+    const warmed = Array.from({ length: count }, () => runWorker(this.#parts, "prewarm", undefined, { reuse: true }, { decode }))
+    for (const run of await Promise.all(warmed)) if (!run.ok) throw run.error
+  }
+
   #checkUsable(): void {
     if (this.#isDisposed) throw new MayflyError("worker.disposed", "the worker was disposed; it can't run again")
   }
@@ -129,6 +143,9 @@ export class DynamicWorker implements AsyncDisposable {
     await this.dispose()
   }
 }
+
+/** More than hosts keep would only push each other out. */
+const maxPrewarm = 64
 
 async function* streamRun(
   options: RunOptions,

@@ -19,6 +19,11 @@ export interface RunOptions {
   readonly limits?: Partial<Limits>
   /** `ctx.props` of the guest. */
   readonly props?: unknown
+  /**
+   * Whether a warm isolate may be used, which an earlier run of this very worker has left, and be left for the next one. Module state is then
+   * shared between runs, as at Cloudflare. Default false: a fresh isolate.
+   */
+  readonly reuse?: boolean
 }
 
 /** What all runs of a worker share. */
@@ -28,6 +33,8 @@ export interface WorkerParts {
   readonly compiled: Compiled
   readonly env: EnvBindings
   readonly stack: GuestStack
+  /** Names the worker among all of this process: warm isolates are kept by it. */
+  readonly key: string
 }
 
 export interface RunHooks {
@@ -39,7 +46,7 @@ export interface RunHooks {
 }
 
 const maxInputBytes = 64 << 20
-const runOptionNames = ["signal", "limits", "props"]
+const runOptionNames = ["signal", "limits", "props", "reuse"]
 const unused = { cpuMs: 0, wallMs: 0, peakMemoryBytes: 0 }
 
 /**
@@ -48,7 +55,7 @@ const unused = { cpuMs: 0, wallMs: 0, peakMemoryBytes: 0 }
  */
 export async function runWorker(
   parts: WorkerParts,
-  call: "run" | "fetch",
+  call: PoolRequest["call"],
   argument: unknown,
   options: RunOptions,
   hooks: RunHooks,
@@ -85,9 +92,9 @@ class WorkerRun {
     })
   }
 
-  async execute(call: "run" | "fetch", argument: unknown): Promise<Run> {
-    const { signal, props } = this.#options
-    const input = this.#encode(argument, call === "run" ? "input" : "request")
+  async execute(call: PoolRequest["call"], argument: unknown): Promise<Run> {
+    const { signal, props, reuse } = this.#options
+    const input = this.#encode(argument, call === "fetch" ? "request" : "input")
     const request: PoolRequest = {
       id: this.#id,
       tenant: this.#parts.options.tenant,
@@ -97,6 +104,7 @@ class WorkerRun {
       input,
       env: this.#parts.env.encoded,
       props: props === undefined ? "j{}" : this.#encode(props, "props"),
+      ...(reuse === true ? { keep: `${this.#parts.key} ${this.#limits.memoryMb}` } : {}),
     }
     const outcome = signal?.aborted === true ? ({ ...unused, kind: "aborted" } as const) : await this.#inPool(request)
     const run = this.#finish(outcome, input.length - 1)
