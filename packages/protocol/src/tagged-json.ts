@@ -3,7 +3,7 @@ import { brandOf, typedArrayName } from "./clone/brand.ts"
 
 /**
  * Rich values on JSON surfaces: plain JSON where nothing is lost, else one tagged object per value.
- * `$undefined`, `$number` (NaN, Infinity, -Infinity, -0), `$bigint`, `$date` (ISO text, or null when invalid), `$map`, `$set`, `$bytes` (base64;
+ * `$undefined`, `$number` (NaN, Infinity, -Infinity, -0), `$bigint` (decimal; hexadecimal with 0x above 10,000 hex digits), `$date` (ISO text, or null when invalid), `$map`, `$set`, `$bytes` (base64;
  * `$kind` names a view that is not a Uint8Array), `$error`, `$regexp`, `$ref` (path to an object that stands earlier: a cycle or shared reference
  * is written once) and `$escape` around an object of the guest's whose only key starts with `$`.
  */
@@ -23,7 +23,7 @@ function tag(value: unknown, walk: Walk, depth: number): unknown {
     case "undefined":
       return { $undefined: true }
     case "bigint":
-      return { $bigint: String(value) }
+      return { $bigint: digitsOf(value) }
     case "number":
       return Number.isFinite(value) && !Object.is(value, -0) ? value : { $number: Object.is(value, -0) ? "-0" : String(value) }
     case "object":
@@ -32,6 +32,15 @@ function tag(value: unknown, walk: Walk, depth: number): unknown {
       return value
   }
 }
+
+/** Decimal digits take more than linear time: huge numbers stay hexadecimal. */
+function digitsOf(value: bigint): string {
+  const hex = value.toString(16)
+  if (hex.length <= maxDecimal) return String(value)
+  return hex.startsWith("-") ? `-0x${hex.slice(1)}` : `0x${hex}`
+}
+
+const maxDecimal = 10_000
 
 function tagObject(value: object, walk: Walk, depth: number): unknown {
   const known = walk.seen.get(value)
@@ -114,7 +123,7 @@ function untag(tagName: string, record: Record<string, unknown>): unknown {
     case "$number":
       return special.get(body) ?? notATag
     case "$bigint":
-      return typeof body === "string" && /^-?\d{1,100000}$/.test(body) ? BigInt(body) : notATag
+      return typeof body === "string" ? bigintOf(body) : notATag
     case "$date":
       return new Date(typeof body === "string" ? body : NaN)
     case "$map":
@@ -130,6 +139,12 @@ function untag(tagName: string, record: Record<string, unknown>): unknown {
     default:
       return notATag
   }
+}
+
+function bigintOf(text: string): unknown {
+  if (/^-?\d{1,20000}$/.test(text)) return BigInt(text)
+  if (!/^-?0x[\da-f]+$/i.test(text)) return notATag
+  return text.startsWith("-") ? -BigInt(text.slice(1)) : BigInt(text)
 }
 
 function untagPlain(record: Record<string, unknown>): Record<string, unknown> {

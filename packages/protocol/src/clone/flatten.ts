@@ -109,7 +109,7 @@ class Flattener {
       case "undefined":
         return ["u"]
       case "bigint":
-        return ["i", apply(bigintToString, value, []) as string]
+        return this.#bigint(value)
       case "symbol":
         throw new CloneError(pathOf(task, this.#options.root), "is a symbol, which can't be cloned")
       case "function":
@@ -117,6 +117,13 @@ class Flattener {
       default:
         return value === null ? null : this.#object(task, value as object)
     }
+  }
+
+  /** As hex: decimal digits take more than linear time to read, and the other side may be everybody's. */
+  #bigint(value: bigint): CloneNode {
+    const digits = apply(bigintToString, value, [16]) as string
+    this.#count(digits.length)
+    return ["i", digits]
   }
 
   #function(task: Task, call: object): CloneNode {

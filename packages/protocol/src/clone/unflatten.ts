@@ -89,7 +89,7 @@ function shell(node: unknown, options: UnflattenOptions): unknown {
     case "n":
       return numbers[node[1] as keyof typeof numbers]
     case "i":
-      return BigIntOf(node[1] as string)
+      return bigintFrom(text(node[1]))
     case "d":
       return new DateOf(node[1] === null ? NaN : (node[1] as number))
     case "r":
@@ -111,6 +111,10 @@ function shell(node: unknown, options: UnflattenOptions): unknown {
       if (options.onStub !== undefined) return options.onStub(text(node[1]))
   }
   throw new MalformedError("malformed clone: unknown tag")
+}
+
+function bigintFrom(digits: string): bigint {
+  return digits[0] === "-" ? -BigIntOf(`0x${digits.slice(1)}`) : BigIntOf(`0x${digits}`)
 }
 
 function arrayShell(node: Tuple): unknown[] {
