@@ -3,7 +3,7 @@ import { defaultPlatform } from "./platform.ts"
 
 provideDefaultRuntime(() => defaultPlatform().runtime)
 
-export { detectJail, DynamicWorker, RpcTarget, runToJson } from "@mayfly/runtime"
+export { detectJail, DynamicWorker, RpcTarget, runToJson, WorkerLoader } from "@mayfly/runtime"
 export type { DynamicWorkerOptions, Jail, Run, RunEvent, RunOptions } from "@mayfly/runtime"
 export { createPlatform, defaultPlatform, type Platform } from "./platform.ts"
 export type { PlatformOptions } from "./platform-options.ts"

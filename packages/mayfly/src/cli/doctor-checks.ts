@@ -1,7 +1,6 @@
 import { availableParallelism, totalmem } from "node:os"
 import { createPlatform, detectJail, DynamicWorker, type Jail } from "@mayfly/platform"
 import { MayflyError } from "@mayfly/protocol"
-import { closePlatform } from "./close-platform.ts"
 
 /** One thing that running programs needs, or is safer with. */
 export interface Check {
@@ -58,7 +57,7 @@ async function engineChecks(): Promise<Check[]> {
       isRequired: true,
     }
     const host = await hostCheck(platform, started)
-    await closePlatform(platform, true)
+    await platform.dispose()
     return [engine, host]
   } catch (error) {
     return [{ name: "isolated-vm", status: "missing", ...said(error), isRequired: true }]

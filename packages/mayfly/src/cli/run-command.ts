@@ -1,7 +1,6 @@
 import { createPlatform, type Platform, type Run, runToJson } from "@mayfly/platform"
 import { MayflyError } from "@mayfly/protocol"
 import { failedRun, type Program, runProgram, streamProgram } from "@mayfly/server"
-import { closePlatform } from "./close-platform.ts"
 import { errorLine, exitCodeOf, exitCodes } from "./command-error.ts"
 import { listenForInterrupts } from "./interrupts.ts"
 import type { Output } from "./output.ts"
@@ -32,7 +31,6 @@ class ProgramRunner {
   readonly #output: Output
   readonly #platform: Platform
   #files: readonly string[] = []
-  #hasRun = false
 
   constructor(file: string, flags: RunFlags, output: Output, platform: Platform) {
     this.#file = file
@@ -51,11 +49,10 @@ class ProgramRunner {
   }
 
   close(): Promise<void> {
-    return closePlatform(this.#platform, this.#hasRun)
+    return this.#platform.dispose()
   }
 
   #finished(run: Run): number {
-    if (run.usage.wallMs > 0) this.#hasRun = true
     return run.ok ? exitCodes.ok : exitCodes.failed
   }
 

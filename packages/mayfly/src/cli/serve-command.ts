@@ -1,6 +1,5 @@
 import { createPlatform, detectJail } from "@mayfly/platform"
 import { ensureAdminKey, listen, openDataDirectory, startServer } from "@mayfly/server"
-import { closePlatform } from "./close-platform.ts"
 import { errorLine, exitCodeOf, exitCodes, invalid } from "./command-error.ts"
 import { listenForInterrupts } from "./interrupts.ts"
 import { type Output, paint } from "./output.ts"
@@ -14,7 +13,6 @@ export interface ServeFlags {
   readonly demo?: boolean
 }
 
-const surelyStartedMs = 2_000
 
 /** `mayfly serve`: serves until it is asked to stop. Gives the exit code; never rejects. */
 export async function serveCommand(flags: ServeFlags, output: Output): Promise<number> {
@@ -36,16 +34,12 @@ async function serve(flags: ServeFlags, output: Output, interrupted: AbortSignal
   const key = ensureAdminKey(directory)
   // At once: it is shown only this time, whatever happens next.
   if (key.created !== undefined) output.stdout.write(`admin key: ${key.created}\n`)
-  const platform = await createPlatform()
-  let hasRun = false
-  await using _closed = { [Symbol.asyncDispose]: () => closePlatform(platform, hasRun) }
+  await using platform = await createPlatform()
   if (flags.demo === true) await runDemo(platform, output, interrupted)
   const server = startServer(listener, { platform, keyHashes: [key.hash], host })
   output.stdout.write(`Mayfly is serving at ${server.url}\n`)
   printProtection(output)
-  const startedAt = performance.now()
   await whenAborted(interrupted)
-  hasRun = performance.now() - startedAt > surelyStartedMs
   output.stderr.write("stopping: requests under way have a few seconds; press Ctrl-C again to end at once\n")
   await server.stop()
 }

@@ -15,6 +15,7 @@ const functionToString = Function.prototype.toString
 
 /** Calls the program the way its shape asks for. Throws NoEntrypoint when there is nothing to call. */
 export function callEntrypoint(namespace: Namespace, job: GuestJob, argument: unknown, context: CallContext): unknown {
+  if (job.entry !== undefined) return callEntry(namespace, job, job.entry, argument, context)
   if (job.shape !== "module") return callText(namespace["default"] as Callable, job, argument, context)
   return job.call === "fetch" ? callFetch(namespace, argument, context) : callRun(namespace, argument, context)
 }
@@ -30,6 +31,21 @@ async function callText(text: Callable, job: GuestJob, argument: unknown, contex
 /** A body may answer the request by itself. */
 function isResponseLike(value: unknown): boolean {
   return isObject(value) && typeof value["fetch"] !== "function" && typeof value["arrayBuffer"] === "function"
+}
+
+const hiddenNames = new Set([...Reflect.ownKeys(Object.prototype), "then"])
+
+/** A method of a named export, as the worker loader calls it. `fetch` gets the request, other methods their arguments. */
+function callEntry(namespace: Namespace, job: GuestJob, entry: string, argument: unknown, context: CallContext): unknown {
+  const exported = namespace[entry]
+  if (exported === undefined) throw new NoEntrypoint(`the worker has no ${entry === "default" ? "default entrypoint" : `entrypoint "${entry}"`}`)
+  const method = job.call === "fetch" ? "fetch" : (job.method ?? "")
+  const target = isClass(exported) ? (construct(exported, [context.ctx, context.env]) as object) : exported
+  const call: unknown = hiddenNames.has(method) ? undefined : (target as Record<string, unknown> | null)?.[method]
+  if (typeof call !== "function") throw new NoEntrypoint(`the entrypoint "${entry}" has no method "${method}"`)
+  // Plain handlers get env and ctx as arguments; classes have them as fields.
+  if (method === "fetch") return apply(call, target, target === exported ? [argument, context.env, context.ctx] : [argument])
+  return apply(call, target, argument as unknown[])
 }
 
 function callRun(namespace: Namespace, input: unknown, context: CallContext): unknown {
@@ -68,7 +84,7 @@ function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 function isClass(value: unknown): value is new (...args: unknown[]) => unknown {
-  return (apply(functionToString, value, []) as string).startsWith("class")
+  return typeof value === "function" && (apply(functionToString, value, []) as string).startsWith("class")
 }
 
 function missing(namespace: Namespace, main: unknown): string {

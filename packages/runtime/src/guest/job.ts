@@ -2,6 +2,10 @@
 export interface GuestJob {
   /** "prewarm" evaluates the program's modules and calls nothing. */
   readonly call: "run" | "fetch" | "prewarm"
+  /** The export that is called, for the worker loader; else the program's shape decides. */
+  readonly entry?: string
+  /** The method of `entry`; its arguments are the input. */
+  readonly method?: string
   /** How the main module came about: an expression's value may itself be the result. */
   readonly shape: "module" | "expression" | "body"
   readonly env: string

@@ -13,6 +13,8 @@ import type { WarmIsolate } from "./warm-isolate.ts"
 export interface RunOrder {
   readonly run: number
   readonly call: "run" | "fetch" | "prewarm"
+  readonly entry?: string
+  readonly method?: string
   /** Keep the guest afterwards, for the next run with this key. */
   readonly keep?: string
   readonly memoryMb: number

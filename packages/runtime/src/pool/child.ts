@@ -13,6 +13,7 @@ export interface ChildEvents {
 }
 
 const maxStderr = 8_192
+const drainMs = 1_000
 /** The child's descriptor of the file in which it notes what it is doing. */
 export const noteFd = 5
 
@@ -44,6 +45,10 @@ export class Child {
     this.#process.on("error", (error) => this.#gone(error.message, events))
     // "close" comes when the pipes are drained, so the last frames and the reason on stderr are here.
     this.#process.on("close", (code, signal) => this.#gone(signal ?? `exit ${code ?? "?"}`, events))
+    // Should something still hold the pipes, nobody must wait for it.
+    this.#process.on("exit", (code, signal) => {
+      setTimeout(() => this.#gone(signal ?? `exit ${code ?? "?"}`, events), drainMs).unref()
+    })
     children.add(this)
   }
 
@@ -67,8 +72,15 @@ export class Child {
     }
   }
 
+  /** Kills the whole group: while bubblewrap sets up, its inner process does not yet die with it. */
   kill(): void {
-    if (!this.#isGone) this.#process.kill("SIGKILL")
+    const { pid } = this.#process
+    if (this.#isGone || pid === undefined) return
+    try {
+      process.kill(-pid, "SIGKILL")
+    } catch {
+      // Gone already.
+    }
   }
 
   /** Kills the process and waits until it is gone. */
@@ -107,7 +119,8 @@ function start(program: Program, note: number | undefined): ChildProcess {
   const filterFile = filter === undefined ? undefined : anonymousFile(filter)
   const stdio: StdioOptions = ["ignore", "ignore", "pipe", "pipe", filterFile ?? "ignore", note ?? "ignore"]
   try {
-    return spawn(command, args, { stdio, env: {}, detached: false })
+    // A group of its own: a terminal's Ctrl-C is for the supervisor, which ends its children in order.
+    return spawn(command, args, { stdio, env: {}, detached: true })
   } finally {
     if (filterFile !== undefined) closeSync(filterFile)
   }

@@ -114,7 +114,7 @@ export class HostProcess {
   start(run: PoolRun): void {
     const code = this.#codeOf(run.request.program)
     const id = ++this.#nextRun
-    const { limits, call, input, env, props, keep } = run.request
+    const { limits, call, input, env, props, keep, entry, method } = run.request
     if (keep !== undefined && call !== "prewarm") this.#countWarm(keep, -1)
     const { memoryMb, cpuMs, wallMs, outputBytes, logBytes } = limits
     const deadline = wallMs === null ? undefined : setTimeout(() => this.#overdue(id, wallMs), Math.min(wallMs + wallSlackMs, 2_147_483_647))
@@ -123,7 +123,7 @@ export class HostProcess {
     this.#count(run.request.tenant, 1)
     this.runsStarted++
     run.started(this.#port(id))
-    this.#child.channel.send({ t: "run", run: id, code, call, memoryMb, cpuMs, wallMs, outputBytes, logBytes, keep }, input, env, props)
+    this.#child.channel.send({ t: "run", run: id, code, call, memoryMb, cpuMs, wallMs, outputBytes, logBytes, keep, entry, method }, input, env, props)
   }
 
   #port(run: number): RunPort {

@@ -15,6 +15,9 @@ export interface PoolRequest {
   readonly call: "run" | "fetch" | "prewarm"
   /** Use a guest that an earlier run with this key left warm, and leave it warm again. Only for one worker of one tenant. */
   readonly keep?: string
+  /** The export and method that are called, for the worker loader. */
+  readonly entry?: string
+  readonly method?: string
   readonly limits: Limits
   /** Encoded values. */
   readonly input: string

@@ -1,15 +1,13 @@
-import { randomUUID } from "node:crypto"
 import { MayflyError } from "@mayfly/protocol"
 import { decodeValue } from "@mayfly/protocol/clone"
-import { defaultRuntime } from "../default-runtime.ts"
-import { bindEnv } from "./env-bindings.ts"
 import { EventQueue } from "./event-queue.ts"
-import { collectAnswer, type HandlerAnswer, toResponse } from "./fetch-run.ts"
-import { GuestStack } from "./guest-stack.ts"
+import { collectAnswer, type HandlerAnswer } from "./fetch-run.ts"
+import { decodeHandlerResult, responseOf } from "./handler-answer.ts"
+import { loadWorker } from "./load-worker.ts"
 import type { Run, RunEvent } from "./run.ts"
 import type { RunWatcher } from "./run-record.ts"
-import { parseWireResponse, requestToWire, responseToJson, type WireRequest, type WireResponse } from "./wire-message.ts"
-import { type DynamicWorkerOptions, parseWorkerOptions } from "./worker-options.ts"
+import { requestToWire, responseToJson, type WireRequest, type WireResponse } from "./wire-message.ts"
+import type { DynamicWorkerOptions } from "./worker-options.ts"
 import { type RunOptions, runWorker, type WorkerParts } from "./worker-run.ts"
 
 /** A program of an agent's, compiled once, run as often as wanted: each time in a fresh isolate that sees only what it was given. */
@@ -29,13 +27,7 @@ export class DynamicWorker implements AsyncDisposable {
    * or `worker.module-not-found` for a wrong program, `worker.not-serializable` for an `env` that can't be passed.
    */
   static async create(options: DynamicWorkerOptions): Promise<DynamicWorker> {
-    const parsed = parseWorkerOptions(options)
-    const runtime = options.platform?.runtime ?? defaultRuntime()
-    runtime.egress.check(parsed.network)
-    const env = bindEnv(parsed.env)
-    const compiled = await runtime.compiler.compile(parsed.source)
-    const stack = new GuestStack(compiled.positions)
-    return new DynamicWorker({ runtime, options: parsed, compiled, env, stack, key: randomUUID() })
+    return new DynamicWorker(await loadWorker(options))
   }
 
   /** The program's result. Rejects with a coded error. */
@@ -58,13 +50,8 @@ export class DynamicWorker implements AsyncDisposable {
   async fetch(request: Request | string | URL, init?: RequestInit & { readonly reuse?: boolean }): Promise<Response> {
     const { reuse = false, ...rest } = init ?? {}
     const given = new Request(request, rest)
-    const { promise, resolve, reject } = withResolvers<HandlerAnswer>()
-    const run = this.#handle(await requestToWire(given), { signal: given.signal, reuse }, resolve)
-    run.then((ended) => {
-      if (ended.ok) resolve({ kind: "whole", response: ended.result as WireResponse })
-      else reject(ended.error)
-    }, reject)
-    return toResponse(await promise)
+    const wire = await requestToWire(given)
+    return responseOf((onAnswer) => this.#handle(wire, { signal: given.signal, reuse }, onAnswer))
   }
 
   /** Like `execute` for a fetch handler; the result is `{ status, headers, body }`, the body whole. */
@@ -95,12 +82,7 @@ export class DynamicWorker implements AsyncDisposable {
     watcher?: RunWatcher,
   ): Promise<Run> {
     this.#checkUsable()
-    const decode = (text: string): unknown => {
-      const value = decodeValue(text)
-      // Undefined: the response was streamed, and is over.
-      return value === undefined ? undefined : parseWireResponse(value)
-    }
-    return runWorker(this.#parts, "fetch", request, options, { decode, onAnswer, ...(watcher && { watcher }) })
+    return runWorker(this.#parts, "fetch", request, options, { decode: decodeHandlerResult, onAnswer, ...(watcher && { watcher }) })
   }
 
   async #wholeRequest(request: WireRequest, options: RunOptions, watcher?: RunWatcher): Promise<Run> {
@@ -172,11 +154,4 @@ async function* streamRun(
 /** The program did its part, but what came of it can't be used. */
 function failedRun({ id, logs, logsTruncated, usage, egress }: Run, error: MayflyError): Run {
   return { id, logs, ...(logsTruncated ? { logsTruncated } : {}), usage, egress, ok: false, error }
-}
-
-/** Promise.withResolvers, which Node 20 does not have. */
-function withResolvers<T>(): { promise: Promise<T>; resolve(value: T): void; reject(error: unknown): void } {
-  let settle: { resolve(value: T): void; reject(error: unknown): void } | undefined
-  const promise = new Promise<T>((resolve, reject) => (settle = { resolve, reject }))
-  return { promise, resolve: (value) => settle?.resolve(value), reject: (error) => settle?.reject(error) }
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto"
 import { type Limits, MayflyError, parseLimits } from "@mayfly/protocol"
 import { CloneError, CloneTooLargeError } from "@mayfly/protocol/clone"
+import type { Egress } from "../egress.ts"
 import type { Compiled } from "../pool/compiler-pool.ts"
 import type { PoolOutcome, PoolRequest } from "../pool/isolate-pool.ts"
 import type { Runtime } from "../runtime.ts"
@@ -41,6 +42,11 @@ export interface RunHooks {
   /** Turns the encoded result into what the caller gets. May throw a MayflyError: the run has failed then. */
   decode(text: string): unknown
   readonly watcher?: RunWatcher
+  /** The export and method that are called; without them the program's shape decides. */
+  readonly entry?: string
+  readonly method?: string
+  /** Performs the guest's requests instead of the runtime's way out. */
+  readonly egress?: Egress
   /** A handler's streamed response, before the run's end. */
   onAnswer?(answer: HandlerAnswer): void
 }
@@ -85,7 +91,7 @@ class WorkerRun {
       limits: this.#limits,
       network,
       env: parts.env,
-      egress: parts.runtime.egress,
+      egress: hooks.egress ?? parts.runtime.egress,
       stack: parts.stack,
       ...(hooks.watcher === undefined ? {} : { watcher: hooks.watcher }),
       onResponse: (head, stream) => this.#answer(head, stream),
@@ -104,6 +110,8 @@ class WorkerRun {
       input,
       env: this.#parts.env.encoded,
       props: props === undefined ? "j{}" : this.#encode(props, "props"),
+      ...(this.#hooks.entry === undefined ? {} : { entry: this.#hooks.entry }),
+      ...(this.#hooks.method === undefined ? {} : { method: this.#hooks.method }),
       ...(reuse === true ? { keep: `${this.#parts.key} ${this.#limits.memoryMb}` } : {}),
     }
     const outcome = signal?.aborted === true ? ({ ...unused, kind: "aborted" } as const) : await this.#inPool(request)

@@ -1,0 +1,30 @@
+import { type EgressRequest, type EgressResponse, MayflyError } from "@mayfly/protocol"
+import type { Egress } from "../egress.ts"
+import type { Fetcher } from "./worker-code.ts"
+
+/** A way out that leads nowhere, or through a fetcher of the parent's, who decides then what may be reached. */
+export function outboundEgress(outbound: Fetcher | null): Egress {
+  return {
+    check() {},
+    async fetch(request, context) {
+      if (outbound === null) throw new MayflyError("mesh.denied", "this worker is not permitted to reach the network: use the bindings in env")
+      return performThrough(outbound, request, context.signal)
+    },
+  }
+}
+
+async function performThrough(outbound: Fetcher, request: EgressRequest, signal: AbortSignal): Promise<EgressResponse> {
+  const { url, method, headers, redirect } = request
+  const body = request.body === null ? null : new Uint8Array(request.body)
+  const given = new Request(url, { method, headers: headers.map(([name, value]) => [name, value]), body, redirect, signal })
+  const response = await outbound.fetch(given)
+  if (!(response instanceof Response)) throw new TypeError("globalOutbound.fetch must give a Response")
+  return {
+    url: response.url === "" ? url : response.url,
+    redirected: response.redirected,
+    status: response.status,
+    statusText: response.statusText,
+    headers: [...response.headers],
+    body: new Uint8Array(await response.arrayBuffer()),
+  }
+}

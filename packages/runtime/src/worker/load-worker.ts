@@ -1,0 +1,16 @@
+import { randomUUID } from "node:crypto"
+import { defaultRuntime } from "../default-runtime.ts"
+import { bindEnv } from "./env-bindings.ts"
+import { GuestStack } from "./guest-stack.ts"
+import { type DynamicWorkerOptions, parseWorkerOptions } from "./worker-options.ts"
+import type { WorkerParts } from "./worker-run.ts"
+
+/** Checks the options and compiles the program. Rejects as `DynamicWorker.create` says. */
+export async function loadWorker(options: DynamicWorkerOptions): Promise<WorkerParts> {
+  const parsed = parseWorkerOptions(options)
+  const runtime = options.platform?.runtime ?? defaultRuntime()
+  runtime.egress.check(parsed.network)
+  const env = bindEnv(parsed.env)
+  const compiled = await runtime.compiler.compile(parsed.source)
+  return { runtime, options: parsed, compiled, env, stack: new GuestStack(compiled.positions), key: randomUUID() }
+}
