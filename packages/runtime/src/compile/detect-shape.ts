@@ -41,7 +41,13 @@ function detectIn(code: string, language: SourceLanguage): ShapedSource | undefi
 }
 
 export function isModule(parsed: ParseResult): boolean {
-  return parsed.module.staticImports.length > 0 || parsed.module.staticExports.length > 0
+  const { staticImports, staticExports } = parsed.module
+  return staticImports.length > 0 || staticExports.length > 0 || parsed.program.body.some(isEmptyExport)
+}
+
+/** `export {}` marks a module, and lists nothing. */
+function isEmptyExport(statement: { readonly type: string }): boolean {
+  return statement.type === "ExportNamedDeclaration"
 }
 
 /** The whole text, without a closing semicolon, is one expression. Braces that could be a block or an object are an object. */

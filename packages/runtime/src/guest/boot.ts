@@ -1,12 +1,14 @@
 import { base64ToBytes } from "@mayfly/protocol/clone"
+import { RpcTarget } from "../bridge/rpc-target.ts"
+import type { RuntimeParts } from "./cloudflare/cloudflare-chunk.ts"
 import { CommonJs } from "./commonjs.ts"
 import { type AskHost, GuestKernel } from "./guest-kernel.ts"
 import { createGuestSession } from "./guest-session.ts"
 import type { GuestJob } from "./job.ts"
-import type { ChunkName, LoadChunk } from "./kernel.ts"
+import type { BuiltinChunk, ChunkName, LoadChunk } from "./kernel.ts"
 import { LogSink } from "./log-sink.ts"
 import { Outbox } from "./outbox.ts"
-import { runJob } from "./run-job.ts"
+import { currentContext, runJob } from "./run-job.ts"
 import { installCore } from "./web/core.ts"
 
 /** The host's one handle on an isolate. Each call but `drain` is a turn on the isolate's own thread. */
@@ -58,6 +60,7 @@ export const lazyGlobals: Readonly<Partial<Record<ChunkName, readonly string[]>>
   ],
   compression: ["CompressionStream", "DecompressionStream"],
   subtle: ["CryptoKey", "SubtleCrypto"],
+  "builtin:buffer": ["Buffer"],
 }
 
 /** Evaluated in every isolate before guest code. `push` sends a live log line; `ask` answers small questions at once. */
@@ -135,29 +138,46 @@ function again(kernel: GuestKernel, job: GuestJob): void {
 /** Everything a run needs, before the first line of guest code. */
 function prepare(kernel: GuestKernel, job: GuestJob): void {
   kernel.logs.begin(job.logBytes)
-  for (const [identifier, module] of job.imports) {
-    kernel.define(identifier, (specifier: unknown) => kernel.import(module, `${specifier as string}`))
+  for (const [identifier, module, targets = {}] of job.imports) {
+    kernel.define(identifier, (specifier: unknown) => {
+      const name = `${specifier as string}`
+      return kernel.import(module, Object.hasOwn(targets, name) ? (targets[name] as string) : name)
+    })
   }
   for (const [identifier, module, isMain] of job.metas) kernel.define(identifier, metaOf(module, isMain))
   defineHidden(kernel, job)
 }
 
-/** What compiled modules need while they are evaluated; gone when the program is called. */
+/** What compiled modules need while they are evaluated; gone when the program is called, unless it may import more of them. */
 function defineHidden(kernel: GuestKernel, job: GuestJob): void {
   const start = `${job.prefix}_start`
-  const helpers = job.hasHelpers ? moduleHelpers() : {}
+  const helpers = job.hasHelpers ? moduleHelpers(kernel, job) : {}
   for (const [name, value] of Object.entries(helpers)) kernel.define(`${job.prefix}_${name}`, value)
   kernel.define(start, (namespace: Readonly<Record<string, unknown>>) => {
     Reflect.deleteProperty(globalThis, start)
-    for (const name of Object.keys(helpers)) Reflect.deleteProperty(globalThis, `${job.prefix}_${name}`)
+    if (job.imports.length === 0) {
+      for (const name of Object.keys(helpers)) Reflect.deleteProperty(globalThis, `${job.prefix}_${name}`)
+    }
     programs.set(kernel, namespace)
     runJob(namespace, job, kernel)
   })
 }
 
-function moduleHelpers(): Readonly<Record<string, unknown>> {
+interface BuiltinExports {
+  readonly [specifier: string]: unknown
+  readonly connect?: (parts: RuntimeParts) => Readonly<Record<string, unknown>>
+}
+
+function moduleHelpers(kernel: GuestKernel, job: GuestJob): Readonly<Record<string, unknown>> {
   const modules = new CommonJs()
+  let connected: Readonly<Record<string, unknown>> | undefined
   return {
+    builtin(chunk: string, name: string): unknown {
+      const exports = kernel.chunk<BuiltinExports>(`builtin:${chunk}` as BuiltinChunk)
+      if (exports.connect === undefined) return exports[name]
+      connected ??= exports.connect({ RpcTarget, context: () => currentContext(job, kernel) })
+      return connected[name]
+    },
     bytes: (text: string) => base64ToBytes(text).buffer,
     define: modules.define.bind(modules),
     provide: modules.provide.bind(modules),

@@ -24,13 +24,14 @@ export function failureText(error: unknown): string {
   }
 }
 
-/** The error of this realm for such a text. Its stack would show the runtime's frames, so it has none. */
+/** The error of this realm for such a text. Its own stack would show the runtime's frames; the one given is the guest's, of a module that failed. */
 export function reviveFailure(text: string): Error {
-  const { name = "Error", message, code } = parse(text) as { name?: string; message: string; code?: string }
+  const failure = parse(text) as { name?: string; message: string; code?: string; stack?: string }
+  const { name = "Error", message, code } = failure
   const Kind = errorKinds[name]
   const error = new (Kind ?? ErrorOf)(message)
   if (Kind === undefined) defineProperty(error, "name", { value: name, writable: true, configurable: true, enumerable: false })
   if (code !== undefined) (error as Error & { code: string }).code = code
-  defineProperty(error, "stack", { value: `${name}: ${message}`, writable: true, configurable: true, enumerable: false })
+  defineProperty(error, "stack", { value: failure.stack ?? `${name}: ${message}`, writable: true, configurable: true, enumerable: false })
   return error
 }

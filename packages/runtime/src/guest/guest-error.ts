@@ -20,6 +20,15 @@ const allocationFailure = /^(?:Array buffer allocation failed|.*could not alloca
 
 /** Never throws, whatever the value does. */
 export function failureOf(error: unknown, describe: (value: unknown) => string): GuestFailure {
+  try {
+    return classify(error, describe)
+  } catch {
+    // A proxy whose traps throw.
+    return { kind: "threw", name: "", message: "something that can't be shown", stack: "", thrown: "non-error" }
+  }
+}
+
+function classify(error: unknown, describe: (value: unknown) => string): GuestFailure {
   if (error instanceof CloneError) {
     return { kind: "not-serializable", name: "DataCloneError", message: error.message, stack: "", path: error.path }
   }

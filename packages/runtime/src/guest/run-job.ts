@@ -23,16 +23,15 @@ export function runJob(namespace: Readonly<Record<string, unknown>>, job: GuestJ
   kernel.outbox.put("G", 0, "")
   const session = kernel.session as Session
   if (job.call === "prewarm") return kernel.outbox.finish(`=${encodeValue(undefined)}`)
-  const background: unknown[] = []
   const fail = (error: unknown): void => {
     kernel.outbox.finish(`-${stringify(failureOf(error, (value) => kernel.describe(value)))}`)
   }
   const settle = async (): Promise<string> => {
-    const context = { env: session.decode(job.env), ctx: contextOf(job, background) }
+    const context = contextOf(job, session)
     const value = await callEntrypoint(namespace, job, argumentOf(job, kernel, session), context)
     const result = job.call === "fetch" ? await respond(value, kernel, session) : value
     const encoded = `=${encodeValue(result, { root: "result", maxLength: job.outputBytes })}`
-    await finished(background, kernel)
+    await finished(context.background, kernel)
     return encoded
   }
   apply(promiseThen, settle(), [(outcome: string) => kernel.outbox.finish(outcome), fail])
@@ -62,7 +61,29 @@ function internals(kernel: GuestKernel): FetchInternals {
   return kernel.chunk<FetchInternals>("fetch")
 }
 
-function contextOf(job: GuestJob, background: unknown[]): Record<string, unknown> {
+export interface RunContext {
+  readonly env: unknown
+  readonly ctx: { waitUntil(promise: unknown): void }
+  readonly background: readonly unknown[]
+}
+
+let latest: { readonly job: GuestJob; readonly context: RunContext } | undefined
+
+/** `env` and `ctx` of a run: the same objects for its handler and for `cloudflare:workers`, which may ask first. */
+function contextOf(job: GuestJob, session: Session): RunContext {
+  if (latest?.job !== job) {
+    const background: unknown[] = []
+    latest = { job, context: { env: session.decode(job.env), ctx: executionContext(job, background), background } }
+  }
+  return latest.context
+}
+
+/** The context of the isolate's latest run; `first` is the one whose modules are being evaluated. */
+export function currentContext(first: GuestJob, kernel: GuestKernel): RunContext {
+  return latest?.context ?? contextOf(first, kernel.session as Session)
+}
+
+function executionContext(job: GuestJob, background: unknown[]): RunContext["ctx"] & Record<string, unknown> {
   return {
     waitUntil(promise: unknown): void {
       background[background.length] = promise

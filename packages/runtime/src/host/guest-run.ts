@@ -356,9 +356,10 @@ function withFetch(chunks: CompiledProgram["chunks"]): CompiledProgram["chunks"]
   return [...new Set([...chunks, "url" as const, "fetch" as const])]
 }
 
-function errorText(error: unknown): { name: string; message: string } {
+function errorText(error: unknown): { name: string; message: string; stack?: string } {
   const { name, message } = error as { name?: unknown; message?: unknown }
-  return { name: typeof name === "string" ? name : "Error", message: typeof message === "string" ? message : String(error) }
+  const told = { name: typeof name === "string" ? name : "Error", message: typeof message === "string" ? message : String(error) }
+  return error instanceof Error ? { ...told, stack: ownStack(error) } : told
 }
 
 function describe(error: unknown): string {
@@ -374,8 +375,9 @@ function ownStack(error: Error): string {
 
 /** The program's top level threw. isolated-vm has copied name, message and stack out of the isolate. */
 function evaluationFailure(error: unknown): GuestFailure {
-  if (!(error instanceof Error)) {
-    return { kind: "threw", name: "", message: String(error).slice(0, 16_384), stack: "", thrown: "non-error" }
+  if (!(error instanceof Error) || error.message.includes("within isolated-vm")) {
+    const message = error instanceof Error ? "something that is no Error" : String(error)
+    return { kind: "threw", name: "", message: message.slice(0, 16_384), stack: "", thrown: "non-error" }
   }
   const isAllocation = error instanceof RangeError && error.message.startsWith("Array buffer allocation failed")
   return {

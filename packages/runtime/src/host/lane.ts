@@ -109,7 +109,7 @@ export class Lane<Member extends LaneMember> {
     this.#tickIn(Math.min(tickMs, Math.max(1, turn.member.cpuLeftMs)))
     turn.enter().then(
       () => this.#end(flight, undefined),
-      (error: unknown) => this.#end(flight, error ?? new Error("unknown")),
+      (error: unknown) => this.#end(flight, error ?? String(error)),
     )
   }
 

@@ -30,6 +30,8 @@ const maxPendingCalls = 10_000
 const maxPendingBytes = 128 << 20
 /** Beyond the limit itself: a host that does not enforce it in this time is broken. */
 const wallSlackMs = 2_000
+/** An innocent run that dies with its host again and again is told so in the end. */
+const maxMoves = 3
 const maxLogFrames = 200_000
 
 interface Active {
@@ -173,8 +175,9 @@ export class HostProcess {
     this.#child.kill()
   }
 
-  /** Kills the process and waits until it is gone. */
+  /** Kills the process and waits until it is gone. Runs in it end as aborted. */
   stop(): Promise<void> {
+    for (const { run } of this.#active.values()) run.endWithout("aborted")
     return this.#child.stop()
   }
 
@@ -319,7 +322,7 @@ export class HostProcess {
       if (run.isOver) continue
       const isSuspect = id === noted
       if (isSuspect && isOutOfMemory(reason)) run.endWithout("memory", run.request.limits.memoryMb * 1_048_576)
-      else if (!isSuspect && !run.handler.hasEffects && run.moves === 0) movable.push(run)
+      else if (!isSuspect && !run.handler.hasEffects && run.moves < maxMoves) movable.push(run)
       else run.crashed(reason, isSuspect)
     }
     this.#active.clear()

@@ -139,7 +139,7 @@ class FrameReader {
     const headLength = bytes.readUInt32LE(start)
     const count = bytes.readUInt32LE(start + 4)
     let at = start + 8 + 4 * count
-    const head = JSON.parse(bytes.toString("utf8", at, at + headLength)) as Head
+    const head = parseHead(bytes.toString("utf8", at, at + headLength))
     at += headLength
     const parts: string[] = []
     for (let index = 0; index < count; index++) {
@@ -149,6 +149,12 @@ class FrameReader {
     }
     this.#onFrame(head, parts)
   }
+}
+
+function parseHead(text: string): Head {
+  const head = JSON.parse(text) as Head | null
+  if (typeof head !== "object" || head === null || typeof head.t !== "string") throw new TypeError("frame without a kind")
+  return head
 }
 
 function headerSize(bytes: Buffer, at: number): number {

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto"
 import { type Limits, MayflyError, parseLimits } from "@mayfly/protocol"
-import { CloneError, CloneTooLargeError } from "@mayfly/protocol/clone"
+import { CloneError, CloneTooLargeError, encodeValue } from "@mayfly/protocol/clone"
 import type { Egress } from "../egress.ts"
 import type { Compiled } from "../pool/compiler-pool.ts"
 import type { PoolOutcome, PoolRequest } from "../pool/isolate-pool.ts"
@@ -100,7 +100,7 @@ class WorkerRun {
 
   async execute(call: PoolRequest["call"], argument: unknown): Promise<Run> {
     const { signal, props, reuse } = this.#options
-    const input = this.#encode(argument, call === "fetch" ? "request" : "input")
+    const input = this.#encode(argument, call)
     const request: PoolRequest = {
       id: this.#id,
       tenant: this.#parts.options.tenant,
@@ -109,7 +109,7 @@ class WorkerRun {
       limits: this.#limits,
       input,
       env: this.#parts.env.encoded,
-      props: props === undefined ? "j{}" : this.#encode(props, "props"),
+      props: props === undefined ? "j{}" : encodeGiven("props", (given) => encodeValue(props, given)),
       ...(this.#hooks.entry === undefined ? {} : { entry: this.#hooks.entry }),
       ...(this.#hooks.method === undefined ? {} : { method: this.#hooks.method }),
       ...(reuse === true ? { keep: `${this.#parts.key} ${this.#limits.memoryMb}` } : {}),
@@ -129,12 +129,12 @@ class WorkerRun {
     }
   }
 
-  #encode(value: unknown, root: string): string {
-    try {
-      return this.#record.session.encode(value, { root, maxLength: maxInputBytes })
-    } catch (error) {
-      throw givenError(error, root)
-    }
+  /** Requests have bodies that stream, and calls of methods take functions; the input of a program is data. */
+  #encode(argument: unknown, call: PoolRequest["call"]): string {
+    const { session } = this.#record
+    if (call === "fetch") return encodeGiven("request", (given) => session.encode(argument, given))
+    if (this.#hooks.entry !== undefined) return encodeGiven("arguments", (given) => session.encode(argument, given))
+    return encodeGiven("input", (given) => encodeValue(argument, { ...given, stacks: false }))
   }
 
   #answer(head: string, stream: number): void {
@@ -173,6 +173,14 @@ class WorkerRun {
   }
 }
 
+function encodeGiven(root: string, encode: (options: { root: string; maxLength: number }) => string): string {
+  try {
+    return encode({ root, maxLength: maxInputBytes })
+  } catch (error) {
+    throw givenError(error, root)
+  }
+}
+
 function givenError(error: unknown, root: string): unknown {
   if (error instanceof CloneError) return new MayflyError("worker.not-serializable", error.message, { details: { path: error.path } })
   if (!(error instanceof CloneTooLargeError)) return error
@@ -181,10 +189,16 @@ function givenError(error: unknown, root: string): unknown {
 }
 
 function checkRunOptions(options: RunOptions): void {
+  if (typeof options !== "object" || options === null) throw invalidOption("options", "must be an object")
+  const { signal, reuse } = options
+  if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalidOption("signal", "must be an AbortSignal")
+  if (reuse !== undefined && typeof reuse !== "boolean") throw invalidOption("reuse", "must be true or false")
   for (const name of Object.keys(options)) {
     if (runOptionNames.includes(name)) continue
-    throw new MayflyError("input.invalid", `${name} is not a run option; the options are ${runOptionNames.join(", ")}`, {
-      details: { path: name },
-    })
+    throw invalidOption(name, `is not a run option; the options are ${runOptionNames.join(", ")}`)
   }
+}
+
+function invalidOption(path: string, problem: string): MayflyError {
+  return new MayflyError("input.invalid", `${path} ${problem}`, { details: { path } })
 }

@@ -4,7 +4,7 @@ import { nameClasses } from "../web/name-classes.ts"
 /** What the runtime itself has to give: its RpcTarget, by which it knows what to pass by reference, and the run. */
 export interface RuntimeParts {
   readonly RpcTarget: abstract new () => object
-  /** Made once per run, also when it is asked for before the program is called. */
+  /** The run's. There is one also while modules are evaluated; a warm isolate has another in its next run. */
   context(): { readonly env: unknown; readonly ctx: { waitUntil(promise: unknown): void } }
 }
 
@@ -12,16 +12,26 @@ export interface RuntimeParts {
 const loadCloudflare: LoadChunk = () => ({
   connect({ RpcTarget, context }: RuntimeParts): Record<string, unknown> {
     const workers = {
-      ...nameClasses(classes(RpcTarget)),
-      RpcTarget,
+      ...nameClasses({ ...classes(RpcTarget), RpcTarget }),
+      env: live(() => context().env as object),
       waitUntil: (promise: unknown): void => context().ctx.waitUntil(promise),
     }
-    Object.defineProperty(workers, "env", { get: () => context().env, enumerable: true })
     return { "cloudflare:workers": workers, "cloudflare:workflows": nameClasses({ NonRetryableError, WorkflowEntrypoint: workers.WorkflowEntrypoint }) }
   },
 })
 
 export default loadCloudflare
+
+/** Stands for an object that is another one in the next run of a warm isolate. */
+function live(current: () => object): object {
+  return new Proxy(Object.create(null) as object, {
+    get: (_target, name) => Reflect.get(current(), name) as unknown,
+    set: (_target, name, value) => Reflect.set(current(), name, value),
+    has: (_target, name) => Reflect.has(current(), name),
+    ownKeys: () => Reflect.ownKeys(current()),
+    getOwnPropertyDescriptor: (_target, name) => Reflect.getOwnPropertyDescriptor(current(), name),
+  })
+}
 
 type Classes = Record<"WorkerEntrypoint" | "DurableObject" | "WorkflowEntrypoint", abstract new (ctx: unknown, env: unknown) => object>
 

@@ -1,4 +1,3 @@
-import { installedKernel } from "../web/installed-kernel.ts"
 import { bufferClass } from "./hash.ts"
 
 const maxEntropy = 65_536
@@ -13,9 +12,8 @@ export function randomBytes(size: number, callback?: Callback<Buffer>): Buffer |
 export function randomFillSync<View extends ArrayBufferView | ArrayBuffer>(view: View, offset = 0, size?: number): View {
   const all = ArrayBuffer.isView(view) ? new Uint8Array(view.buffer, view.byteOffset, view.byteLength) : new Uint8Array(view)
   const bytes = all.subarray(offset, size === undefined ? undefined : offset + size)
-  for (let at = 0; at < bytes.length; at += maxEntropy) {
-    bytes.set(new Uint8Array(installedKernel().entropy(Math.min(maxEntropy, bytes.length - at))), at)
-  }
+  // The global draws from a pool; asking the host for each call would be slow and soon too often.
+  for (let at = 0; at < bytes.length; at += maxEntropy) crypto.getRandomValues(bytes.subarray(at, at + maxEntropy))
   return view
 }
 
