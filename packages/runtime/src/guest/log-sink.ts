@@ -7,6 +7,8 @@ const liveBurst = 64
 const liveEveryMs = 10
 /** The run ends when it wrote this many times its `logBytes`. */
 const floodFactor = 16
+/** Logs that are not wanted at all (`logBytes: 0`) do not end a run at their first word. */
+const leastLimit = 4_096
 
 /**
  * Console lines. They leave at once while few, so that the last words of an endless loop are seen, and with the turn's outbox otherwise,
@@ -41,7 +43,8 @@ export class LogSink {
     this.#bytes += message.length || 1
     if (this.#bytes <= this.#limit) return this.#send(logLevels.indexOf(level), message)
     if (before <= this.#limit) this.#cut(level, message.slice(0, this.#limit - before))
-    if (this.#bytes > this.#limit * floodFactor && before <= this.#limit * floodFactor) this.#push(`!${this.#bytes}`)
+    const flood = (this.#limit || leastLimit) * floodFactor
+    if (this.#bytes > flood && before <= flood) this.#push(`!${this.#bytes}`)
   }
 
   #cut(level: LogLevel, rest: string): void {

@@ -183,7 +183,9 @@ export class GuestRun implements LaneMember {
 
   #result(text: string): void {
     const { outputBytes } = this.order
-    if (text.length > outputBytes) return this.end({ kind: "limit", limit: "output", used: text.length })
+    // The first character only says how the rest is encoded. Most texts are so short that counting their bytes is needless.
+    const bytes = (text.length - 1) * 3 <= outputBytes ? text.length - 1 : Buffer.byteLength(text) - 1
+    if (bytes > outputBytes) return this.end({ kind: "limit", limit: "output", used: bytes })
     this.end({ kind: "result", text })
   }
 
