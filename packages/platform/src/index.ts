@@ -4,6 +4,18 @@ import { defaultPlatform } from "./platform.ts"
 provideDefaultRuntime(() => defaultPlatform().runtime)
 
 export { detectJail, DynamicWorker, RpcTarget, runToJson, WorkerLoader } from "@mayfly/runtime"
-export type { DynamicWorkerOptions, Jail, Run, RunEvent, RunOptions } from "@mayfly/runtime"
+export type {
+  DynamicWorkerOptions,
+  Entrypoint,
+  Fetcher,
+  Jail,
+  Run,
+  RunEvent,
+  RunOptions,
+  Tail,
+  TraceItem,
+  WorkerCode,
+  WorkerStub,
+} from "@mayfly/runtime"
 export { createPlatform, defaultPlatform, type Platform } from "./platform.ts"
 export type { PlatformOptions } from "./platform-options.ts"
