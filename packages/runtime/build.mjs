@@ -2,8 +2,10 @@
 import { build } from "esbuild"
 import { mkdirSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
+import { runInThisContext } from "node:vm"
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url))
+const builtins = ["buffer", "path", "events", "util", "url", "crypto", "small", "cloudflare"]
 const chunks = ["base", "bridge", "console", "url", "urlpattern", "fetch", "streams", "compression", "subtle", "inspect"]
 
 // A program per script that makes V8 compile what most programs use, before the code cache is taken.
@@ -23,19 +25,23 @@ const exercise = {
   inspect: `console.log({ a: [1, "x", { b: null }] }, new Map([[1, 2]]), [1, 2, 3], new Error("x"))`,
 }
 
+for (const name of builtins) exercise[`builtin:${name}`] = ``
+exercise["builtin:buffer"] = `Buffer.from("aä").toString("base64"); Buffer.from("YQ==", "base64").toString()`
+
 export async function buildRuntime() {
   const { chunkBuild } = await import(here("src/guest/web/chunk-build.ts"))
   mkdirSync(here("dist"), { recursive: true })
   const guest = await buildGuest(chunkBuild)
   writeFileSync(here("dist/guest.json"), JSON.stringify(guest))
+  const define = { mayflyBuiltinExports: JSON.stringify(exportsOfBuiltins(guest)) }
   await Promise.all([
     bundle("src/host/main.ts", "dist/host.cjs", "cjs", []),
-    bundle("src/compile/main.ts", "dist/compiler.mjs", "esm", ["oxc-parser", "oxc-transform"]),
+    bundle("src/compile/main.ts", "dist/compiler.mjs", "esm", ["oxc-parser", "oxc-transform"], define),
   ])
   return Object.fromEntries([["boot", guest.boot.length], ...Object.entries(guest.chunks).map(([k, v]) => [k, v.length])])
 }
 
-function bundle(entry, outfile, format, external) {
+function bundle(entry, outfile, format, external, define = {}) {
   return build({
     entryPoints: [here(entry)],
     outfile: here(outfile),
@@ -44,6 +50,7 @@ function bundle(entry, outfile, format, external) {
     target: "node24",
     format,
     external,
+    define,
     conditions: ["source"],
     alias: { "isolated-vm": here("src/host/load-isolated-vm.ts") },
     logLevel: "warning",
@@ -78,8 +85,29 @@ async function buildGuest({ alias, define }) {
     const code = await guestScript(`export { default } from "./web/${name}-chunk.ts"`, { alias, define })
     sources[name] = scriptOf(code, "exported.default")
   }
+  const { nodeBuild } = await import(here("src/guest/node/node-build.ts"))
+  for (const name of builtins) {
+    const folder = name === "cloudflare" ? "cloudflare" : "node"
+    const code = await guestScript(`export { default } from "./${folder}/${name}-chunk.ts"`, nodeBuild)
+    sources[`builtin:${name}`] = scriptOf(code, "exported.default")
+  }
   const boot = await guestScript(`export { boot } from "./boot.ts"`)
   return { boot: scriptOf(boot, "exported.boot"), chunks: sources, exercise }
+}
+
+/** The names that each builtin module exports: imports of others are errors before anything runs. */
+function exportsOfBuiltins({ chunks }) {
+  const kernel = {
+    chunk: (name) => runInThisContext(chunks[name])(kernel),
+    ask: () => null,
+  }
+  const table = {}
+  for (const name of builtins) {
+    const { connect, Buffer: _, ...modules } = kernel.chunk(`builtin:${name}`)
+    const given = { RpcTarget: class {}, context: () => ({}) }
+    for (const [specifier, module] of Object.entries(connect?.(given) ?? modules)) table[specifier] = Object.keys(module)
+  }
+  return table
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -1,6 +1,6 @@
 import { after, test } from "node:test"
 import { createPlatform, DynamicWorker, type DynamicWorkerOptions, type Run } from "@mayfly/platform"
-import { MayflyError } from "@mayfly/protocol"
+import type { MayflyError } from "@mayfly/protocol"
 import { assertOutcome, type CorpusCase, type Outcome, readCorpus, serveCase, toolsOf, withBase } from "../corpus/corpus-case.ts"
 
 const platform = await createPlatform()

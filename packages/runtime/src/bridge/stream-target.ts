@@ -165,5 +165,5 @@ export function writableFrom(session: Session, id: number, Writable: WritableCla
 
 /** Reasons are often errors of classes that can't be cloned; their words are enough. */
 function transferable(reason: unknown): unknown {
-  return reason instanceof Error || typeof reason !== "object" ? reason : String(reason)
+  return reason instanceof Error || typeof reason !== "object" || reason === null ? reason : "cancelled"
 }

@@ -20,15 +20,35 @@ export function requiredSpecifiers(code: string): string[] {
   return [...code.matchAll(requires)].map((match) => match[1] ?? match[2] ?? "")
 }
 
+const importCalls = /\bimport\s*\(\s*(?:"([^"\n]+)"|'([^'\n]+)'|`([^`$\n]+)`)\s*[,)]/g
+
+/** Specifiers in plain `import("…")` calls, and whether there are calls with a computed one. */
+export function dynamicSpecifiers(code: string): { readonly literal: string[]; readonly isComputed: boolean } {
+  const literal = [...code.matchAll(importCalls)].map((match) => match[1] ?? match[2] ?? match[3] ?? "")
+  return { literal, isComputed: (code.match(/\bimport\s*\(/g)?.length ?? 0) > literal.length }
+}
+
+/** Whether `export const NAME` may be written. */
+export function isBindable(name: string): boolean {
+  return identifier.test(name) && !reserved.has(name)
+}
+
+export interface CommonJsNames {
+  readonly exports: readonly string[]
+  /** Modules whose names are exported as well: `module.exports = require("…")`. */
+  readonly reexports: readonly string[]
+}
+
 /** Names under which `import { x } from` may find CommonJS exports, by the lexer that Node uses. */
-export function commonJsExportNames(code: string): string[] {
+export function commonJsNames(code: string): CommonJsNames {
   if (!isReady) {
     initSync()
     isReady = true
   }
   try {
-    return [...new Set(parse(code).exports)].filter((name) => identifier.test(name) && !reserved.has(name))
+    const { exports, reexports } = parse(code)
+    return { exports: [...new Set(exports)].filter(isBindable), reexports }
   } catch {
-    return []
+    return { exports: [], reexports: [] }
   }
 }

@@ -9,6 +9,7 @@ const names: Readonly<Partial<Record<ChunkName, RegExp>>> = {
   streams: /\b(?:Readable|Writable|Transform)\w*Stream|\bText(?:En|De)coderStream\b|\.body\b|\bpipeThrough\b/,
   compression: /\b(?:Dec|C)ompressionStream\b/,
   subtle: /\bsubtle\b/,
+  "builtin:buffer": /\bBuffer\b/,
   // `console.log("text")` needs no inspection; anything else in its parentheses may.
   inspect: /\bconsole\s*\.\s*(?:dir|table)\b|\bconsole\s*\.\s*\w+\s*\(\s*(?:[^"'`)\s]|(?:"[^"]*"|'[^']*'|`[^`]*`)\s*,)/,
 }

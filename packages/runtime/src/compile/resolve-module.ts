@@ -6,7 +6,11 @@ const endings = ["", ".js", ".ts", ".mjs", ".mts", ".cjs", ".json", "/index.js",
  */
 export function resolveModule(specifier: string, referrer: string, has: (name: string) => boolean): string | undefined {
   const path = pathOf(specifier, referrer)
-  if (path === undefined) return undefined
+  return path === undefined ? undefined : findFile(path, has)
+}
+
+/** The given module that `path` means: itself, or with one of the endings that agents leave out. */
+export function findFile(path: string, has: (name: string) => boolean): string | undefined {
   for (const candidate of candidates(path)) if (has(candidate)) return candidate
   return undefined
 }

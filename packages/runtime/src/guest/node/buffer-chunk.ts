@@ -1,5 +1,5 @@
 import decoder from "string_decoder"
-import { Buffer, INSPECT_MAX_BYTES, kMaxLength, SlowBuffer } from "unenv/node/buffer"
+import { Buffer, INSPECT_MAX_BYTES, kMaxLength, SlowBuffer } from "unenv/node/internal/buffer/buffer"
 import type { LoadChunk } from "../kernel.ts"
 import { nameClasses } from "../web/name-classes.ts"
 import { lazyGlobals } from "./lazy-globals.ts"
@@ -7,7 +7,6 @@ import { lazyGlobals } from "./lazy-globals.ts"
 /** Buffer, from unenv (feross/buffer), and StringDecoder. Also the global `Buffer`. */
 const loadBuffer: LoadChunk = () => {
   nameClasses({ Buffer })
-  // Browsers' shim allocates before it knows about base64url; Node has had it since version 15.
   return { Buffer, "node:buffer": bufferModule(), "node:string_decoder": nameClasses({ ...decoder }) }
 }
 

@@ -8,7 +8,7 @@ const shim = (name: string): string => `module.exports = require(${JSON.stringif
 const replaced: Readonly<Record<string, string>> = {
   "node:path": "module.exports = require('path-browserify')",
   "node:querystring": "export * from 'unenv/node/querystring'",
-  "safe-buffer": "module.exports = { Buffer: require('unenv/node/buffer').Buffer }",
+  "safe-buffer": "module.exports = { Buffer: require('unenv/node/internal/buffer/buffer').Buffer }",
   "util/": `module.exports = require(${JSON.stringify(here("./assert-util.ts"))})`,
   "object.assign/polyfill": shim("assign"),
   "object-is/polyfill": shim("is"),

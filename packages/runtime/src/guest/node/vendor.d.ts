@@ -1,5 +1,5 @@
 /** Packages that ship no types, or types of Node's own: only what the chunks use. */
-declare module "unenv/node/buffer" {
+declare module "unenv/node/internal/buffer/buffer" {
   export const Buffer: BufferConstructor
   export const SlowBuffer: unknown
   export const kMaxLength: number

@@ -1,0 +1,61 @@
+import type { GivenModule } from "@mayfly/runtime"
+import type { Namespace } from "./namespace.ts"
+
+/** How generated code is put among modules: as a body below one line of ours, or as a module that ours imports. */
+export type CodeShape = "body" | "module"
+
+export const codeFile = "code.js"
+const startFile = "mayfly-code-mode.js"
+
+/** Lines above the author's first one. */
+export const linesAbove: Readonly<Record<CodeShape, number>> = { body: 1, module: 0 }
+
+/**
+ * `env`, `input` and `ctx` are parameters of ours around a body; assigning them hides what we pass and makes namespaces of these names work.
+ * The last statement keeps code without a value from having ours.
+ */
+const bodyStart = `[input,env,ctx]=await(await import("./${startFile}")).default(env);void 0;\n`
+
+const moduleStart = `export default async (input, env) => {
+  await (await import("./${startFile}")).default(env)
+  const { default: main, run } = await import("./${codeFile}")
+  const value = main ?? run
+  return typeof value === "function" ? value() : typeof value?.run === "function" ? value.run() : value
+}`
+
+/** `then` and `toJSON` are asked for by the language, not by the author. */
+const start = (preludes: readonly string[]): string => `const { create, defineProperty, hasOwn } = Object
+export default async (env) => {
+  const spaces = create(null)
+  for (const { name, tools, call } of env.namespaces) {
+    const target = create(null)
+    for (const tool of tools) target[tool] = async (...args) => call(tool, args)
+    spaces[name] = new Proxy(target, {
+      get: (target, tool) => {
+        if (hasOwn(target, tool)) return target[tool]
+        if (typeof tool !== "string" || tool === "then" || tool === "toJSON") return undefined
+        return async (...args) => call(tool, args)
+      },
+    })
+    defineProperty(globalThis, name, { value: spaces[name], writable: true, enumerable: true, configurable: true })
+  }
+${preludes.map((_, index) => `  await import("./${preludeFile(index)}")`).join("\n")}
+  return [spaces.input, spaces.env, spaces.ctx]
+}`
+
+export interface GuestModules {
+  readonly modules: Readonly<Record<string, GivenModule>>
+  readonly mainModule: string
+}
+
+/** The modules of one run. Preludes see the namespaces as the author does; their own declarations stay theirs. */
+export function guestModules(code: string, shape: CodeShape, namespaces: readonly Namespace[]): GuestModules {
+  const preludes = namespaces.flatMap(({ prelude }) => (prelude === undefined ? [] : [prelude]))
+  const own = Object.fromEntries([[startFile, start(preludes)], ...preludes.map((text, index) => [preludeFile(index), text])])
+  if (shape === "body") return { modules: { ...own, [codeFile]: bodyStart + code }, mainModule: codeFile }
+  return { modules: { ...own, [codeFile]: code, "main.js": moduleStart }, mainModule: "main.js" }
+}
+
+function preludeFile(index: number): string {
+  return `mayfly-prelude-${index}.js`
+}
