@@ -6,7 +6,18 @@ import { runInThisContext } from "node:vm"
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url))
 const builtins = ["buffer", "path", "events", "util", "url", "crypto", "small", "cloudflare"]
-const chunks = ["base", "bridge", "console", "url", "urlpattern", "fetch", "streams", "compression", "subtle", "inspect"]
+const chunks = [
+  "base",
+  "bridge",
+  "console",
+  "url",
+  "urlpattern",
+  "fetch",
+  "streams",
+  "compression",
+  "subtle",
+  "inspect",
+]
 
 // A program per script that makes V8 compile what most programs use, before the code cache is taken.
 const exercise = {
@@ -38,7 +49,10 @@ export async function buildRuntime() {
     bundle("src/host/main.ts", "dist/host.cjs", "cjs", []),
     bundle("src/compile/main.ts", "dist/compiler.mjs", "esm", ["oxc-parser", "oxc-transform"], define),
   ])
-  return Object.fromEntries([["boot", guest.boot.length], ...Object.entries(guest.chunks).map(([k, v]) => [k, v.length])])
+  return Object.fromEntries([
+    ["boot", guest.boot.length],
+    ...Object.entries(guest.chunks).map(([k, v]) => [k, v.length]),
+  ])
 }
 
 function bundle(entry, outfile, format, external, define = {}) {
@@ -105,12 +119,17 @@ function exportsOfBuiltins({ chunks }) {
   for (const name of builtins) {
     const { connect, Buffer: _, ...modules } = kernel.chunk(`builtin:${name}`)
     const given = { RpcTarget: class {}, context: () => ({}) }
-    for (const [specifier, module] of Object.entries(connect?.(given) ?? modules)) table[specifier] = Object.keys(module)
+    for (const [specifier, module] of Object.entries(connect?.(given) ?? modules))
+      table[specifier] = Object.keys(module)
   }
   return table
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const sizes = await buildRuntime()
-  process.stdout.write(`runtime: ${Object.entries(sizes).map(([name, size]) => `${name} ${(size / 1024).toFixed(1)} kB`).join(", ")}\n`)
+  process.stdout.write(
+    `runtime: ${Object.entries(sizes)
+      .map(([name, size]) => `${name} ${(size / 1024).toFixed(1)} kB`)
+      .join(", ")}\n`,
+  )
 }

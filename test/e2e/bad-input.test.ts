@@ -1,5 +1,6 @@
 import assert from "node:assert/strict"
 import { after, test } from "node:test"
+import { inspect } from "node:util"
 import { createPlatform, DynamicWorker, type DynamicWorkerOptions, type Run, type RunOptions } from "@mayfly/platform"
 import type { MayflyError } from "@mayfly/protocol"
 
@@ -70,7 +71,7 @@ for (const [name, [options, path]] of Object.entries(invalidOptions)) {
 
 for (const value of [-1, NaN, Infinity, -Infinity, 1e300, 0.5, "100", {}, [], true, 10n, null]) {
   for (const name of ["memoryMb", "outputBytes", "logBytes", "subRequests", "concurrentRequests"]) {
-    test(`limits.${name} of ${typeof value} ${String(value)} is input.invalid`, async () => {
+    test(`limits.${name} of ${typeof value} ${inspect(value)} is input.invalid`, async () => {
       const { code, details } = await rejection(wrong({ script: "1", platform, limits: { [name]: value } }))
       assert.deepStrictEqual([code, details["path"]], ["input.invalid", `limits.${name}`])
     })
@@ -116,7 +117,7 @@ test("rich inputs come back as they were", async () => {
   const worker = await create({ script: "export default (input) => input" })
   const cyclic: Record<string, unknown> = { a: 1 }
   cyclic["self"] = cyclic
-  const values = [undefined, null, 0, -0, NaN, Infinity, "", "\u0000\ud800", 10n ** 30n, new Date(0), new Date(NaN), /a/gi, new Map([[{ a: 1 }, new Set([1])]]), [1, , 3], new Uint8Array([1, 2]), new Float64Array([NaN]).buffer, Object.assign(new TypeError("x"), { code: "E" }), cyclic, { undefined: undefined }, Object("boxed")]
+  const values = [undefined, null, 0, -0, NaN, Infinity, "", "\u0000\ud800", 10n ** 30n, new Date(0), new Date(NaN), /a/gi, new Map([[{ a: 1 }, new Set([1])]]), Object.assign([1], { 2: 3 }), new Uint8Array([1, 2]), new Float64Array([NaN]).buffer, Object.assign(new TypeError("x"), { code: "E" }), cyclic, { undefined: undefined }, Object("boxed")]
   for (const value of values) {
     const result = await worker.run(value)
     if (value instanceof Error) assert.deepStrictEqual([(result as Error).name, (result as Error).message], ["TypeError", "x"])

@@ -1,3 +1,5 @@
+export { codeTool, createExecutor, type CodeModeOptions, type CodeToolOptions, type CodeToolResult, type Executor } from "@mayfly/platform"
+export { createWorkerBundle, type WorkerBundle, type WorkerBundleOptions } from "@mayfly/platform"
 export {
   createPlatform,
   DynamicWorker,

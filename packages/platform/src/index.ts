@@ -17,5 +17,7 @@ export type {
   WorkerCode,
   WorkerStub,
 } from "@mayfly/runtime"
+export { createWorkerBundle, type WorkerBundle, type WorkerBundleOptions } from "./create-worker-bundle.ts"
 export { createPlatform, defaultPlatform, type Platform } from "./platform.ts"
 export type { PlatformOptions } from "./platform-options.ts"
+export * from "./code-mode/index.ts"

@@ -27,6 +27,7 @@ export const errorTable = {
   "worker.queue-full": { status: 429, retry: true, fix: "Wait for `details.retryAfterMs`, then try again." },
   "worker.no-entrypoint": { status: 422, retry: false, fix: "Export a default function, or an object with run or fetch." },
   "worker.module-not-found": { status: 400, retry: false, fix: "Give the module in `modules`, or remove the import." },
+  "worker.typecheck": { status: 422, retry: false, fix: "Correct the lines shown so that they fit the declarations." },
   "worker.code-too-large": { status: 413, retry: false, fix: "Keep all modules together under 64 MiB." },
   "worker.compile-timeout": { status: 422, retry: false, fix: "Simplify or split the program: parsing it took too long." },
   "worker.disposed": { status: 409, retry: false, fix: "Create the worker again; this one was disposed." },

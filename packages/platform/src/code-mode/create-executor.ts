@@ -1,6 +1,6 @@
 import { MayflyError } from "@mayfly/protocol"
 import { type CodeModeOptions, parseCodeModeOptions } from "./code-mode-options.ts"
-import { declareNames } from "./declare-names.ts"
+import { declareNames } from "./declarations.ts"
 import type { ExecuteOptions, ExecuteResult, Executor, ResolvedProvider, ToolFunction } from "./executor.ts"
 import { executorError, logTexts } from "./failure-text.ts"
 import { makeNamespaces } from "./namespace.ts"

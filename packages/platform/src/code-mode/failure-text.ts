@@ -15,7 +15,7 @@ export function executorError(error: MayflyError): string {
     case "worker.cpu-limit":
       return `Execution timed out (${code}: ${error.message})`
     case "worker.syntax":
-      return `${error.message}${placeOf(error)} (${code})`
+      return `${titleOf(error)}${placeOf(error)} (${code})`
     default:
       return `${message === "" || code === "worker.memory-limit" ? error.message : message} (${code})`
   }
@@ -29,9 +29,15 @@ export function logTexts(logs: readonly LogLine[]): string[] {
 /** All that a model needs to write it better: what failed and where, what to change, what the code had printed. */
 export function modelError(error: MayflyError, logs: readonly LogLine[]): string {
   const timedOut = error.code === "worker.wall-limit" || error.code === "worker.cpu-limit"
-  const title = `Code execution ${timedOut ? "timed out" : "failed"} (${error.code}): ${error.message.slice(0, maxMessage)}${placeOf(error)}`
+  const title = `Code execution ${timedOut ? "timed out" : "failed"} (${error.code}): ${titleOf(error).slice(0, maxMessage)}${placeOf(error)}`
   const fix = error.code === "worker.guest" || error.code === "mesh.denied" ? "" : `\nTo fix it: ${error.fix}`
   return `${title}${fix}${consoleText(logTexts(logs))}`
+}
+
+/** The message of a syntax error shows its place in a frame, whose lines are counted with ours. */
+function titleOf({ code, message, details }: MayflyError): string {
+  const isFramed = code === "worker.syntax" && typeof details["message"] === "string"
+  return isFramed ? `SyntaxError: ${String(details["message"])}` : message
 }
 
 function placeOf({ details }: MayflyError): string {

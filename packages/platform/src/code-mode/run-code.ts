@@ -3,6 +3,7 @@ import type { Run, RunOptions } from "@mayfly/runtime"
 import { authorError, authorText } from "./author-position.ts"
 import type { CodeModeSettings } from "./code-mode-options.ts"
 import { compileCode } from "./compile-code.ts"
+import type { Declarations } from "./declarations.ts"
 import type { Namespace } from "./namespace.ts"
 import { checkTypes } from "./typecheck/check-types.ts"
 
@@ -10,8 +11,8 @@ export interface CodeRequest {
   readonly code: string
   readonly namespaces: readonly Namespace[]
   readonly settings: CodeModeSettings
-  /** TypeScript declarations of the namespaces, for the type check. */
-  readonly declarations: string
+  /** For the type check. */
+  readonly declarations: Declarations
   readonly signal?: AbortSignal
 }
 

@@ -78,7 +78,8 @@ export function builtinModule(specifier: string): string | undefined {
 
 /** Why a module of Node's or Cloudflare's is not there, and what to use; undefined for any other name. */
 export function absentBuiltin(specifier: string): string | undefined {
-  if (specifier.startsWith("cloudflare:")) return `${specifier} does not exist here; there are cloudflare:workers and cloudflare:workflows`
+  if (specifier.startsWith("cloudflare:"))
+    return `${specifier} does not exist here; there are cloudflare:workers and cloudflare:workflows`
   const base = specifier.replace(/^node:/, "").split("/")[0] ?? ""
   const advice = hostModules.get(base)
   if (advice !== undefined) return `node:${base} needs host access, which guests do not have; ${advice}`

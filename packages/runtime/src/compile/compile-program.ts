@@ -1,4 +1,11 @@
-import { absentBuiltin, builtinCall, builtinChunks, builtinFacade, builtinModule, builtinNames } from "./builtin-modules.ts"
+import {
+  absentBuiltin,
+  builtinCall,
+  builtinChunks,
+  builtinFacade,
+  builtinModule,
+  builtinNames,
+} from "./builtin-modules.ts"
 import { commonJsNames, dynamicSpecifiers, looksLikeCommonJs, requiredSpecifiers } from "./commonjs.ts"
 import { CompileError } from "./compile-error.ts"
 import { compileModule, type ReadyModule } from "./compile-module.ts"
@@ -48,18 +55,24 @@ class ProgramCompiler {
       json: (name) => (this.#sources.get(name)?.kind === "json" ? this.#sources.get(name)?.text : undefined),
     })
     this.#languages = languagesOf(request.language)
-    this.#main = request.script === undefined ? this.#takeModules(request) : this.#takeScript(request.script, request.language)
+    this.#main =
+      request.script === undefined ? this.#takeModules(request) : this.#takeScript(request.script, request.language)
     this.#prefix = unusedPrefix([...this.#sources.values()])
   }
 
   compile(): CompileAnswer {
-    for (const name of this.#sources.keys()) if (name === this.#main || !this.#packages.isInstalled(name)) this.#wanted.add(name)
+    for (const name of this.#sources.keys())
+      if (name === this.#main || !this.#packages.isInstalled(name)) this.#wanted.add(name)
     for (const name of this.#wanted) this.#compileSource(name, this.#sources.get(name) as Source)
     this.#registry()
-    for (const name of this.#builtins) this.#modules.push({ name, code: builtinFacade(name, this.#prefix), imports: {} })
+    for (const name of this.#builtins)
+      this.#modules.push({ name, code: builtinFacade(name, this.#prefix), imports: {} })
     const wanted = this.#wantedSources().map(([, source]) => source)
     const sources = wanted.filter(({ kind }) => kind === "js" || kind === "ts" || kind === "cjs")
-    const chunks = [...neededChunks(sources.map(({ text }) => text)), ...[...this.#builtins].flatMap((name) => builtinChunks(name))]
+    const chunks = [
+      ...neededChunks(sources.map(({ text }) => text)),
+      ...[...this.#builtins].flatMap((name) => builtinChunks(name)),
+    ]
     const program = {
       main: this.#main,
       shape: this.#shape,
@@ -67,7 +80,8 @@ class ProgramCompiler {
       names: [...this.#wanted, ...this.#builtins],
       chunks: [...new Set(chunks)],
       prefix: this.#prefix,
-      hasHelpers: this.#builtins.size > 0 || this.#wantedSources().some(([name, source]) => this.#isRegistered(name, source)),
+      hasHelpers:
+        this.#builtins.size > 0 || this.#wantedSources().some(([name, source]) => this.#isRegistered(name, source)),
       imports: this.#imports,
       metas: this.#metas,
     }
@@ -88,11 +102,18 @@ class ProgramCompiler {
     for (const [name, source] of Object.entries(request.modules ?? {})) this.#sources.set(name, sourceOf(name, source))
     const found = this.#sources.has(main) ? main : resolveModule(main, "", (name) => this.#sources.has(name))
     if (found === undefined) {
-      throw new CompileError({ code: "worker.module-not-found", message: `the main module "${main}" is not among the modules`, specifier: main })
+      throw new CompileError({
+        code: "worker.module-not-found",
+        message: `the main module "${main}" is not among the modules`,
+        specifier: main,
+      })
     }
     const kind = this.#sources.get(found)?.kind
     if (kind === "js" || kind === "ts" || kind === "cjs") return found
-    throw new CompileError({ code: "worker.no-entrypoint", message: `the main module "${found}" is ${kind ?? "nothing"}, not code` })
+    throw new CompileError({
+      code: "worker.no-entrypoint",
+      message: `the main module "${found}" is ${kind ?? "nothing"}, not code`,
+    })
   }
 
   #compileSource(name: string, source: Source): void {
@@ -157,7 +178,8 @@ class ProgramCompiler {
       this.#shape = module.shape
       imports[self] = name
     }
-    if (module.importIdentifier !== undefined) this.#imports.push([module.importIdentifier, name, this.#dynamicTargets(name, source.text)])
+    if (module.importIdentifier !== undefined)
+      this.#imports.push([module.importIdentifier, name, this.#dynamicTargets(name, source.text)])
     if (module.metaIdentifier !== undefined) this.#metas.push([module.metaIdentifier, name, isMain])
     this.#modules.push({ name, code: module.code, imports })
     this.#positions.push(module.positions)
@@ -168,7 +190,9 @@ class ProgramCompiler {
     for (const specifier of specifiers) {
       const found = this.#resolve(specifier, referrer, "import")
       if (found === undefined || "problem" in found) {
-        throw new CompileError(missingModule(specifier, referrer, found?.problem ?? absentBuiltin(specifier), [...this.#sources.keys()]))
+        throw new CompileError(
+          missingModule(specifier, referrer, found?.problem ?? absentBuiltin(specifier), [...this.#sources.keys()]),
+        )
       }
       imports[specifier] = found.name
     }
@@ -187,7 +211,8 @@ class ProgramCompiler {
     const isBare = !/^(?:\.{0,2}\/|\.{1,2}$|file:)/.test(specifier)
     if (isBare && has(specifier)) return { name: specifier }
     const inPackage = isBare ? this.#packages.resolve(specifier, referrer, kind) : undefined
-    if (inPackage !== undefined && "name" in inPackage) return inPackage
+    if (inPackage !== undefined && "name" in inPackage)
+      return has(inPackage.name) ? inPackage : { name: this.#builtin(inPackage.name) }
     const builtin = isBare ? builtinModule(specifier) : undefined
     if (builtin !== undefined) return { name: this.#builtin(builtin) }
     const name = resolveModule(specifier, referrer, has)
@@ -206,7 +231,8 @@ class ProgramCompiler {
     const targets: Record<string, string> = Object.create(null) as Record<string, string>
     for (const specifier of [...literal, ...(isComputed ? builtinNames : [])]) {
       const found = this.#resolve(specifier, name, "import")
-      if (found !== undefined && "name" in found) targets[specifier] = /^[./]/.test(found.name) ? `file:///${found.name}` : found.name
+      if (found !== undefined && "name" in found)
+        targets[specifier] = /^[./]/.test(found.name) ? `file:///${found.name}` : found.name
     }
     return targets
   }
@@ -234,7 +260,10 @@ class ProgramCompiler {
   /** Packages written for Node speak of `process` and `global`, which guests' own code has not. */
   #packageScope(text: string): readonly [string, string] {
     if (!/\b(?:process|global)\b/.test(text)) return ["", ""]
-    return ["((process,global)=>", `)(${builtinCall(this.#builtin("node:process"), `${this.#prefix}_builtin`)},globalThis)`]
+    return [
+      "((process,global)=>",
+      `)(${builtinCall(this.#builtin("node:process"), `${this.#prefix}_builtin`)},globalThis)`,
+    ]
   }
 
   #exportNames(name: string, text: string, seen: Set<string>): readonly string[] {
@@ -331,7 +360,11 @@ function checkedJson(name: string, text: string): string {
     JSON.parse(text)
     return text
   } catch (error) {
-    throw new CompileError({ code: "worker.syntax", message: `${name} is not JSON: ${(error as Error).message}`, file: name })
+    throw new CompileError({
+      code: "worker.syntax",
+      message: `${name} is not JSON: ${(error as Error).message}`,
+      file: name,
+    })
   }
 }
 
@@ -340,8 +373,16 @@ function mentionsProcess(text: string): boolean {
   return /\bprocess\s*\??\./.test(text) && !/\b(?:import|const|let|var|function|class)\b[^;=(]*\bprocess\b/.test(text)
 }
 
-function missingModule(specifier: string, referrer: string, reason: string | undefined, names: readonly string[]): CompileErrorFailure {
-  const problem = reason === undefined ? ` is not among the modules (${names.slice(0, 20).join(", ")})` : ` can't be resolved: ${reason}`
+function missingModule(
+  specifier: string,
+  referrer: string,
+  reason: string | undefined,
+  names: readonly string[],
+): CompileErrorFailure {
+  const problem =
+    reason === undefined
+      ? ` is not among the modules (${names.slice(0, 20).join(", ")})`
+      : ` can't be resolved: ${reason}`
   return {
     code: "worker.module-not-found",
     message: `"${specifier}", imported by "${referrer}",${problem}`,

@@ -27,7 +27,8 @@ function* candidates(path: string): Iterable<string> {
 function pathOf(specifier: string, referrer: string): string | undefined {
   if (specifier.startsWith("file:///")) return normalize(specifier.slice(8).split("/"))
   if (specifier.startsWith("/")) return normalize(specifier.slice(1).split("/"))
-  if (!specifier.startsWith("./") && !specifier.startsWith("../") && specifier !== "." && specifier !== "..") return specifier
+  if (!specifier.startsWith("./") && !specifier.startsWith("../") && specifier !== "." && specifier !== "..")
+    return specifier
   return normalize([...referrer.replace(/^\.\//, "").split("/").slice(0, -1), ...specifier.split("/")])
 }
 

@@ -1,8 +1,13 @@
 import { exports as resolveExports, imports as resolveImports } from "resolve.exports"
+import { builtinModule } from "./builtin-modules.ts"
 import { findFile } from "./resolve-module.ts"
+
+export { builtinModule } from "./builtin-modules.ts"
+export { resolveModule } from "./resolve-module.ts"
 
 export type ImportKind = "import" | "require"
 
+/** The name of a given module, or of a builtin one that a package's `imports` names. */
 export type Resolution = { readonly name: string } | { readonly problem: string }
 
 interface PackageJson {
@@ -45,6 +50,12 @@ export class PackageResolver {
     return this.#self(name, subpath, from, kind) ?? this.#installed(name, subpath, from, kind)
   }
 
+  /** The entry of the package in the root folder. */
+  main(): string | undefined {
+    const found = this.#json("") === undefined ? undefined : this.#package("", "", "import")
+    return found !== undefined && "name" in found ? found.name : undefined
+  }
+
   /** The `type` of the package that a module belongs to. Without one, files in node_modules are what they look like. */
   typeOf(name: string): "module" | "commonjs" | undefined {
     const scope = this.#scope(folderOf(plain(name)))
@@ -80,7 +91,7 @@ export class PackageResolver {
     if (scope === undefined) return undefined
     const targets = attempt(() => resolveImports(scope.json, specifier, optionsFor(kind)))
     for (const target of targets) {
-      if (!target.startsWith("./")) return this.resolve(target, referrer, kind)
+      if (!target.startsWith("./")) return this.resolve(target, referrer, kind) ?? builtinResolution(target)
       const path = within(scope.folder, target)
       const file = path === undefined ? undefined : this.#exact(path)
       if (file !== undefined) return { name: file }
@@ -163,6 +174,11 @@ export class PackageResolver {
 
 function optionsFor(kind: ImportKind): { unsafe: true; conditions: readonly string[] } {
   return { unsafe: true, conditions: [...conditions, kind] }
+}
+
+function builtinResolution(specifier: string): Resolution | undefined {
+  const name = builtinModule(specifier)
+  return name === undefined ? undefined : { name }
 }
 
 /** resolve.exports throws for what a package does not name. */

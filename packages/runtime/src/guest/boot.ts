@@ -103,7 +103,7 @@ function dispatchTo(kernel: GuestKernel, outbox: Outbox): Dispatch {
 
 /** Answers one behind the other: `<id> <+ or -> <length>\n<text>`. */
 function deliver(kernel: GuestKernel, answers: string): void {
-  for (let at = 0; at < answers.length; ) {
+  for (let at = 0; at < answers.length;) {
     const end = answers.indexOf("\n", at)
     const [id, sign, length] = answers.slice(at, end).split(" ")
     at = end + 1 + Number(length)

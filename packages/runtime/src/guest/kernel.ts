@@ -56,9 +56,21 @@ export interface Kernel {
 export type LogLevel = "debug" | "log" | "info" | "warn" | "error"
 
 /** The chunks behind `import "node:…"` and `import "cloudflare:…"`, see compile/builtin-modules.ts. Their exports are modules by specifier. */
-export type BuiltinChunk = `builtin:${"buffer" | "path" | "events" | "util" | "url" | "crypto" | "small" | "cloudflare"}`
+export type BuiltinChunk =
+  `builtin:${"buffer" | "path" | "events" | "util" | "url" | "crypto" | "small" | "cloudflare"}`
 
-export type ChunkName = BuiltinChunk | "base" | "bridge" | "console" | "url" | "urlpattern" | "fetch" | "streams" | "compression" | "subtle" | "inspect"
+export type ChunkName =
+  | BuiltinChunk
+  | "base"
+  | "bridge"
+  | "console"
+  | "url"
+  | "urlpattern"
+  | "fetch"
+  | "streams"
+  | "compression"
+  | "subtle"
+  | "inspect"
 
 export interface PendingRequest {
   readonly answer: Promise<string>

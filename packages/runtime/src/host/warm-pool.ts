@@ -4,6 +4,7 @@ import { WarmIsolate } from "./warm-isolate.ts"
 /** Isolate sizes that are kept warm beside the default one. */
 const maxOtherSizes = 2
 const otherTarget = 2
+const quietMs = 2
 
 /**
  * Isolates made ahead, used once. A memory limit is fixed when an isolate is made, so they are kept by size: many of the default size and a few
@@ -16,6 +17,7 @@ export class WarmPool {
   /** In order of last use, the default size included. */
   readonly #bySize = new Map<number, WarmIsolate[]>()
   #isRefilling = false
+  #quiet: NodeJS.Timeout | undefined
 
   constructor(bundle: GuestBundle, defaultMb: number, target: number) {
     this.#bundle = bundle
@@ -44,10 +46,22 @@ export class WarmPool {
     return isolates.pop() ?? new WarmIsolate(memoryMb, this.#bundle)
   }
 
+  /** At once while the pool runs low; otherwise when no run has come for a moment, as making an isolate holds up the next one by a millisecond. */
   refillSoon(): void {
     if (this.#isRefilling) return
+    if ((this.#bySize.get(this.#defaultMb)?.length ?? 0) * 2 > this.#target) return this.#refillWhenQuiet()
     this.#isRefilling = true
     setImmediate(() => this.#refill())
+  }
+
+  #refillWhenQuiet(): void {
+    if (this.#quiet === undefined) {
+      this.#quiet = setTimeout(() => {
+        if (this.#isRefilling) return
+        this.#isRefilling = true
+        this.#refill()
+      }, quietMs)
+    } else this.#quiet.refresh()
   }
 
   #refill(): void {

@@ -16,7 +16,10 @@ const loadCloudflare: LoadChunk = () => ({
       env: live(() => context().env as object),
       waitUntil: (promise: unknown): void => context().ctx.waitUntil(promise),
     }
-    return { "cloudflare:workers": workers, "cloudflare:workflows": nameClasses({ NonRetryableError, WorkflowEntrypoint: workers.WorkflowEntrypoint }) }
+    return {
+      "cloudflare:workers": workers,
+      "cloudflare:workflows": nameClasses({ NonRetryableError, WorkflowEntrypoint: workers.WorkflowEntrypoint }),
+    }
   },
 })
 
@@ -33,7 +36,10 @@ function live(current: () => object): object {
   })
 }
 
-type Classes = Record<"WorkerEntrypoint" | "DurableObject" | "WorkflowEntrypoint", abstract new (ctx: unknown, env: unknown) => object>
+type Classes = Record<
+  "WorkerEntrypoint" | "DurableObject" | "WorkflowEntrypoint",
+  abstract new (ctx: unknown, env: unknown) => object
+>
 
 function classes(RpcTarget: RuntimeParts["RpcTarget"]): Classes {
   /** The shape is Cloudflare's: protected there, plain here. */

@@ -24,7 +24,7 @@ export function setFrame(frame: Frame): void {
 
 /**
  * Makes callbacks keep the frame in which they were given: promise reactions, timers, microtasks. V8 does not tell JavaScript when an async
- * function goes on after `await`: modules that are compiled for it await through `then`, see compile/lower-async.ts.
+ * function goes on after `await`, so there the frame is empty: lost, but never another's.
  */
 export function trackCallbacks(): void {
   if (isTracking) return
@@ -45,7 +45,9 @@ export function trackCallbacks(): void {
 function keepIn(name: string): void {
   const original = (globalThis as Record<string, unknown>)[name]
   if (typeof original !== "function") return
-  const value = { [name]: (callback: unknown, ...rest: unknown[]): unknown => original(keeping(callback), ...rest) as unknown }[name]
+  const value = {
+    [name]: (callback: unknown, ...rest: unknown[]): unknown => original(keeping(callback), ...rest) as unknown,
+  }[name]
   Object.defineProperty(globalThis, name, { value, writable: true, configurable: true })
 }
 

@@ -2,11 +2,13 @@ import decoder from "string_decoder"
 import { Buffer, INSPECT_MAX_BYTES, kMaxLength, SlowBuffer } from "unenv/node/internal/buffer/buffer"
 import type { LoadChunk } from "../kernel.ts"
 import { nameClasses } from "../web/name-classes.ts"
+import { addBase64Url } from "./base64url.ts"
 import { lazyGlobals } from "./lazy-globals.ts"
 
 /** Buffer, from unenv (feross/buffer), and StringDecoder. Also the global `Buffer`. */
 const loadBuffer: LoadChunk = () => {
   nameClasses({ Buffer })
+  addBase64Url(Buffer)
   return { Buffer, "node:buffer": bufferModule(), "node:string_decoder": nameClasses({ ...decoder }) }
 }
 
@@ -30,7 +32,7 @@ type Bytes = ArrayBuffer | ArrayBufferView
 
 function isUtf8(input: Bytes): boolean {
   try {
-    new TextDecoder("utf-8", { fatal: true }).decode(input)
+    new TextDecoder("utf-8", { fatal: true }).decode(bytesOf(input))
     return true
   } catch {
     return false
@@ -38,8 +40,13 @@ function isUtf8(input: Bytes): boolean {
 }
 
 function isAscii(input: Bytes): boolean {
-  const bytes = ArrayBuffer.isView(input) ? new Uint8Array(input.buffer, input.byteOffset, input.byteLength) : new Uint8Array(input)
-  return bytes.every((byte) => byte < 128)
+  return bytesOf(input).every((byte) => byte < 128)
+}
+
+function bytesOf(input: Bytes): Uint8Array {
+  return ArrayBuffer.isView(input)
+    ? new Uint8Array(input.buffer, input.byteOffset, input.byteLength)
+    : new Uint8Array(input)
 }
 
 function transcode(source: Uint8Array, from: BufferEncoding, to: BufferEncoding): Buffer {

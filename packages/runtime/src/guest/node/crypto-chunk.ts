@@ -66,18 +66,32 @@ function notText(value: unknown, name: string): unknown {
 
 function pbkdf2Sync(password: unknown, salt: unknown, iterations: number, keyLength: number, digest: string): Buffer {
   const options = { c: iterations, dkLen: keyLength }
-  const key = pbkdf2(hashFunction(digest), bytesOf(password, undefined, "password"), bytesOf(salt, undefined, "salt"), options)
+  const key = pbkdf2(
+    hashFunction(digest),
+    bytesOf(password, undefined, "password"),
+    bytesOf(salt, undefined, "salt"),
+    options,
+  )
   return encoded(key, undefined) as Buffer
 }
 
 function scryptSync(password: unknown, salt: unknown, keyLength: number, options: ScryptOptions = {}): Buffer {
   const { N = options.cost ?? 16_384, r = options.blockSize ?? 8, p = options.parallelization ?? 1 } = options
-  const key = scrypt(bytesOf(password, undefined, "password"), bytesOf(salt, undefined, "salt"), { N, r, p, dkLen: keyLength })
+  const key = scrypt(bytesOf(password, undefined, "password"), bytesOf(salt, undefined, "salt"), {
+    N,
+    r,
+    p,
+    dkLen: keyLength,
+  })
   return encoded(key, undefined) as Buffer
 }
 
 function hkdfSync(digest: string, key: unknown, salt: unknown, info: unknown, keyLength: number): ArrayBuffer {
-  const [keyBytes, saltBytes, infoBytes] = [bytesOf(key, undefined, "ikm"), bytesOf(salt, undefined, "salt"), bytesOf(info, undefined, "info")]
+  const [keyBytes, saltBytes, infoBytes] = [
+    bytesOf(key, undefined, "ikm"),
+    bytesOf(salt, undefined, "salt"),
+    bytesOf(info, undefined, "info"),
+  ]
   const bytes = hkdf(hashFunction(digest), keyBytes, saltBytes, infoBytes, keyLength)
   return bytes.slice().buffer as ArrayBuffer
 }

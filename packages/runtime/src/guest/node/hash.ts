@@ -36,12 +36,14 @@ export function bytesOf(data: unknown, encoding: Encoding | undefined, name: str
   if (typeof data === "string") return bufferClass().from(data, encoding === "buffer" ? "utf8" : encoding)
   if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
   if (data instanceof ArrayBuffer) return new Uint8Array(data)
-  const error = new TypeError(`The "${name}" argument must be of type string or an instance of Buffer, TypedArray, or DataView`)
+  const error = new TypeError(
+    `The "${name}" argument must be of type string or an instance of Buffer, TypedArray, or DataView`,
+  )
   throw Object.assign(error, { code: "ERR_INVALID_ARG_TYPE" })
 }
 
 /** Hash and Hmac of node:crypto, without their stream interface. */
-class Digest {
+export class Digest {
   #running: Running
   #isOver = false
 
@@ -67,8 +69,8 @@ class Digest {
   }
 }
 
-export const Hash = class Hash extends Digest {}
-export const Hmac = class Hmac extends Digest {}
+export class Hash extends Digest {}
+export class Hmac extends Digest {}
 
 export function createHash(algorithm: unknown): Digest {
   return new Hash(hashFunction(algorithm).create())
@@ -87,7 +89,6 @@ export function encoded(bytes: Uint8Array, encoding: Encoding | undefined): stri
   const buffer = bufferClass().from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   return encoding === undefined || encoding === "buffer" ? buffer : buffer.toString(encoding)
 }
-
 
 function finalized(): Error {
   return Object.assign(new Error("Digest already called"), { code: "ERR_CRYPTO_HASH_FINALIZED" })

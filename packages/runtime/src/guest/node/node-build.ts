@@ -18,8 +18,8 @@ const replaced: Readonly<Record<string, string>> = {
 /** What esbuild needs to build the chunks of node: modules. Runs in Node at build time, never in the isolate. */
 export const nodeBuild = {
   // Not a terminal.
-  define: { "process.stderr": "undefined", "process.emitWarning": "undefined", "process.cwd": "cwd" },
-  banner: { js: "const cwd=()=>'/';" },
+  define: { "process.stderr": "undefined", "process.emitWarning": "undefined", "process.cwd": "workingFolder" },
+  banner: { js: "const workingFolder=()=>'/';" },
   plugins: [replacements()],
 }
 
@@ -27,8 +27,13 @@ function replacements(): Plugin {
   return {
     name: "replacements",
     setup(build) {
-      build.onResolve({ filter: /./ }, ({ path }) => (Object.hasOwn(replaced, path) ? { path, namespace: "replaced" } : undefined))
-      build.onLoad({ filter: /./, namespace: "replaced" }, ({ path }) => ({ contents: replaced[path] ?? "", resolveDir: here(".") }))
+      build.onResolve({ filter: /./ }, ({ path }) =>
+        Object.hasOwn(replaced, path) ? { path, namespace: "replaced" } : undefined,
+      )
+      build.onLoad({ filter: /./, namespace: "replaced" }, ({ path }) => ({
+        contents: replaced[path] ?? "",
+        resolveDir: here("."),
+      }))
     },
   }
 }

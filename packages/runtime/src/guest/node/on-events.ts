@@ -9,7 +9,11 @@ interface OnOptions {
 }
 
 /** `events.on`: the events of an emitter as an async iterator of argument lists. An "error" event or an aborted signal ends it by throwing. */
-export function onEvents(emitter: Emitter, name: string | symbol, options: OnOptions = {}): AsyncIterableIterator<unknown[]> {
+export function onEvents(
+  emitter: Emitter,
+  name: string | symbol,
+  options: OnOptions = {},
+): AsyncIterableIterator<unknown[]> & AsyncDisposable {
   const values: unknown[][] = []
   const waiting: PromiseWithResolvers<IteratorResult<unknown[]>>[] = []
   let failure: { readonly error: unknown } | undefined

@@ -12,7 +12,8 @@ export function processModule(): object {
     execArgv: Object.freeze([]),
     exitCode: undefined,
     hrtime: Object.assign(hrtime, { bigint: () => BigInt(elapsedNs()) }),
-    nextTick: (callback: (...args: unknown[]) => void, ...args: unknown[]): void => queueMicrotask(() => callback(...args)),
+    nextTick: (callback: (...args: unknown[]) => void, ...args: unknown[]): void =>
+      queueMicrotask(() => callback(...args)),
     pid: 1,
     platform: "mayfly",
     title: "mayfly",
@@ -27,7 +28,15 @@ export function processModule(): object {
 /** No event ever comes. */
 function listeners(): Record<string, () => unknown> {
   const none = (): unknown => undefined
-  return { on: none, once: none, off: none, addListener: none, removeListener: none, removeAllListeners: none, emit: () => false }
+  return {
+    on: none,
+    once: none,
+    off: none,
+    addListener: none,
+    removeListener: none,
+    removeAllListeners: none,
+    emit: () => false,
+  }
 }
 
 function elapsedNs(): number {

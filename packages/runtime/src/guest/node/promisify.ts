@@ -8,7 +8,8 @@ export function promisify(original: unknown): (...args: unknown[]) => Promise<un
   if (typeof original !== "function") throw invalidFunction("original", original)
   const own: unknown = (original as unknown as Record<symbol, unknown>)[custom]
   if (typeof own === "function") return own as (...args: unknown[]) => Promise<unknown>
-  if (original === setTimeout) return (ms, value) => new Promise((resolve) => setTimeout(() => resolve(value), ms as number))
+  if (original === setTimeout)
+    return (ms, value) => new Promise((resolve) => setTimeout(() => resolve(value), ms as number))
   function promisified(this: unknown, ...args: unknown[]): Promise<unknown> {
     return new Promise((resolve, reject) => {
       const callback: Callback = (error, value) => {
@@ -39,7 +40,10 @@ export function callbackify(original: unknown): (...args: unknown[]) => void {
 }
 
 function falsyRejection(reason: unknown): Error {
-  return Object.assign(new Error("Promise was rejected with falsy value"), { reason, code: "ERR_FALSY_VALUE_REJECTION" })
+  return Object.assign(new Error("Promise was rejected with falsy value"), {
+    reason,
+    code: "ERR_FALSY_VALUE_REJECTION",
+  })
 }
 
 function invalidFunction(name: string, value: unknown): TypeError {

@@ -9,8 +9,14 @@ export function randomBytes(size: number, callback?: Callback<Buffer>): Buffer |
   return answer(randomFillSync(bufferClass().alloc(size)), callback)
 }
 
-export function randomFillSync<View extends ArrayBufferView | ArrayBuffer>(view: View, offset = 0, size?: number): View {
-  const all = ArrayBuffer.isView(view) ? new Uint8Array(view.buffer, view.byteOffset, view.byteLength) : new Uint8Array(view)
+export function randomFillSync<View extends ArrayBufferView | ArrayBuffer>(
+  view: View,
+  offset = 0,
+  size?: number,
+): View {
+  const all = ArrayBuffer.isView(view)
+    ? new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
+    : new Uint8Array(view)
   const bytes = all.subarray(offset, size === undefined ? undefined : offset + size)
   // The global draws from a pool; asking the host for each call would be slow and soon too often.
   for (let at = 0; at < bytes.length; at += maxEntropy) crypto.getRandomValues(bytes.subarray(at, at + maxEntropy))
@@ -24,7 +30,9 @@ export function randomInt(...args: readonly (number | Callback<number>)[]): numb
   const [min, max] = numbers.length > 1 ? [numbers[0] ?? 0, numbers[1] ?? 0] : [0, numbers[0] ?? 0]
   const range = max - min
   if (!Number.isSafeInteger(min) || !Number.isSafeInteger(max) || range <= 0 || range > maxInteger) {
-    throw Object.assign(new RangeError(`The value of "max" is out of range: ${min} to ${max}`), { code: "ERR_OUT_OF_RANGE" })
+    throw Object.assign(new RangeError(`The value of "max" is out of range: ${min} to ${max}`), {
+      code: "ERR_OUT_OF_RANGE",
+    })
   }
   return answer(min + below(range), callback)
 }

@@ -23,11 +23,18 @@ const streams = [
 
 /** Modules of a few lines each. */
 const loadSmall: LoadChunk = () => ({
-  "node:async_hooks": nameClasses({ AsyncLocalStorage, AsyncResource, executionAsyncId: () => 0, triggerAsyncId: () => 0 }),
+  "node:async_hooks": nameClasses({
+    AsyncLocalStorage,
+    AsyncResource,
+    executionAsyncId: () => 0,
+    triggerAsyncId: () => 0,
+  }),
   "node:perf_hooks": lazyGlobals(["performance"]),
   "node:process": processModule(),
   "node:stream/web": lazyGlobals(streams),
-  "node:timers": Object.assign(lazyGlobals(timers.filter((name) => name in globalThis)), { promises: timersPromises() }),
+  "node:timers": Object.assign(lazyGlobals(timers.filter((name) => name in globalThis)), {
+    promises: timersPromises(),
+  }),
   "node:timers/promises": timersPromises(),
 })
 

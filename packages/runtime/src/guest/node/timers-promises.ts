@@ -4,7 +4,12 @@ interface TimerOptions {
 
 /** `node:timers/promises`. */
 export function timersPromises(): object {
-  return { setTimeout: wait, setImmediate: (value?: unknown) => wait(0, value), setInterval: ticks, scheduler: { wait: (ms: number) => wait(ms) } }
+  return {
+    setTimeout: wait,
+    setImmediate: (value?: unknown) => wait(0, value),
+    setInterval: ticks,
+    scheduler: { wait: (ms: number) => wait(ms) },
+  }
 }
 
 function wait(ms?: number, value?: unknown, { signal }: TimerOptions = {}): Promise<unknown> {

@@ -7,7 +7,12 @@ import { types } from "./util-types.ts"
 /** `node:util`, and `node:assert` from the assert package (Node's own code). One chunk, because deep equality is half of both. */
 const loadUtil: LoadChunk = (kernel) => {
   installKernel(kernel)
-  return { "node:util": utilModule(), "node:util/types": types, "node:assert": assert, "node:assert/strict": assert["strict"] }
+  return {
+    "node:util": utilModule(),
+    "node:util/types": types,
+    "node:assert": assert,
+    "node:assert/strict": assert["strict"],
+  }
 }
 
 export default loadUtil

@@ -1,7 +1,11 @@
 const { toString } = Object.prototype
 const tagOf = (value: unknown): string => Reflect.apply(toString, value, []).slice(8, -1)
-const getTypedArrayName = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype) as object, Symbol.toStringTag)?.get
-const typedArrayName = (value: unknown): string | undefined => Reflect.apply(getTypedArrayName as () => string | undefined, value, [])
+const getTypedArrayName = Object.getOwnPropertyDescriptor(
+  Object.getPrototypeOf(Uint8Array.prototype) as object,
+  Symbol.toStringTag,
+)?.get
+const typedArrayName = (value: unknown): string | undefined =>
+  Reflect.apply(getTypedArrayName as () => string | undefined, value, [])
 
 /** Whether `method` of a built-in class, which throws for anything but its own instances, takes `value`. */
 function brand(method: unknown, ...args: unknown[]): (value: unknown) => boolean {
@@ -21,8 +25,14 @@ const boxed = (method: unknown): ((value: unknown) => boolean) => {
   const isOne = brand(method)
   return (value) => isObject(value) && isOne(value)
 }
-const isTypedArray = (name: string) => (value: unknown): boolean => typedArrayName(value) === name
-const isFunctionWithTag = (...tags: readonly string[]) => (value: unknown): boolean => typeof value === "function" && tags.includes(tagOf(value))
+const isTypedArray =
+  (name: string) =>
+  (value: unknown): boolean =>
+    typedArrayName(value) === name
+const isFunctionWithTag =
+  (...tags: readonly string[]) =>
+  (value: unknown): boolean =>
+    typeof value === "function" && tags.includes(tagOf(value))
 
 const isNumberObject = boxed(Number.prototype.valueOf)
 const isStringObject = boxed(String.prototype.valueOf)
@@ -34,7 +44,8 @@ const isArrayBuffer = brand(getter(ArrayBuffer.prototype, "byteLength"))
 /** `util.types`. V8's own knowledge of proxies and of module namespaces can't be had from JavaScript: both are told by their looks, or not at all. */
 export const types = {
   isAnyArrayBuffer: isArrayBuffer,
-  isArgumentsObject: (value: unknown): boolean => isObject(value) && !(Symbol.toStringTag in value) && tagOf(value) === "Arguments",
+  isArgumentsObject: (value: unknown): boolean =>
+    isObject(value) && !(Symbol.toStringTag in value) && tagOf(value) === "Arguments",
   isArrayBuffer,
   isArrayBufferView: (value: unknown): boolean => ArrayBuffer.isView(value),
   isAsyncFunction: isFunctionWithTag("AsyncFunction", "AsyncGeneratorFunction"),
@@ -43,7 +54,11 @@ export const types = {
   isBigUint64Array: isTypedArray("BigUint64Array"),
   isBooleanObject,
   isBoxedPrimitive: (value: unknown): boolean =>
-    isNumberObject(value) || isStringObject(value) || isBooleanObject(value) || isBigIntObject(value) || isSymbolObject(value),
+    isNumberObject(value) ||
+    isStringObject(value) ||
+    isBooleanObject(value) ||
+    isBigIntObject(value) ||
+    isSymbolObject(value),
   isCryptoKey: (value: unknown): boolean => isObject(value) && tagOf(value) === "CryptoKey",
   isDataView: brand(getter(DataView.prototype, "byteLength")),
   isDate: brand(Date.prototype.getTime),
@@ -51,19 +66,22 @@ export const types = {
   isFloat32Array: isTypedArray("Float32Array"),
   isFloat64Array: isTypedArray("Float64Array"),
   isGeneratorFunction: isFunctionWithTag("GeneratorFunction", "AsyncGeneratorFunction"),
-  isGeneratorObject: (value: unknown): boolean => isObject(value) && ["Generator", "AsyncGenerator"].includes(tagOf(value)),
+  isGeneratorObject: (value: unknown): boolean =>
+    isObject(value) && ["Generator", "AsyncGenerator"].includes(tagOf(value)),
   isInt16Array: isTypedArray("Int16Array"),
   isInt32Array: isTypedArray("Int32Array"),
   isInt8Array: isTypedArray("Int8Array"),
   isKeyObject: (_value: unknown): boolean => false,
   isMap: brand(Map.prototype.has),
   isMapIterator: (value: unknown): boolean => isObject(value) && tagOf(value) === "Map Iterator",
-  isModuleNamespaceObject: (value: unknown): boolean => isObject(value) && Object.getPrototypeOf(value) === null && tagOf(value) === "Module",
+  isModuleNamespaceObject: (value: unknown): boolean =>
+    isObject(value) && Object.getPrototypeOf(value) === null && tagOf(value) === "Module",
   isNativeError: (value: unknown): boolean => isObject(value) && (value instanceof Error || tagOf(value) === "Error"),
   isNumberObject,
   isPromise: (value: unknown): boolean => isObject(value) && value instanceof Promise,
   isProxy: (_value: unknown): boolean => false,
-  isRegExp: (value: unknown): boolean => isObject(value) && value !== RegExp.prototype && brand(getter(RegExp.prototype, "global"))(value),
+  isRegExp: (value: unknown): boolean =>
+    isObject(value) && value !== RegExp.prototype && brand(getter(RegExp.prototype, "global"))(value),
   isSet: brand(Set.prototype.has),
   isSetIterator: (value: unknown): boolean => isObject(value) && tagOf(value) === "Set Iterator",
   isSharedArrayBuffer: (_value: unknown): boolean => false,

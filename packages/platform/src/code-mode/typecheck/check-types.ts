@@ -1,0 +1,79 @@
+import { MayflyError } from "@mayfly/protocol"
+import type { Language } from "../compile-code.ts"
+import type { Declarations } from "../declarations.ts"
+import type { CodeShape } from "../guest-modules.ts"
+import { guestGlobals } from "./guest-globals.ts"
+import { Limiter } from "./limiter.ts"
+import { type Diagnostic, parseDiagnostics } from "./parse-diagnostics.ts"
+import { relevantDeclarations } from "./relevant-declarations.ts"
+import { runTsc, type TscOutcome } from "./run-tsc.ts"
+
+export interface CheckRequest {
+  readonly text: string
+  readonly shape: CodeShape
+  readonly language: Language
+  /** Of what the code may call. */
+  readonly declarations: Declarations
+  readonly signal?: AbortSignal
+}
+
+/** One type error, in the author's positions. */
+export interface TypeProblem {
+  readonly line: number
+  readonly column: number
+  readonly code: string
+  readonly message: string
+}
+
+const timeoutMs = 10_000
+const maxProblems = 10
+const limiter = new Limiter(2, 100)
+
+/** Rejects with `worker.typecheck` when the code does not fit the declarations, or can't be checked in reasonable time and memory. */
+export async function checkTypes(request: CheckRequest): Promise<void> {
+  const { text, shape, declarations, signal } = request
+  const file = request.language === "typescript" ? "code.ts" : "code.js"
+  const source = shape === "module" ? text : `export default async () => {\n${text}\n}`
+  const sources = { [file]: source, "tools.d.ts": declarations.text, "globals.d.ts": guestGlobals }
+  const outcome = await limiter.use(() => tsc(sources, signal))
+  if (outcome.kind !== "checked") throw new MayflyError("worker.typecheck", unfinished(outcome))
+  if (outcome.isClean) return
+  const offset = shape === "module" ? 0 : 1
+  const problems = parseDiagnostics(outcome.output)
+    .filter((found) => found.file === file)
+    .map((found) => problemOf(found, offset))
+  // Errors in the declarations alone are not the author's.
+  if (problems.length > 0) throw typeError(problems, text, declarations)
+}
+
+async function tsc(sources: Readonly<Record<string, string>>, signal: AbortSignal | undefined): Promise<TscOutcome> {
+  try {
+    return await runTsc(sources, { timeoutMs, ...(signal && { signal }) })
+  } catch (error) {
+    if (signal?.aborted === true) throw new MayflyError("worker.aborted", "the run was cancelled before it began", { cause: error })
+    throw error
+  }
+}
+
+function problemOf({ line, column, code, message }: Diagnostic, offset: number): TypeProblem {
+  // The compiler's advice is for people with a terminal.
+  const words = message.replace(/ Do you need to (?:install|change) [\s\S]*$/, " It does not exist in the sandbox.")
+  return { line: Math.max(1, line - offset), column, code, message: words }
+}
+
+function typeError(all: readonly TypeProblem[], text: string, declarations: Declarations): MayflyError {
+  const problems = all.slice(0, maxProblems)
+  const lines = problems.map(({ line, column, message }) => `${line}:${column} ${message}`)
+  const more = all.length > problems.length ? `\n… and ${all.length - problems.length} more` : ""
+  const relevant = relevantDeclarations(problems, text, declarations.members)
+  const declared = relevant === "" ? "" : `\n\nWhat is declared:\n${relevant}`
+  const count = all.length === 1 ? "1 type error" : `${all.length} type errors`
+  const message = `the code was not run: it has ${count}\n${lines.join("\n")}${more}${declared}`
+  return new MayflyError("worker.typecheck", message, { details: { problems, count: all.length } })
+}
+
+function unfinished({ kind }: Exclude<TscOutcome, { kind: "checked" }>): string {
+  if (kind === "too-long") return `the code was not run: checking its types took more than ${timeoutMs / 1_000} s; use simpler types`
+  if (kind === "too-much-output") return "the code was not run: it has more type errors than can be told"
+  return "the code was not run: checking its types took more memory than allowed; use simpler types"
+}
