@@ -8,7 +8,7 @@ after(() => platform.dispose())
 
 async function run(script: string, env: Record<string, unknown> = {}): Promise<unknown> {
   await using worker = await DynamicWorker.create({ script, platform, env })
-  return worker.run()
+  return await worker.run()
 }
 
 const AsyncFunction = Object.getPrototypeOf(async () => {}).constructor as new (

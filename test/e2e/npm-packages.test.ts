@@ -10,7 +10,7 @@ type Modules = Readonly<Record<string, string>>
 
 async function run(modules: Modules): Promise<unknown> {
   await using worker = await DynamicWorker.create({ modules, mainModule: "index.js", platform })
-  return worker.run()
+  return await worker.run()
 }
 
 const manifest = (name: string, fields: object): Modules => ({

@@ -11,7 +11,7 @@ type Files = WorkerBundleOptions["files"]
 async function runBundle(files: Files, options: Partial<WorkerBundleOptions> = {}): Promise<unknown> {
   const { mainModule, modules } = await createWorkerBundle({ files, ...options })
   await using worker = await DynamicWorker.create({ mainModule, modules, platform })
-  return worker.run(2)
+  return await worker.run(2)
 }
 
 async function failureOf(files: Files, options: Partial<WorkerBundleOptions> = {}): Promise<MayflyError> {

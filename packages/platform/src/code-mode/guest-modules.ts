@@ -1,20 +1,20 @@
 import type { GivenModule } from "@mayfly/runtime"
 import type { Namespace } from "./namespace.ts"
 
-/** How generated code is put among modules: as a body below one line of ours, or as a module that ours imports. */
-export type CodeShape = "body" | "module"
+/** How generated code is put among modules: as a body or an expression below one line of ours, or as a module that ours imports. */
+export type CodeShape = "body" | "expression" | "module"
 
 export const codeFile = "code.js"
 const startFile = "mayfly-code-mode.js"
 
 /** Lines above the author's first one. */
-export const linesAbove: Readonly<Record<CodeShape, number>> = { body: 1, module: 0 }
+export const linesAbove: Readonly<Record<CodeShape, number>> = { body: 1, expression: 1, module: 0 }
 
 /**
  * `env`, `input` and `ctx` are parameters of ours around a body; assigning them hides what we pass and makes namespaces of these names work.
  * The last statement keeps code without a value from having ours.
  */
-const bodyStart = `[input,env,ctx]=await(await import("./${startFile}")).default(env);void 0;\n`
+const bodyStart = `[input,env,ctx]=await(await import("./${startFile}")).default(env);void 0;`
 
 const moduleStart = `export default async (input, env) => {
   await (await import("./${startFile}")).default(env)
@@ -52,8 +52,14 @@ export interface GuestModules {
 export function guestModules(code: string, shape: CodeShape, namespaces: readonly Namespace[]): GuestModules {
   const preludes = namespaces.flatMap(({ prelude }) => (prelude === undefined ? [] : [prelude]))
   const own = Object.fromEntries([[startFile, start(preludes)], ...preludes.map((text, index) => [preludeFile(index), text])])
-  if (shape === "body") return { modules: { ...own, [codeFile]: bodyStart + code }, mainModule: codeFile }
-  return { modules: { ...own, [codeFile]: code, "main.js": moduleStart }, mainModule: "main.js" }
+  if (shape === "module") return { modules: { ...own, [codeFile]: code, "main.js": moduleStart }, mainModule: "main.js" }
+  const text = shape === "body" ? `${bodyStart}\n${code}` : `${bodyStart}return (\n${expressionText(code)}\n)`
+  return { modules: { ...own, [codeFile]: text }, mainModule: codeFile }
+}
+
+/** Without the semicolons at its end. */
+export function expressionText(code: string): string {
+  return code.slice(0, code.search(/[;\s]*$/))
 }
 
 function preludeFile(index: number): string {

@@ -14,11 +14,10 @@ export class SchemaTypes {
 
   /** The type of one schema. `prefix` begins the names of what it refers to. */
   typeOf(schema: JsonSchema, prefix: string): string {
-    return new Conversion(schema, (wanted) => this.#newName(`${prefix}${wanted}`), this.declarations).convert(schema, 0)
+    return new Conversion(schema, (wanted) => this.#newName(prefix + pascalCase(wanted)), this.declarations).convert(schema, 0)
   }
 
-  #newName(wanted: string): string {
-    const base = pascalCase(wanted)
+  #newName(base: string): string {
     let name = base
     for (let number = 2; this.#names.has(name); number++) name = `${base}${number}`
     this.#names.add(name)

@@ -46,6 +46,8 @@ class ProgramCompiler {
   /** Given modules that are compiled: all but those of packages, and of these what is imported. Grows while it is walked. */
   readonly #wanted = new Set<string>()
   readonly #builtins = new Set<string>()
+  /** Builtin modules that the program names; the others of `#builtins` a computed import may reach. */
+  readonly #named = new Set<string>()
   readonly #isCommonJsByName = new Map<string, boolean>()
   #shape: ReadyModule["shape"] = "module"
 
@@ -71,7 +73,7 @@ class ProgramCompiler {
     const sources = wanted.filter(({ kind }) => kind === "js" || kind === "ts" || kind === "cjs")
     const chunks = [
       ...neededChunks(sources.map(({ text }) => text)),
-      ...[...this.#builtins].flatMap((name) => builtinChunks(name)),
+      ...[...this.#named].flatMap((name) => builtinChunks(name)),
     ]
     const program = {
       main: this.#main,
@@ -222,6 +224,7 @@ class ProgramCompiler {
 
   #builtin(name: string): string {
     this.#builtins.add(name)
+    this.#named.add(name)
     return name
   }
 
@@ -229,7 +232,8 @@ class ProgramCompiler {
   #dynamicTargets(name: string, text: string): Record<string, string> {
     const { literal, isComputed } = dynamicSpecifiers(text)
     const targets: Record<string, string> = Object.create(null) as Record<string, string>
-    for (const specifier of [...literal, ...(isComputed ? builtinNames : [])]) {
+    if (isComputed) for (const builtin of builtinNames) this.#builtins.add(builtin)
+    for (const specifier of literal) {
       const found = this.#resolve(specifier, name, "import")
       if (found !== undefined && "name" in found)
         targets[specifier] = /^[./]/.test(found.name) ? `file:///${found.name}` : found.name
@@ -370,7 +374,9 @@ function checkedJson(name: string, text: string): string {
 
 /** Whether ES module code reads the global `process`. One that has an own binding of that name is left alone. */
 function mentionsProcess(text: string): boolean {
-  return /\bprocess\s*\??\./.test(text) && !/\b(?:import|const|let|var|function|class)\b[^;=(]*\bprocess\b/.test(text)
+  return (
+    /\bprocess\s*\??\./.test(text) && !/\b(?:import|const|let|var|function|class)\b[^;=(]{0,2000}\bprocess\b/.test(text)
+  )
 }
 
 function missingModule(

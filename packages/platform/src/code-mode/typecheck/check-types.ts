@@ -1,7 +1,7 @@
 import { MayflyError } from "@mayfly/protocol"
 import type { Language } from "../compile-code.ts"
 import type { Declarations } from "../declarations.ts"
-import type { CodeShape } from "../guest-modules.ts"
+import { type CodeShape, expressionText, linesAbove } from "../guest-modules.ts"
 import { guestGlobals } from "./guest-globals.ts"
 import { Limiter } from "./limiter.ts"
 import { type Diagnostic, parseDiagnostics } from "./parse-diagnostics.ts"
@@ -33,17 +33,22 @@ const limiter = new Limiter(2, 100)
 export async function checkTypes(request: CheckRequest): Promise<void> {
   const { text, shape, declarations, signal } = request
   const file = request.language === "typescript" ? "code.ts" : "code.js"
-  const source = shape === "module" ? text : `export default async () => {\n${text}\n}`
-  const sources = { [file]: source, "tools.d.ts": declarations.text, "globals.d.ts": guestGlobals }
+  const sources = { [file]: moduleText(text, shape), "tools.d.ts": declarations.text, "globals.d.ts": guestGlobals }
   const outcome = await limiter.use(() => tsc(sources, signal))
   if (outcome.kind !== "checked") throw new MayflyError("worker.typecheck", unfinished(outcome))
   if (outcome.isClean) return
-  const offset = shape === "module" ? 0 : 1
+  const offset = linesAbove[shape]
   const problems = parseDiagnostics(outcome.output)
     .filter((found) => found.file === file)
     .map((found) => problemOf(found, offset))
   // Errors in the declarations alone are not the author's.
   if (problems.length > 0) throw typeError(problems, text, declarations)
+}
+
+/** One line of ours goes above the author's, as when it runs. */
+function moduleText(text: string, shape: CodeShape): string {
+  if (shape === "module") return text
+  return shape === "body" ? `export default async () => {\n${text}\n}` : `export default (\n${expressionText(text)}\n)`
 }
 
 async function tsc(sources: Readonly<Record<string, string>>, signal: AbortSignal | undefined): Promise<TscOutcome> {

@@ -31,8 +31,7 @@ export function trackCallbacks(): void {
   isTracking = true
   const { then } = Promise.prototype
   type Reaction = ((value: unknown) => unknown) | null | undefined
-  // eslint-disable-next-line unicorn/no-thenable
-  Object.defineProperty(Promise.prototype, "then", {
+  Reflect.defineProperty(Promise.prototype, "then", {
     value: function (this: Promise<unknown>, onResolved?: Reaction, onRejected?: Reaction): Promise<unknown> {
       return Reflect.apply(then, this, [keeping(onResolved), keeping(onRejected)]) as Promise<unknown>
     },

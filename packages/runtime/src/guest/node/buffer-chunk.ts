@@ -1,4 +1,4 @@
-import decoder from "string_decoder"
+import decoder from "string_decoder/"
 import { Buffer, INSPECT_MAX_BYTES, kMaxLength, SlowBuffer } from "unenv/node/internal/buffer/buffer"
 import type { LoadChunk } from "../kernel.ts"
 import { nameClasses } from "../web/name-classes.ts"

@@ -17,12 +17,12 @@ declare module "path-browserify" {
   const path: Record<string, unknown>
   export default path
 }
-declare module "string_decoder" {
+declare module "string_decoder/" {
   const decoder: Readonly<Record<string, unknown>>
   export default decoder
 }
 declare module "events/" {
-  const EventEmitter: typeof import("node:events").EventEmitter & Record<string, unknown>
+  const EventEmitter: { defaultMaxListeners: number }
   export default EventEmitter
 }
 declare module "assert/" {
