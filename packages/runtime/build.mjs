@@ -9,6 +9,7 @@ const builtins = ["buffer", "path", "events", "util", "url", "crypto", "small", 
 const chunks = [
   "base",
   "bridge",
+  "rich",
   "console",
   "url",
   "urlpattern",
@@ -25,6 +26,7 @@ const exercise = {
   base: `structuredClone({ a: [1] }); new TextDecoder().decode(new TextEncoder().encode("aä")); atob(btoa("x"));
     const c = new AbortController(); c.signal.addEventListener("abort", () => {}); c.abort(); crypto.randomUUID()`,
   bridge: ``,
+  rich: `structuredClone({ a: new Map([[1, new Uint8Array(2)]]) })`,
   console: `console.log("a", 1); console.error("b")`,
   url: `new URL("https://a.b/c?d=e#f").searchParams.get("d"); new URL("../x", "https://a.b/c/d").href`,
   urlpattern: `new URLPattern({ pathname: "/a/:b" }).exec({ pathname: "/a/1" })`,

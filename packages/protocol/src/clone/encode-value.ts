@@ -1,17 +1,14 @@
 import { bytesToBase64 } from "./bytes.ts"
 import { CloneTooLargeError } from "./clone-error.ts"
+import { encodePlain } from "./encode-plain.ts"
 import { flatten, type FlattenOptions } from "./flatten.ts"
 import type { CloneNode } from "./nodes.ts"
-import { isPlainJson } from "./plain-json.ts"
 
 export type EncodeOptions = FlattenOptions
 
 // Taken at evaluation: this file also runs inside isolates, where guest code may replace intrinsics later.
 const { stringify } = JSON
-const { hasOwn } = Object
 const { isArray } = Array
-const objectPrototype = Object.prototype
-const arrayPrototype = Array.prototype
 const Bytes = Uint8Array
 
 /**
@@ -23,18 +20,6 @@ export function encodeValue(value: unknown, options: EncodeOptions = {}): string
   const encoded = encodePlain(value, maxLength) ?? `t${writeNodes(flatten(value, options))}`
   if (encoded.length - 1 > maxLength) throw new CloneTooLargeError(maxLength, encoded.length - 1)
   return encoded
-}
-
-function encodePlain(value: unknown, maxLength: number): string | undefined {
-  // A program may have put a toJSON where JSON.stringify finds it for every object.
-  if (hasOwn(objectPrototype, "toJSON") || hasOwn(arrayPrototype, "toJSON")) return undefined
-  try {
-    return isPlainJson(value, maxLength) ? `j${stringify(value)}` : undefined
-  } catch (error) {
-    if (error instanceof CloneTooLargeError) throw error
-    // A getter or proxy threw: the walk over nodes finds it again and names its path.
-    return undefined
-  }
 }
 
 /** JSON of the nodes. Only strings and numbers are given to JSON.stringify, so that nothing of a program's is called. */

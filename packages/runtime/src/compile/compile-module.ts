@@ -77,7 +77,8 @@ function countLines(code: string): number {
   return lines
 }
 
-function checkSyntax(input: ModuleInput, code: string, positions: ModulePositions): void {
+/** Throws CompileError with V8's words, at the author's position, for code that V8 refuses. */
+export function checkSyntax(input: Pick<ModuleInput, "name" | "source">, code: string, positions: ModulePositions): void {
   const problem = syntaxProblem(input.name, code)
   if (problem === undefined) return
   if (problem.line === undefined || problem.column === undefined) {
@@ -87,7 +88,7 @@ function checkSyntax(input: ModuleInput, code: string, positions: ModulePosition
   throw new CompileError(syntaxFailure(input, problem.message, line, column))
 }
 
-function syntaxFailure(input: ModuleInput, message: string, line: number, column: number): CompileFailure {
+function syntaxFailure(input: Pick<ModuleInput, "name" | "source">, message: string, line: number, column: number): CompileFailure {
   const sourceLine = input.source.split("\n", line)[line - 1]?.slice(0, 500)
   return {
     code: "worker.syntax",

@@ -8,14 +8,13 @@ import {
 } from "./builtin-modules.ts"
 import { commonJsNames, dynamicSpecifiers, looksLikeCommonJs, requiredSpecifiers } from "./commonjs.ts"
 import { CompileError } from "./compile-error.ts"
-import { compileModule, type ReadyModule } from "./compile-module.ts"
+import { checkSyntax, compileModule, type ReadyModule } from "./compile-module.ts"
 import { isModule } from "./detect-shape.ts"
 import { neededChunks } from "./needed-chunks.ts"
 import { firstError, parse, parses, type SourceLanguage } from "./parse.ts"
 import type { CompileAnswer, CompiledModule, CompileRequest, ModulePositions, ModuleSource } from "./program.ts"
 import { resolveModule } from "./resolve-module.ts"
 import { type ImportKind, PackageResolver, type Resolution } from "./resolve-package.ts"
-import { syntaxProblem } from "./syntax-check.ts"
 import { unfence } from "./unfence.ts"
 
 /** Compiles a whole program: shapes, TypeScript, module kinds, static imports. Never throws. */
@@ -254,10 +253,10 @@ class ProgramCompiler {
     const head = `${prefix}_define(${JSON.stringify(name)},${JSON.stringify(imports)},${body}`
     const code = `${head}${text}\n}${after})`
     const insertions = [{ line: 1, column: 0, length: head.length }]
-    const problem = syntaxProblem(name, code)
-    if (problem !== undefined) throw new CompileError({ code: "worker.syntax", message: problem.message, file: name })
-    this.#modules.push({ name: `${prefix}:${name}`, code, imports: {} })
-    this.#positions.push({ name: `${prefix}:${name}`, insertions, lines: text.split("\n").length, source: text })
+    const positions = { name: `${prefix}:${name}`, insertions, lines: text.split("\n").length, source: text }
+    checkSyntax({ name, source: text }, code, positions)
+    this.#modules.push({ name: positions.name, code, imports: {} })
+    this.#positions.push(positions)
     this.#facade(name, this.#exportNames(name, text, new Set()))
   }
 

@@ -1,9 +1,6 @@
-import { base64ToBytes } from "@mayfly/protocol/clone"
-import { RpcTarget } from "../bridge/rpc-target.ts"
 import type { RuntimeParts } from "./cloudflare/cloudflare-chunk.ts"
 import { CommonJs } from "./commonjs.ts"
 import { type AskHost, GuestKernel } from "./guest-kernel.ts"
-import { createGuestSession } from "./guest-session.ts"
 import type { GuestJob } from "./job.ts"
 import type { BuiltinChunk, ChunkName, LoadChunk } from "./kernel.ts"
 import { LogSink } from "./log-sink.ts"
@@ -69,7 +66,6 @@ export function boot(push: (line: string) => void, ask: AskHost): Dispatch {
   const kernel = new GuestKernel(outbox, new LogSink(outbox, push), ask)
   installCore(kernel)
   for (const [chunk, names] of Object.entries(lazyGlobals)) kernel.lazy(chunk as ChunkName, names)
-  createGuestSession(kernel)
   return dispatchTo(kernel, outbox)
 }
 
@@ -83,7 +79,7 @@ function dispatchTo(kernel: GuestKernel, outbox: Outbox): Dispatch {
       case "invoke":
         return invoke(kernel, first as number, second as string, third as string)
       case "release":
-        return kernel.session?.onRelease(first as number, second as number)
+        return kernel.session.onRelease(first as number, second as number)
       case "answers":
         return deliver(kernel, first as string)
       case "imported":
@@ -114,7 +110,7 @@ function deliver(kernel: GuestKernel, answers: string): void {
 /** The parent calls a function that this program gave it. `call` is the export's number and the method's name. */
 function invoke(kernel: GuestKernel, id: number, call: string, args: string): void {
   const cut = call.indexOf("\n")
-  void kernel.session?.onCall(id, Number(call.slice(0, cut)), call.slice(cut + 1), args)
+  void kernel.session.onCall(id, Number(call.slice(0, cut)), call.slice(cut + 1), args)
 }
 
 function jobOf(job: unknown, input: unknown, env: unknown): GuestJob {
@@ -130,7 +126,6 @@ const programs = new Map<GuestKernel, Namespace>()
 function again(kernel: GuestKernel, job: GuestJob): void {
   kernel.reset()
   kernel.logs.begin(job.logBytes)
-  createGuestSession(kernel)
   const namespace = programs.get(kernel)
   if (namespace !== undefined) runJob(namespace, job, kernel)
 }
@@ -175,10 +170,10 @@ function moduleHelpers(kernel: GuestKernel, job: GuestJob): Readonly<Record<stri
     builtin(chunk: string, name: string): unknown {
       const exports = kernel.chunk<BuiltinExports>(`builtin:${chunk}` as BuiltinChunk)
       if (exports.connect === undefined) return exports[name]
-      connected ??= exports.connect({ RpcTarget, context: () => currentContext(job, kernel) })
+      connected ??= exports.connect({ RpcTarget: kernel.rich.RpcTarget, context: () => currentContext(job, kernel) })
       return connected[name]
     },
-    bytes: (text: string) => base64ToBytes(text).buffer,
+    bytes: (text: string) => kernel.rich.base64ToBytes(text).buffer,
     define: modules.define.bind(modules),
     provide: modules.provide.bind(modules),
     require: modules.require.bind(modules),

@@ -1,4 +1,4 @@
-import { CloneError, CloneTooLargeError } from "@mayfly/protocol/clone"
+import type { GuestKernel } from "./guest-kernel.ts"
 
 /** How a run failed, as the guest tells it. Formatted inside the isolate, because reading a hostile error runs its getters. */
 export interface GuestFailure {
@@ -19,27 +19,35 @@ const maxText = 16_384
 const allocationFailure = /^(?:Array buffer allocation failed|.*could not allocate memory|.*Out of memory: |Invalid array buffer length$)/
 
 /** Never throws, whatever the value does. */
-export function failureOf(error: unknown, describe: (value: unknown) => string): GuestFailure {
+export function failureOf(error: unknown, kernel: GuestKernel): GuestFailure {
   try {
-    return classify(error, describe)
+    return classify(error, kernel)
   } catch {
     // A proxy whose traps throw.
     return { kind: "threw", name: "", message: "something that can't be shown", stack: "", thrown: "non-error" }
   }
 }
 
-function classify(error: unknown, describe: (value: unknown) => string): GuestFailure {
-  if (error instanceof CloneError) {
-    return { kind: "not-serializable", name: "DataCloneError", message: error.message, stack: "", path: error.path }
-  }
-  if (error instanceof CloneTooLargeError) {
-    return { kind: "output-limit", name: "RangeError", message: error.message, stack: "", atLeast: error.atLeast }
-  }
+function classify(error: unknown, kernel: GuestKernel): GuestFailure {
+  const refused = cloneFailure(error)
+  if (refused !== undefined) return refused
   if (error instanceof NoEntrypoint) return { kind: "no-entrypoint", name: "Error", message: error.message, stack: "" }
   if (!isErrorLike(error)) {
-    return { kind: "threw", name: "", message: cut(describe(error)), stack: "", thrown: "non-error" }
+    return { kind: "threw", name: "", message: cut(kernel.describe(error)), stack: "", thrown: "non-error" }
   }
   return errorFailure(error)
+}
+
+/**
+ * The codec's own refusals. They come from different chunks, so they are known by name and fields; a program that throws such an error itself only
+ * gives its own failure another name.
+ */
+function cloneFailure(error: unknown): GuestFailure | undefined {
+  if (!(error instanceof Error)) return undefined
+  const { name, message, path, atLeast } = error as Error & { path?: unknown; atLeast?: unknown }
+  if (name === "DataCloneError" && typeof path === "string") return { kind: "not-serializable", name, message: cut(message), stack: "", path: cut(path) }
+  if (name !== "CloneTooLargeError" || typeof atLeast !== "number") return undefined
+  return { kind: "output-limit", name: "RangeError", message: cut(message), stack: "", atLeast }
 }
 
 /** The program exports nothing that could be called. */

@@ -1,9 +1,10 @@
-import { cloneValue, decodeValue, encodeValue } from "@mayfly/protocol/clone"
+import { encodedUndefined, encodePlain } from "@mayfly/protocol/clone/plain"
 import type { Session } from "../bridge/session.ts"
 import { reviveFailure } from "./call-failure.ts"
 import type { ChunkName, Kernel, LoadChunk, LogLevel, PendingRequest } from "./kernel.ts"
 import type { LogSink } from "./log-sink.ts"
 import type { Outbox, OutboxOp } from "./outbox.ts"
+import type { Rich } from "./web/rich-chunk.ts"
 
 /** Answers a small question at once. Bounded by the host; gives null when it refuses. */
 export type AskHost = (question: string, argument: string | number) => string | ArrayBuffer | null
@@ -15,6 +16,7 @@ const maxOperations = 10_000
 // Taken at evaluation, before guest code can replace them.
 const { defineProperty, getOwnPropertyDescriptor } = Reflect
 const PromiseOf = Promise
+const { parse } = JSON
 const ErrorOf = Error
 const TypeErrorOf = TypeError
 // Called under another name, so that it evaluates in the global scope.
@@ -27,8 +29,7 @@ interface Waiting {
 
 /** The kernel of one isolate, with the ends that the host speaks to. */
 export class GuestKernel implements Kernel {
-  /** The bridge to the parent, once there is one. */
-  session: Session | undefined
+  #session: Session | undefined
   readonly outbox: Outbox
   readonly logs: LogSink
   readonly #ask: AskHost
@@ -130,21 +131,37 @@ export class GuestKernel implements Kernel {
 
   /** Forgets the timers and operations of a run that is over. */
   reset(): void {
+    this.#session = undefined
     this.#timers.clear()
     this.#waiting.clear()
     this.outbox.clear()
   }
 
+  /** The bridge to the parent; made when something crosses that is more than JSON. */
+  get session(): Session {
+    return (this.#session ??= this.rich.createGuestSession(this))
+  }
+
+  get rich(): Rich {
+    return this.chunk<Rich>("rich")
+  }
+
   encode(value: unknown): string {
-    return this.session?.encode(value) ?? encodeValue(value)
+    return encodePlain(value, Infinity) ?? this.session.encode(value)
   }
 
   decode(text: string): unknown {
-    return this.session?.decode(text) ?? decodeValue(text)
+    return text[0] === "j" ? parse(text.slice(1)) : this.session.decode(text)
+  }
+
+  /** A run's result: data only. */
+  encodeResult(value: unknown, maxLength: number): string {
+    if (value === undefined) return encodedUndefined
+    return encodePlain(value, maxLength) ?? this.rich.encodeValue(value, { root: "result", maxLength })
   }
 
   clone(value: unknown, transfer: readonly unknown[]): unknown {
-    return cloneValue(value, transfer)
+    return this.rich.cloneValue(value, transfer)
   }
 
   setTimer(callback: () => void, ms: number): number {

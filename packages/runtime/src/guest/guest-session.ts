@@ -23,7 +23,6 @@ export function createGuestSession(kernel: GuestKernel): Session {
     watch() {},
     stacks: false,
   })
-  kernel.session = session
   return session
 }
 

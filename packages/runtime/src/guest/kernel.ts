@@ -63,6 +63,7 @@ export type ChunkName =
   | BuiltinChunk
   | "base"
   | "bridge"
+  | "rich"
   | "console"
   | "url"
   | "urlpattern"

@@ -1,6 +1,3 @@
-import { decodeValue, encodeValue } from "@mayfly/protocol/clone"
-import type { Session } from "../bridge/session.ts"
-import { ReadableTarget } from "../bridge/stream-target.ts"
 import { callEntrypoint } from "./call-entrypoint.ts"
 import { failureOf } from "./guest-error.ts"
 import type { GuestKernel } from "./guest-kernel.ts"
@@ -21,16 +18,15 @@ const promiseThen = Promise.prototype.then
 /** Runs the program once and leaves its outcome in the outbox. */
 export function runJob(namespace: Readonly<Record<string, unknown>>, job: GuestJob, kernel: GuestKernel): void {
   kernel.outbox.put("G", 0, "")
-  const session = kernel.session as Session
-  if (job.call === "prewarm") return kernel.outbox.finish(`=${encodeValue(undefined)}`)
+  if (job.call === "prewarm") return kernel.outbox.finish(`=${kernel.encodeResult(undefined, 0)}`)
   const fail = (error: unknown): void => {
-    kernel.outbox.finish(`-${stringify(failureOf(error, (value) => kernel.describe(value)))}`)
+    kernel.outbox.finish(`-${stringify(failureOf(error, kernel))}`)
   }
   const settle = async (): Promise<string> => {
-    const context = contextOf(job, session)
-    const value = await callEntrypoint(namespace, job, argumentOf(job, kernel, session), context)
-    const result = job.call === "fetch" ? await respond(value, kernel, session) : value
-    const encoded = `=${encodeValue(result, { root: "result", maxLength: job.outputBytes })}`
+    const context = contextOf(job, kernel)
+    const value = await callEntrypoint(namespace, job, argumentOf(job, kernel), context)
+    const result = job.call === "fetch" ? await respond(value, kernel) : value
+    const encoded = `=${kernel.encodeResult(result, job.outputBytes)}`
     await finished(context.background, kernel)
     return encoded
   }
@@ -41,19 +37,19 @@ export function runJob(namespace: Readonly<Record<string, unknown>>, job: GuestJ
  * The handler's response. One with a stream goes ahead of the run's end: the supervisor reads it while the program writes it, and the run lasts
  * until it is read, has failed, or is cancelled. The run's own result is undefined then.
  */
-async function respond(value: unknown, kernel: GuestKernel, session: Session): Promise<unknown> {
+async function respond(value: unknown, kernel: GuestKernel): Promise<unknown> {
   const response = await internals(kernel).responseToWire(value)
   if (!("stream" in response)) return response
   const { stream, ...head } = response
   await new PromiseOf<void>((resolve) => {
-    const id = session.exportTarget(new ReadableTarget(stream, resolve))
-    kernel.outbox.put("R", id, encodeValue(head))
+    const id = kernel.session.exportTarget(new kernel.rich.ReadableTarget(stream, resolve))
+    kernel.outbox.put("R", id, kernel.encode(head))
   })
   return undefined
 }
 
-function argumentOf(job: GuestJob, kernel: GuestKernel, session: Session): unknown {
-  const value = session.decode(job.input)
+function argumentOf(job: GuestJob, kernel: GuestKernel): unknown {
+  const value = kernel.decode(job.input)
   return job.call === "fetch" ? internals(kernel).requestFromWire(value) : value
 }
 
@@ -70,26 +66,26 @@ export interface RunContext {
 let latest: { readonly job: GuestJob; readonly context: RunContext } | undefined
 
 /** `env` and `ctx` of a run: the same objects for its handler and for `cloudflare:workers`, which may ask first. */
-function contextOf(job: GuestJob, session: Session): RunContext {
+function contextOf(job: GuestJob, kernel: GuestKernel): RunContext {
   if (latest?.job !== job) {
     const background: unknown[] = []
-    latest = { job, context: { env: session.decode(job.env), ctx: executionContext(job, background), background } }
+    latest = { job, context: { env: kernel.decode(job.env), ctx: executionContext(job, kernel, background), background } }
   }
   return latest.context
 }
 
 /** The context of the isolate's latest run; `first` is the one whose modules are being evaluated. */
 export function currentContext(first: GuestJob, kernel: GuestKernel): RunContext {
-  return latest?.context ?? contextOf(first, kernel.session as Session)
+  return latest?.context ?? contextOf(first, kernel)
 }
 
-function executionContext(job: GuestJob, background: unknown[]): RunContext["ctx"] & Record<string, unknown> {
+function executionContext(job: GuestJob, kernel: GuestKernel, background: unknown[]): RunContext["ctx"] & Record<string, unknown> {
   return {
     waitUntil(promise: unknown): void {
       background[background.length] = promise
     },
     passThroughOnException(): void {},
-    props: decodeValue(job.props),
+    props: kernel.decode(job.props),
     exports: {},
   }
 }

@@ -39,15 +39,26 @@ const exerciseJob = JSON.stringify({
 
 export const runtimeFile = "mayfly:runtime"
 
-/** The guest runtime with V8 code caches made here, before any guest code came into this process. Caches from elsewhere are never taken. */
+/** The guest runtime with V8 code caches made here, from our own files. Caches from elsewhere are never taken. */
 export function loadGuestBundle(path: string): GuestBundle {
   const file = JSON.parse(readFileSync(path, "utf8")) as BundleFile
   const boot = { source: file.boot, cachedData: cacheOf(file, "boot") }
   const chunks = new Map<ChunkName, CachedScript>()
   for (const [name, source] of Object.entries(file.chunks)) {
-    chunks.set(name as ChunkName, { source, cachedData: cacheOf(file, name as ChunkName) })
+    chunks.set(name as ChunkName, lazilyCached(source, () => cacheOf(file, name as ChunkName)))
   }
   return { boot, chunks, sources: file.chunks }
+}
+
+/** Chunks that few programs use get their cache when the first one does: making all of them takes half of a host's start. */
+function lazilyCached(source: string, make: () => CachedScript["cachedData"]): CachedScript {
+  let made: { readonly data: CachedScript["cachedData"] } | undefined
+  return {
+    source,
+    get cachedData() {
+      return (made ??= { data: make() }).data
+    },
+  }
 }
 
 /** The cache must be made after the code ran once: one from cold code holds no functions. */

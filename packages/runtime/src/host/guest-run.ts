@@ -120,7 +120,7 @@ export class GuestRun implements LaneMember {
       await this.#warm.dispatch.apply(undefined, ["again", JSON.stringify(job), texts.input, texts.env])
       return
     }
-    const chunks = this.order.call === "fetch" ? withFetch(this.#program.chunks) : this.#program.chunks
+    const chunks = neededFor(this.order, texts, this.#program.chunks)
     this.#warm.assign(events, chunks, JSON.stringify(job), texts.input, texts.env)
     const main = await this.#graph.main()
     await main.evaluate()
@@ -354,8 +354,11 @@ export class GuestRun implements LaneMember {
   }
 }
 
-function withFetch(chunks: CompiledProgram["chunks"]): CompiledProgram["chunks"] {
-  return [...new Set([...chunks, "url" as const, "fetch" as const])]
+/** The program's chunks, and those that what it gets and gives will need. A miss costs time only. */
+function neededFor({ call, entry }: RunOrder, texts: RunTexts, chunks: CompiledProgram["chunks"]): CompiledProgram["chunks"] {
+  const isRich = call === "fetch" || entry !== undefined || !texts.input.startsWith("j") || !texts.env.startsWith("j")
+  if (!isRich) return chunks
+  return [...new Set([...chunks, "rich" as const, ...(call === "fetch" ? (["base", "url", "fetch"] as const) : [])])]
 }
 
 function errorText(error: unknown): { name: string; message: string; stack?: string } {

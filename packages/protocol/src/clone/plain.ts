@@ -1,0 +1,1 @@
+export { encodedUndefined, encodePlain } from "./encode-plain.ts"
