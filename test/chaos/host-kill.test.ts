@@ -108,19 +108,6 @@ test("a compiler that is killed is replaced", { timeout }, async () => {
   })
 })
 
-test("hosts that are stopped (SIGSTOP) lose their runs to the wall limit, not for ever", { timeout }, async () => {
-  await withPlatform(async (platform) => {
-    const worker = await DynamicWorker.create({ script: sleeper, platform, limits: { wallMs: 1_000 } })
-    await worker.run(1)
-    const run = worker.execute(800)
-    await worker.run(1)
-    for (const pid of hostsOf()) process.kill(pid, "SIGSTOP")
-    const ended = await run
-    assert.ok(["worker.wall-limit", "worker.host-crashed", "ok"].includes(codes([ended])[0] ?? ""), codes([ended]).join())
-    await eventually(() => worker.run(1).then((value) => value === 1, () => false), "runs work again", 20_000)
-  })
-})
-
 test("dispose with runs under way answers all of them and leaves no process", { timeout }, async () => {
   const before = new Set(readProcesses())
   const platform = await createPlatform()

@@ -1,8 +1,13 @@
+const maxNames = 1_000
+
 /** The names that somebody who wrote `wrong` may have meant, best first, at most three. */
 export function closeNames(wrong: string, names: readonly string[]): string[] {
   const plain = simplify(wrong)
+  if (plain === "") return []
   const limit = Math.max(2, Math.floor(plain.length / 3))
   return names
+    .slice(0, maxNames)
+    .filter((name) => Math.abs(simplify(name).length - plain.length) <= limit || simplify(name).includes(plain) || plain.includes(simplify(name)))
     .map((name) => ({ name, distance: distanceBetween(plain, simplify(name)) }))
     .filter(({ distance }) => distance <= limit)
     .sort((a, b) => a.distance - b.distance)

@@ -2,20 +2,27 @@ import assert from "node:assert/strict"
 import { registerHooks } from "node:module"
 import { after, test } from "node:test"
 import type { Executor as OriginalExecutor } from "@cloudflare/codemode"
-import { jsonSchema, tool } from "ai"
+import type { ToolSet } from "ai"
 import { z } from "zod"
 import { createPlatform } from "../platform.ts"
+import { codeTool } from "./code-tool.ts"
 import { createExecutor } from "./create-executor.ts"
 import type { Executor } from "./executor.ts"
 import { sanitizeToolName } from "./sanitize-tool-name.ts"
 
-// Its modules import classes from "cloudflare:workers", which they only need for their own executor and Durable Objects.
+const workers = "data:text/javascript,export class RpcTarget{};export class DurableObject{};export class WorkerEntrypoint{}"
+
 registerHooks({
-  resolve: (specifier, context, next) =>
-    specifier === "cloudflare:workers"
-      ? { url: "data:text/javascript,export class RpcTarget{};export class DurableObject{};export class WorkerEntrypoint{}", shortCircuit: true }
-      : next(specifier, context),
+  resolve(specifier, context, next) {
+    // What @cloudflare/codemode needs of it is only for its own executor and for Durable Objects.
+    if (specifier === "cloudflare:workers") return { url: workers, shortCircuit: true }
+    if (specifier.startsWith("@mayfly/") || context.parentURL?.includes("/node_modules/") !== true) return next(specifier, context)
+    // A dependency of `ai` has a condition `source` too, whose TypeScript Node does not read there.
+    return next(specifier, { ...context, conditions: context.conditions.filter((condition) => condition !== "source") })
+  },
 })
+const { generateText, isStepCount, jsonSchema, tool } = await import("ai")
+const { MockLanguageModelV4 } = await import("ai/test")
 const codemode = await import("@cloudflare/codemode")
 const { createCodeTool } = await import("@cloudflare/codemode/ai")
 
@@ -67,4 +74,26 @@ test("resolveProvider and runCode of @cloudflare/codemode work with our executor
 test("sanitizeToolName gives the names of @cloudflare/codemode", () => {
   const names = ["get-weather", "a.b c", "1st", "class", "", "ü", "💥", "$x", "a b.c-d", "delete", "__proto__", "constructor"]
   assert.deepEqual(names.map(sanitizeToolName), names.map(codemode.sanitizeToolName))
+})
+
+test("codeTool works as a tool of the AI SDK, errors included", async () => {
+  const usage = { inputTokens: { total: 1, noCache: 1, cacheRead: 0, cacheWrite: 0 }, outputTokens: { total: 1, text: 1, reasoning: 0 } }
+  const calls = ["async () => codemode.getWeather({ city: 1 })", `async () => (await codemode.getWeather({ city: "Bern" })).temp`].map((code, index) => ({
+    content: [{ type: "tool-call" as const, toolCallId: `call${index}`, toolName: "code", input: JSON.stringify({ code }) }],
+    finishReason: { unified: "tool-calls" as const, raw: undefined },
+    usage,
+    warnings: [],
+  }))
+  const done = { content: [{ type: "text" as const, text: "4 degrees" }], finishReason: { unified: "stop" as const, raw: undefined }, usage, warnings: [] }
+  const model = new MockLanguageModelV4({ doGenerate: [...calls, done] })
+  const given: ToolSet = { code: codeTool({ tools: { getWeather: tools["get-weather"] }, platform }) }
+  const { text, steps } = await generateText({ model, tools: given, prompt: "How warm is Bern?", stopWhen: isStepCount(3) })
+  assert.equal(text, "4 degrees")
+  const [failed, succeeded] = steps.map(({ content }) => content.at(-1))
+  assert.equal(failed?.type, "tool-error")
+  assert.match(String((failed as { error: Error }).error.message), /codemode\.getWeather was called with wrong arguments:\n- city: Invalid input/)
+  assert.equal(succeeded?.type, "tool-result")
+  assert.equal((succeeded as { output: { result: unknown } }).output.result, 4)
+  const [passed] = model.doGenerateCalls[0]?.tools ?? []
+  assert.deepEqual(passed?.type === "function" ? [passed.name, passed.inputSchema.required] : [], ["code", ["code"]])
 })

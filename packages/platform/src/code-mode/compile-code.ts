@@ -54,7 +54,7 @@ function attempts(code: string, needsLanguage: boolean): Attempt[] {
 }
 
 function shapesOf(text: string): readonly CodeShape[] {
-  return /^\s*(?:export|import)\b/m.test(text) ? ["module", "body"] : ["body", "expression"]
+  return /^[ \t]*(?:export|import)\b/m.test(text) ? ["module", "body"] : ["body", "expression"]
 }
 
 async function createWorker({ text, shape, language }: Attempt, namespaces: readonly Namespace[], settings: CodeModeSettings): Promise<DynamicWorker> {

@@ -1,5 +1,7 @@
-const opening = /^[ \t]{0,3}(`{3,}|~{3,})[ \t]*(\w*)[^`\n]*\r?\n/m
+const opening = /^ {0,3}(`{3,}|~{3,})[ \t]*(\w*)[^`]*$/
 const languages = new Set(["", "js", "javascript", "mjs", "jsx", "ts", "typescript", "mts", "tsx"])
+/** Longer lines are no fences; patterns may then be simple, and take no time that grows with the square of the text. */
+const maxFenceLine = 200
 
 /**
  * The program texts that a model's answer may mean, likeliest first: what stands in the fence that the answer starts with; or else the answer as
@@ -7,15 +9,24 @@ const languages = new Set(["", "js", "javascript", "mjs", "jsx", "ts", "typescri
  */
 export function programTexts(answer: string): string[] {
   const text = answer.trim()
-  const match = opening.exec(text)
-  if (match === null || !languages.has((match[2] ?? "").toLowerCase())) return [text]
-  const fenced = untilFence(text.slice(match.index + match[0].length), match[1] ?? "```")
-  return match.index === 0 ? [fenced] : [text, fenced]
+  const lines = text.split("\n")
+  const at = lines.findIndex(isFence)
+  const [, fence = "", language = ""] = fenceOf(lines[at] ?? "") ?? []
+  if (at === -1 || !languages.has(language.toLowerCase())) return [text]
+  const fenced = untilFence(lines.slice(at + 1), fence)
+  return at === 0 ? [fenced] : [text, fenced]
+}
+
+function isFence(line: string): boolean {
+  return fenceOf(line) !== null
+}
+
+function fenceOf(line: string): RegExpExecArray | null {
+  return line.length > maxFenceLine ? null : opening.exec(line.trimEnd())
 }
 
 /** An answer that was cut off has no closing fence. */
-function untilFence(text: string, fence: string): string {
-  const lines = text.split("\n")
+function untilFence(lines: readonly string[], fence: string): string {
   const end = lines.findIndex((line) => line.trim().startsWith(fence) && line.trim().replaceAll(fence[0] ?? "`", "") === "")
   return (end === -1 ? lines : lines.slice(0, end)).join("\n")
 }

@@ -1,5 +1,6 @@
-import { type Schema, Validator } from "@cfworker/json-schema"
+import { type OutputUnit, type Schema, Validator } from "@cfworker/json-schema"
 import { MayflyError } from "@mayfly/protocol"
+import { withinTime } from "./within-time.ts"
 import { isJsonSchema, isSchemaObject, type JsonSchema, nativeTypeKey } from "./json-schema.ts"
 
 export type Checked = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly problems: readonly string[] }
@@ -12,6 +13,10 @@ export interface ToolSchema {
 }
 
 const maxProblems = 10
+/** Longest that the supervisor may be held up by one check. */
+const maxCheckMs = 200
+/** Most values in the arguments of one call. */
+const maxValues = 100_000
 
 /**
  * Reads a zod (4.2 or later) or other Standard Schema, the AI SDK's `jsonSchema()`, or a plain JSON Schema. `side` says which side of a schema that
@@ -19,6 +24,23 @@ const maxProblems = 10
  */
 export function parseToolSchema(given: unknown, side: "input" | "output", path: string): ToolSchema {
   const schema: unknown = typeof given === "function" && !("~standard" in given) ? (given as () => unknown)() : given
+  const { json, check } = readSchema(schema, side, path)
+  return {
+    json,
+    async check(value) {
+      try {
+        return await check(value)
+      } catch (error) {
+        // Data that JSON does not know or that refers to itself, or a check that took too long.
+        const isLate = error instanceof Error && "code" in error && error.code === "ERR_SCRIPT_EXECUTION_TIMEOUT"
+        const reason = isLate ? `checking it took more than ${maxCheckMs} ms` : error instanceof Error ? error.message : String(error)
+        return { ok: false, problems: [`input: ${reason}`] }
+      }
+    },
+  }
+}
+
+function readSchema(schema: unknown, side: "input" | "output", path: string): ToolSchema {
   if (isBoxed(schema) && isSchemaObject(schema["~standard"])) return standardSchema(schema["~standard"], side, path)
   if (isBoxed(schema) && "jsonSchema" in schema) return wrappedSchema(schema, path)
   if (isJsonSchema(schema)) return plainSchema(schema)
@@ -44,7 +66,7 @@ function standardSchema(standard: Readonly<Record<string, unknown>>, side: "inpu
   return {
     json: convertStandard(jsonSchema[side] as Convert),
     async check(value) {
-      const result = (await validate(value)) as { value: unknown; issues?: readonly Issue[] }
+      const result = (await withinTime(() => validate(value), maxCheckMs)) as { value: unknown; issues?: readonly Issue[] }
       if (result.issues === undefined) return { ok: true, value: result.value }
       return { ok: false, problems: result.issues.slice(0, maxProblems).map(issueText) }
     },
@@ -93,32 +115,36 @@ function wrappedSchema(schema: Readonly<Record<string, unknown>>, path: string):
   return {
     json: jsonSchema,
     async check(value) {
-      const result = (await (validate as Validate)(value)) as { success: boolean; value?: unknown; error?: Error }
+      const result = (await withinTime(() => (validate as Validate)(value), maxCheckMs)) as { success: boolean; value?: unknown; error?: Error }
       return result.success ? { ok: true, value: result.value } : { ok: false, problems: [result.error?.message ?? "it does not fit the schema"] }
     },
   }
 }
 
 function plainSchema(json: JsonSchema): ToolSchema {
-  let validator: Validator | undefined
+  // Stopping at the first error: some keywords report one for each pair of items.
+  const first = new Validator(json as Schema | boolean, draftOf(json), true)
+  const all = new Validator(json as Schema | boolean, draftOf(json), false)
   return {
     json,
     async check(given) {
-      try {
-        const value = withoutUndefined(given)
-        validator ??= new Validator(json as Schema | boolean, draftOf(json), false)
-        const { valid, errors } = validator.validate(value)
-        if (valid) return { ok: true, value }
-        // The first lines say only that some part is wrong; the last of a chain says what.
-        const leaves = errors.filter(({ keyword }) => !wrappers.has(keyword))
-        const problems = (leaves.length === 0 ? errors : leaves).map(({ instanceLocation, error }) => `${placeOf(instanceLocation)}: ${error}`)
-        return { ok: false, problems: [...new Set(problems)].slice(0, maxProblems) }
-      } catch (error) {
-        // Data that JSON does not know, or that refers to itself.
-        return { ok: false, problems: [error instanceof Error ? error.message : String(error)] }
-      }
+      const copied = { count: 0 }
+      const value = withoutUndefined(given, copied)
+      const { valid, errors } = withinTime(() => first.validate(value), maxCheckMs)
+      if (valid) return { ok: true, value }
+      const more = copied.count > maxValuesForAll ? errors : withinTime(() => all.validate(value), maxCheckMs).errors
+      return { ok: false, problems: problemsOf(more) }
     },
   }
+}
+
+const maxValuesForAll = 500
+
+/** The first lines say only that some part is wrong; the last of a chain says what. */
+function problemsOf(errors: readonly OutputUnit[]): string[] {
+  const leaves = errors.filter(({ keyword }) => !wrappers.has(keyword))
+  const problems = (leaves.length === 0 ? errors : leaves).map(({ instanceLocation, error }) => `${placeOf(instanceLocation)}: ${error}`)
+  return [...new Set(problems)].slice(0, maxProblems)
 }
 
 const wrappers = new Set(["properties", "items", "prefixItems", "$ref", "additionalProperties", "allOf"])
@@ -135,10 +161,12 @@ function draftOf(schema: JsonSchema): "7" | "2019-09" | "2020-12" {
 }
 
 /** `{ days: undefined }` means that it was not given, as in JSON. */
-function withoutUndefined(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(withoutUndefined)
+function withoutUndefined(value: unknown, copied: { count: number }): unknown {
+  if (++copied.count > maxValues) throw new RangeError(`it has more than ${maxValues} values`)
+  if (Array.isArray(value)) return value.map((item) => withoutUndefined(item, copied))
   if (typeof value !== "object" || value === null || Object.getPrototypeOf(value) !== Object.prototype) return value
-  return Object.fromEntries(Object.entries(value).flatMap(([name, field]) => (field === undefined ? [] : [[name, withoutUndefined(field)]])))
+  const fields = Object.entries(value).filter(([, field]) => field !== undefined)
+  return Object.fromEntries(fields.map(([name, field]) => [name, withoutUndefined(field, copied)]))
 }
 
 function invalid(path: string, problem: string): MayflyError {

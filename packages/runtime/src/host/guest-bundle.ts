@@ -50,6 +50,18 @@ export function loadGuestBundle(path: string): GuestBundle {
   return { boot, chunks, sources: file.chunks }
 }
 
+const common: readonly ChunkName[] = ["base", "console", "rich", "url", "fetch", "inspect", "streams", "bridge"]
+
+/** Makes the caches of common chunks one after the other, between events: nobody waits for more than one. */
+export function cacheCommonSoon(bundle: GuestBundle, next = 0): void {
+  const name = common[next]
+  if (name === undefined) return
+  setImmediate(() => {
+    void bundle.chunks.get(name)?.cachedData
+    cacheCommonSoon(bundle, next + 1)
+  })
+}
+
 /** Chunks that few programs use get their cache when the first one does: making all of them takes half of a host's start. */
 function lazilyCached(source: string, make: () => CachedScript["cachedData"]): CachedScript {
   let made: { readonly data: CachedScript["cachedData"] } | undefined

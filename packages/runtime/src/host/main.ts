@@ -6,7 +6,7 @@ import type { CompiledProgram } from "../compile/program.ts"
 import { channelOnFd, type Head } from "../wire/frame-channel.ts"
 import { die } from "./die.ts"
 import { Guest } from "./guest.ts"
-import { loadGuestBundle } from "./guest-bundle.ts"
+import { cacheCommonSoon, loadGuestBundle } from "./guest-bundle.ts"
 import { type Ending, GuestRun, type RunEvents, type RunOrder } from "./guest-run.ts"
 import { KeptGuests } from "./kept-guests.ts"
 import { Lane, type Turn } from "./lane.ts"
@@ -27,7 +27,8 @@ const kept = new KeptGuests((key) => channel.send({ t: "forgot", key }))
 const maxPartsPerFrame = 1_000
 
 markExpendable()
-const pool = new WarmPool(loadGuestBundle(options.bundle), options.memoryMb, options.pool)
+const bundle = loadGuestBundle(options.bundle)
+const pool = new WarmPool(bundle, options.memoryMb, options.pool)
 
 const lane = new Lane<GuestRun>({
   onLong(sentBack) {
@@ -89,6 +90,7 @@ const channel = channelOnFd(3, (head, parts) => {
 
 pool.fill()
 channel.send({ t: "ready", pid: process.pid })
+cacheCommonSoon(bundle)
 
 function start(head: Head, parts: readonly string[]): void {
   const order = head as unknown as RunOrder

@@ -16,7 +16,7 @@ export function relevantDeclarations(problems: readonly TypeProblem[], text: str
 
 function calledAt(lines: readonly string[], line: number, members: ReadonlyMap<string, string>): readonly string[] {
   for (let at = line; at > Math.max(0, line - maxLinesBack); at--) {
-    const calls = (lines[at - 1] ?? "").slice(0, 2_000).matchAll(/\b([\w$]+)\??\.([\w$]+)/g)
+    const calls = (lines[at - 1] ?? "").slice(0, 2_000).matchAll(/(?<![\w$])([\w$]+)\??\.([\w$]+)/g)
     const names = [...calls].flatMap(([, namespace = "", tool = ""]) => meant(namespace, tool, members))
     if (names.length > 0) return names
   }
