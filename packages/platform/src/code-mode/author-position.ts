@@ -5,7 +5,10 @@ const place = new RegExp(`(?<![\\w/.-])${codeFile.replace(".", "\\.")}:(\\d{1,7}
 
 /** Positions in a text (a stack, a console line) as the author of the generated code counts them. */
 export function authorText(text: string, shape: CodeShape): string {
-  return text.replace(place, (_, line: string, column: string) => `${codeFile}:${lineOf(Number(line), shape)}:${column}`)
+  return text.replace(
+    place,
+    (_, line: string, column: string) => `${codeFile}:${lineOf(Number(line), shape)}:${column}`,
+  )
 }
 
 /** The same error in the author's positions. */
@@ -17,7 +20,12 @@ export function authorError(error: MayflyError, shape: CodeShape): MayflyError {
       return [name, name !== "message" && typeof value === "string" ? authorText(value, shape) : value]
     }),
   )
-  return new MayflyError(code, authorText(error.message, shape), { details, retry, fix, ...(cause === undefined ? {} : { cause }) })
+  return new MayflyError(code, authorText(error.message, shape), {
+    details,
+    retry,
+    fix,
+    ...(cause === undefined ? {} : { cause }),
+  })
 }
 
 function lineOf(line: number, shape: CodeShape): number {

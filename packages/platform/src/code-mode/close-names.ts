@@ -7,7 +7,12 @@ export function closeNames(wrong: string, names: readonly string[]): string[] {
   const limit = Math.max(2, Math.floor(plain.length / 3))
   return names
     .slice(0, maxNames)
-    .filter((name) => Math.abs(simplify(name).length - plain.length) <= limit || simplify(name).includes(plain) || plain.includes(simplify(name)))
+    .filter(
+      (name) =>
+        Math.abs(simplify(name).length - plain.length) <= limit ||
+        simplify(name).includes(plain) ||
+        plain.includes(simplify(name)),
+    )
     .map((name) => ({ name, distance: distanceBetween(plain, simplify(name)) }))
     .filter(({ distance }) => distance <= limit)
     .sort((a, b) => a.distance - b.distance)
@@ -17,7 +22,10 @@ export function closeNames(wrong: string, names: readonly string[]): string[] {
 
 /** Case and separators are what models mix up most. Cut, because the cost grows with the square and the name is a guest's. */
 function simplify(name: string): string {
-  return name.slice(0, 64).toLowerCase().replace(/[-_.\s]/g, "")
+  return name
+    .slice(0, 64)
+    .toLowerCase()
+    .replace(/[-_.\s]/g, "")
 }
 
 function distanceBetween(a: string, b: string): number {

@@ -68,7 +68,7 @@ export function codeTool(options: CodeToolOptions): CodeTool {
       const { code } = parseCodeInput(input)
       const { abortSignal: signal } = call
       const namespaces = makeNamespaces(parsed.map((namespace) => providerOf(namespace, call)))
-      const ran = await runCode({ code, namespaces, settings, declarations, ...(signal == null ? {} : { signal }) })
+      const ran = await runCode({ code, namespaces, settings, declarations, ...(signal === undefined ? {} : { signal }) })
       if (ran.ok) return resultOf(ran.run, logTexts(ran.logs))
       const { error, logs, run } = ran
       throw new MayflyError(error.code, modelError(error, logs), {
@@ -81,24 +81,37 @@ export function codeTool(options: CodeToolOptions): CodeTool {
   }
 }
 
-function resultOf({ result, usage }: { readonly result: unknown; readonly usage: Usage }, logs: readonly string[]): CodeToolResult {
+function resultOf(
+  { result, usage }: { readonly result: unknown; readonly usage: Usage },
+  logs: readonly string[],
+): CodeToolResult {
   return { ...(result === undefined ? {} : { result: toTaggedJson(result) }), logs, usage }
 }
 
 function providerOf({ name, tools, declarations }: ParsedNamespace, call: CodeToolCall): ResolvedProvider {
-  const functions = tools.map((tool): [string, ToolFunction] => [tool.name, checkedCall(name, tool, declarations.members, call)])
+  const functions = tools.map((tool): [string, ToolFunction] => [
+    tool.name,
+    checkedCall(name, tool, declarations.members, call),
+  ])
   return { name, fns: Object.fromEntries(functions) }
 }
 
 /** Nothing reaches a tool that its schema refuses: the arguments are a guest's. */
-function checkedCall(namespace: string, tool: CallableTool, members: ReadonlyMap<string, string>, call: CodeToolCall): ToolFunction {
+function checkedCall(
+  namespace: string,
+  tool: CallableTool,
+  members: ReadonlyMap<string, string>,
+  call: CodeToolCall,
+): ToolFunction {
   const path = `${namespace}.${tool.name}`
   return async (given) => {
     const input = given === undefined && tool.input !== undefined ? {} : given
     const checked = (await tool.input?.check(input)) ?? { ok: true, value: input }
     if (!checked.ok) {
       const declared = members.get(path) ?? ""
-      throw new TypeError(`${path} was called with wrong arguments:\n${checked.problems.map((problem) => `- ${problem}`).join("\n")}\nDeclared as:\n${declared}`)
+      throw new TypeError(
+        `${path} was called with wrong arguments:\n${checked.problems.map((problem) => `- ${problem}`).join("\n")}\nDeclared as:\n${declared}`,
+      )
     }
     return lastOf(await tool.call(checked.value, { toolCallId: path, messages: [], ...call }))
   }
@@ -106,7 +119,13 @@ function checkedCall(namespace: string, tool: CallableTool, members: ReadonlyMap
 
 /** The AI SDK's tools may yield what they have so far; the last is the result. */
 async function lastOf(result: unknown): Promise<unknown> {
-  if (typeof result !== "object" || result === null || !(Symbol.asyncIterator in result) || result instanceof ReadableStream) return result
+  if (
+    typeof result !== "object" ||
+    result === null ||
+    !(Symbol.asyncIterator in result) ||
+    result instanceof ReadableStream
+  )
+    return result
   let last: unknown
   for await (const part of result as AsyncIterable<unknown>) last = part
   return last
@@ -119,7 +138,9 @@ const jsonSchema = {
   additionalProperties: false,
 } as const
 
-type Validated = { readonly value: CodeInput; readonly issues?: undefined } | { readonly issues: readonly { readonly message: string }[] }
+type Validated =
+  | { readonly value: CodeInput; readonly issues?: undefined }
+  | { readonly issues: readonly { readonly message: string }[] }
 
 /** A Standard Schema with JSON Schema; the AI SDK also knows it by a symbol of its own, which is all that version 5 takes. */
 export interface CodeInputSchema {
@@ -127,11 +148,16 @@ export interface CodeInputSchema {
     readonly version: 1
     readonly vendor: "mayfly"
     readonly validate: (value: unknown) => Validated
-    readonly jsonSchema: { readonly input: () => Record<string, unknown>; readonly output: () => Record<string, unknown> }
+    readonly jsonSchema: {
+      readonly input: () => Record<string, unknown>
+      readonly output: () => Record<string, unknown>
+    }
     readonly types?: { readonly input: CodeInput; readonly output: CodeInput }
   }
   readonly jsonSchema: typeof jsonSchema
-  readonly validate: (value: unknown) => { readonly success: true; readonly value: CodeInput } | { readonly success: false; readonly error: Error }
+  readonly validate: (
+    value: unknown,
+  ) => { readonly success: true; readonly value: CodeInput } | { readonly success: false; readonly error: Error }
 }
 
 const problem = "the input must be an object with the text of the program as `code`"
@@ -142,10 +168,14 @@ const codeInputSchema: CodeInputSchema = {
     version: 1,
     vendor: "mayfly",
     validate: (value) => (isCodeInput(value) ? { value } : { issues: [{ message: problem }] }),
-    jsonSchema: { input: () => structuredClone<Record<string, unknown>>(jsonSchema), output: () => structuredClone<Record<string, unknown>>(jsonSchema) },
+    jsonSchema: {
+      input: () => structuredClone<Record<string, unknown>>(jsonSchema),
+      output: () => structuredClone<Record<string, unknown>>(jsonSchema),
+    },
   },
   jsonSchema,
-  validate: (value) => (isCodeInput(value) ? { success: true, value } : { success: false, error: new TypeError(problem) }),
+  validate: (value) =>
+    isCodeInput(value) ? { success: true, value } : { success: false, error: new TypeError(problem) },
 }
 
 function isCodeInput(value: unknown): value is CodeInput {

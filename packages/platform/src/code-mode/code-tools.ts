@@ -52,9 +52,12 @@ interface Listed {
 /** Reads tools of all kinds and writes their declarations. Throws `input.invalid` naming the tool. */
 export function parseCodeTools(given: CodeTools): ParsedNamespace[] {
   const types = new SchemaTypes()
-  const namespaces: readonly ToolNamespace[] = Array.isArray(given) ? (given as readonly ToolNamespace[]) : [{ tools: given as ToolDefinitions }]
+  const namespaces: readonly ToolNamespace[] = Array.isArray(given)
+    ? (given as readonly ToolNamespace[])
+    : [{ tools: given as ToolDefinitions }]
   return namespaces.map((namespace, index) => {
-    if (!isSchemaObject(namespace) || typeof namespace.tools !== "object") throw invalid(`tools[${index}]`, "must be an object with `tools`")
+    if (!isSchemaObject(namespace) || typeof namespace.tools !== "object")
+      throw invalid(`tools[${index}]`, "must be an object with `tools`")
     return parseNamespace(namespace.name ?? "codemode", listTools(namespace), types)
   })
 }
@@ -62,14 +65,23 @@ export function parseCodeTools(given: CodeTools): ParsedNamespace[] {
 function listTools(namespace: ToolNamespace): Listed[] {
   const { tools, client } = namespace as { tools: readonly McpTool[] | ToolDefinitions; client?: McpClient }
   if (Array.isArray(tools)) {
-    if (client === undefined) throw invalid("client", "is missing: a list of MCP tools needs the client that calls them")
+    if (client === undefined)
+      throw invalid("client", "is missing: a list of MCP tools needs the client that calls them")
     return (tools as readonly McpTool[]).map((tool) => mcpTool(tool, client))
   }
   return Object.entries(tools as ToolDefinitions).flatMap(([name, tool]) => {
     const { description, inputSchema, outputSchema, needsApproval, execute } = tool
     // Whoever has to be asked can't be asked in the middle of a run.
     if (execute === undefined || needsApproval === true || typeof needsApproval === "function") return []
-    return [{ name, description, inputSchema, outputSchema, call: (input: unknown, options: unknown) => Reflect.apply(execute, tool, [input, options]) }]
+    return [
+      {
+        name,
+        description,
+        inputSchema,
+        outputSchema,
+        call: (input: unknown, options: unknown) => Reflect.apply(execute, tool, [input, options]),
+      },
+    ]
   })
 }
 
@@ -86,20 +98,33 @@ function parseNamespace(name: string, listed: readonly Listed[], types: SchemaTy
   const members: DeclaredMember[] = []
   for (const tool of listed) {
     const path = `${name}.${tool.name}`
-    const input = isGiven(tool.inputSchema) ? parseToolSchema(tool.inputSchema, "input", `the input schema of ${path}`) : undefined
-    const output = isGiven(tool.outputSchema) ? parseToolSchema(tool.outputSchema, "output", `the output schema of ${path}`) : undefined
+    const input = isGiven(tool.inputSchema)
+      ? parseToolSchema(tool.inputSchema, "input", `the input schema of ${path}`)
+      : undefined
+    const output = isGiven(tool.outputSchema)
+      ? parseToolSchema(tool.outputSchema, "output", `the output schema of ${path}`)
+      : undefined
     tools.push({ name: tool.name, input, call: tool.call })
     members.push(declareTool(tool, input, output, types))
   }
   return { name, tools, declarations: declareNamespace(name, members, { types: types.declarations.slice(from) }) }
 }
 
-function declareTool({ name, description }: Listed, input: ToolSchema | undefined, output: ToolSchema | undefined, types: SchemaTypes): DeclaredMember {
+function declareTool(
+  { name, description }: Listed,
+  input: ToolSchema | undefined,
+  output: ToolSchema | undefined,
+  types: SchemaTypes,
+): DeclaredMember {
   const safe = sanitizeToolName(name)
   const parameter = input === undefined ? "input?: any" : parameterOf(input.json, types, pascalCase(safe))
   // Not `unknown`: a result that nobody described must be usable without casts.
   const result = output?.json === undefined ? "any" : types.typeOf(output.json, `${pascalCase(safe)}Output`)
-  return { name: safe, signature: `${safe}(${parameter}): Promise<${result}>`, comment: comment(typeof description === "string" ? description : "") }
+  return {
+    name: safe,
+    signature: `${safe}(${parameter}): Promise<${result}>`,
+    comment: comment(typeof description === "string" ? description : ""),
+  }
 }
 
 function parameterOf(json: JsonSchema | undefined, types: SchemaTypes, prefix: string): string {

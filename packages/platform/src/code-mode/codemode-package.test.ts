@@ -10,13 +10,15 @@ import { createExecutor } from "./create-executor.ts"
 import type { Executor } from "./executor.ts"
 import { sanitizeToolName } from "./sanitize-tool-name.ts"
 
-const workers = "data:text/javascript,export class RpcTarget{};export class DurableObject{};export class WorkerEntrypoint{}"
+const workers =
+  "data:text/javascript,export class RpcTarget{};export class DurableObject{};export class WorkerEntrypoint{}"
 
 registerHooks({
   resolve(specifier, context, next) {
     // What @cloudflare/codemode needs of it is only for its own executor and for Durable Objects.
     if (specifier === "cloudflare:workers") return { url: workers, shortCircuit: true }
-    if (specifier.startsWith("@mayfly/") || context.parentURL?.includes("/node_modules/") !== true) return next(specifier, context)
+    if (specifier.startsWith("@mayfly/") || context.parentURL?.includes("/node_modules/") !== true)
+      return next(specifier, context)
     // A dependency of `ai` has a condition `source` too, whose TypeScript Node does not read there.
     return next(specifier, { ...context, conditions: context.conditions.filter((condition) => condition !== "source") })
   },
@@ -37,7 +39,10 @@ const tools = {
     execute: async ({ city }) => ({ city, temp: city.length }),
   }),
   add: tool({
-    inputSchema: jsonSchema<{ a: number; b: number }>({ type: "object", properties: { a: { type: "number" }, b: { type: "number" } } }),
+    inputSchema: jsonSchema<{ a: number; b: number }>({
+      type: "object",
+      properties: { a: { type: "number" }, b: { type: "number" } },
+    }),
     execute: async ({ a, b }) => a + b,
   }),
 }
@@ -59,39 +64,87 @@ test("createCodeTool of @cloudflare/codemode runs code on our executor", async (
 test("createCodeTool of @cloudflare/codemode gives several providers their namespaces", async () => {
   const search = { description: "Finds", execute: async (query: unknown) => [query] }
   const codeTool = createCodeTool({ tools: [{ tools }, { name: "notes", tools: { search } }], executor })
-  assert.deepEqual(await codeTool.execute?.({ code: `async () => [await notes.search("x"), await codemode.add({ a: 1, b: 2 })]` }, call), { result: [["x"], 3] })
+  assert.deepEqual(
+    await codeTool.execute?.(
+      { code: `async () => [await notes.search("x"), await codemode.add({ a: 1, b: 2 })]` },
+      call,
+    ),
+    { result: [["x"], 3] },
+  )
 })
 
 test("resolveProvider and runCode of @cloudflare/codemode work with our executor", async () => {
-  const provider = codemode.resolveProvider({ name: "db", tools: { bytes: { execute: async () => new Uint8Array([1, 2]) } } })
+  const provider = codemode.resolveProvider({
+    name: "db",
+    tools: { bytes: { execute: async () => new Uint8Array([1, 2]) } },
+  })
   const result = await codemode.runCode({ code: "(await db.bytes()).length", executor, providers: [provider] })
   assert.deepEqual(result, { result: 2 })
   const connector = { name: "gh", binding: { callTool: async (method: string, args: unknown) => [method, args] } }
-  const called = await codemode.runCode({ code: "gh.list({ state: 'open' })", executor, providers: [], connectors: [connector] })
+  const called = await codemode.runCode({
+    code: "gh.list({ state: 'open' })",
+    executor,
+    providers: [],
+    connectors: [connector],
+  })
   assert.deepEqual(called, { result: ["list", { state: "open" }] })
 })
 
 test("sanitizeToolName gives the names of @cloudflare/codemode", () => {
-  const names = ["get-weather", "a.b c", "1st", "class", "", "ü", "💥", "$x", "a b.c-d", "delete", "__proto__", "constructor"]
+  const names = [
+    "get-weather",
+    "a.b c",
+    "1st",
+    "class",
+    "",
+    "ü",
+    "💥",
+    "$x",
+    "a b.c-d",
+    "delete",
+    "__proto__",
+    "constructor",
+  ]
   assert.deepEqual(names.map(sanitizeToolName), names.map(codemode.sanitizeToolName))
 })
 
 test("codeTool works as a tool of the AI SDK, errors included", async () => {
-  const usage = { inputTokens: { total: 1, noCache: 1, cacheRead: 0, cacheWrite: 0 }, outputTokens: { total: 1, text: 1, reasoning: 0 } }
-  const calls = ["async () => codemode.getWeather({ city: 1 })", `async () => (await codemode.getWeather({ city: "Bern" })).temp`].map((code, index) => ({
-    content: [{ type: "tool-call" as const, toolCallId: `call${index}`, toolName: "code", input: JSON.stringify({ code }) }],
+  const usage = {
+    inputTokens: { total: 1, noCache: 1, cacheRead: 0, cacheWrite: 0 },
+    outputTokens: { total: 1, text: 1, reasoning: 0 },
+  }
+  const calls = [
+    "async () => codemode.getWeather({ city: 1 })",
+    `async () => (await codemode.getWeather({ city: "Bern" })).temp`,
+  ].map((code, index) => ({
+    content: [
+      { type: "tool-call" as const, toolCallId: `call${index}`, toolName: "code", input: JSON.stringify({ code }) },
+    ],
     finishReason: { unified: "tool-calls" as const, raw: undefined },
     usage,
     warnings: [],
   }))
-  const done = { content: [{ type: "text" as const, text: "4 degrees" }], finishReason: { unified: "stop" as const, raw: undefined }, usage, warnings: [] }
+  const done = {
+    content: [{ type: "text" as const, text: "4 degrees" }],
+    finishReason: { unified: "stop" as const, raw: undefined },
+    usage,
+    warnings: [],
+  }
   const model = new MockLanguageModelV4({ doGenerate: [...calls, done] })
   const given: ToolSet = { code: codeTool({ tools: { getWeather: tools["get-weather"] }, platform }) }
-  const { text, steps } = await generateText({ model, tools: given, prompt: "How warm is Bern?", stopWhen: isStepCount(3) })
+  const { text, steps } = await generateText({
+    model,
+    tools: given,
+    prompt: "How warm is Bern?",
+    stopWhen: isStepCount(3),
+  })
   assert.equal(text, "4 degrees")
   const [failed, succeeded] = steps.map(({ content }) => content.at(-1))
   assert.equal(failed?.type, "tool-error")
-  assert.match(String((failed as { error: Error }).error.message), /codemode\.getWeather was called with wrong arguments:\n- city: Invalid input/)
+  assert.match(
+    String((failed as { error: Error }).error.message),
+    /codemode\.getWeather was called with wrong arguments:\n- city: Invalid input/,
+  )
   assert.equal(succeeded?.type, "tool-result")
   assert.equal((succeeded as { output: { result: unknown } }).output.result, 4)
   const [passed] = model.doGenerateCalls[0]?.tools ?? []

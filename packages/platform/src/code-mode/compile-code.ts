@@ -57,13 +57,23 @@ function shapesOf(text: string): readonly CodeShape[] {
   return /^[ \t]*(?:export|import)\b/m.test(text) ? ["module", "body"] : ["body", "expression"]
 }
 
-async function createWorker({ text, shape, language }: Attempt, namespaces: readonly Namespace[], settings: CodeModeSettings): Promise<DynamicWorker> {
+async function createWorker(
+  { text, shape, language }: Attempt,
+  namespaces: readonly Namespace[],
+  settings: CodeModeSettings,
+): Promise<DynamicWorker> {
   const { platform = defaultPlatform(), limits, network, tenant } = settings
   const options: DynamicWorkerOptions = {
     ...guestModules(text, shape, namespaces),
     language,
     limits,
-    env: { namespaces: namespaces.map(({ name, tools, call }) => ({ name, tools, call: (tool: unknown, args: unknown) => call(tool, args) })) },
+    env: {
+      namespaces: namespaces.map(({ name, tools, call }) => ({
+        name,
+        tools,
+        call: (tool: unknown, args: unknown) => call(tool, args),
+      })),
+    },
     platform,
     ...(network === undefined ? {} : { network }),
     ...(tenant === undefined ? {} : { tenant }),

@@ -19,7 +19,11 @@ const weather: ResolvedProvider = {
   },
 }
 
-async function run(code: string, providers: ResolvedProvider[] = [weather], connectors: ConnectorBinding[] = []): Promise<ExecuteResult> {
+async function run(
+  code: string,
+  providers: ResolvedProvider[] = [weather],
+  connectors: ConnectorBinding[] = [],
+): Promise<ExecuteResult> {
   return executor.execute(code, providers, { connectors })
 }
 
@@ -50,7 +54,9 @@ test("createExecutor gives undefined for empty code and code without a value", a
 })
 
 test("createExecutor takes the deprecated record of functions", async () => {
-  const result = await executor.execute("async () => codemode.add(1, 2)", { add: async (a, b) => Number(a) + Number(b) })
+  const result = await executor.execute("async () => codemode.add(1, 2)", {
+    add: async (a, b) => Number(a) + Number(b),
+  })
   assert.deepEqual(result, { result: 3, logs: [] })
 })
 
@@ -63,7 +69,11 @@ test("createExecutor gives each provider and connector its namespace, whatever i
     },
   }
   const providers = ["github", "env", "input"].map((name) => ({ name, fns: { who: async () => name } }))
-  const result = await run("async () => [await github.who(), await env.who(), await input.who(), await mail.send({ to: 1 }, 2)]", providers, [{ name: "mail", binding }])
+  const result = await run(
+    "async () => [await github.who(), await env.who(), await input.who(), await mail.send({ to: 1 }, 2)]",
+    providers,
+    [{ name: "mail", binding }],
+  )
   assert.deepEqual(result, { result: ["github", "env", "input", { method: "send" }], logs: [] })
   assert.deepEqual(calls, [["send", { to: 1 }]])
 })
@@ -71,12 +81,24 @@ test("createExecutor gives each provider and connector its namespace, whatever i
 test("createExecutor passes a connector's pause and error on as the original does", async () => {
   const answering = (answer: unknown): ConnectorBinding => ({ name: "gh", binding: { callTool: async () => answer } })
   const code = "async () => gh.create()"
-  assert.deepEqual(await run(code, [], [answering({ __codemode_control__: "pause" })]), { result: undefined, error: "__CODEMODE_PAUSE__", logs: [] })
-  assert.deepEqual(await run(code, [], [answering({ __codemode_control__: "error", message: "no" })]), { result: undefined, error: "no", logs: [] })
+  assert.deepEqual(await run(code, [], [answering({ __codemode_control__: "pause" })]), {
+    result: undefined,
+    error: "__CODEMODE_PAUSE__",
+    logs: [],
+  })
+  assert.deepEqual(await run(code, [], [answering({ __codemode_control__: "error", message: "no" })]), {
+    result: undefined,
+    error: "no",
+    logs: [],
+  })
 })
 
 test("createExecutor runs a provider's prelude in the guest", async () => {
-  const provider = { name: "codemode", fns: { one: async () => 1 }, prelude: "codemode.step = async (name, run) => [name, await run(), await codemode.one()]" }
+  const provider = {
+    name: "codemode",
+    fns: { one: async () => 1 },
+    prelude: "codemode.step = async (name, run) => [name, await run(), await codemode.one()]",
+  }
   assert.deepEqual(await run("async () => codemode.step('a', () => 5)", [provider]), { result: ["a", 5, 1], logs: [] })
 })
 
@@ -90,18 +112,33 @@ test("createExecutor refuses reserved, invalid and duplicate names and colliding
   assert.deepEqual(await error(named("Promise")), [undefined, 'Provider name "Promise" is reserved'])
   assert.deepEqual(await error(named("__dispatchers")), [undefined, 'Provider name "__dispatchers" is reserved'])
   assert.deepEqual(await error(named("a-b")), [undefined, 'Provider name "a-b" is not a valid JavaScript identifier'])
-  assert.deepEqual(await error(named("class")), [undefined, 'Provider name "class" is not a valid JavaScript identifier'])
+  assert.deepEqual(await error(named("class")), [
+    undefined,
+    'Provider name "class" is not a valid JavaScript identifier',
+  ])
   assert.deepEqual(await error(named("a", "a")), [undefined, 'Duplicate provider name "a"'])
-  assert.deepEqual(await error(named("a"), [connector]), [undefined, 'Duplicate name "a" (connector clashes with provider)'])
+  assert.deepEqual(await error(named("a"), [connector]), [
+    undefined,
+    'Duplicate name "a" (connector clashes with provider)',
+  ])
   const fns = { "a-b": async () => 1, a_b: async () => 2 }
-  assert.deepEqual(await error([{ name: "x", fns }]), [undefined, 'Tool names "a-b" and "a_b" both sanitize to "a_b" in provider "x"'])
+  assert.deepEqual(await error([{ name: "x", fns }]), [
+    undefined,
+    'Tool names "a-b" and "a_b" both sanitize to "a_b" in provider "x"',
+  ])
 })
 
 test("createExecutor names close tools when one is unknown", async () => {
   const { error } = await run("async () => codemode.getWeather()")
-  assert.equal(error, 'Tool "getWeather" not found. Did you mean codemode.get_weather? codemode has: get_weather, fail, bytes.')
+  assert.equal(
+    error,
+    'Tool "getWeather" not found. Did you mean codemode.get_weather? codemode has: get_weather, fail, bytes.',
+  )
   assert.deepEqual(await run("async () => codemode.nothing().catch((e) => e.name)"), { result: "Error", logs: [] })
-  assert.deepEqual(await run("async () => { await codemode; return Object.keys(codemode) }"), { result: ["get_weather", "fail", "bytes"], logs: [] })
+  assert.deepEqual(await run("async () => { await codemode; return Object.keys(codemode) }"), {
+    result: ["get_weather", "fail", "bytes"],
+    logs: [],
+  })
 })
 
 test("createExecutor keeps console lines in order, with prefixes, also of code that fails", async () => {
@@ -112,7 +149,10 @@ test("createExecutor keeps console lines in order, with prefixes, also of code t
 test("createExecutor tells what the guest threw by its message", async () => {
   assert.equal((await run("async () => codemode.fail()")).error, "too far")
   assert.equal((await run("async () => { throw 'text' }")).error?.includes("text"), true)
-  assert.equal((await run("async () => codemode.fail().catch((e) => `${e.name}: ${e.message}`)")).result, "RangeError: too far")
+  assert.equal(
+    (await run("async () => codemode.fail().catch((e) => `${e.name}: ${e.message}`)")).result,
+    "RangeError: too far",
+  )
 })
 
 test("createExecutor gives syntax errors in the author's lines", async () => {
@@ -123,9 +163,15 @@ test("createExecutor gives syntax errors in the author's lines", async () => {
 })
 
 test("createExecutor stops code that waits or computes too long", async () => {
-  const waits = await createExecutor({ platform, timeoutMs: 200 }).execute("async () => new Promise((r) => setTimeout(r, 60_000))", [])
+  const waits = await createExecutor({ platform, timeoutMs: 200 }).execute(
+    "async () => new Promise((r) => setTimeout(r, 60_000))",
+    [],
+  )
   assert.match(waits.error ?? "", /^Execution timed out \(worker\.wall-limit: /)
-  const spins = await createExecutor({ platform, limits: { cpuMs: 50 } }).execute("async () => { console.log('in'); while (true); }", [])
+  const spins = await createExecutor({ platform, limits: { cpuMs: 50 } }).execute(
+    "async () => { console.log('in'); while (true); }",
+    [],
+  )
   assert.match(spins.error ?? "", /^Execution timed out \(worker\.cpu-limit: /)
   assert.deepEqual(spins.logs, ["in"])
 })
@@ -136,16 +182,28 @@ test("createExecutor denies the network and says so", async () => {
 })
 
 test("createExecutor passes bytes, dates and maps as they are", async () => {
-  assert.deepEqual(await run("async () => codemode.bytes(new Uint8Array([1, 2]))"), { result: new Uint8Array([1, 2, 9]), logs: [] })
+  assert.deepEqual(await run("async () => codemode.bytes(new Uint8Array([1, 2]))"), {
+    result: new Uint8Array([1, 2, 9]),
+    logs: [],
+  })
   const same = { name: "codemode", fns: { same: async (value: unknown) => value } }
-  const value = new Map<unknown, unknown>([["at", new Date(0)], ["n", 2n]])
-  assert.deepEqual(await run(`async () => codemode.same(new Map([["at", new Date(0)], ["n", 2n]]))`, [same]), { result: value, logs: [] })
+  const value = new Map<unknown, unknown>([
+    ["at", new Date(0)],
+    ["n", 2n],
+  ])
+  assert.deepEqual(await run(`async () => codemode.same(new Map([["at", new Date(0)], ["n", 2n]]))`, [same]), {
+    result: value,
+    logs: [],
+  })
 })
 
 test("createExecutor lets neither functions of the host in nor functions of the guest out", async () => {
   let called = 0
   const fns = { client: async () => ({ id: 1, secret: () => ++called }), take: async (value: unknown) => typeof value }
-  assert.deepEqual(await run("async () => codemode.client()", [{ name: "codemode", fns }]), { result: { id: 1 }, logs: [] })
+  assert.deepEqual(await run("async () => codemode.client()", [{ name: "codemode", fns }]), {
+    result: { id: 1 },
+    logs: [],
+  })
   const { error } = await run("async () => codemode.take(() => 1)", [{ name: "codemode", fns }])
   assert.match(error ?? "", /^codemode\.take takes only data as arguments: /)
   assert.equal(called, 0)
@@ -167,7 +225,10 @@ test("createExecutor refuses wrong options", () => {
 
 test("createExecutor checks types of code against the names of tools", async () => {
   const checked = createExecutor({ platform, typecheck: true })
-  assert.deepEqual(await checked.execute("async () => (await codemode.get_weather({ any: 1 })).temp", [weather]), { result: 20, logs: [] })
+  assert.deepEqual(await checked.execute("async () => (await codemode.get_weather({ any: 1 })).temp", [weather]), {
+    result: 20,
+    logs: [],
+  })
   const { error } = await checked.execute("async () => {\n  return codemode.get_wether()\n}", [weather])
   assert.equal(
     error,

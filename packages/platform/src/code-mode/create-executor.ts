@@ -12,7 +12,11 @@ import { runCode } from "./run-code.ts"
  */
 export function createExecutor(options: CodeModeOptions = {}): Executor {
   const settings = parseCodeModeOptions(options)
-  const run = async (code: string, given: ResolvedProvider[] | Record<string, ToolFunction>, { connectors = [] }: ExecuteOptions): Promise<ExecuteResult> => {
+  const run = async (
+    code: string,
+    given: ResolvedProvider[] | Record<string, ToolFunction>,
+    { connectors = [] }: ExecuteOptions,
+  ): Promise<ExecuteResult> => {
     const providers = Array.isArray(given) ? given : [{ name: "codemode", fns: given }]
     const namespaces = makeNamespaces(providers, connectors)
     const ran = await runCode({ code, namespaces, settings, declarations: declareNames(namespaces) })

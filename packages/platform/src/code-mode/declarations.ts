@@ -16,7 +16,11 @@ export interface DeclaredMember {
 }
 
 /** One namespace, its tools as members. `types` are declarations that the members name. */
-export function declareNamespace(name: string, declared: readonly DeclaredMember[], options: { types?: readonly string[]; isOpen?: boolean } = {}): Declarations {
+export function declareNamespace(
+  name: string,
+  declared: readonly DeclaredMember[],
+  options: { types?: readonly string[]; isOpen?: boolean } = {},
+): Declarations {
   const members = declared.map((member) => `${member.comment}${member.signature}`)
   if (options.isOpen === true) members.push("[tool: string]: any")
   // `Tools` at the end keeps clear of the language's own interfaces, which it would be merged with.
@@ -25,7 +29,9 @@ export function declareNamespace(name: string, declared: readonly DeclaredMember
   const parts = [...(options.types ?? []), `interface ${type} {\n${body}\n}`, `declare const ${name}: ${type}`]
   return {
     text: parts.join("\n"),
-    members: new Map(declared.map(({ name: tool, signature, comment }) => [`${name}.${tool}`, `${comment}${name}.${signature}`])),
+    members: new Map(
+      declared.map(({ name: tool, signature, comment }) => [`${name}.${tool}`, `${comment}${name}.${signature}`]),
+    ),
   }
 }
 
@@ -40,7 +46,11 @@ export function joinDeclarations(all: readonly Declarations[]): Declarations {
 export function declareNames(namespaces: readonly Namespace[]): Declarations {
   return joinDeclarations(
     namespaces.map(({ name, tools, isOpen }) => {
-      const members = tools.map((tool) => ({ name: tool, signature: `${tool}(...args: any[]): Promise<any>`, comment: "" }))
+      const members = tools.map((tool) => ({
+        name: tool,
+        signature: `${tool}(...args: any[]): Promise<any>`,
+        comment: "",
+      }))
       return declareNamespace(name, members, { isOpen })
     }),
   )

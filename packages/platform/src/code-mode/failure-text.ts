@@ -43,7 +43,8 @@ function titleOf({ code, message, details }: MayflyError): string {
 function placeOf({ details }: MayflyError): string {
   const { line, column, sourceLine } = details
   if (typeof line !== "number" || typeof column !== "number") return ""
-  const source = typeof sourceLine === "string" && sourceLine.trim() !== "" ? `: ${sourceLine.trim().slice(0, 200)}` : ""
+  const source =
+    typeof sourceLine === "string" && sourceLine.trim() !== "" ? `: ${sourceLine.trim().slice(0, 200)}` : ""
   return `\n  at line ${line}, column ${column}${source}`
 }
 

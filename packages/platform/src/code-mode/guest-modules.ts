@@ -23,18 +23,35 @@ const moduleStart = `export default async (input, env) => {
   return typeof value === "function" ? value() : typeof value?.run === "function" ? value.run() : value
 }`
 
-/** `then` and `toJSON` are asked for by the language, not by the author. */
+/**
+ * `then` and `toJSON` are asked for by the language, not by the author. An error that comes from the host has no frames of the guest's; it gets
+ * those of the call, so that its author is told the line.
+ */
 const start = (preludes: readonly string[]): string => `const { create, defineProperty, hasOwn } = Object
+const { captureStackTrace } = Error
+const method = (call, tool) => {
+  const called = async (...args) => {
+    const here = {}
+    captureStackTrace(here, called)
+    try {
+      return await call(tool, args)
+    } catch (error) {
+      error.stack = String(error) + String(here.stack).replace(/^.*/, "")
+      throw error
+    }
+  }
+  return called
+}
 export default async (env) => {
   const spaces = create(null)
   for (const { name, tools, call } of env.namespaces) {
     const target = create(null)
-    for (const tool of tools) target[tool] = async (...args) => call(tool, args)
+    for (const tool of tools) target[tool] = method(call, tool)
     spaces[name] = new Proxy(target, {
       get: (target, tool) => {
         if (hasOwn(target, tool)) return target[tool]
         if (typeof tool !== "string" || tool === "then" || tool === "toJSON") return undefined
-        return async (...args) => call(tool, args)
+        return method(call, tool)
       },
     })
     defineProperty(globalThis, name, { value: spaces[name], writable: true, enumerable: true, configurable: true })
@@ -51,8 +68,12 @@ export interface GuestModules {
 /** The modules of one run. Preludes see the namespaces as the author does; their own declarations stay theirs. */
 export function guestModules(code: string, shape: CodeShape, namespaces: readonly Namespace[]): GuestModules {
   const preludes = namespaces.flatMap(({ prelude }) => (prelude === undefined ? [] : [prelude]))
-  const own = Object.fromEntries([[startFile, start(preludes)], ...preludes.map((text, index) => [preludeFile(index), text])])
-  if (shape === "module") return { modules: { ...own, [codeFile]: code, "main.js": moduleStart }, mainModule: "main.js" }
+  const own = Object.fromEntries([
+    [startFile, start(preludes)],
+    ...preludes.map((text, index) => [preludeFile(index), text]),
+  ])
+  if (shape === "module")
+    return { modules: { ...own, [codeFile]: code, "main.js": moduleStart }, mainModule: "main.js" }
   const text = shape === "body" ? `${bodyStart}\n${code}` : `${bodyStart}return (\n${expressionText(code)}\n)`
   return { modules: { ...own, [codeFile]: text }, mainModule: codeFile }
 }

@@ -74,7 +74,8 @@ function toolsByName(provider: string, fns: Readonly<Record<string, ToolFunction
   for (const [name, call] of Object.entries(fns)) {
     const safe = sanitizeToolName(name)
     const other = originals.get(safe)
-    if (other !== undefined) throw invalid(`Tool names "${other}" and "${name}" both sanitize to "${safe}" in provider "${provider}"`)
+    if (other !== undefined)
+      throw invalid(`Tool names "${other}" and "${name}" both sanitize to "${safe}" in provider "${provider}"`)
     originals.set(safe, name)
     tools.set(safe, call)
   }

@@ -3,7 +3,8 @@
  * What structured clone refuses goes through JSON, which drops functions, as at Cloudflare.
  */
 export function plainData(value: unknown): unknown {
-  if (typeof value !== "object" || value === null) return typeof value === "function" || typeof value === "symbol" ? undefined : value
+  if (typeof value !== "object" || value === null)
+    return typeof value === "function" || typeof value === "symbol" ? undefined : value
   try {
     return structuredClone(value)
   } catch {

@@ -27,6 +27,8 @@ function fenceOf(line: string): RegExpExecArray | null {
 
 /** An answer that was cut off has no closing fence. */
 function untilFence(lines: readonly string[], fence: string): string {
-  const end = lines.findIndex((line) => line.trim().startsWith(fence) && line.trim().replaceAll(fence[0] ?? "`", "") === "")
+  const end = lines.findIndex(
+    (line) => line.trim().startsWith(fence) && line.trim().replaceAll(fence[0] ?? "`", "") === "",
+  )
   return (end === -1 ? lines : lines.slice(0, end)).join("\n")
 }

@@ -18,12 +18,16 @@ export interface CodeRequest {
 
 /** What a finished run and code that never ran have in common. */
 export type CodeRun = Pick<Run, "logs"> &
-  ({ readonly ok: true; readonly run: Run & { readonly ok: true } } | { readonly ok: false; readonly error: MayflyError; readonly run?: Run })
+  (
+    | { readonly ok: true; readonly run: Run & { readonly ok: true } }
+    | { readonly ok: false; readonly error: MayflyError; readonly run?: Run }
+  )
 
 /** Compiles generated code, checks its types when asked, runs it once. Rejects for what the caller did, not for what the code did. */
 export async function runCode(request: CodeRequest): Promise<CodeRun> {
   const { code, namespaces, settings, declarations, signal } = request
-  if (typeof code !== "string") throw new MayflyError("input.invalid", "code must be a string", { details: { path: "code" } })
+  if (typeof code !== "string")
+    throw new MayflyError("input.invalid", "code must be a string", { details: { path: "code" } })
   try {
     const compiled = await compileCode(code, namespaces, settings)
     if (settings.typecheck) await checkTypes({ ...compiled, declarations, ...(signal && { signal }) })

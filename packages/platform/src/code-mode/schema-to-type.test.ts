@@ -65,12 +65,18 @@ test("SchemaTypes joins parts of allOf and choices beside properties", () => {
   const a = { type: "object", properties: { a: { type: "string" } } }
   const b = { anyOf: [{ type: "string" }, { type: "number" }] }
   assert.equal(typeOf({ allOf: [a, b] }), "{\n  a?: string\n} & (string | number)")
-  assert.equal(typeOf({ type: "object", properties: { c: {} }, allOf: [a] }), "{\n  a?: string\n} & {\n  c?: unknown\n}")
+  assert.equal(
+    typeOf({ type: "object", properties: { c: {} }, allOf: [a] }),
+    "{\n  a?: string\n} & {\n  c?: unknown\n}",
+  )
 })
 
 test("SchemaTypes names what is referred to, also recursively, once per tool", () => {
   const types = new SchemaTypes()
-  const node = { type: "object", properties: { next: { $ref: "#/$defs/node" }, all: { type: "array", items: { $ref: "#/$defs/node" } } } }
+  const node = {
+    type: "object",
+    properties: { next: { $ref: "#/$defs/node" }, all: { type: "array", items: { $ref: "#/$defs/node" } } },
+  }
   const schema = { $ref: "#/$defs/node", $defs: { node } }
   assert.equal(types.typeOf(schema, "First"), "FirstNode")
   assert.equal(types.typeOf(schema, "First"), "FirstNode2")

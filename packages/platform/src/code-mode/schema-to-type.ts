@@ -1,4 +1,11 @@
-import { isJsonSchema, isSchemaObject, type JsonSchema, type JsonSchemaObject, nativeTypeKey, nativeTypes } from "./json-schema.ts"
+import {
+  isJsonSchema,
+  isSchemaObject,
+  type JsonSchema,
+  type JsonSchemaObject,
+  nativeTypeKey,
+  nativeTypes,
+} from "./json-schema.ts"
 
 const maxDepth = 24
 const maxComment = 500
@@ -14,7 +21,10 @@ export class SchemaTypes {
 
   /** The type of one schema. `prefix` begins the names of what it refers to. */
   typeOf(schema: JsonSchema, prefix: string): string {
-    return new Conversion(schema, (wanted) => this.#newName(prefix + pascalCase(wanted)), this.declarations).convert(schema, 0)
+    return new Conversion(schema, (wanted) => this.#newName(prefix + pascalCase(wanted)), this.declarations).convert(
+      schema,
+      0,
+    )
   }
 
   #newName(base: string): string {
@@ -51,9 +61,13 @@ class Conversion {
     if (Array.isArray(schema["enum"])) return schema["enum"].length === 0 ? "never" : union(schema["enum"].map(literal))
     if (schema["const"] !== undefined) return literal(schema["const"])
     const parts = [
-      ...[anyOf, oneOf].flatMap((choices) => (isNonEmpty(choices) ? [union(choices.map((choice) => this.convert(choice, depth + 1)))] : [])),
+      ...[anyOf, oneOf].flatMap((choices) =>
+        isNonEmpty(choices) ? [union(choices.map((choice) => this.convert(choice, depth + 1)))] : [],
+      ),
       ...(isNonEmpty(allOf) ? allOf.map((part) => this.convert(part, depth + 1)) : []),
-      ...(schema["properties"] !== undefined || !(isNonEmpty(anyOf) || isNonEmpty(oneOf) || isNonEmpty(allOf)) ? [this.#typed(schema, depth)] : []),
+      ...(schema["properties"] !== undefined || !(isNonEmpty(anyOf) || isNonEmpty(oneOf) || isNonEmpty(allOf))
+        ? [this.#typed(schema, depth)]
+        : []),
     ]
     return intersection(parts)
   }
@@ -161,7 +175,10 @@ export function pascalCase(name: string): string {
 /** `__proto__` in a literal would be a prototype; quoted it is a name. */
 function literal(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(literal).join(", ")}]`
-  if (isSchemaObject(value)) return `{ ${Object.entries(value).map(([name, field]) => `${JSON.stringify(name)}: ${literal(field)}`).join("; ")} }`
+  if (isSchemaObject(value))
+    return `{ ${Object.entries(value)
+      .map(([name, field]) => `${JSON.stringify(name)}: ${literal(field)}`)
+      .join("; ")} }`
   return JSON.stringify(value) ?? "unknown"
 }
 

@@ -1,9 +1,11 @@
 import { type OutputUnit, type Schema, Validator } from "@cfworker/json-schema"
 import { MayflyError } from "@mayfly/protocol"
-import { withinTime } from "./within-time.ts"
+import { isTimeout, withinTime } from "./within-time.ts"
 import { isJsonSchema, isSchemaObject, type JsonSchema, nativeTypeKey } from "./json-schema.ts"
 
-export type Checked = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly problems: readonly string[] }
+export type Checked =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly problems: readonly string[] }
 
 /** A tool's schema, whatever it was written with. */
 export interface ToolSchema {
@@ -32,8 +34,11 @@ export function parseToolSchema(given: unknown, side: "input" | "output", path: 
         return await check(value)
       } catch (error) {
         // Data that JSON does not know or that refers to itself, or a check that took too long.
-        const isLate = error instanceof Error && "code" in error && error.code === "ERR_SCRIPT_EXECUTION_TIMEOUT"
-        const reason = isLate ? `checking it took more than ${maxCheckMs} ms` : error instanceof Error ? error.message : String(error)
+        const reason = isTimeout(error)
+          ? `checking it took more than ${maxCheckMs} ms`
+          : error instanceof Error
+            ? error.message
+            : String(error)
         return { ok: false, problems: [`input: ${reason}`] }
       }
     },
@@ -56,7 +61,11 @@ type Convert = (options: { target: string; libraryOptions: unknown }) => unknown
 type Validate = (value: unknown) => unknown
 
 /** https://standardschema.dev, with its JSON Schema extension. */
-function standardSchema(standard: Readonly<Record<string, unknown>>, side: "input" | "output", path: string): ToolSchema {
+function standardSchema(
+  standard: Readonly<Record<string, unknown>>,
+  side: "input" | "output",
+  path: string,
+): ToolSchema {
   const { jsonSchema, vendor } = standard
   const validate = standard["validate"] as Validate
   if (!isSchemaObject(jsonSchema) || typeof jsonSchema[side] !== "function") {
@@ -66,7 +75,10 @@ function standardSchema(standard: Readonly<Record<string, unknown>>, side: "inpu
   return {
     json: convertStandard(jsonSchema[side] as Convert),
     async check(value) {
-      const result = (await withinTime(() => validate(value), maxCheckMs)) as { value: unknown; issues?: readonly Issue[] }
+      const result = (await withinTime(() => validate(value), maxCheckMs)) as {
+        value: unknown
+        issues?: readonly Issue[]
+      }
       if (result.issues === undefined) return { ok: true, value: result.value }
       return { ok: false, problems: result.issues.slice(0, maxProblems).map(issueText) }
     },
@@ -101,7 +113,10 @@ const zodNatives = new Map<unknown, string>([
 ])
 
 /** zod's hook: these have no JSON, but cross into the isolate and back as they are. */
-function nameNative(context: { zodSchema?: { _zod?: { def?: { type?: unknown } } }; jsonSchema: Record<string, unknown> }): void {
+function nameNative(context: {
+  zodSchema?: { _zod?: { def?: { type?: unknown } } }
+  jsonSchema: Record<string, unknown>
+}): void {
   const native = zodNatives.get(context.zodSchema?._zod?.def?.type)
   if (native !== undefined) context.jsonSchema[nativeTypeKey] = native
 }
@@ -109,14 +124,21 @@ function nameNative(context: { zodSchema?: { _zod?: { def?: { type?: unknown } }
 /** `jsonSchema()` of the AI SDK. Its JSON may still be a promise, which a description can't wait for. */
 function wrappedSchema(schema: Readonly<Record<string, unknown>>, path: string): ToolSchema {
   const { jsonSchema, validate } = schema
-  if (!isJsonSchema(jsonSchema) || jsonSchema instanceof Promise) throw invalid(path, "has no JSON Schema yet; give it when it is there")
+  if (!isJsonSchema(jsonSchema) || jsonSchema instanceof Promise)
+    throw invalid(path, "has no JSON Schema yet; give it when it is there")
   const plain = plainSchema(jsonSchema)
   if (typeof validate !== "function") return plain
   return {
     json: jsonSchema,
     async check(value) {
-      const result = (await withinTime(() => (validate as Validate)(value), maxCheckMs)) as { success: boolean; value?: unknown; error?: Error }
-      return result.success ? { ok: true, value: result.value } : { ok: false, problems: [result.error?.message ?? "it does not fit the schema"] }
+      const result = (await withinTime(() => (validate as Validate)(value), maxCheckMs)) as {
+        success: boolean
+        value?: unknown
+        error?: Error
+      }
+      return result.success
+        ? { ok: true, value: result.value }
+        : { ok: false, problems: [result.error?.message ?? "it does not fit the schema"] }
     },
   }
 }
@@ -143,19 +165,25 @@ const maxValuesForAll = 500
 /** The first lines say only that some part is wrong; the last of a chain says what. */
 function problemsOf(errors: readonly OutputUnit[]): string[] {
   const leaves = errors.filter(({ keyword }) => !wrappers.has(keyword))
-  const problems = (leaves.length === 0 ? errors : leaves).map(({ instanceLocation, error }) => `${placeOf(instanceLocation)}: ${error}`)
+  const problems = (leaves.length === 0 ? errors : leaves).map(
+    ({ instanceLocation, error }) => `${placeOf(instanceLocation)}: ${error}`,
+  )
   return [...new Set(problems)].slice(0, maxProblems)
 }
 
 const wrappers = new Set(["properties", "items", "prefixItems", "$ref", "additionalProperties", "allOf"])
 
 function placeOf(instanceLocation: string): string {
-  const names = instanceLocation.replace(/^#\/?/, "").split("/").map((part) => decodeURIComponent(part).replaceAll("~1", "/").replaceAll("~0", "~"))
+  const names = instanceLocation
+    .replace(/^#\/?/, "")
+    .split("/")
+    .map((part) => decodeURIComponent(part).replaceAll("~1", "/").replaceAll("~0", "~"))
   return names.join(".") === "" ? "input" : names.join(".")
 }
 
 function draftOf(schema: JsonSchema): "7" | "2019-09" | "2020-12" {
-  const $schema = isSchemaObject(schema) ? String(schema["$schema"] ?? "") : ""
+  const { $schema } = isSchemaObject(schema) ? schema : {}
+  if (typeof $schema !== "string") return "2020-12"
   if (/draft-0?[4-7]/.test($schema)) return "7"
   return $schema.includes("2019-09") ? "2019-09" : "2020-12"
 }

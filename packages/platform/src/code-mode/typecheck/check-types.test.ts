@@ -7,7 +7,9 @@ import { MayflyError } from "@mayfly/protocol"
 import { declareNamespace } from "../declarations.ts"
 import { checkTypes, type CheckRequest } from "./check-types.ts"
 
-const declarations = declareNamespace("db", [{ name: "query", signature: "query(input: { sql: string }): Promise<{ rows: any[] }>", comment: "/** Asks. */\n" }])
+const declarations = declareNamespace("db", [
+  { name: "query", signature: "query(input: { sql: string }): Promise<{ rows: any[] }>", comment: "/** Asks. */\n" },
+])
 
 async function check(text: string, more: Partial<CheckRequest> = {}): Promise<string> {
   try {
@@ -34,8 +36,20 @@ test("checkTypes lets code pass that guests can run", async () => {
     `const stream = new Response("a").body.pipeThrough(new TextDecoderStream()); for await (const part of stream) console.log(part.length)`,
   ]
   for (const text of programs) assert.equal(await check(text), "fits", text)
-  assert.equal(await check(`const rows: { id: number }[] = (await db.query({ sql: "x" })).rows\nreturn rows.map((row): number => row.id)`, { language: "typescript" }), "fits")
-  assert.equal(await check(`import { inspect } from "node:util"\nexport default async () => inspect(await db.query({ sql: "x" }))`, { shape: "module" }), "fits")
+  assert.equal(
+    await check(
+      `const rows: { id: number }[] = (await db.query({ sql: "x" })).rows\nreturn rows.map((row): number => row.id)`,
+      { language: "typescript" },
+    ),
+    "fits",
+  )
+  assert.equal(
+    await check(
+      `import { inspect } from "node:util"\nexport default async () => inspect(await db.query({ sql: "x" }))`,
+      { shape: "module" },
+    ),
+    "fits",
+  )
 })
 
 test("checkTypes tells what does not fit, where, and what is declared", async () => {
@@ -48,7 +62,10 @@ test("checkTypes tells what does not fit, where, and what is declared", async ()
     await check(`export default async () => {\n  return db.qery({ sql: "x" })\n}`, { shape: "module" }),
     `worker.typecheck the code was not run: it has 1 type error\n2:13 Property 'qery' does not exist on type 'DbTools'. Did you mean 'query'?${declared}`,
   )
-  assert.equal(await check("process.exit()"), "worker.typecheck the code was not run: it has 1 type error\n1:1 Cannot find name 'process'. It does not exist in the sandbox.")
+  assert.equal(
+    await check("process.exit()"),
+    "worker.typecheck the code was not run: it has 1 type error\n1:1 Cannot find name 'process'. It does not exist in the sandbox.",
+  )
   assert.match(await check("document.title"), /1:1 Cannot find name 'document'/)
 })
 
@@ -61,8 +78,13 @@ test("checkTypes reads no file that the code names", async () => {
   const secret = join(tmpdir(), `mayfly-secret-${process.pid}.ts`)
   await using _file = { [Symbol.asyncDispose]: () => import("node:fs/promises").then(({ rm }) => rm(secret)) }
   await writeFile(secret, "declare const stolen: { password: 'hunter2' }\nexport default stolen")
-  const texts = [`/// <reference path="${secret}" />\nconst a: number = stolen`, `import s from "${secret}"\nconst a: number = s`, `const a: number = null as typeof import("${secret}").default`]
-  for (const text of texts) assert.doesNotMatch(await check(text, { shape: "module", language: "typescript" }), /hunter2/)
+  const texts = [
+    `/// <reference path="${secret}" />\nconst a: number = stolen`,
+    `import s from "${secret}"\nconst a: number = s`,
+    `const a: number = null as typeof import("${secret}").default`,
+  ]
+  for (const text of texts)
+    assert.doesNotMatch(await check(text, { shape: "module", language: "typescript" }), /hunter2/)
 })
 
 test("checkTypes ends types that take for ever, and cleans up after itself", { timeout: 60_000 }, async () => {
@@ -75,5 +97,8 @@ const a: A<1> = null; const b: A<2> = a; const c: Grow<[1], 9> = null\nreturn b`
   const abort = AbortSignal.abort(new Error("enough"))
   assert.match(await check("return 1", { signal: abort }), /^worker\.aborted /)
   const after = await leftovers()
-  assert.deepEqual(after.filter((name) => !before.includes(name)), [])
+  assert.deepEqual(
+    after.filter((name) => !before.includes(name)),
+    [],
+  )
 })

@@ -55,7 +55,8 @@ async function tsc(sources: Readonly<Record<string, string>>, signal: AbortSigna
   try {
     return await runTsc(sources, { timeoutMs, ...(signal && { signal }) })
   } catch (error) {
-    if (signal?.aborted === true) throw new MayflyError("worker.aborted", "the run was cancelled before it began", { cause: error })
+    if (signal?.aborted === true)
+      throw new MayflyError("worker.aborted", "the run was cancelled before it began", { cause: error })
     throw error
   }
 }
@@ -78,7 +79,8 @@ function typeError(all: readonly TypeProblem[], text: string, declarations: Decl
 }
 
 function unfinished({ kind }: Exclude<TscOutcome, { kind: "checked" }>): string {
-  if (kind === "too-long") return `the code was not run: checking its types took more than ${timeoutMs / 1_000} s; use simpler types`
+  if (kind === "too-long")
+    return `the code was not run: checking its types took more than ${timeoutMs / 1_000} s; use simpler types`
   if (kind === "too-much-output") return "the code was not run: it has more type errors than can be told"
   return "the code was not run: checking its types took more memory than allowed; use simpler types"
 }

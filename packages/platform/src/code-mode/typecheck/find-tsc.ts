@@ -18,6 +18,10 @@ async function locate(): Promise<string> {
     return getExePath()
   } catch (cause) {
     const message = "typecheck: true needs the package typescript, version 7, which is not installed for this system"
-    throw new MayflyError("input.invalid", message, { cause, fix: "Run `npm install typescript@7`, or leave typecheck out.", details: { path: "typecheck" } })
+    throw new MayflyError("input.invalid", message, {
+      cause,
+      fix: "Run `npm install typescript@7`, or leave typecheck out.",
+      details: { path: "typecheck" },
+    })
   }
 }

@@ -5,7 +5,11 @@ const maxMembers = 5
 const maxLinesBack = 30
 
 /** The signatures of the tools that lines with problems call, or may have meant. A wrong argument may stand many lines below its call. */
-export function relevantDeclarations(problems: readonly TypeProblem[], text: string, members: ReadonlyMap<string, string>): string {
+export function relevantDeclarations(
+  problems: readonly TypeProblem[],
+  text: string,
+  members: ReadonlyMap<string, string>,
+): string {
   const lines = text.split("\n")
   const called = new Set(problems.flatMap(({ line }) => calledAt(lines, line, members)))
   return [...called]
@@ -26,6 +30,8 @@ function calledAt(lines: readonly string[], line: number, members: ReadonlyMap<s
 function meant(namespace: string, tool: string, members: ReadonlyMap<string, string>): readonly string[] {
   const name = `${namespace}.${tool}`
   if (members.has(name)) return [name]
-  const tools = [...members.keys()].filter((member) => member.startsWith(`${namespace}.`)).map((member) => member.slice(namespace.length + 1))
+  const tools = [...members.keys()]
+    .filter((member) => member.startsWith(`${namespace}.`))
+    .map((member) => member.slice(namespace.length + 1))
   return closeNames(tool, tools).map((close) => `${namespace}.${close}`)
 }

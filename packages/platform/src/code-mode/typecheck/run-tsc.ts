@@ -61,7 +61,11 @@ function runProcess(tsc: string, cwd: string, { timeoutMs, signal }: TscLimits):
   const args = ["-p", ".", "--pretty", "false", "--singleThreaded"]
   const [command, rest] = process.platform === "win32" ? [tsc, args] : ["/bin/sh", ["-c", limited, tsc, ...args]]
   // Nothing of the supervisor's environment: it may hold secrets.
-  const child = spawn(command, rest, { cwd, env: { GOMEMLIMIT: "512MiB", GOTRACEBACK: "none" }, stdio: ["ignore", "pipe", "ignore"] })
+  const child = spawn(command, rest, {
+    cwd,
+    env: { GOMEMLIMIT: "512MiB", GOTRACEBACK: "none" },
+    stdio: ["ignore", "pipe", "ignore"],
+  })
   let output = ""
   let stopped: "too-long" | "too-much-output" | undefined
   const stop = (why: "too-long" | "too-much-output"): void => {

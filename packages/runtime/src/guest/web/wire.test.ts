@@ -18,7 +18,7 @@ test("requestFromWire makes a Request without loading the url chunk", async () =
   assert.deepEqual(result, [true, "http://h/x", "QUERY", [["a", "1, 2"]], "hi", "hi", false, null, ""])
 })
 
-test("responseToWire reads a Response to its end", async () => {
+test("responseToWire gives a Response whole, or with its stream", async () => {
   await using guest = await probed(["fetch", "url", "streams"])
   const result = await guest.evaluate(`
     class Mine extends Response { get status() { return 999 } get headers() { return 5 } }
@@ -26,13 +26,14 @@ test("responseToWire reads a Response to its end", async () => {
       a: "2" } }), new Mine(Uint8Array.of(1)), new Response(),
       new Response(new ReadableStream({ start(c) { c.enqueue(Uint8Array.of(2)); c.close() } })),
         Response.redirect("http://a/")].map(responseToWire))
-    return wires.map((wire) => ({ ...wire, body: [...wire.body] }))`)
+    const bytes = async ({ stream, ...wire }) => ({ ...wire, body: stream ? "stream of " + (await new Response(stream).bytes()) : [...wire.body] })
+    return Promise.all(wires.map(bytes))`)
   const text = ["content-type", "text/plain;charset=UTF-8"]
   assert.deepEqual(result, [
     { status: 201, statusText: "S", headers: [["a", "2"], ["b", "1"], text], body: [195, 169] },
     { status: 200, statusText: "", headers: [], body: [1] },
     { status: 200, statusText: "", headers: [], body: [] },
-    { status: 200, statusText: "", headers: [], body: [2] },
+    { status: 200, statusText: "", headers: [], body: "stream of 2" },
     { status: 302, statusText: "", headers: [["location", "http://a/"]], body: [] },
   ])
 })
@@ -42,8 +43,7 @@ test("responseToWire refuses what is not a usable Response", async () => {
   const result = await guest.evaluate(`
     const used = new Response("x"); await used.text(); const locked = new Response("x"); locked.body.getReader()
     const values = [undefined, null, "text", {}, new Request("http://a"), Object.create(Response.prototype),
-      { __proto__: Response.prototype }, used, locked, Response.error(),
-      new Response(new ReadableStream({ start(c) { c.error(new RangeError("broken")) } }))]
+      { __proto__: Response.prototype }, used, locked, Response.error()]
     return Promise.all(values.map((value) => responseToWire(value).then(() => "no error", (error) => error.name)))`)
-  assert.deepEqual(result, [...Array(10).fill("TypeError"), "RangeError"])
+  assert.deepEqual(result, Array(10).fill("TypeError"))
 })
