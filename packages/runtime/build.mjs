@@ -129,9 +129,7 @@ function exportsOfBuiltins({ chunks }) {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const sizes = await buildRuntime()
-  process.stdout.write(
-    `runtime: ${Object.entries(sizes)
-      .map(([name, size]) => `${name} ${(size / 1024).toFixed(1)} kB`)
-      .join(", ")}\n`,
-  )
+  if (process.argv.includes("--sizes")) {
+    for (const [name, size] of Object.entries(sizes)) process.stdout.write(`${name} ${(size / 1024).toFixed(1)} kB\n`)
+  }
 }

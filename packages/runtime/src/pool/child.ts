@@ -14,6 +14,8 @@ export interface ChildEvents {
 
 const maxStderr = 8_192
 const drainMs = 1_000
+/** Generous: a busy machine takes a second. */
+const startMs = 15_000
 /** The child's descriptor of the file in which it notes what it is doing. */
 export const noteFd = 5
 
@@ -50,6 +52,15 @@ export class Child {
       setTimeout(() => this.#gone(signal ?? `exit ${code ?? "?"}`, events), drainMs).unref()
     })
     children.add(this)
+  }
+
+  /** The process must say within `startMs` that it is ready, by `isReady`; one that hangs while it starts is killed. */
+  expectReady(isReady: () => boolean): void {
+    setTimeout(() => {
+      if (isReady() || this.#isGone) return
+      this.#stderr += "it did not start in time\n"
+      this.kill()
+    }, startMs).unref()
   }
 
   /** What the process wrote to stderr, cut. Material for a diagnosis, not for guests. */

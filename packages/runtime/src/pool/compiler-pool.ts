@@ -101,6 +101,8 @@ class CompilerProcess {
       { onFrame: (head, parts) => this.#frame(head, parts), onExit: (reason) => this.#gone(reason) },
       false,
     )
+    const child = this.#child
+    child.expectReady(() => this.#isReady || this.#child !== child)
     this.#hold()
   }
 

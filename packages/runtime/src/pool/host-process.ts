@@ -74,6 +74,7 @@ export class HostProcess {
     })
     const program = { node: files.node, flags, script: files.host, argument, reads: [files.addon, files.bundle] }
     this.#child = new Child(program, { onFrame: (head, parts) => this.#frame(head, parts), onExit: (reason) => this.#gone(reason) }, true)
+    this.#child.expectReady(() => this.#isReady)
   }
 
   get isReady(): boolean {
