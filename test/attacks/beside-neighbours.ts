@@ -21,7 +21,8 @@ export interface AttackOptions {
   readonly neighbours?: number
 }
 
-const healthy = "export default async (input) => { await new Promise((done) => setTimeout(done, 30)); return { sum: input.a + input.b } }"
+const healthy =
+  "export default async (input) => { await new Promise((done) => setTimeout(done, 30)); return { sum: input.a + input.b } }"
 
 /**
  * Runs a hostile program while another tenant's runs wait in the same processes, and again afterwards. Fails when one of them is lost, or when
@@ -29,7 +30,13 @@ const healthy = "export default async (input) => { await new Promise((done) => s
  */
 export async function attack(script: string, options: AttackOptions): Promise<Attacked> {
   const { platform, limits, env, input, neighbours = 2 } = options
-  const worker = await DynamicWorker.create({ script, tenant: "attacker", platform, ...(limits ? { limits } : {}), ...(env ? { env } : {}) })
+  const worker = await DynamicWorker.create({
+    script,
+    tenant: "attacker",
+    platform,
+    ...(limits ? { limits } : {}),
+    ...(env ? { env } : {}),
+  })
   const neighbour = await DynamicWorker.create({ script: healthy, tenant: "neighbour", platform })
   const around = Array.from({ length: neighbours }, (_, index) => neighbour.execute({ a: index, b: 1 }))
   const watch = watchMemory()
@@ -45,8 +52,14 @@ export async function attack(script: string, options: AttackOptions): Promise<At
 }
 
 async function assertSums(runs: readonly Promise<Run>[], added: number): Promise<void> {
-  const results = (await Promise.all(runs)).map((run) => (run.ok ? run.result : `${run.error.code}: ${run.error.message} ${JSON.stringify(run.error.details)}`))
-  assert.deepStrictEqual(results, runs.map((_, index) => ({ sum: index + added })), "a neighbour was hurt")
+  const results = (await Promise.all(runs)).map((run) =>
+    run.ok ? run.result : `${run.error.code}: ${run.error.message} ${JSON.stringify(run.error.details)}`,
+  )
+  assert.deepStrictEqual(
+    results,
+    runs.map((_, index) => ({ sum: index + added })),
+    "a neighbour was hurt",
+  )
 }
 
 function watchMemory(): { stop(): number } {
@@ -77,7 +90,17 @@ export function codeOf(run: Run): string {
 
 /** Usage is there and makes sense, whatever happened. */
 export function assertUsage(run: Run): void {
-  const names = ["cpuMs", "wallMs", "queueMs", "peakMemoryBytes", "bytesIn", "bytesOut", "subRequests", "bindingCalls", "logBytes"]
+  const names = [
+    "cpuMs",
+    "wallMs",
+    "queueMs",
+    "peakMemoryBytes",
+    "bytesIn",
+    "bytesOut",
+    "subRequests",
+    "bindingCalls",
+    "logBytes",
+  ]
   assert.deepStrictEqual(Object.keys(run.usage).sort(), names.sort())
   for (const [name, value] of Object.entries(run.usage)) {
     assert.ok(typeof value === "number" && Number.isFinite(value) && value >= 0, `usage.${name} is ${String(value)}`)

@@ -14,7 +14,12 @@ test("every CPU attack ends at the default limit", { concurrency: 4 }, async (su
         const { run } = await attack(script, { platform, ...(env ? { env } : {}) })
         assertUsage(run)
         if (also.includes(codeOf(run))) return
-        assert.deepStrictEqual(limitOf(run), { code: "worker.cpu-limit", limit: "cpuMs", value: 5_000, isUsedBeyond: true })
+        assert.deepStrictEqual(limitOf(run), {
+          code: "worker.cpu-limit",
+          limit: "cpuMs",
+          value: 5_000,
+          isUsedBeyond: true,
+        })
         assert.ok(run.usage.cpuMs >= 5_000 && run.usage.cpuMs < 6_000, `${run.usage.cpuMs} ms of CPU`)
       }),
     ),

@@ -19,10 +19,16 @@ for (const { name, script, also = [], env } of sample(cpuAttacks, 14)) {
 }
 
 test("CPU attacks at the default limit end with it", { timeout: 120_000 }, async () => {
-  const chosen = sample(cpuAttacks.filter(({ also }) => also === undefined), 1)
+  const chosen = sample(
+    cpuAttacks.filter(({ also }) => also === undefined),
+    1,
+  )
   const runs = await Promise.all(chosen.map(({ script, env }) => attack(script, { platform, ...(env ? { env } : {}) })))
   const expected = { code: "worker.cpu-limit", limit: "cpuMs", value: 5_000, isUsedBeyond: true }
-  assert.deepStrictEqual(runs.map(({ run }) => limitOf(run)), chosen.map(() => expected))
+  assert.deepStrictEqual(
+    runs.map(({ run }) => limitOf(run)),
+    chosen.map(() => expected),
+  )
 })
 
 test("a run that waits without end and uses no CPU ends with the wall limit", { timeout: 60_000 }, async () => {
@@ -46,7 +52,10 @@ test("a dynamic import of a module that loops ends with the CPU limit", { timeou
 })
 
 test("a required module that loops ends with the CPU limit", { timeout: 60_000 }, async () => {
-  const modules = { "main.cjs": "module.exports = () => require('./loop.cjs'); require('./loop.cjs')", "loop.cjs": "for(;;);" }
+  const modules = {
+    "main.cjs": "module.exports = () => require('./loop.cjs'); require('./loop.cjs')",
+    "loop.cjs": "for(;;);",
+  }
   const worker = await DynamicWorker.create({ modules, mainModule: "main.cjs", platform, limits: { cpuMs: 50 } })
   assert.equal(codeOf(await worker.execute()), "worker.cpu-limit")
 })
@@ -59,9 +68,17 @@ test("crypto that takes long ends with the CPU limit", { timeout: 60_000 }, asyn
 })
 
 test("ten runaways of one tenant at once leave room for another tenant", { timeout: 60_000 }, async () => {
-  const runaway = await DynamicWorker.create({ script: "for(;;);", platform, tenant: "attacker", limits: { cpuMs: 300 } })
+  const runaway = await DynamicWorker.create({
+    script: "for(;;);",
+    platform,
+    tenant: "attacker",
+    limits: { cpuMs: 300 },
+  })
   const runs = Array.from({ length: 10 }, () => runaway.execute())
   const { run } = await attack("export default () => 1", { platform, neighbours: 4 })
   assert.equal(codeOf(run), "ok")
-  assert.deepStrictEqual((await Promise.all(runs)).map(codeOf), Array.from({ length: 10 }, () => "worker.cpu-limit"))
+  assert.deepStrictEqual(
+    (await Promise.all(runs)).map(codeOf),
+    Array.from({ length: 10 }, () => "worker.cpu-limit"),
+  )
 })

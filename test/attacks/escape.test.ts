@@ -16,7 +16,8 @@ async function valueOf(script: string, options: Partial<DynamicWorkerOptions> = 
 }
 
 // Words that only this side knows. `mayfly:runtime` is a name of ours and not a path.
-const hostPath = /node_modules|\/work\/|\/tmp\/|\/home\/|\/root\/|isolated.vm|host\.cjs|\.node\b|node:internal|packages\/runtime|process\.execPath/i
+const hostPath =
+  /node_modules|\/work\/|\/tmp\/|\/home\/|\/root\/|isolated.vm|host\.cjs|\.node\b|node:internal|packages\/runtime|process\.execPath/i
 
 /** Everything that the caller of a run sees, as one text. */
 function textOf(run: Run): string {
@@ -79,7 +80,28 @@ test("no object that a guest can reach comes from outside its realm", async () =
 })
 
 test("a guest has none of Node's globals", async () => {
-  const names = ["require", "module", "exports", "__dirname", "__filename", "ivm", "Deno", "Bun", "SharedArrayBuffer", "WebSocket", "XMLHttpRequest", "Worker", "importScripts", "gc", "d8", "print", "load", "quit", "v8debug", "$262"]
+  const names = [
+    "require",
+    "module",
+    "exports",
+    "__dirname",
+    "__filename",
+    "ivm",
+    "Deno",
+    "Bun",
+    "SharedArrayBuffer",
+    "WebSocket",
+    "XMLHttpRequest",
+    "Worker",
+    "importScripts",
+    "gc",
+    "d8",
+    "print",
+    "load",
+    "quit",
+    "v8debug",
+    "$262",
+  ]
   const script = `export default (names) => names.filter((name) => typeof globalThis[name] !== "undefined" || (0, eval)("typeof " + name) !== "undefined")`
   assert.deepStrictEqual(await valueOf(script, {}, names), [])
 })
@@ -102,16 +124,41 @@ test("own globals hold nothing of the runtime's", async () => {
   assert.deepStrictEqual(await valueOf(script), [])
 })
 
-for (const specifier of ["node:fs", "fs", "node:child_process", "child_process", "node:module", "node:vm", "node:worker_threads", "node:net", "node:inspector", "isolated-vm", "file:///etc/passwd", "/etc/passwd", "../../etc/passwd", "http://localhost/x.js", "data:text/javascript,export default 1", "blob:x", "mayfly:runtime", "mayfly:import", "$mayfly_self"]) {
+for (const specifier of [
+  "node:fs",
+  "fs",
+  "node:child_process",
+  "child_process",
+  "node:module",
+  "node:vm",
+  "node:worker_threads",
+  "node:net",
+  "node:inspector",
+  "isolated-vm",
+  "file:///etc/passwd",
+  "/etc/passwd",
+  "../../etc/passwd",
+  "http://localhost/x.js",
+  "data:text/javascript,export default 1",
+  "blob:x",
+  "mayfly:runtime",
+  "mayfly:import",
+  "$mayfly_self",
+]) {
   test(`import of "${specifier}" is refused without a host path`, async () => {
-    const dynamic = await execute(`export default async () => { try { return Object.keys(await import(${JSON.stringify(specifier)})) } catch (error) { return { name: error.name, text: String(error.stack) + error.message } } }`)
+    const dynamic = await execute(
+      `export default async () => { try { return Object.keys(await import(${JSON.stringify(specifier)})) } catch (error) { return { name: error.name, text: String(error.stack) + error.message } } }`,
+    )
     assert.ok(dynamic.ok && !Array.isArray(dynamic.result), textOf(dynamic))
     assert.doesNotMatch(textOf(dynamic).replaceAll(specifier, ""), hostPath)
-    await assert.rejects(execute(`import * as x from ${JSON.stringify(specifier)}\nexport default () => Object.keys(x)`), (error: { code?: string; message: string }) => {
-      assert.equal(error.code, "worker.module-not-found")
-      assert.doesNotMatch(error.message.replaceAll(specifier, ""), hostPath)
-      return true
-    })
+    await assert.rejects(
+      execute(`import * as x from ${JSON.stringify(specifier)}\nexport default () => Object.keys(x)`),
+      (error: { code?: string; message: string }) => {
+        assert.equal(error.code, "worker.module-not-found")
+        assert.doesNotMatch(error.message.replaceAll(specifier, ""), hostPath)
+        return true
+      },
+    )
   })
 }
 
@@ -189,7 +236,10 @@ test("constructors of values from bindings and answers are the guest's own", asy
     call: () => ({ list: [1], date: new Date(0), map: new Map([[1, 2]]), bytes: new Uint8Array(2) }),
     fail: () => Promise.reject(Object.assign(new Error("no"), { secret: { a: 1 } })),
   }
-  assert.deepStrictEqual(await valueOf(script, { env }, { a: 1 }), Array.from({ length: 10 }, () => true))
+  assert.deepStrictEqual(
+    await valueOf(script, { env }, { a: 1 }),
+    Array.from({ length: 10 }, () => true),
+  )
 })
 
 test("a host error gives a guest its name, message and code, and nothing else", async () => {
@@ -201,7 +251,10 @@ test("a host error gives a guest its name, message and code, and nothing else", 
     return seen
   }`
   const env = {
-    error: () => Promise.reject(Object.assign(new TypeError("no", { cause: new Error("secret cause") }), { code: "E_NO", secret: "token" })),
+    error: () =>
+      Promise.reject(
+        Object.assign(new TypeError("no", { cause: new Error("secret cause") }), { code: "E_NO", secret: "token" }),
+      ),
     text: () => Promise.reject("text"),
     nested: () => Promise.reject(new AggregateError([new Error("secret")], "all")),
     hostile: () => Promise.reject(new Proxy(new Error("proxied"), {})),
@@ -225,17 +278,39 @@ test("a host error gives a guest its name, message and code, and nothing else", 
 
 test("hostile values thrown by a binding do not hurt the supervisor", async () => {
   const script = `export default async (input, env) => { const seen = []; for (const name of Object.keys(env)) { try { await env[name](); seen.push("fine") } catch (error) { seen.push(typeof error.message) } } return seen }`
-  const throwing = { get: (): never => { throw new Error("trap") } }
+  const throwing = {
+    get: (): never => {
+      throw new Error("trap")
+    },
+  }
   const env = {
     nothing: () => Promise.reject(undefined),
     proxy: () => Promise.reject(new Proxy({}, throwing)),
     unprintable: () => Promise.reject(Object.create(null)),
     symbol: () => Promise.reject(Symbol("x")),
-    getter: () => Promise.reject(Object.defineProperty(new Error("x"), "message", { get: () => { throw new Error("trap") } })),
+    getter: () =>
+      Promise.reject(
+        Object.defineProperty(new Error("x"), "message", {
+          get: () => {
+            throw new Error("trap")
+          },
+        }),
+      ),
     number: () => Promise.reject(Object.assign(new Error("x"), { message: 42, name: {} })),
-    result: () => new Proxy({}, { ownKeys: () => { throw new Error("trap") } }),
+    result: () =>
+      new Proxy(
+        {},
+        {
+          ownKeys: () => {
+            throw new Error("trap")
+          },
+        },
+      ),
   }
-  assert.deepStrictEqual(await valueOf(script, { env, limits: { wallMs: 5_000 } }), Array.from({ length: 7 }, () => "string"))
+  assert.deepStrictEqual(
+    await valueOf(script, { env, limits: { wallMs: 5_000 } }),
+    Array.from({ length: 7 }, () => "string"),
+  )
 })
 
 test("a guest can't crash the supervisor through a binding that throws what it was given", async () => {
@@ -246,7 +321,10 @@ test("a guest can't crash the supervisor through a binding that throws what it w
     return seen
   }`
   const env = { echo: (value: unknown) => Promise.reject(value) }
-  assert.deepStrictEqual(await valueOf(script, { env, limits: { wallMs: 5_000 } }), Array.from({ length: 4 }, () => "string"))
+  assert.deepStrictEqual(
+    await valueOf(script, { env, limits: { wallMs: 5_000 } }),
+    Array.from({ length: 4 }, () => "string"),
+  )
 })
 
 test("binding numbers that were not given, and inherited names, can't be called", async () => {
@@ -259,7 +337,10 @@ test("binding numbers that were not given, and inherited names, can't be called"
     }
     return { names, kinds: [typeof env.call, typeof env.own.method, typeof env.own.constructor, env.own.constructor === Object] }
   }`
-  assert.deepStrictEqual(await valueOf(script, { env }), { names: [], kinds: ["function", "function", "function", true] })
+  assert.deepStrictEqual(await valueOf(script, { env }), {
+    names: [],
+    kinds: ["function", "function", "function", true],
+  })
   assert.deepStrictEqual(calls, [])
 })
 
@@ -275,13 +356,23 @@ test("results, logs, binding arguments and requests with __proto__ keys do not p
     const error = new Error("x"); Object.defineProperty(error, "__proto__", { value: { polluted: 1 }, enumerable: true })
     return [bad, rich, error, Object.assign(Object.create(null), { polluted: 0 })]
   }`
-  const run = await execute(script, { env: { take: (...args: unknown[]) => void given.push(...args) } }, JSON.parse('{"__proto__":{"polluted":1}}'))
+  const run = await execute(
+    script,
+    { env: { take: (...args: unknown[]) => void given.push(...args) } },
+    JSON.parse('{"__proto__":{"polluted":1}}'),
+  )
   assert.equal(run.ok, true, textOf(run))
   assert.equal(({} as { polluted?: unknown }).polluted, undefined)
-  assert.deepStrictEqual(polluting.map((name) => Object.getOwnPropertyDescriptor(Object.prototype, name)), before)
+  assert.deepStrictEqual(
+    polluting.map((name) => Object.getOwnPropertyDescriptor(Object.prototype, name)),
+    before,
+  )
   const [bad, rich] = (run as { result?: unknown }).result as [object, object]
   assert.deepStrictEqual(
-    [bad, rich, given[0] as object, given[1] as object].map((value) => [Object.getPrototypeOf(value) === Object.prototype, Object.hasOwn(value, "__proto__")]),
+    [bad, rich, given[0] as object, given[1] as object].map((value) => [
+      Object.getPrototypeOf(value) === Object.prototype,
+      Object.hasOwn(value, "__proto__"),
+    ]),
     Array.from({ length: 4 }, () => [true, true]),
   )
 })
@@ -300,7 +391,7 @@ const failing: Record<string, string> = {
   "failed import": `export default () => import("./nothing.js")`,
   "failed binding": `export default (i, env) => env.fail()`,
   "memory limit": `export default () => { const m = new Map(); for (let i = 0; ; i++) m.set(i, {}) }`,
-  "allocation": `export default () => new ArrayBuffer(1e12)`,
+  allocation: `export default () => new ArrayBuffer(1e12)`,
   "big allocation in a chunk": `export default () => new Blob(["x".repeat(5e8), "y".repeat(5e8)]).text()`,
   "unclonable result": `export default () => ({ f() {} })`,
   "unclonable argument": `export default (i, env) => env.call(() => 1)`,
@@ -316,7 +407,9 @@ const failing: Record<string, string> = {
 }
 for (const [name, script] of Object.entries(failing)) {
   test(`no host path in what a caller and a guest see of: ${name}`, async () => {
-    const seeing = script.replace("export default ", "const inner = ") + `
+    const seeing =
+      script.replace("export default ", "const inner = ") +
+      `
       export default async (input, env, ctx) => {
         try { return await inner(input, env, ctx) } catch (error) { console.log(error); console.log(String(error?.stack), String(error?.cause?.stack)); throw error }
       }`

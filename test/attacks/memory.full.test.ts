@@ -13,6 +13,11 @@ for (const { name, script, also = [], env } of memoryAttacks) {
     assertUsage(run)
     assert.ok(peakMb < 1_024, `a process had ${peakMb} MiB`)
     if (also.includes(codeOf(run))) return
-    assert.deepStrictEqual(limitOf(run), { code: "worker.memory-limit", limit: "memoryMb", value: 128, isUsedBeyond: true })
+    assert.deepStrictEqual(limitOf(run), {
+      code: "worker.memory-limit",
+      limit: "memoryMb",
+      value: 128,
+      isUsedBeyond: true,
+    })
   })
 }

@@ -43,7 +43,9 @@ export function residentMb(pid: number): number {
 }
 
 export function commandOf(pid: number): string[] {
-  return readText(pid, "cmdline").split("\0").filter((word) => word !== "")
+  return readText(pid, "cmdline")
+    .split("\0")
+    .filter((word) => word !== "")
 }
 
 function parentOf(pid: number): number | undefined {

@@ -34,21 +34,32 @@ async function withPlatform<T>(work: (platform: Platform) => Promise<T>): Promis
   }
 }
 
-test("runs that nobody has seen anything of are silently run again when their host is killed", { timeout }, async () => {
-  await withPlatform(async (platform) => {
-    const worker = await DynamicWorker.create({ script: sleeper, platform })
-    await worker.run(1)
-    const runs = Array.from({ length: 20 }, () => worker.execute(300))
-    await worker.run(1)
-    kill(hostsOf())
-    const ended = await Promise.all(runs)
-    // The one whose turn it was may be the reason of the crash; all others are innocent.
-    const crashed = ended.filter((run) => !run.ok)
-    assert.ok(crashed.length <= 3, codes(ended).join())
-    for (const run of crashed) assert.deepStrictEqual([run.ok ? "" : run.error.code, !run.ok && run.error.retry], ["worker.host-crashed", true])
-    assert.deepStrictEqual(await Promise.all(Array.from({ length: 10 }, () => worker.run(1))), Array.from({ length: 10 }, () => 1))
-  })
-})
+test(
+  "runs that nobody has seen anything of are silently run again when their host is killed",
+  { timeout },
+  async () => {
+    await withPlatform(async (platform) => {
+      const worker = await DynamicWorker.create({ script: sleeper, platform })
+      await worker.run(1)
+      const runs = Array.from({ length: 20 }, () => worker.execute(300))
+      await worker.run(1)
+      kill(hostsOf())
+      const ended = await Promise.all(runs)
+      // The one whose turn it was may be the reason of the crash; all others are innocent.
+      const crashed = ended.filter((run) => !run.ok)
+      assert.ok(crashed.length <= 3, codes(ended).join())
+      for (const run of crashed)
+        assert.deepStrictEqual(
+          [run.ok ? "" : run.error.code, !run.ok && run.error.retry],
+          ["worker.host-crashed", true],
+        )
+      assert.deepStrictEqual(
+        await Promise.all(Array.from({ length: 10 }, () => worker.run(1))),
+        Array.from({ length: 10 }, () => 1),
+      )
+    })
+  },
+)
 
 test("a run that called out is not run again when its host is killed, and says so", { timeout }, async () => {
   await withPlatform(async (platform) => {
@@ -60,7 +71,8 @@ test("a run that called out is not run again when its host is killed, and says s
         called.resolve()
       },
     }
-    const script = "export default async (input, env) => { await env.act(); await new Promise((done) => setTimeout(done, 20000)) }"
+    const script =
+      "export default async (input, env) => { await env.act(); await new Promise((done) => setTimeout(done, 20000)) }"
     const worker = await DynamicWorker.create({ script, platform, env })
     const run = worker.execute()
     await called.promise
@@ -73,11 +85,18 @@ test("a run that called out is not run again when its host is killed, and says s
 
 test("a watched run that logged is not run again", { timeout }, async () => {
   await withPlatform(async (platform) => {
-    const script = "export default async () => { console.log('said'); await new Promise((done) => setTimeout(done, 20000)) }"
+    const script =
+      "export default async () => { console.log('said'); await new Promise((done) => setTimeout(done, 20000)) }"
     const worker = await DynamicWorker.create({ script, platform })
     const seen: string[] = []
     for await (const event of worker.stream()) {
-      seen.push(event.type === "log" ? event.message : event.type === "error" ? `${event.error.code} ${event.error.retry}` : event.type)
+      seen.push(
+        event.type === "log"
+          ? event.message
+          : event.type === "error"
+            ? `${event.error.code} ${event.error.retry}`
+            : event.type,
+      )
       if (event.type === "log") kill(hostsOf())
     }
     assert.deepStrictEqual(seen, ["said", "worker.host-crashed false"])
@@ -92,7 +111,10 @@ test("hosts killed again and again are replaced, and runs go on", { timeout }, a
       kill(hostsOf())
       const run = await worker.execute(5)
       // Every process is gone at once: a run may meet two dead ones in a row.
-      assert.ok(run.ok ? run.result === 5 : run.error.code === "worker.host-crashed" && run.error.retry, codes([run]).join())
+      assert.ok(
+        run.ok ? run.result === 5 : run.error.code === "worker.host-crashed" && run.error.retry,
+        codes([run]).join(),
+      )
     }
     assert.equal(await worker.run(6), 6)
     await eventually(() => hostsOf().length >= 2, "hosts are back")
@@ -101,10 +123,20 @@ test("hosts killed again and again are replaced, and runs go on", { timeout }, a
 
 test("a compiler that is killed is replaced", { timeout }, async () => {
   await withPlatform(async (platform) => {
-    const create = (): Promise<DynamicWorker> => DynamicWorker.create({ script: `export default () => ${Math.random()} > 2`, platform })
+    const create = (): Promise<DynamicWorker> =>
+      DynamicWorker.create({ script: `export default () => ${Math.random()} > 2`, platform })
     await create()
     kill(processesOf("/compiler.mjs"))
-    await eventually(async () => create().then((worker) => worker.run()).then((value) => value === false, () => false), "compiling works again")
+    await eventually(
+      async () =>
+        create()
+          .then((worker) => worker.run())
+          .then(
+            (value) => value === false,
+            () => false,
+          ),
+      "compiling works again",
+    )
   })
 })
 
@@ -117,7 +149,10 @@ test("dispose with runs under way answers all of them and leaves no process", { 
   const runs = [...Array.from({ length: 10 }, () => worker.execute(20_000)), busy.execute(), busy.execute()]
   await worker.run(1)
   await platform.dispose()
-  assert.deepStrictEqual(codes(await Promise.all(runs)), runs.map(() => "worker.aborted"))
+  assert.deepStrictEqual(
+    codes(await Promise.all(runs)),
+    runs.map(() => "worker.aborted"),
+  )
   await assert.rejects(worker.run(1), { code: "platform.disposed" })
   await platform.dispose()
   await eventually(() => readProcesses().every((pid) => before.has(pid) || !isAlive(pid)), "no process is left")
@@ -148,11 +183,16 @@ interface Program {
 
 function start(code: string): Program {
   const source = `import { createPlatform, DynamicWorker } from "@mayfly/platform"\n${code}`
-  const child = spawn(process.execPath, ["--conditions=source", "--input-type=module-typescript", "-e", source], { cwd: root, stdio: ["ignore", "pipe", "pipe"] })
+  const child = spawn(process.execPath, ["--conditions=source", "--input-type=module-typescript", "-e", source], {
+    cwd: root,
+    stdio: ["ignore", "pipe", "pipe"],
+  })
   let errors = ""
   child.stderr.on("data", (text: Buffer) => (errors += text.toString()))
   const ended = once(child, "exit").then(([status]) => status as number | null)
-  const said = new Promise<string>((resolve) => child.stdout.once("data", (text: Buffer) => resolve(text.toString().trim())))
+  const said = new Promise<string>((resolve) =>
+    child.stdout.once("data", (text: Buffer) => resolve(text.toString().trim())),
+  )
   after(() => child.kill("SIGKILL"))
   return { pid: child.pid ?? 0, ended, said, errors: () => errors }
 }
@@ -222,14 +262,26 @@ function feed(chunks: readonly Buffer[]): { frames: [Head, readonly string[]][];
   const frames: [Head, readonly string[]][] = []
   const broken: string[] = []
   const stream = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() })
-  frameChannel(stream, (head, parts) => void frames.push([head, parts]), (reason) => broken.push(reason))
+  frameChannel(
+    stream,
+    (head, parts) => void frames.push([head, parts]),
+    (reason) => broken.push(reason),
+  )
   for (const chunk of chunks) stream.emit("data", chunk)
   stream.destroy()
   return { frames, broken }
 }
 
-function frame(head: string, parts: readonly string[] = [], lie: { headLength?: number; count?: number; lengths?: readonly number[] } = {}): Buffer {
-  const numbers = [lie.headLength ?? Buffer.byteLength(head), lie.count ?? parts.length, ...(lie.lengths ?? parts.map((part) => Buffer.byteLength(part)))]
+function frame(
+  head: string,
+  parts: readonly string[] = [],
+  lie: { headLength?: number; count?: number; lengths?: readonly number[] } = {},
+): Buffer {
+  const numbers = [
+    lie.headLength ?? Buffer.byteLength(head),
+    lie.count ?? parts.length,
+    ...(lie.lengths ?? parts.map((part) => Buffer.byteLength(part))),
+  ]
   const header = Buffer.alloc(numbers.length * 4)
   numbers.forEach((number, index) => header.writeUInt32LE(number, index * 4))
   return Buffer.concat([header, Buffer.from(head), ...parts.map((part) => Buffer.from(part))])
@@ -237,9 +289,14 @@ function frame(head: string, parts: readonly string[] = [], lie: { headLength?: 
 
 test("frames arrive whole however they are cut", () => {
   const bytes = Buffer.concat([frame('{"t":"a"}', ["é", "", "x".repeat(1_000)]), frame('{"t":"b"}')])
-  const expected = [[{ t: "a" }, ["é", "", "x".repeat(1_000)]], [{ t: "b" }, []]]
+  const expected = [
+    [{ t: "a" }, ["é", "", "x".repeat(1_000)]],
+    [{ t: "b" }, []],
+  ]
   for (const size of [1, 3, 7, 8, 9, 64, 4_096]) {
-    const chunks = Array.from({ length: Math.ceil(bytes.length / size) }, (_, index) => bytes.subarray(index * size, (index + 1) * size))
+    const chunks = Array.from({ length: Math.ceil(bytes.length / size) }, (_, index) =>
+      bytes.subarray(index * size, (index + 1) * size),
+    )
     assert.deepStrictEqual(feed(chunks), { frames: expected, broken: [] }, `chunks of ${size}`)
   }
 })
@@ -266,6 +323,9 @@ test("malformed frames break the channel once, and nothing behind them is read",
 })
 
 test("a frame that never ends costs no more than its bytes", () => {
-  const { frames, broken } = feed([frame('{"t":"a"}', [], { headLength: 1_000_000 }), ...Array.from({ length: 50 }, () => Buffer.alloc(10_000, 32))])
+  const { frames, broken } = feed([
+    frame('{"t":"a"}', [], { headLength: 1_000_000 }),
+    ...Array.from({ length: 50 }, () => Buffer.alloc(10_000, 32)),
+  ])
   assert.deepStrictEqual({ frames, broken }, { frames: [], broken: [] })
 })

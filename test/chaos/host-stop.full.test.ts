@@ -20,7 +20,15 @@ test("hosts that hang (SIGSTOP) lose their runs to the wall limit and are replac
   stop(hostsOf())
   const ended = await run
   assert.ok(ended.ok || ["worker.wall-limit", "worker.host-crashed"].includes(ended.error.code))
-  await eventually(() => worker.run(1).then((value) => value === 1, () => false), "runs work again", 60_000)
+  await eventually(
+    () =>
+      worker.run(1).then(
+        (value) => value === 1,
+        () => false,
+      ),
+    "runs work again",
+    60_000,
+  )
 })
 
 test("hosts that hang while they start are replaced", { timeout }, async () => {
@@ -36,7 +44,10 @@ test("a compiler that hangs is replaced", { timeout }, async () => {
   await using platform = await createPlatform()
   await eventually(() => stop(processesOf("/compiler.mjs")) > 0, "the compiler has started")
   const create = (): Promise<string> =>
-    DynamicWorker.create({ script: `${Math.random()} > 2`, platform }).then(() => "compiled", (error: { code?: string }) => String(error.code))
+    DynamicWorker.create({ script: `${Math.random()} > 2`, platform }).then(
+      () => "compiled",
+      (error: { code?: string }) => String(error.code),
+    )
   const late = new Promise<string>((resolve) => setTimeout(resolve, 40_000, "nothing for 40 s").unref())
   assert.ok(["compiled", "worker.compile-timeout"].includes(await Promise.race([create(), late])))
   assert.equal(await Promise.race([create(), late]), "compiled")

@@ -12,8 +12,16 @@ export interface CorpusCase {
   readonly mainModule?: string
   readonly input?: unknown
   readonly request?: { url: string; method?: string; headers?: Record<string, string>; body?: string }
-  readonly tools: Readonly<Record<string, { returns?: unknown; fixture?: { args: unknown[]; returns?: unknown; result?: unknown }[] }>>
-  readonly http: readonly { method: string; path: string; status?: number; headers?: Record<string, string>; body?: unknown }[]
+  readonly tools: Readonly<
+    Record<string, { returns?: unknown; fixture?: { args: unknown[]; returns?: unknown; result?: unknown }[] }>
+  >
+  readonly http: readonly {
+    method: string
+    path: string
+    status?: number
+    headers?: Record<string, string>
+    body?: unknown
+  }[]
   readonly expect: {
     readonly result?: unknown
     readonly response?: { status: number; headers?: Record<string, string>; body: string }
@@ -102,5 +110,8 @@ function assertError(expected: NonNullable<CorpusCase["expect"]["error"]>, outco
 function assertResponse(expected: NonNullable<CorpusCase["expect"]["response"]>, result: unknown): void {
   const { status, headers, body } = result as { status: number; headers: Record<string, string>; body: string }
   const subset = Object.fromEntries(Object.keys(expected.headers ?? {}).map((name) => [name, headers[name]]))
-  assert.deepStrictEqual({ status, headers: subset, body }, { status: expected.status, headers: expected.headers ?? {}, body: expected.body })
+  assert.deepStrictEqual(
+    { status, headers: subset, body },
+    { status: expected.status, headers: expected.headers ?? {}, body: expected.body },
+  )
 }

@@ -7,7 +7,8 @@ import type { MayflyError } from "@mayfly/protocol"
 const platform = await createPlatform()
 after(() => platform.dispose())
 
-const create = (options: Partial<DynamicWorkerOptions>): Promise<DynamicWorker> => DynamicWorker.create({ platform, ...options })
+const create = (options: Partial<DynamicWorkerOptions>): Promise<DynamicWorker> =>
+  DynamicWorker.create({ platform, ...options })
 const wrong = (options: unknown): Promise<DynamicWorker> => DynamicWorker.create(options as DynamicWorkerOptions)
 
 async function execute(script: string, input?: unknown, options?: RunOptions): Promise<Run> {
@@ -35,7 +36,7 @@ async function rejection(promise: Promise<unknown>): Promise<MayflyError> {
 
 const invalidOptions: Record<string, readonly [options: unknown, path: string]> = {
   "no options": [undefined, "options"],
-  "null": [null, "options"],
+  null: [null, "options"],
   "a text": ["export default 1", "options"],
   "an empty script": [{ script: "" }, "script"],
   "a script of spaces": [{ script: " \n\t " }, "script"],
@@ -51,7 +52,10 @@ const invalidOptions: Record<string, readonly [options: unknown, path: string]> 
   "a module that is a number": [{ modules: { "a.js": 1 }, mainModule: "a.js" }, 'modules["a.js"]'],
   "a module of an unknown kind": [{ modules: { "a.js": { python: "" } }, mainModule: "a.js" }, 'modules["a.js"]'],
   "a module of two kinds": [{ modules: { "a.js": { js: "", ts: "" } }, mainModule: "a.js" }, 'modules["a.js"]'],
-  "a wasm module that is text": [{ modules: { "a.wasm": { wasm: "x" } }, mainModule: "a.wasm" }, 'modules["a.wasm"].wasm'],
+  "a wasm module that is text": [
+    { modules: { "a.wasm": { wasm: "x" } }, mainModule: "a.wasm" },
+    'modules["a.wasm"].wasm',
+  ],
   "an unknown language": [{ script: "1", language: "python" }, "language"],
   "an unknown option": [{ script: "1", timeout: 5 }, "timeout"],
   "limits that are a number": [{ script: "1", limits: 5 }, "limits"],
@@ -103,7 +107,14 @@ const unclonable: Record<string, readonly [value: unknown, path: string]> = {
   "a WeakMap": [{ "odd key": new WeakMap() }, 'input["odd key"]'],
   "a promise": [[Promise.resolve()], "input[0]"],
   "a function in a Map": [new Map([["k", () => 1]]), "input(k)"],
-  "a getter that throws": [{ get bad(): never { throw new Error("no") } }, "input.bad"],
+  "a getter that throws": [
+    {
+      get bad(): never {
+        throw new Error("no")
+      },
+    },
+    "input.bad",
+  ],
 }
 for (const [name, [value, path]] of Object.entries(unclonable)) {
   test(`an input that holds ${name} is not serializable at ${path}`, async () => {
@@ -117,10 +128,32 @@ test("rich inputs come back as they were", async () => {
   const worker = await create({ script: "export default (input) => input" })
   const cyclic: Record<string, unknown> = { a: 1 }
   cyclic["self"] = cyclic
-  const values = [undefined, null, 0, -0, NaN, Infinity, "", "\u0000\ud800", 10n ** 30n, new Date(0), new Date(NaN), /a/gi, new Map([[{ a: 1 }, new Set([1])]]), Object.assign([1], { 2: 3 }), new Uint8Array([1, 2]), new Float64Array([NaN]).buffer, Object.assign(new TypeError("x"), { code: "E" }), cyclic, { undefined: undefined }, Object("boxed")]
+  const values = [
+    undefined,
+    null,
+    0,
+    -0,
+    NaN,
+    Infinity,
+    "",
+    "\u0000\ud800",
+    10n ** 30n,
+    new Date(0),
+    new Date(NaN),
+    /a/gi,
+    new Map([[{ a: 1 }, new Set([1])]]),
+    Object.assign([1], { 2: 3 }),
+    new Uint8Array([1, 2]),
+    new Float64Array([NaN]).buffer,
+    Object.assign(new TypeError("x"), { code: "E" }),
+    cyclic,
+    { undefined: undefined },
+    Object("boxed"),
+  ]
   for (const value of values) {
     const result = await worker.run(value)
-    if (value instanceof Error) assert.deepStrictEqual([(result as Error).name, (result as Error).message], ["TypeError", "x"])
+    if (value instanceof Error)
+      assert.deepStrictEqual([(result as Error).name, (result as Error).message], ["TypeError", "x"])
     else assert.deepStrictEqual(result, value)
   }
 })
@@ -136,34 +169,59 @@ test("a script of 20 MB runs, one of 70 MB is refused", { timeout: 60_000 }, asy
 
 test("binary garbage is a syntax error", async () => {
   for (const seed of [1, 2, 3, 4]) {
-    const script = String.fromCharCode(...Array.from({ length: 500 }, (_, index) => ((index * seed * 7919 + 12_289) % 65_533) + 1))
+    const script = String.fromCharCode(
+      ...Array.from({ length: 500 }, (_, index) => ((index * seed * 7919 + 12_289) % 65_533) + 1),
+    )
     assert.equal((await rejection(create({ script }))).code, "worker.syntax")
   }
   assert.equal((await rejection(create({ script: "\u007fELF\u0002\u0001\u0001" }))).code, "worker.syntax")
 })
 
 for (const [name, script] of Object.entries({
-  "parentheses": `${"(".repeat(100_000)}1${")".repeat(100_000)}`,
-  "arrays": `${"[".repeat(100_000)}${"]".repeat(100_000)}`,
-  "blocks": `${"{".repeat(100_000)}${"}".repeat(100_000)}`,
-  "operators": `1${"+1".repeat(500_000)}`,
-  "templates": `${"`${".repeat(50_000)}1${"}`".repeat(50_000)}`,
-  "types": `let x: ${"Array<".repeat(50_000)}string${">".repeat(50_000)}\n1`,
+  parentheses: `${"(".repeat(100_000)}1${")".repeat(100_000)}`,
+  arrays: `${"[".repeat(100_000)}${"]".repeat(100_000)}`,
+  blocks: `${"{".repeat(100_000)}${"}".repeat(100_000)}`,
+  operators: `1${"+1".repeat(500_000)}`,
+  templates: `${"`${".repeat(50_000)}1${"}`".repeat(50_000)}`,
+  types: `let x: ${"Array<".repeat(50_000)}string${">".repeat(50_000)}\n1`,
   "arrow functions": `${"()=>".repeat(50_000)}1`,
   "unclosed braces": "{".repeat(200_000),
 })) {
-  test(`a program with extremely nested ${name} is refused or runs, and the compiler survives`, { timeout: 60_000 }, async () => {
-    const made = await create({ script }).then((worker) => worker.execute({}), (error: MayflyError) => error)
-    const code = made instanceof Error ? (made as MayflyError).code : made.ok ? "ok" : made.error.code
-    assert.ok(["ok", "worker.syntax", "worker.compile-timeout", "worker.guest", "worker.not-serializable", "worker.memory-limit"].includes(code), code)
-    assert.equal(await (await create({ script: `${script.length} + 1` })).run(), script.length + 1)
-  })
+  test(
+    `a program with extremely nested ${name} is refused or runs, and the compiler survives`,
+    { timeout: 60_000 },
+    async () => {
+      const made = await create({ script }).then(
+        (worker) => worker.execute({}),
+        (error: MayflyError) => error,
+      )
+      const code = made instanceof Error ? (made as MayflyError).code : made.ok ? "ok" : made.error.code
+      assert.ok(
+        [
+          "ok",
+          "worker.syntax",
+          "worker.compile-timeout",
+          "worker.guest",
+          "worker.not-serializable",
+          "worker.memory-limit",
+        ].includes(code),
+        code,
+      )
+      assert.equal(await (await create({ script: `${script.length} + 1` })).run(), script.length + 1)
+    },
+  )
 }
 
 // Entry points and modules
 
 test("a program with nothing to call is worker.no-entrypoint", async () => {
-  for (const script of ["export const a = 1", "export default 5", "export default null", "export default { other() {} }", "export default class {}"]) {
+  for (const script of [
+    "export const a = 1",
+    "export default 5",
+    "export default null",
+    "export default { other() {} }",
+    "export default class {}",
+  ]) {
     assert.equal(errorOf(await execute(script))["code"], "worker.no-entrypoint", script)
   }
   const worker = await create({ script: "export default { run() {} }" })
@@ -175,16 +233,26 @@ test("an empty export makes a module", async () => {
 })
 
 test("an import of a module that was not given is worker.module-not-found, statically", async () => {
-  const { code, message, details } = await rejection(create({ script: 'import x from "./nothing.js"\nexport default () => x' }))
-  assert.deepStrictEqual([code, details["specifier"], details["file"]], ["worker.module-not-found", "./nothing.js", "main.js"])
+  const { code, message, details } = await rejection(
+    create({ script: 'import x from "./nothing.js"\nexport default () => x' }),
+  )
+  assert.deepStrictEqual(
+    [code, details["specifier"], details["file"]],
+    ["worker.module-not-found", "./nothing.js", "main.js"],
+  )
   assert.match(message, /nothing\.js/)
   const main = await rejection(create({ modules: { "a.js": "1" }, mainModule: "b.js" }))
   assert.deepStrictEqual([main.code, main.details["specifier"]], ["worker.module-not-found", "b.js"])
 })
 
 test("an import of a module that was not given rejects inside the program, dynamically", async () => {
-  const run = await execute('export default async () => { try { await import("./nothing.js") } catch (error) { return [error.code, error.message] } }')
-  assert.deepStrictEqual(run.ok && run.result, ["ERR_MODULE_NOT_FOUND", "Cannot find module './nothing.js' imported from 'main.js'"])
+  const run = await execute(
+    'export default async () => { try { await import("./nothing.js") } catch (error) { return [error.code, error.message] } }',
+  )
+  assert.deepStrictEqual(run.ok && run.result, [
+    "ERR_MODULE_NOT_FOUND",
+    "Cannot find module './nothing.js' imported from 'main.js'",
+  ])
 })
 
 // Endings
@@ -197,15 +265,17 @@ test("a promise that never settles meets the wall limit, or is unsettled without
 
 test("an unhandled rejection is a log line, not the end of the run", async () => {
   for (const first of ["", "await null;", "await new Promise((d) => setTimeout(d, 1));"]) {
-    const run = await execute(`export default async () => { ${first} Promise.reject(new Error("aside")); await new Promise((d) => setTimeout(d, 5)); return 1 }`)
+    const run = await execute(
+      `export default async () => { ${first} Promise.reject(new Error("aside")); await new Promise((d) => setTimeout(d, 5)); return 1 }`,
+    )
     assert.deepStrictEqual([errorOf(run), run.logs.length], [{ ok: 1 }, 1], first)
     assert.match(run.logs[0]?.message ?? "", /aside/)
   }
 })
 
 const thrown: Record<string, readonly [expression: string, message: string]> = {
-  "null": ["null", "null"],
-  "undefined": ["undefined", "undefined"],
+  null: ["null", "null"],
+  undefined: ["undefined", "undefined"],
   "a number": ["42", "42"],
   "a text": ['"text"', "text"],
   "a bigint": ["1n", "1"],
@@ -219,7 +289,10 @@ const thrown: Record<string, readonly [expression: string, message: string]> = {
 for (const [name, [expression, message]] of Object.entries(thrown)) {
   test(`${name} that is thrown is told as such`, async () => {
     // What a module's top level throws comes out of isolated-vm, which carries only primitives and Errors.
-    const topLevel = message.startsWith("{") || message.startsWith("[") || message.startsWith("Symbol") ? "something that is no Error" : message
+    const topLevel =
+      message.startsWith("{") || message.startsWith("[") || message.startsWith("Symbol")
+        ? "something that is no Error"
+        : message
     const scripts = [
       [`export default () => { throw ${expression} }`, message],
       [`export default async () => { await null; throw ${expression} }`, message],
@@ -270,7 +343,7 @@ const badResults: Record<string, readonly [script: string, path: string]> = {
   "a getter that throws": ["() => ({ a: { get b() { throw new Error('no') } } })", "result.a.b"],
   "a proxy that throws": ["() => ({ a: new Proxy({ b: 1 }, { get() { throw new Error('no') } }) })", "result.a.b"],
   "a class": ["() => ({ a: class {} })", "result.a"],
-  "globalThis": ["() => ({ globalThis: { f: globalThis.fetch } })", "result.globalThis.f"],
+  globalThis: ["() => ({ globalThis: { f: globalThis.fetch } })", "result.globalThis.f"],
 }
 for (const [name, [script, path]] of Object.entries(badResults)) {
   test(`a result that holds ${name} is not serializable at ${path}`, async () => {
@@ -286,15 +359,28 @@ test("a result of 1 GB is worker.output-limit", async () => {
 
 test("process.exit does not exist and ends nothing but the run", async () => {
   const run = await execute("export default () => process.exit(1)")
-  assert.deepStrictEqual(errorOf(run), { code: "worker.guest", name: "ReferenceError", message: "process is not defined", file: "main.js", line: 1, column: 30 })
+  assert.deepStrictEqual(errorOf(run), {
+    code: "worker.guest",
+    name: "ReferenceError",
+    message: "process is not defined",
+    file: "main.js",
+    line: 1,
+    column: 30,
+  })
 })
 
 test("eval and new Function work inside the isolate", async () => {
-  assert.deepStrictEqual(errorOf(await execute("() => [eval('1 + 1'), new Function('a', 'return a * 2')(4), (0, eval)('typeof process')]")), { ok: [2, 8, "undefined"] })
+  assert.deepStrictEqual(
+    errorOf(await execute("() => [eval('1 + 1'), new Function('a', 'return a * 2')(4), (0, eval)('typeof process')]")),
+    { ok: [2, 8, "undefined"] },
+  )
 })
 
 test("deep recursion is a RangeError that the program may catch", async () => {
-  assert.deepStrictEqual(errorOf(await execute("() => { const f = () => f() + 1; try { f() } catch (error) { return error.name } }")), { ok: "RangeError" })
+  assert.deepStrictEqual(
+    errorOf(await execute("() => { const f = () => f() + 1; try { f() } catch (error) { return error.name } }")),
+    { ok: "RangeError" },
+  )
   const { code, name, message } = errorOf(await execute("() => { const f = () => f() + 1; return f() }"))
   assert.deepStrictEqual([code, name, message], ["worker.guest", "RangeError", "Maximum call stack size exceeded"])
 })
@@ -302,12 +388,19 @@ test("deep recursion is a RangeError that the program may catch", async () => {
 // Disposal and cancelling
 
 test("a disposed worker can't run; disposing twice is fine; what was under way ends", async () => {
-  const worker = await create({ script: "export default async () => { await new Promise((d) => setTimeout(d, 20)); return 1 }" })
+  const worker = await create({
+    script: "export default async () => { await new Promise((d) => setTimeout(d, 20)); return 1 }",
+  })
   const running = worker.run()
   await worker.dispose()
   await worker.dispose()
   assert.equal(await running, 1)
-  for (const call of [() => worker.run(), () => worker.execute(), () => worker.fetch("http://x/"), () => worker.stream().next()]) {
+  for (const call of [
+    () => worker.run(),
+    () => worker.execute(),
+    () => worker.fetch("http://x/"),
+    () => worker.stream().next(),
+  ]) {
     assert.equal((await rejection(call())).code, "worker.disposed")
   }
 })
@@ -326,12 +419,20 @@ test("a signal that is aborted before or during a run ends it as worker.aborted"
 
 // Syntax errors and stacks
 
-const syntax: Record<string, readonly [script: string, language: "auto" | "javascript" | "typescript", line: number, column: number]> = {
-  "module": ["export default () => {\n  const a = ;\n}", "auto", 2, 13],
+const syntax: Record<
+  string,
+  readonly [script: string, language: "auto" | "javascript" | "typescript", line: number, column: number]
+> = {
+  module: ["export default () => {\n  const a = ;\n}", "auto", 2, 13],
   "module, last line": ["export default 1\nlet x = 1\nlet x = 2", "auto", 3, 5],
-  "body": ["const a = 1\nreturn a +* 2", "auto", 2, 11],
-  "expression": ["async (input) => {\n  return input..x\n}", "auto", 2, 16],
-  "typescript": ["interface A { a: string }\nexport default (a: A): string => {\n  return a.a +* 2\n}", "typescript", 3, 15],
+  body: ["const a = 1\nreturn a +* 2", "auto", 2, 11],
+  expression: ["async (input) => {\n  return input..x\n}", "auto", 2, 16],
+  typescript: [
+    "interface A { a: string }\nexport default (a: A): string => {\n  return a.a +* 2\n}",
+    "typescript",
+    3,
+    15,
+  ],
   "typescript by itself": ["type A = { a: string }\nexport default (a: A): string => a.a +* 2", "auto", 2, 39],
   "await outside async": ["export default () => {\n  await 1\n}", "auto", 2, 3],
   "unfinished template": ["export default () => `abc", "auto", 1, 26],
@@ -340,7 +441,10 @@ for (const [name, [script, language, line, column]] of Object.entries(syntax)) {
   test(`syntax error in a ${name} is told with line, column and caret`, async () => {
     const error = await rejection(create({ script, language }))
     const { details } = error
-    assert.deepStrictEqual([error.code, details["line"], details["column"], details["sourceLine"]], ["worker.syntax", line, column, script.split("\n")[line - 1]])
+    assert.deepStrictEqual(
+      [error.code, details["line"], details["column"], details["sourceLine"]],
+      ["worker.syntax", line, column, script.split("\n")[line - 1]],
+    )
     const last = error.message.split("\n").at(-1) ?? ""
     assert.equal(last, `${" ".repeat(`${line} | `.length + column - 1)}^`)
   })
@@ -353,37 +457,95 @@ test("a syntax error inside a fence names its place in the answer's code", async
 
 test("a syntax error in a CommonJS or JSON module names the module, and its place", async () => {
   const main = 'import "./b.cjs"\nexport default 1'
-  const cjs = await rejection(create({ modules: { "main.js": main, "b.cjs": "exports.a = 1\nexports.b = +* 2" }, mainModule: "main.js" }))
+  const cjs = await rejection(
+    create({ modules: { "main.js": main, "b.cjs": "exports.a = 1\nexports.b = +* 2" }, mainModule: "main.js" }),
+  )
   assert.deepStrictEqual([cjs.code, cjs.details["file"], cjs.details["line"]], ["worker.syntax", "b.cjs", 2])
-  const json = await rejection(create({ modules: { "main.js": "export default 1", "d.json": "{" }, mainModule: "main.js" }))
+  const json = await rejection(
+    create({ modules: { "main.js": "export default 1", "d.json": "{" }, mainModule: "main.js" }),
+  )
   assert.deepStrictEqual([json.code, json.details["file"]], ["worker.syntax", "d.json"])
 })
 
-const places: Record<string, readonly [options: Partial<DynamicWorkerOptions>, file: string, line: number, column: number]> = {
-  "JavaScript": [{ script: "export default () => {\n  const a = 1\n  throw new Error('x')\n}" }, "main.js", 3, 9],
-  "TypeScript": [{ script: "interface A {\n  a: string\n}\nexport default (a: A): string => {\n  throw new Error('x' as string)\n}" }, "main.ts", 5, 9],
-  "TypeScript with an enum and a parameter property": [{ script: "enum E {\n  A,\n  B,\n}\nclass C {\n  constructor(readonly e: E) {}\n  fail(): never {\n    throw new Error(String(this.e))\n  }\n}\nexport default () => new C(E.B).fail()" }, "main.ts", 8, 11],
-  "body": [{ script: "const a: number = 1\nthrow new Error('x')" }, "main.ts", 2, 7],
+const places: Record<
+  string,
+  readonly [options: Partial<DynamicWorkerOptions>, file: string, line: number, column: number]
+> = {
+  JavaScript: [{ script: "export default () => {\n  const a = 1\n  throw new Error('x')\n}" }, "main.js", 3, 9],
+  TypeScript: [
+    {
+      script: "interface A {\n  a: string\n}\nexport default (a: A): string => {\n  throw new Error('x' as string)\n}",
+    },
+    "main.ts",
+    5,
+    9,
+  ],
+  "TypeScript with an enum and a parameter property": [
+    {
+      script:
+        "enum E {\n  A,\n  B,\n}\nclass C {\n  constructor(readonly e: E) {}\n  fail(): never {\n    throw new Error(String(this.e))\n  }\n}\nexport default () => new C(E.B).fail()",
+    },
+    "main.ts",
+    8,
+    11,
+  ],
+  body: [{ script: "const a: number = 1\nthrow new Error('x')" }, "main.ts", 2, 7],
   "body on its first line": [{ script: "throw new Error('x')" }, "main.js", 1, 7],
   "body whose last expression throws": [{ script: "const f = () => { throw new Error('x') }\nf()" }, "main.js", 1, 25],
-  "expression": [{ script: "async (input) => {\n  throw new Error('x')\n}" }, "main.js", 2, 9],
+  expression: [{ script: "async (input) => {\n  throw new Error('x')\n}" }, "main.js", 2, 9],
   "expression on its first line": [{ script: "() => { throw new Error('x') }" }, "main.js", 1, 15],
-  "module of several": [{ modules: { "main.js": "import { f } from './lib/f.ts'\nexport default f", "lib/f.ts": "type A = string\nexport const f = (a: A): never => {\n  throw new Error(a)\n}" }, mainModule: "main.js" }, "lib/f.ts", 3, 9],
-  "CommonJS": [{ modules: { "main.js": "import f from './f.cjs'\nexport default f", "f.cjs": "module.exports = () => { throw new Error('x') }" }, mainModule: "main.js" }, "f.cjs", 1, 32],
+  "module of several": [
+    {
+      modules: {
+        "main.js": "import { f } from './lib/f.ts'\nexport default f",
+        "lib/f.ts": "type A = string\nexport const f = (a: A): never => {\n  throw new Error(a)\n}",
+      },
+      mainModule: "main.js",
+    },
+    "lib/f.ts",
+    3,
+    9,
+  ],
+  CommonJS: [
+    {
+      modules: {
+        "main.js": "import f from './f.cjs'\nexport default f",
+        "f.cjs": "module.exports = () => { throw new Error('x') }",
+      },
+      mainModule: "main.js",
+    },
+    "f.cjs",
+    1,
+    32,
+  ],
   "top level": [{ script: "const a = 1\nthrow new Error('x')\nexport default a" }, "main.js", 2, 7],
-  "dynamic module's top level": [{ modules: { "main.js": "export default () => import('./b.js')", "b.js": "\n\nthrow new Error('x')" }, mainModule: "main.js" }, "b.js", 3, 7],
+  "dynamic module's top level": [
+    {
+      modules: { "main.js": "export default () => import('./b.js')", "b.js": "\n\nthrow new Error('x')" },
+      mainModule: "main.js",
+    },
+    "b.js",
+    3,
+    7,
+  ],
 }
 for (const [name, [options, file, line, column]] of Object.entries(places)) {
   test(`error place in ${name}`, async () => {
     const run = await (await create(options)).execute("x")
     const found = errorOf(run)
-    assert.deepStrictEqual([found["code"], found["file"], found["line"], found["column"]], ["worker.guest", file, line, column])
+    assert.deepStrictEqual(
+      [found["code"], found["file"], found["line"], found["column"]],
+      ["worker.guest", file, line, column],
+    )
   })
 }
 
 // Module kinds
 
-const wasm = new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0, 1, 7, 1, 96, 2, 127, 127, 1, 127, 3, 2, 1, 0, 7, 7, 1, 3, 97, 100, 100, 0, 0, 10, 9, 1, 7, 0, 32, 0, 32, 1, 106, 11])
+const wasm = new Uint8Array([
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 7, 1, 96, 2, 127, 127, 1, 127, 3, 2, 1, 0, 7, 7, 1, 3, 97, 100, 100, 0, 0, 10, 9, 1,
+  7, 0, 32, 0, 32, 1, 106, 11,
+])
 
 test("all module kinds, static and dynamic, with attributes, cycles, import.meta and top-level await", async () => {
   const worker = await create({
@@ -416,14 +578,28 @@ test("all module kinds, static and dynamic, with attributes, cycles, import.meta
     },
   })
   assert.deepStrictEqual(await worker.run(), {
-    text: "a text", data: { a: [1] }, same: true, bytes: [1, 2, 3], sum: 5, cjs: { named: "n", dep: "nd" }, named: "n", typed: 10,
-    even: true, late: "late", once: true, other: "n", json: { a: [1] }, url: "file:///src/main.js", main: true,
+    text: "a text",
+    data: { a: [1] },
+    same: true,
+    bytes: [1, 2, 3],
+    sum: 5,
+    cjs: { named: "n", dep: "nd" },
+    named: "n",
+    typed: 10,
+    even: true,
+    late: "late",
+    once: true,
+    other: "n",
+    json: { a: [1] },
+    url: "file:///src/main.js",
+    main: true,
   })
 })
 
 test("a module is evaluated once, however often and however concurrently it is imported", async () => {
   const modules = {
-    "main.js": "export default async () => { await Promise.all(Array.from({ length: 20 }, () => import('./count.js'))); return globalThis.count }",
+    "main.js":
+      "export default async () => { await Promise.all(Array.from({ length: 20 }, () => import('./count.js'))); return globalThis.count }",
     "count.js": "globalThis.count = (globalThis.count ?? 0) + 1; await null",
   }
   assert.equal(await (await create({ modules, mainModule: "main.js" })).run(), 1)
@@ -431,7 +607,8 @@ test("a module is evaluated once, however often and however concurrently it is i
 
 test("a dynamic import of a module that fails rejects each time", async () => {
   const modules = {
-    "main.js": "export default async () => { const seen = []; for (let i = 0; i < 2; i++) try { await import('./bad.js') } catch (error) { seen.push(error.message) } return seen }",
+    "main.js":
+      "export default async () => { const seen = []; for (let i = 0; i < 2; i++) try { await import('./bad.js') } catch (error) { seen.push(error.message) } return seen }",
     "bad.js": "await null; throw new Error('bad')",
   }
   const worker = await create({ modules, mainModule: "main.js", limits: { wallMs: 2_000 } })

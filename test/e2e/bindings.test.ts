@@ -35,7 +35,8 @@ test("bindings take rich values, nested objects and class instances", async () =
 })
 
 test("bindings call functions that the guest gives them", async () => {
-  const each = async (items: number[], call: (item: number) => Promise<number>): Promise<number[]> => Promise.all(items.map((item) => call(item)))
+  const each = async (items: number[], call: (item: number) => Promise<number>): Promise<number[]> =>
+    Promise.all(items.map((item) => call(item)))
   assert.deepEqual(await run("return env.each([1, 2, 3], async (item) => item * 10)", { each }), [10, 20, 30])
 })
 
@@ -43,7 +44,11 @@ test("bindings give functions and targets to the guest", async () => {
   const script = `const counter = await env.open(); const add = await env.adder(5)
     return [await counter.increment(2), await counter.increment(3), await add(1), await env.same(counter)]`
   const opened = new Counter()
-  const env = { open: () => opened, adder: (by: number) => (n: number) => n + by, same: (value: unknown) => value === opened }
+  const env = {
+    open: () => opened,
+    adder: (by: number) => (n: number) => n + by,
+    same: (value: unknown) => value === opened,
+  }
   assert.deepEqual(await run(script, env), [2, 5, 6, true])
 })
 
@@ -64,7 +69,12 @@ test("a guest's function is worker.stub-expired when its run is over", async () 
 })
 
 test("a binding that never answers ends with the wall limit", async () => {
-  const worker = await DynamicWorker.create({ script: "return env.never()", env: { never: () => new Promise(() => {}) }, limits: { wallMs: 200 }, platform })
+  const worker = await DynamicWorker.create({
+    script: "return env.never()",
+    env: { never: () => new Promise(() => {}) },
+    limits: { wallMs: 200 },
+    platform,
+  })
   const result = await worker.execute()
   assert.equal(result.ok ? "ok" : result.error.code, "worker.wall-limit")
 })
@@ -72,7 +82,8 @@ test("a binding that never answers ends with the wall limit", async () => {
 test("a binding is called 100,000 times", async () => {
   let calls = 0
   const worker = await DynamicWorker.create({
-    script: "for (let at = 0; at < 100; at++) await Promise.all(Array.from({ length: 1000 }, () => env.hit())); return 'done'",
+    script:
+      "for (let at = 0; at < 100; at++) await Promise.all(Array.from({ length: 1000 }, () => env.hit())); return 'done'",
     env: { hit: () => ++calls },
     limits: { cpuMs: null, wallMs: null },
     platform,
@@ -109,14 +120,21 @@ test("bindings pass streams both ways, with back-pressure and cancellation", asy
     for (const n of [1, 2, 3]) await writer.write(n)
     await writer.close()
   }
-  assert.deepEqual(await run(script, { endless, collect, fill }), { seen: [1, 2, 3, 4, 5], back: ["a", { b: 1 }], out: [1, 2, 3] })
+  assert.deepEqual(await run(script, { endless, collect, fill }), {
+    seen: [1, 2, 3, 4, 5],
+    back: ["a", { b: 1 }],
+    out: [1, 2, 3],
+  })
   assert.ok(pulled < 500, `${pulled} chunks were pulled for 5`)
   assert.equal(cancelled, undefined)
 })
 
 test("bindings pass requests, responses, headers, URLs and abort signals", async () => {
   const service = async (request: Request): Promise<Response> =>
-    new Response(`${request.method} ${request.url} ${await request.text()}`, { status: 201, headers: { "x-got": request.headers.get("x-sent") ?? "" } })
+    new Response(`${request.method} ${request.url} ${await request.text()}`, {
+      status: 201,
+      headers: { "x-got": request.headers.get("x-sent") ?? "" },
+    })
   const script = `const response = await env.service(new Request("https://a.b/c?d", { method: "POST", body: "body", headers: { "x-sent": "1" } }))
     const controller = new AbortController(); const waiting = env.wait(controller.signal); controller.abort(new Error("enough"))
     return [response.status, response.headers.get("x-got"), await response.text(), (await env.link()).host, (await env.headers()).get("a"), await waiting, response instanceof Response]`
@@ -124,7 +142,8 @@ test("bindings pass requests, responses, headers, URLs and abort signals", async
     service,
     link: () => new URL("https://x.y:8080/"),
     headers: () => new Headers({ a: "b" }),
-    wait: (signal: AbortSignal) => new Promise((resolve) => signal.addEventListener("abort", () => resolve((signal.reason as Error).message))),
+    wait: (signal: AbortSignal) =>
+      new Promise((resolve) => signal.addEventListener("abort", () => resolve((signal.reason as Error).message))),
   }
   assert.deepEqual(await run(script, env), [201, "1", "POST https://a.b/c?d body", "x.y:8080", "b", "enough", true])
 })

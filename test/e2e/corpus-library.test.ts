@@ -1,7 +1,15 @@
 import { after, test } from "node:test"
 import { createPlatform, DynamicWorker, type DynamicWorkerOptions, type Run } from "@mayfly/platform"
 import type { MayflyError } from "@mayfly/protocol"
-import { assertOutcome, type CorpusCase, type Outcome, readCorpus, serveCase, toolsOf, withBase } from "../corpus/corpus-case.ts"
+import {
+  assertOutcome,
+  type CorpusCase,
+  type Outcome,
+  readCorpus,
+  serveCase,
+  toolsOf,
+  withBase,
+} from "../corpus/corpus-case.ts"
 
 const platform = await createPlatform()
 after(() => platform.dispose())

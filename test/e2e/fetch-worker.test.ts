@@ -5,14 +5,22 @@ import { createPlatform, DynamicWorker } from "@mayfly/platform"
 const platform = await createPlatform({ hosts: 1, spare: false })
 after(() => platform.dispose())
 
-const worker = async (script: string, options: object = {}): Promise<DynamicWorker> => DynamicWorker.create({ script, platform, ...options })
+const worker = async (script: string, options: object = {}): Promise<DynamicWorker> =>
+  DynamicWorker.create({ script, platform, ...options })
 
 test("worker.fetch calls the handler with method, headers and body", async () => {
   const echo = await worker(`export default { async fetch(request, env, ctx) {
     return new Response(request.method + " " + await request.text(), { status: 201, headers: [["x-sent", request.headers.get("x-sent")], ["set-cookie", "a=1"], ["set-cookie", "b=2"]] })
   } }`)
-  const response = await echo.fetch("https://a.b/c", { method: "PUT", body: "text", headers: { "x-sent": "ü".normalize() === "ü" ? "1" : "" } })
-  assert.deepEqual([response.status, await response.text(), response.headers.get("x-sent"), response.headers.getSetCookie()], [201, "PUT text", "1", ["a=1", "b=2"]])
+  const response = await echo.fetch("https://a.b/c", {
+    method: "PUT",
+    body: "text",
+    headers: { "x-sent": "ü".normalize() === "ü" ? "1" : "" },
+  })
+  assert.deepEqual(
+    [response.status, await response.text(), response.headers.get("x-sent"), response.headers.getSetCookie()],
+    [201, "PUT text", "1", ["a=1", "b=2"]],
+  )
 })
 
 test("worker.fetch streams the response while the handler writes it", async () => {
@@ -50,9 +58,12 @@ test("worker.fetch tells the handler when the caller cancels the body", async ()
 })
 
 test("a response body that never ends is stopped by the limits, and its reader gets the coded error", async () => {
-  const endless = await worker("export default { fetch: () => new Response(new ReadableStream({ pull: (c) => c.enqueue(new Uint8Array(1000)) })) }", {
-    limits: { outputBytes: 50_000 },
-  })
+  const endless = await worker(
+    "export default { fetch: () => new Response(new ReadableStream({ pull: (c) => c.enqueue(new Uint8Array(1000)) })) }",
+    {
+      limits: { outputBytes: 50_000 },
+    },
+  )
   const response = await endless.fetch("https://a.b/")
   await assert.rejects(response.arrayBuffer(), { code: "worker.output-limit" })
   const run = await endless.executeRequest(new Request("https://a.b/"))
@@ -60,9 +71,12 @@ test("a response body that never ends is stopped by the limits, and its reader g
 })
 
 test("a body fails with the run's own error", async () => {
-  const looping = await worker("export default { fetch: () => new Response(new ReadableStream({ start(c) { c.enqueue(new Uint8Array(9)) }, pull() { for (;;); } })) }", {
-    limits: { cpuMs: 50 },
-  })
+  const looping = await worker(
+    "export default { fetch: () => new Response(new ReadableStream({ start(c) { c.enqueue(new Uint8Array(9)) }, pull() { for (;;); } })) }",
+    {
+      limits: { cpuMs: 50 },
+    },
+  )
   const response = await looping.fetch("https://a.b/")
   await assert.rejects(response.arrayBuffer(), { code: "worker.cpu-limit" })
 })
@@ -78,7 +92,9 @@ test("waitUntil work goes on after the response and the run waits for it", async
 })
 
 test("executeRequest gives the whole answer of a streaming handler", async () => {
-  const counting = await worker("export default { fetch: () => new Response(new ReadableStream({ start(c) { c.enqueue(new TextEncoder().encode('ab')); c.enqueue(new TextEncoder().encode('c')); c.close() } }), { headers: { a: 'b' } }) }")
+  const counting = await worker(
+    "export default { fetch: () => new Response(new ReadableStream({ start(c) { c.enqueue(new TextEncoder().encode('ab')); c.enqueue(new TextEncoder().encode('c')); c.close() } }), { headers: { a: 'b' } }) }",
+  )
   const run = await counting.executeRequest(new Request("https://a.b/"))
   assert.deepEqual(run.ok && run.result, { status: 200, headers: { a: "b" }, body: "abc" })
 })

@@ -28,5 +28,7 @@ test(`a run computes for ${minutes} minutes, and short runs beside it work`, asy
   assert.ok(latencies.length > 1_000, `${latencies.length} short runs`)
   latencies.sort((a, b) => a - b)
   const at = (share: number): string => (latencies[Math.floor(latencies.length * share)] ?? 0).toFixed(1)
-  context.diagnostic(`${latencies.length} short runs beside it: p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, worst ${at(0.9999)} ms`)
+  context.diagnostic(
+    `${latencies.length} short runs beside it: p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, worst ${at(0.9999)} ms`,
+  )
 })

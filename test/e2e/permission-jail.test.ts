@@ -20,5 +20,9 @@ test("without bubblewrap, hosts run under Node's permission model and limits hol
     env: { PATH: "/nonexistent" },
     timeout: 30_000,
   })
-  assert.deepEqual(JSON.parse(child.stdout || JSON.stringify(child.stderr)), ["permission", ["ok", 32], "worker.cpu-limit"])
+  assert.deepEqual(JSON.parse(child.stdout || JSON.stringify(child.stderr)), [
+    "permission",
+    ["ok", 32],
+    "worker.cpu-limit",
+  ])
 })

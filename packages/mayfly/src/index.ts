@@ -1,4 +1,11 @@
-export { codeTool, createExecutor, type CodeModeOptions, type CodeToolOptions, type CodeToolResult, type Executor } from "@mayfly/platform"
+export {
+  codeTool,
+  createExecutor,
+  type CodeModeOptions,
+  type CodeToolOptions,
+  type CodeToolResult,
+  type Executor,
+} from "@mayfly/platform"
 export { createWorkerBundle, type WorkerBundle, type WorkerBundleOptions } from "@mayfly/platform"
 export {
   createPlatform,

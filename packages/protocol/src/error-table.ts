@@ -20,20 +20,44 @@ export const errorTable = {
   "worker.subrequest-limit": { status: 422, retry: false, fix: "Make fewer requests, or raise limits.subRequests." },
   "worker.output-limit": { status: 422, retry: false, fix: "Return less, or raise limits.outputBytes." },
   "worker.log-limit": { status: 422, retry: false, fix: "Log less, or raise limits.logBytes." },
-  "worker.unsettled": { status: 422, retry: false, fix: "The promise waits for nothing that could still happen; settle it." },
-  "worker.host-crashed": { status: 503, retry: true, fix: "Run it again when `retry` is true; the process that held it has been replaced." },
+  "worker.unsettled": {
+    status: 422,
+    retry: false,
+    fix: "The promise waits for nothing that could still happen; settle it.",
+  },
+  "worker.host-crashed": {
+    status: 503,
+    retry: true,
+    fix: "Run it again when `retry` is true; the process that held it has been replaced.",
+  },
   "worker.not-serializable": { status: 422, retry: false, fix: "Return or pass plain data at the path shown." },
   "worker.aborted": { status: 499, retry: true, fix: "The caller cancelled the run." },
   "worker.queue-full": { status: 429, retry: true, fix: "Wait for `details.retryAfterMs`, then try again." },
-  "worker.no-entrypoint": { status: 422, retry: false, fix: "Export a default function, or an object with run or fetch." },
+  "worker.no-entrypoint": {
+    status: 422,
+    retry: false,
+    fix: "Export a default function, or an object with run or fetch.",
+  },
   "worker.module-not-found": { status: 400, retry: false, fix: "Give the module in `modules`, or remove the import." },
   "worker.typecheck": { status: 422, retry: false, fix: "Correct the lines shown so that they fit the declarations." },
   "worker.code-too-large": { status: 413, retry: false, fix: "Keep all modules together under 64 MiB." },
-  "worker.compile-timeout": { status: 422, retry: false, fix: "Simplify or split the program: parsing it took too long." },
+  "worker.compile-timeout": {
+    status: 422,
+    retry: false,
+    fix: "Simplify or split the program: parsing it took too long.",
+  },
   "worker.disposed": { status: 409, retry: false, fix: "Create the worker again; this one was disposed." },
-  "worker.stub-expired": { status: 422, retry: false, fix: "Call a function that a guest gave only while its run lasts." },
+  "worker.stub-expired": {
+    status: 422,
+    retry: false,
+    fix: "Call a function that a guest gave only while its run lasts.",
+  },
 
-  "mesh.denied": { status: 403, retry: false, fix: "Add the origin to network.allowedOrigins if the program should reach it." },
+  "mesh.denied": {
+    status: 403,
+    retry: false,
+    fix: "Add the origin to network.allowedOrigins if the program should reach it.",
+  },
   "mesh.unreachable": { status: 502, retry: true, fix: "Check that the origin answers." },
   "mesh.response-too-large": { status: 502, retry: false, fix: "Ask for less, or raise the rule's maxResponseBytes." },
 
@@ -41,7 +65,11 @@ export const errorTable = {
   "auth.invalid": { status: 401, retry: false, fix: "Use a key that this server issued." },
   "auth.host": { status: 403, retry: false, fix: "Call the server by the address that it printed." },
 
-  "platform.data-dir-in-use": { status: 409, retry: false, fix: "Stop the other process, or use another data directory." },
+  "platform.data-dir-in-use": {
+    status: 409,
+    retry: false,
+    fix: "Stop the other process, or use another data directory.",
+  },
   "platform.disposed": { status: 409, retry: false, fix: "Create a platform again; this one was disposed." },
   "platform.no-host": { status: 503, retry: true, fix: "Run `mayfly doctor`: host processes could not be started." },
   "platform.port-in-use": { status: 409, retry: false, fix: "Stop what listens there, or choose another --port." },

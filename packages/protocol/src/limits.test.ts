@@ -18,7 +18,14 @@ test("parseLimits fills in defaults", () => {
 })
 
 test("parseLimits refuses what can't be meant", () => {
-  const bad: unknown[] = [{ cpuMs: -1 }, { cpuMs: NaN }, { cpuMs: "5" }, { memoryMb: 1e9 }, { memoryMb: null }, { wallMs: Infinity }]
+  const bad: unknown[] = [
+    { cpuMs: -1 },
+    { cpuMs: NaN },
+    { cpuMs: "5" },
+    { memoryMb: 1e9 },
+    { memoryMb: null },
+    { wallMs: Infinity },
+  ]
   bad.push({ memory: 5 }, { subRequests: 1.5 }, { __proto__: null, toString: 1 }, [], "x", 5, null)
   for (const limits of bad) {
     assert.throws(

@@ -33,11 +33,28 @@ test("toTaggedJson has one form for each rich value", () => {
 })
 
 test("fromTaggedJson is the inverse", () => {
-  const values = [undefined, 10n, NaN, -0, new Date(0), new Map([[1, { a: 2n }]]), new Set(["x"]), new Uint8Array([1, 2]), { $date: "mine" }]
-  for (const value of values) assert.deepStrictEqual(fromTaggedJson(JSON.parse(JSON.stringify(toTaggedJson(value)))), value)
+  const values = [
+    undefined,
+    10n,
+    NaN,
+    -0,
+    new Date(0),
+    new Map([[1, { a: 2n }]]),
+    new Set(["x"]),
+    new Uint8Array([1, 2]),
+    { $date: "mine" },
+  ]
+  for (const value of values)
+    assert.deepStrictEqual(fromTaggedJson(JSON.parse(JSON.stringify(toTaggedJson(value)))), value)
 })
 
 test("fromTaggedJson leaves alone what is no tag of ours", () => {
-  const values = [{ $unknown: 1 }, { $map: "text" }, { $bigint: "x" }, { a: { b: [1] } }, JSON.parse('{"__proto__": {"a": 1}}')]
+  const values = [
+    { $unknown: 1 },
+    { $map: "text" },
+    { $bigint: "x" },
+    { a: { b: [1] } },
+    JSON.parse('{"__proto__": {"a": 1}}'),
+  ]
   for (const value of values) assert.deepStrictEqual(fromTaggedJson(value), value)
 })

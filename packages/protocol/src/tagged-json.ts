@@ -25,7 +25,9 @@ function tag(value: unknown, walk: Walk, depth: number): unknown {
     case "bigint":
       return { $bigint: digitsOf(value) }
     case "number":
-      return Number.isFinite(value) && !Object.is(value, -0) ? value : { $number: Object.is(value, -0) ? "-0" : String(value) }
+      return Number.isFinite(value) && !Object.is(value, -0)
+        ? value
+        : { $number: Object.is(value, -0) ? "-0" : String(value) }
     case "object":
       return value === null ? null : tagObject(value, walk, depth)
     default:
@@ -60,7 +62,9 @@ function tagObject(value: object, walk: Walk, depth: number): unknown {
     case "regexp":
       return { $regexp: [(value as RegExp).source, (value as RegExp).flags] }
     case "map":
-      return { $map: [...(value as Map<unknown, unknown>)].map(([key, item], index) => [at(index, key), at(index, item)]) }
+      return {
+        $map: [...(value as Map<unknown, unknown>)].map(([key, item], index) => [at(index, key), at(index, item)]),
+      }
     case "set":
       return { $set: [...(value as Set<unknown>)].map((item, index) => at(index, item)) }
     case "buffer":
@@ -94,7 +98,12 @@ function tagPlain(value: object, at: (key: string, child: unknown) => unknown): 
   const entries = Object.entries(value)
   const tagged: Record<string, unknown> = {}
   for (const [name, child] of entries) {
-    Object.defineProperty(tagged, name, { value: at(name, child), enumerable: true, writable: true, configurable: true })
+    Object.defineProperty(tagged, name, {
+      value: at(name, child),
+      enumerable: true,
+      writable: true,
+      configurable: true,
+    })
   }
   return entries.length > 0 && entries[0]?.[0].startsWith("$") === true ? { $escape: tagged } : tagged
 }
@@ -113,7 +122,12 @@ export function fromTaggedJson(value: unknown): unknown {
 }
 
 const notATag = Symbol("not a tag")
-const special = new Map<unknown, number>([["NaN", NaN], ["Infinity", Infinity], ["-Infinity", -Infinity], ["-0", -0]])
+const special = new Map<unknown, number>([
+  ["NaN", NaN],
+  ["Infinity", Infinity],
+  ["-Infinity", -Infinity],
+  ["-0", -0],
+])
 
 function untag(tagName: string, record: Record<string, unknown>): unknown {
   const body = record[tagName]
@@ -150,7 +164,12 @@ function bigintOf(text: string): unknown {
 function untagPlain(record: Record<string, unknown>): Record<string, unknown> {
   const plain: Record<string, unknown> = {}
   for (const [name, child] of Object.entries(record)) {
-    Object.defineProperty(plain, name, { value: fromTaggedJson(child), enumerable: true, writable: true, configurable: true })
+    Object.defineProperty(plain, name, {
+      value: fromTaggedJson(child),
+      enumerable: true,
+      writable: true,
+      configurable: true,
+    })
   }
   return plain
 }

@@ -13,7 +13,6 @@ export interface ServeFlags {
   readonly demo?: boolean
 }
 
-
 /** `mayfly serve`: serves until it is asked to stop. Gives the exit code; never rejects. */
 export async function serveCommand(flags: ServeFlags, output: Output): Promise<number> {
   using interrupts = listenForInterrupts()

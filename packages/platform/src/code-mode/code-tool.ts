@@ -68,7 +68,13 @@ export function codeTool(options: CodeToolOptions): CodeTool {
       const { code } = parseCodeInput(input)
       const { abortSignal: signal } = call
       const namespaces = makeNamespaces(parsed.map((namespace) => providerOf(namespace, call)))
-      const ran = await runCode({ code, namespaces, settings, declarations, ...(signal === undefined ? {} : { signal }) })
+      const ran = await runCode({
+        code,
+        namespaces,
+        settings,
+        declarations,
+        ...(signal === undefined ? {} : { signal }),
+      })
       if (ran.ok) return resultOf(ran.run, logTexts(ran.logs))
       const { error, logs, run } = ran
       throw new MayflyError(error.code, modelError(error, logs), {

@@ -101,7 +101,9 @@ export function unbox(value: object): unknown {
 }
 
 function isError(value: object): boolean {
-  return apply(isPrototypeOf, errorPrototype, [value]) as boolean || (hasOwn(value, "stack") && hasOwn(value, "message"))
+  return (
+    (apply(isPrototypeOf, errorPrototype, [value]) as boolean) || (hasOwn(value, "stack") && hasOwn(value, "message"))
+  )
 }
 
 function passes(probe: Probe, value: object): boolean {

@@ -1,4 +1,14 @@
-import { type Brand, brandOf, dateTime, mapSize, regExpFlags, regExpSource, setSize, typedArrayName, unbox } from "./brand.ts"
+import {
+  type Brand,
+  brandOf,
+  dateTime,
+  mapSize,
+  regExpFlags,
+  regExpSource,
+  setSize,
+  typedArrayName,
+  unbox,
+} from "./brand.ts"
 import { CloneError, CloneTooLargeError } from "./clone-error.ts"
 import type { CloneNode } from "./nodes.ts"
 
@@ -128,7 +138,8 @@ class Flattener {
 
   #function(task: Task, call: object): CloneNode {
     const stub = this.#options.onCapability?.(call)
-    if (stub === undefined) throw new CloneError(pathOf(task, this.#options.root), "is a function, which can't be cloned")
+    if (stub === undefined)
+      throw new CloneError(pathOf(task, this.#options.root), "is a function, which can't be cloned")
     return ["f", stub]
   }
 
@@ -146,7 +157,8 @@ class Flattener {
       const brand = brandOf(value)
       return this.#capability(value, brand) ?? this.#branded(task, value, brand)
     } catch (error) {
-      if (error instanceof CloneError || error instanceof CloneTooLargeError || this.#options.rethrow === true) throw error
+      if (error instanceof CloneError || error instanceof CloneTooLargeError || this.#options.rethrow === true)
+        throw error
       throw new CloneError(pathOf(task, this.#options.root), `can't be read: ${messageOf(error)}`)
     }
   }

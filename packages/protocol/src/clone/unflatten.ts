@@ -188,9 +188,21 @@ function text(value: unknown): string {
 
 /** Own data property, also for "__proto__" and whatever setters somebody put on a prototype. */
 function define(target: object, name: string | number, value: unknown): void {
-  defineProperty(target, name, { __proto__: null, value, writable: true, enumerable: true, configurable: true } as object)
+  defineProperty(target, name, {
+    __proto__: null,
+    value,
+    writable: true,
+    enumerable: true,
+    configurable: true,
+  } as object)
 }
 
 function hide(target: object, name: string, value: unknown): void {
-  defineProperty(target, name, { __proto__: null, value, writable: true, enumerable: false, configurable: true } as object)
+  defineProperty(target, name, {
+    __proto__: null,
+    value,
+    writable: true,
+    enumerable: false,
+    configurable: true,
+  } as object)
 }

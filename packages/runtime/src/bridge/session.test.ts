@@ -51,7 +51,9 @@ test("Session passes functions both ways", async () => {
 
 test("Session gives objects of methods, without what Object has", async () => {
   const { near, far } = pair()
-  const stub = far.decode(near.encode({ counter: new Counter() })) as { counter: Record<string, (n?: unknown) => Promise<unknown>> }
+  const stub = far.decode(near.encode({ counter: new Counter() })) as {
+    counter: Record<string, (n?: unknown) => Promise<unknown>>
+  }
   assert.deepEqual([await stub.counter["add"]?.(2), await stub.counter["add"]?.(3)], [2, 5])
   for (const name of ["constructor", "toString", "hasOwnProperty", "__proto__", "__defineGetter__", "missing"]) {
     await assert.rejects(async () => stub.counter[name]?.(), { message: `there is no method "${name}"` }, name)
@@ -62,7 +64,9 @@ test("Session gives objects of methods, without what Object has", async () => {
 test("Session gives a stub that comes home as the thing itself", async () => {
   const { near, far } = pair()
   const counter = new Counter()
-  const identity = far.decode(near.encode((value: unknown) => value === counter)) as (value: unknown) => Promise<boolean>
+  const identity = far.decode(near.encode((value: unknown) => value === counter)) as (
+    value: unknown,
+  ) => Promise<boolean>
   const stub = far.decode(near.encode(counter))
   assert.equal(await identity(stub), true)
 })
@@ -94,10 +98,18 @@ test("Session answers errors by name and message", async () => {
 test("Session refuses forged numbers and nonsense", async () => {
   const { near } = pair()
   near.encode(() => 1)
-  for (const [target, method, args] of [[99, "", "j[]"], [-1, "", "j[]"], [NaN, "", "j[]"], [1, "call", "j[]"], [1, "", "j{}"], [1, "", "?"]] as const) {
+  for (const [target, method, args] of [
+    [99, "", "j[]"],
+    [-1, "", "j[]"],
+    [NaN, "", "j[]"],
+    [1, "call", "j[]"],
+    [1, "", "j{}"],
+    [1, "", "?"],
+  ] as const) {
     assert.equal((await near.perform(target, method, args)).ok, false)
   }
-  for (const text of ['t[["f","b7"]]', 't[["f","x1"]]', 't[["f",""]]', 't[["f","s"]]']) assert.throws(() => near.decode(text), TypeError)
+  for (const text of ['t[["f","b7"]]', 't[["f","x1"]]', 't[["f",""]]', 't[["f","s"]]'])
+    assert.throws(() => near.decode(text), TypeError)
   near.onAnswer(12, true, "j1")
   near.onRelease(77, 1)
 })

@@ -183,26 +183,24 @@ export class Session {
       if (stub === undefined) methods.set(name, (stub = (...args) => this.call(id, name, args)))
       return stub
     }
-    return new ProxyOf(
-      new RpcStub(),
-      {
-        get: (_, name) => {
-          if (name === dispose) return () => this.release(id)
-          // Awaiting a stub must not call its `then`.
-          return typeof name === "symbol" || name === "then" ? undefined : method(name)
-        },
-        set: () => false,
-        defineProperty: () => false,
-        setPrototypeOf: () => false,
+    return new ProxyOf(new RpcStub(), {
+      get: (_, name) => {
+        if (name === dispose) return () => this.release(id)
+        // Awaiting a stub must not call its `then`.
+        return typeof name === "symbol" || name === "then" ? undefined : method(name)
       },
-    )
+      set: () => false,
+      defineProperty: () => false,
+      setPrototypeOf: () => false,
+    })
   }
 
   /** Calls an export of the other side. Rejects with its error, or when the session is closed. */
   call(target: number, method: string, args: readonly unknown[]): Promise<unknown> {
     return new PromiseOf((resolve, reject) => {
       if (this.#closed !== undefined) return reject(this.#closed)
-      if (this.#waiting.size >= maxWaiting) return reject(new RangeErrorOf("too many pending calls: await some before you start more"))
+      if (this.#waiting.size >= maxWaiting)
+        return reject(new RangeErrorOf("too many pending calls: await some before you start more"))
       const text = this.encode(args, { root: "arguments" })
       const id = ++this.#nextCall
       this.#waiting.set(id, { resolve, reject })
@@ -230,7 +228,11 @@ export class Session {
   }
 
   /** Calls an export of this side for the other. Failures are answers, too. */
-  async perform(target: number, method: string, args: string): Promise<{ readonly ok: boolean; readonly text: string }> {
+  async perform(
+    target: number,
+    method: string,
+    args: string,
+  ): Promise<{ readonly ok: boolean; readonly text: string }> {
     try {
       const values = this.decode(args)
       if (!isArray(values)) throw new TypeErrorOf("malformed arguments")
@@ -275,7 +277,7 @@ function invoke(target: object, method: string, args: unknown[]): unknown {
     return apply(target, undefined, args)
   }
   const value: unknown = hiddenNames.has(method) ? undefined : get(target, method)
-  if (typeof target === "function" || typeof value !== "function") throw new TypeErrorOf(`there is no method "${method.slice(0, 100)}"`)
+  if (typeof target === "function" || typeof value !== "function")
+    throw new TypeErrorOf(`there is no method "${method.slice(0, 100)}"`)
   return apply(value, target, args)
 }
-

@@ -2,7 +2,10 @@ import type { Session } from "./session.ts"
 
 /** The parts of the Streams standard that both realms share. */
 export interface ReadableLike {
-  getReader(): { read(): Promise<{ readonly done: boolean; readonly value?: unknown }>; cancel(reason?: unknown): Promise<void> }
+  getReader(): {
+    read(): Promise<{ readonly done: boolean; readonly value?: unknown }>
+    cancel(reason?: unknown): Promise<void>
+  }
 }
 
 export interface WritableLike {

@@ -1,7 +1,24 @@
 import type { Session, Specials } from "./session.ts"
-import { type ReadableClass, readableFrom, type ReadableLike, ReadableTarget, type WritableClass, writableFrom, type WritableLike, WritableTarget } from "./stream-target.ts"
+import {
+  type ReadableClass,
+  readableFrom,
+  type ReadableLike,
+  ReadableTarget,
+  type WritableClass,
+  writableFrom,
+  type WritableLike,
+  WritableTarget,
+} from "./stream-target.ts"
 
-export type WebClassName = "ReadableStream" | "WritableStream" | "Request" | "Response" | "Headers" | "URL" | "AbortSignal" | "AbortController"
+export type WebClassName =
+  | "ReadableStream"
+  | "WritableStream"
+  | "Request"
+  | "Response"
+  | "Headers"
+  | "URL"
+  | "AbortSignal"
+  | "AbortController"
 
 type AnyClass = new (...args: never[]) => object
 

@@ -56,7 +56,8 @@ function ready(input: ModuleInput, shaped: ShapedSource): ReadyModule {
     lines: countLines(transformed?.code ?? rewritten.code),
     ...(input.source.length > maxKeptSource ? {} : { source: input.source }),
   }
-  if (transformed?.error !== undefined) throw new CompileError({ code: "worker.syntax", message: transformed.error, file: input.name })
+  if (transformed?.error !== undefined)
+    throw new CompileError({ code: "worker.syntax", message: transformed.error, file: input.name })
   const code = transformed?.code ?? rewritten.code
   checkSyntax(input, code, positions)
   const final = parse(code, "js")
@@ -78,7 +79,11 @@ function countLines(code: string): number {
 }
 
 /** Throws CompileError with V8's words, at the author's position, for code that V8 refuses. */
-export function checkSyntax(input: Pick<ModuleInput, "name" | "source">, code: string, positions: ModulePositions): void {
+export function checkSyntax(
+  input: Pick<ModuleInput, "name" | "source">,
+  code: string,
+  positions: ModulePositions,
+): void {
   const problem = syntaxProblem(input.name, code)
   if (problem === undefined) return
   if (problem.line === undefined || problem.column === undefined) {
@@ -88,7 +93,12 @@ export function checkSyntax(input: Pick<ModuleInput, "name" | "source">, code: s
   throw new CompileError(syntaxFailure(input, problem.message, line, column))
 }
 
-function syntaxFailure(input: Pick<ModuleInput, "name" | "source">, message: string, line: number, column: number): CompileFailure {
+function syntaxFailure(
+  input: Pick<ModuleInput, "name" | "source">,
+  message: string,
+  line: number,
+  column: number,
+): CompileFailure {
   const sourceLine = input.source.split("\n", line)[line - 1]?.slice(0, 500)
   return {
     code: "worker.syntax",
@@ -113,19 +123,28 @@ function failureOfUnparsable(input: ModuleInput): CompileFailure {
   const problem = firstError(parse(input.source, language))
   const offset = problem?.labels[0]?.start ?? 0
   const before = input.source.slice(0, offset).split("\n")
-  return syntaxFailure(input, problem?.message ?? "the program can't be parsed", before.length, (before.at(-1) ?? "").length + 1)
+  return syntaxFailure(
+    input,
+    problem?.message ?? "the program can't be parsed",
+    before.length,
+    (before.at(-1) ?? "").length + 1,
+  )
 }
 
 function likelyLanguage(input: ModuleInput): SourceLanguage {
   if (input.languages.length === 1) return input.languages[0] as SourceLanguage
   const reach = (language: SourceLanguage): number =>
     firstError(parse(input.source, language))?.labels[0]?.start ?? Number.MAX_SAFE_INTEGER
-  return reach("ts") > reach("js") && /\binterface\s+\w|\btype\s+\w+\s*=|:\s*(?:string|number|boolean)\b/.test(input.source) ? "ts" : "js"
+  return reach("ts") > reach("js") &&
+    /\binterface\s+\w|\btype\s+\w+\s*=|:\s*(?:string|number|boolean)\b/.test(input.source)
+    ? "ts"
+    : "js"
 }
 
 function guessShape(input: ModuleInput, language: SourceLanguage): ShapedSource {
   const { source } = input
-  if (!input.isMain || /^\s*(?:import|export)\b/m.test(source) || isModule(parse(source, language))) return plainModule(language)
+  if (!input.isMain || /^\s*(?:import|export)\b/m.test(source) || isModule(parse(source, language)))
+    return plainModule(language)
   if (/^\s*(?:async\b|function\b|\()/.test(source)) {
     const end = source.search(/[;\s]*$/)
     return { shape: "expression", language, prefix: expressionPrefix, suffix: "\n)", inserts: [], range: [0, end] }

@@ -33,5 +33,6 @@ test("detectShape finds the five shapes", () => {
 })
 
 test("detectShape refuses what parses as nothing", () => {
-  for (const code of ["const a = [1,;", "a) + (b", "export default {", "\u0001"]) assert.equal(shaped(code), undefined, code)
+  for (const code of ["const a = [1,;", "a) + (b", "export default {", "\u0001"])
+    assert.equal(shaped(code), undefined, code)
 })

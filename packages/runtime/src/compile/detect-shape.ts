@@ -75,7 +75,8 @@ function bodyWithReturn(code: string, language: SourceLanguage): ShapedSource | 
 
 function wrappedInsertions(wrapped: ParseResult): number[] {
   const statement = wrapped.program.body[0]
-  if (statement?.type !== "ExportDefaultDeclaration" || statement.declaration.type !== "ArrowFunctionExpression") return []
+  if (statement?.type !== "ExportDefaultDeclaration" || statement.declaration.type !== "ArrowFunctionExpression")
+    return []
   const outer = statement.declaration.body
   const block = outer?.type === "BlockStatement" ? outer.body[0] : undefined
   if (block?.type !== "BlockStatement") return []

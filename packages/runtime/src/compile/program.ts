@@ -42,7 +42,11 @@ export interface CompiledProgram {
   readonly prefix: string
   /** Whether modules other than plain code need the runtime's help: bytes, CommonJS. */
   readonly hasHelpers: boolean
-  readonly imports: readonly (readonly [identifier: string, module: string, targets?: Readonly<Record<string, string>>])[]
+  readonly imports: readonly (readonly [
+    identifier: string,
+    module: string,
+    targets?: Readonly<Record<string, string>>,
+  ])[]
   readonly metas: readonly (readonly [identifier: string, module: string, isMain: boolean])[]
 }
 

@@ -3,7 +3,8 @@ import { test } from "node:test"
 import { resolveModule } from "./resolve-module.ts"
 
 const names = new Set(["main.js", "lib/a.ts", "lib/index.js", "data.json", "lodash", "lib/x.mts", "./dotted.js"])
-const resolve = (specifier: string, referrer = "main.js"): string | undefined => resolveModule(specifier, referrer, (name) => names.has(name))
+const resolve = (specifier: string, referrer = "main.js"): string | undefined =>
+  resolveModule(specifier, referrer, (name) => names.has(name))
 
 test("resolveModule finds what agents take for granted", () => {
   const cases: [string, string, string | undefined][] = [

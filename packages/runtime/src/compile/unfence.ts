@@ -35,7 +35,8 @@ function fencedBlocks(text: string): Unfenced[] {
     const match = opening.exec((lines[at] ?? "").trimEnd())
     if (match === null) continue
     const end = closing(lines, at + 1, match[1] ?? "```")
-    if (isCode(match[2] ?? "")) blocks.push({ code: lines.slice(at + 1, end).join("\n"), language: languageOf(match[2] ?? "") })
+    if (isCode(match[2] ?? ""))
+      blocks.push({ code: lines.slice(at + 1, end).join("\n"), language: languageOf(match[2] ?? "") })
     at = end
   }
   return blocks

@@ -36,15 +36,23 @@ function isResponseLike(value: unknown): boolean {
 const hiddenNames = new Set([...Reflect.ownKeys(Object.prototype), "then"])
 
 /** A method of a named export, as the worker loader calls it. `fetch` gets the request, other methods their arguments. */
-function callEntry(namespace: Namespace, job: GuestJob, entry: string, argument: unknown, context: CallContext): unknown {
+function callEntry(
+  namespace: Namespace,
+  job: GuestJob,
+  entry: string,
+  argument: unknown,
+  context: CallContext,
+): unknown {
   const exported = namespace[entry]
-  if (exported === undefined) throw new NoEntrypoint(`the worker has no ${entry === "default" ? "default entrypoint" : `entrypoint "${entry}"`}`)
+  if (exported === undefined)
+    throw new NoEntrypoint(`the worker has no ${entry === "default" ? "default entrypoint" : `entrypoint "${entry}"`}`)
   const method = job.call === "fetch" ? "fetch" : (job.method ?? "")
   const target = isClass(exported) ? (construct(exported, [context.ctx, context.env]) as object) : exported
   const call: unknown = hiddenNames.has(method) ? undefined : (target as Record<string, unknown> | null)?.[method]
   if (typeof call !== "function") throw new NoEntrypoint(`the entrypoint "${entry}" has no method "${method}"`)
   // Plain handlers get env and ctx as arguments; classes have them as fields.
-  if (method === "fetch") return apply(call, target, target === exported ? [argument, context.env, context.ctx] : [argument])
+  if (method === "fetch")
+    return apply(call, target, target === exported ? [argument, context.env, context.ctx] : [argument])
   return apply(call, target, argument as unknown[])
 }
 
@@ -64,7 +72,8 @@ function callFetch(namespace: Namespace, request: unknown, context: CallContext)
     const instance = construct(main, [context.ctx, context.env]) as Record<string, unknown>
     if (typeof instance["fetch"] === "function") return callMethod(instance, "fetch", request, context)
   }
-  if (typeof namespace["fetch"] === "function") return (namespace["fetch"] as Callable)(request, context.env, context.ctx)
+  if (typeof namespace["fetch"] === "function")
+    return (namespace["fetch"] as Callable)(request, context.env, context.ctx)
   throw new NoEntrypoint("the program has no fetch handler: export default { fetch(request, env, ctx) {} }")
 }
 
@@ -91,7 +100,8 @@ function missing(namespace: Namespace, main: unknown): string {
   if (isObject(main) && typeof main["fetch"] === "function") {
     return "the program exports a fetch handler and no run: send it a request instead of an input"
   }
-  if (main !== undefined) return `the default export is ${describe(main)}, not a function or an object with run or fetch`
+  if (main !== undefined)
+    return `the default export is ${describe(main)}, not a function or an object with run or fetch`
   const names = Object.keys(namespace)
   const has = names.length === 0 ? "it exports nothing" : `it exports only ${names.slice(0, 10).join(", ")}`
   return `the program has no default export (${has})`

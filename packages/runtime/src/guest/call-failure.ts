@@ -30,8 +30,14 @@ export function reviveFailure(text: string): Error {
   const { name = "Error", message, code } = failure
   const Kind = errorKinds[name]
   const error = new (Kind ?? ErrorOf)(message)
-  if (Kind === undefined) defineProperty(error, "name", { value: name, writable: true, configurable: true, enumerable: false })
+  if (Kind === undefined)
+    defineProperty(error, "name", { value: name, writable: true, configurable: true, enumerable: false })
   if (code !== undefined) (error as Error & { code: string }).code = code
-  defineProperty(error, "stack", { value: failure.stack ?? `${name}: ${message}`, writable: true, configurable: true, enumerable: false })
+  defineProperty(error, "stack", {
+    value: failure.stack ?? `${name}: ${message}`,
+    writable: true,
+    configurable: true,
+    enumerable: false,
+  })
   return error
 }

@@ -1,6 +1,12 @@
 type Exports = unknown
 type Require = (specifier: string) => Exports
-type Body = (exports: Exports, require: Require, module: { exports: Exports }, filename: string, dirname: string) => void
+type Body = (
+  exports: Exports,
+  require: Require,
+  module: { exports: Exports },
+  filename: string,
+  dirname: string,
+) => void
 
 interface Entry {
   readonly body: Body

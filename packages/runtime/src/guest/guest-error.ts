@@ -16,7 +16,8 @@ export interface GuestFailure {
 }
 
 const maxText = 16_384
-const allocationFailure = /^(?:Array buffer allocation failed|.*could not allocate memory|.*Out of memory: |Invalid array buffer length$)/
+const allocationFailure =
+  /^(?:Array buffer allocation failed|.*could not allocate memory|.*Out of memory: |Invalid array buffer length$)/
 
 /** Never throws, whatever the value does. */
 export function failureOf(error: unknown, kernel: GuestKernel): GuestFailure {
@@ -45,7 +46,8 @@ function classify(error: unknown, kernel: GuestKernel): GuestFailure {
 function cloneFailure(error: unknown): GuestFailure | undefined {
   if (!(error instanceof Error)) return undefined
   const { name, message, path, atLeast } = error as Error & { path?: unknown; atLeast?: unknown }
-  if (name === "DataCloneError" && typeof path === "string") return { kind: "not-serializable", name, message: cut(message), stack: "", path: cut(path) }
+  if (name === "DataCloneError" && typeof path === "string")
+    return { kind: "not-serializable", name, message: cut(message), stack: "", path: cut(path) }
   if (name !== "CloneTooLargeError" || typeof atLeast !== "number") return undefined
   return { kind: "output-limit", name: "RangeError", message: cut(message), stack: "", atLeast }
 }
@@ -70,13 +72,17 @@ function errorFailure(error: object): GuestFailure {
 }
 
 function isAllocationFailure(name: string, message: string): boolean {
-  return (name === "RangeError" || name === "CompileError" || name === "RuntimeError") && allocationFailure.test(message)
+  return (
+    (name === "RangeError" || name === "CompileError" || name === "RuntimeError") && allocationFailure.test(message)
+  )
 }
 
 function isErrorLike(value: unknown): value is object {
   try {
     return (
-      typeof value === "object" && value !== null && (value instanceof Error || ("stack" in value && "message" in value))
+      typeof value === "object" &&
+      value !== null &&
+      (value instanceof Error || ("stack" in value && "message" in value))
     )
   } catch {
     return false

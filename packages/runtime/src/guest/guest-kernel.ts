@@ -107,7 +107,8 @@ export class GuestKernel implements Kernel {
   }
 
   request(operation: "subtle" | "fetch" | "call", payload: string): PendingRequest {
-    if (this.#waiting.size >= maxOperations) throw new RangeError("too many pending operations: await some before you start more")
+    if (this.#waiting.size >= maxOperations)
+      throw new RangeError("too many pending operations: await some before you start more")
     const id = ++this.#nextId
     const answer = new PromiseOf<string>((resolve, reject) => {
       this.outbox.put(operations[operation], id, payload)

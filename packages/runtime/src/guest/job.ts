@@ -15,7 +15,11 @@ export interface GuestJob {
   readonly outputBytes: number
   readonly logBytes: number
   /** Identifiers that stand for `import(` in a module, with the module's name and what its specifiers mean where that is known. */
-  readonly imports: readonly (readonly [identifier: string, module: string, targets?: Readonly<Record<string, string>>])[]
+  readonly imports: readonly (readonly [
+    identifier: string,
+    module: string,
+    targets?: Readonly<Record<string, string>>,
+  ])[]
   /** Identifiers that stand for `import.meta`. */
   readonly metas: readonly (readonly [identifier: string, module: string, isMain: boolean])[]
   /** Prefix of the hidden globals that compiled modules use: `_start`, and with `hasHelpers` `_builtin`, `_bytes`, `_define`, `_provide`, `_require`. */

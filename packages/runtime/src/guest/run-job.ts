@@ -69,7 +69,10 @@ let latest: { readonly job: GuestJob; readonly context: RunContext } | undefined
 function contextOf(job: GuestJob, kernel: GuestKernel): RunContext {
   if (latest?.job !== job) {
     const background: unknown[] = []
-    latest = { job, context: { env: kernel.decode(job.env), ctx: executionContext(job, kernel, background), background } }
+    latest = {
+      job,
+      context: { env: kernel.decode(job.env), ctx: executionContext(job, kernel, background), background },
+    }
   }
   return latest.context
 }
@@ -79,7 +82,11 @@ export function currentContext(first: GuestJob, kernel: GuestKernel): RunContext
   return latest?.context ?? contextOf(first, kernel)
 }
 
-function executionContext(job: GuestJob, kernel: GuestKernel, background: unknown[]): RunContext["ctx"] & Record<string, unknown> {
+function executionContext(
+  job: GuestJob,
+  kernel: GuestKernel,
+  background: unknown[],
+): RunContext["ctx"] & Record<string, unknown> {
   return {
     waitUntil(promise: unknown): void {
       background[background.length] = promise

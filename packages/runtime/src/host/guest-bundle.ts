@@ -45,7 +45,10 @@ export function loadGuestBundle(path: string): GuestBundle {
   const boot = { source: file.boot, cachedData: cacheOf(file, "boot") }
   const chunks = new Map<ChunkName, CachedScript>()
   for (const [name, source] of Object.entries(file.chunks)) {
-    chunks.set(name as ChunkName, lazilyCached(source, () => cacheOf(file, name as ChunkName)))
+    chunks.set(
+      name as ChunkName,
+      lazilyCached(source, () => cacheOf(file, name as ChunkName)),
+    )
   }
   return { boot, chunks, sources: file.chunks }
 }
@@ -98,7 +101,9 @@ function cacheOf(file: BundleFile, name: "boot" | ChunkName): CachedScript["cach
 
 function startRuntime(boot: ivm.Script, context: ivm.Context, chunks: BundleFile["chunks"]): ivm.Reference {
   const push = new ivm.Callback(() => {}, { ignored: true })
-  const ask = new ivm.Callback((question: unknown, argument: unknown) => answerQuestion(question, argument, chunks), { sync: true })
+  const ask = new ivm.Callback((question: unknown, argument: unknown) => answerQuestion(question, argument, chunks), {
+    sync: true,
+  })
   const run = boot.runSync(context, { reference: true }) as ivm.Reference
   return run.applySync(undefined, [push, ask], { result: { reference: true } }) as ivm.Reference
 }

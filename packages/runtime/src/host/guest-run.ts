@@ -151,7 +151,8 @@ export class GuestRun implements LaneMember {
     this.#rejectionBytes += message.length
     if (this.#rejectionBytes <= logBytes) this.#events.onLogs(this, [`4 0 ${Date.now()} ${message}`])
     else if (before <= logBytes) this.#events.onLogsCut(this)
-    if (this.#rejectionBytes > logBytes * logFloodFactor) this.end({ kind: "limit", limit: "log", used: this.#rejectionBytes })
+    if (this.#rejectionBytes > logBytes * logFloodFactor)
+      this.end({ kind: "limit", limit: "log", used: this.#rejectionBytes })
   }
 
   #park(): void {
@@ -355,7 +356,11 @@ export class GuestRun implements LaneMember {
 }
 
 /** The program's chunks, and those that what it gets and gives will need. A miss costs time only. */
-function neededFor({ call, entry }: RunOrder, texts: RunTexts, chunks: CompiledProgram["chunks"]): CompiledProgram["chunks"] {
+function neededFor(
+  { call, entry }: RunOrder,
+  texts: RunTexts,
+  chunks: CompiledProgram["chunks"],
+): CompiledProgram["chunks"] {
   const isRich = call === "fetch" || entry !== undefined || !texts.input.startsWith("j") || !texts.env.startsWith("j")
   if (!isRich) return chunks
   return [...new Set([...chunks, "rich" as const, ...(call === "fetch" ? (["base", "url", "fetch"] as const) : [])])]
@@ -363,7 +368,10 @@ function neededFor({ call, entry }: RunOrder, texts: RunTexts, chunks: CompiledP
 
 function errorText(error: unknown): { name: string; message: string; stack?: string } {
   const { name, message } = error as { name?: unknown; message?: unknown }
-  const told = { name: typeof name === "string" ? name : "Error", message: typeof message === "string" ? message : String(error) }
+  const told = {
+    name: typeof name === "string" ? name : "Error",
+    message: typeof message === "string" ? message : String(error),
+  }
   return error instanceof Error ? { ...told, stack: ownStack(error) } : told
 }
 

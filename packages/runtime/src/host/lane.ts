@@ -157,7 +157,8 @@ export class Lane<Member extends LaneMember> {
       if (!turn.member.isOver) turn.member.watch(resident - residentAtStart)
     }
     const now = performance.now()
-    for (const deadline of this.#condemned.values()) if (now > deadline) this.#events.onRunaway("a run did not stop in time")
+    for (const deadline of this.#condemned.values())
+      if (now > deadline) this.#events.onRunaway("a run did not stop in time")
     this.#noticeLong(now)
     this.#tickIn(this.#nextTickMs())
   }

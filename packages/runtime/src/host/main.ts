@@ -98,7 +98,9 @@ function start(head: Head, parts: readonly string[]): void {
   if (program === undefined) return die("a run without its code")
   if (lane.isLong) return channel.send({ t: "long", sentBack: [order.run] })
   const [input = "", env = "", props = ""] = parts
-  const guest = (order.keep === undefined || order.call === "prewarm" ? undefined : kept.take(order.keep)) ?? new Guest(pool.take(order.memoryMb), program)
+  const guest =
+    (order.keep === undefined || order.call === "prewarm" ? undefined : kept.take(order.keep)) ??
+    new Guest(pool.take(order.memoryMb), program)
   const run = new GuestRun(order, guest, events)
   runs.set(order.run, run)
   lane.enqueue(turnOf(run, () => run.start({ input, env, props }), true))

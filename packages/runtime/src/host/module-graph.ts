@@ -43,7 +43,8 @@ export class ModuleGraph {
   }
 
   async link(module: ivm.Module): Promise<ivm.Module> {
-    if (this.#isSmall) module.instantiateSync(this.#context, (specifier, referrer) => this.#importNow(specifier, referrer))
+    if (this.#isSmall)
+      module.instantiateSync(this.#context, (specifier, referrer) => this.#importNow(specifier, referrer))
     else await module.instantiate(this.#context, (specifier, referrer) => this.#import(specifier, referrer))
     return module
   }

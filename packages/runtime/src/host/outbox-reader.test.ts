@@ -10,11 +10,14 @@ test("readOutbox gives back what an Outbox was told", () => {
   outbox.put("F", 2, "")
   outbox.finish("=j1")
   outbox.finish("-too late")
-  assert.deepEqual([...readOutbox(outbox.take())], [
-    { op: "T", id: 1, payload: "10" },
-    { op: "L", id: 3, payload: "text with\nlines and 12 5\n" },
-    { op: "F", id: 2, payload: "" },
-  ])
+  assert.deepEqual(
+    [...readOutbox(outbox.take())],
+    [
+      { op: "T", id: 1, payload: "10" },
+      { op: "L", id: 3, payload: "text with\nlines and 12 5\n" },
+      { op: "F", id: 2, payload: "" },
+    ],
+  )
   assert.deepEqual([outbox.take(), outbox.take()], ["=j1", ""])
 })
 

@@ -36,7 +36,9 @@ export class WarmIsolate {
 
   #boot(): ivm.Reference {
     const push = new ivm.Callback((line: unknown) => this.#line(line), { ignored: true })
-    const ask = new ivm.Callback((question: unknown, argument: unknown) => this.#answer(question, argument), { sync: true })
+    const ask = new ivm.Callback((question: unknown, argument: unknown) => this.#answer(question, argument), {
+      sync: true,
+    })
     const boot = this.#evaluate(this.#bundle.boot)
     return boot.applySync(undefined, [push, ask], { result: { reference: true } }) as ivm.Reference
   }

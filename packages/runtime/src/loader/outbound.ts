@@ -7,7 +7,11 @@ export function outboundEgress(outbound: Fetcher | null): Egress {
   return {
     check() {},
     async fetch(request, context) {
-      if (outbound === null) throw new MayflyError("mesh.denied", "this worker is not permitted to reach the network: use the bindings in env")
+      if (outbound === null)
+        throw new MayflyError(
+          "mesh.denied",
+          "this worker is not permitted to reach the network: use the bindings in env",
+        )
       return performThrough(outbound, request, context.signal)
     },
   }
@@ -16,7 +20,13 @@ export function outboundEgress(outbound: Fetcher | null): Egress {
 async function performThrough(outbound: Fetcher, request: EgressRequest, signal: AbortSignal): Promise<EgressResponse> {
   const { url, method, headers, redirect } = request
   const body = request.body === null ? null : new Uint8Array(request.body)
-  const given = new Request(url, { method, headers: headers.map(([name, value]) => [name, value]), body, redirect, signal })
+  const given = new Request(url, {
+    method,
+    headers: headers.map(([name, value]) => [name, value]),
+    body,
+    redirect,
+    signal,
+  })
   const response = await outbound.fetch(given)
   if (!(response instanceof Response)) throw new TypeError("globalOutbound.fetch must give a Response")
   return {

@@ -23,5 +23,10 @@ const outcomes: Readonly<Record<string, TraceItem["outcome"]>> = {
 
 function exceptionOf(error: Extract<Run, { ok: false }>["error"]): TraceItem["exceptions"][number] {
   const { name, message, stack } = error.details as { name?: string; message?: string; stack?: string }
-  return { timestamp: Date.now(), name: name ?? error.code, message: message ?? error.message, ...(stack === undefined ? {} : { stack }) }
+  return {
+    timestamp: Date.now(),
+    name: name ?? error.code,
+    message: message ?? error.message,
+    ...(stack === undefined ? {} : { stack }),
+  }
 }

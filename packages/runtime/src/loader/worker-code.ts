@@ -17,7 +17,12 @@ export interface TraceItem {
   readonly event: { readonly request?: { readonly url: string; readonly method: string }; readonly rpcMethod?: string }
   readonly eventTimestamp: number
   readonly logs: readonly { readonly timestamp: number; readonly level: string; readonly message: readonly string[] }[]
-  readonly exceptions: readonly { readonly timestamp: number; readonly name: string; readonly message: string; readonly stack?: string }[]
+  readonly exceptions: readonly {
+    readonly timestamp: number
+    readonly name: string
+    readonly message: string
+    readonly stack?: string
+  }[]
   readonly outcome: "ok" | "exception" | "exceededCpu" | "exceededMemory" | "canceled" | "unknown"
   readonly cpuTime: number
   readonly wallTime: number
@@ -62,7 +67,8 @@ const maxEnvBytes = 1 << 20
 /** Checks a worker's code. Throws `input.invalid` naming the field. */
 export function parseWorkerCode(code: WorkerCode): ParsedCode {
   if (typeof code !== "object" || code === null) throw invalid("code", "must be an object with mainModule and modules")
-  for (const name of Object.keys(code)) if (!known.includes(name)) throw invalid(name, `is not a field of a worker's code; they are ${known.join(", ")}`)
+  for (const name of Object.keys(code))
+    if (!known.includes(name)) throw invalid(name, `is not a field of a worker's code; they are ${known.join(", ")}`)
   const { mainModule, modules, env, limits, network, globalOutbound, tails = [] } = code
   refusePython(modules)
   if (globalOutbound !== undefined && globalOutbound !== null && typeof globalOutbound.fetch !== "function") {

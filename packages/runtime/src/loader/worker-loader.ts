@@ -34,8 +34,13 @@ export class WorkerLoader {
    * is kept warm between calls. A null id loads anew for each stub and keeps nothing. What `getCode` throws reaches each caller.
    */
   get(id: string | null | undefined, getCode: GetCode): WorkerStub {
-    if (typeof getCode !== "function") throw new MayflyError("input.invalid", "the second argument of get must be a function that gives the code")
-    if (id === null || id === undefined) return new WorkerStub(once(() => this.#load(getCode)), false)
+    if (typeof getCode !== "function")
+      throw new MayflyError("input.invalid", "the second argument of get must be a function that gives the code")
+    if (id === null || id === undefined)
+      return new WorkerStub(
+        once(() => this.#load(getCode)),
+        false,
+      )
     return new WorkerStub(() => this.#loaded(String(id), getCode), true)
   }
 

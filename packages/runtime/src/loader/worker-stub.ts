@@ -41,7 +41,8 @@ export class WorkerStub {
   getEntrypoint(name?: string | null, options: EntrypointOptions = {}): Entrypoint {
     const entry = name ?? "default"
     const target = {
-      fetch: (request: Request | string | URL, init?: RequestInit) => this.#fetch(entry, new Request(request, init), options),
+      fetch: (request: Request | string | URL, init?: RequestInit) =>
+        this.#fetch(entry, new Request(request, init), options),
     }
     return new Proxy(target as unknown as Entrypoint, {
       get: (own, method) => {

@@ -148,4 +148,3 @@ function anonymousFile(content?: Buffer): number {
     rmSync(folder, { recursive: true, force: true })
   }
 }
-

@@ -108,7 +108,8 @@ class CompilerProcess {
 
   compile(text: string): Promise<readonly string[]> {
     return new Promise((resolve, reject) => {
-      if (this.#isStopped) return reject(new MayflyError("platform.disposed", "the platform was disposed; nothing can be compiled"))
+      if (this.#isStopped)
+        return reject(new MayflyError("platform.disposed", "the platform was disposed; nothing can be compiled"))
       this.#queue.push({ text, resolve, reject })
       this.start()
       this.#hold()

@@ -13,12 +13,19 @@ test("FairQueue serves tenants in turn", () => {
   const order: (string | undefined)[] = []
   while (queue.size > 0) order.push(queue.take(() => 0))
   assert.deepEqual(order, ["a1", "b1", "c1", "a2", "c2", "a3"])
-  assert.equal(queue.take(() => 0), undefined)
+  assert.equal(
+    queue.take(() => 0),
+    undefined,
+  )
 })
 
 test("FairQueue prefers the tenant with the least under way and passes over those at their cap", () => {
   const queue = filled()
-  const load = new Map([["a", 2], ["b", Infinity], ["c", 1]])
+  const load = new Map([
+    ["a", 2],
+    ["b", Infinity],
+    ["c", 1],
+  ])
   const take = (): string | undefined => queue.take((tenant) => load.get(tenant) ?? 0)
   assert.deepEqual([take(), take(), take(), take(), take(), take()], ["c1", "c2", "a1", "a2", "a3", undefined])
   assert.equal(queue.size, 1)

@@ -80,7 +80,9 @@ export class HostPool implements IsolatePool {
 
   #queueFull(tenant: string): MayflyError {
     const message = `${this.#maxQueued} runs of tenant "${tenant}" are waiting already`
-    return new MayflyError("worker.queue-full", message, { details: { tenant, limit: this.#maxQueued, retryAfterMs: 1_000 } })
+    return new MayflyError("worker.queue-full", message, {
+      details: { tenant, limit: this.#maxQueued, retryAfterMs: 1_000 },
+    })
   }
 
   /** Processes keep the caller's event loop alive only while something runs. */
@@ -140,7 +142,8 @@ export class HostPool implements IsolatePool {
   #giveUp(movable: readonly PoolRun[], reason: string): void {
     for (const run of [...movable, ...this.#queue.drain()]) run.crashed(`host processes do not start: ${reason}`, false)
     this.#startFailures = 0
-    if (this.#hosts.size < this.#base) setTimeout(() => !this.#isDisposed && this.#hosts.add(this.#launch()), beatMs).unref()
+    if (this.#hosts.size < this.#base)
+      setTimeout(() => !this.#isDisposed && this.#hosts.add(this.#launch()), beatMs).unref()
   }
 
   #takeSpare(): HostProcess {

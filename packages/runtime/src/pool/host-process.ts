@@ -73,7 +73,11 @@ export class HostProcess {
       noteFd,
     })
     const program = { node: files.node, flags, script: files.host, argument, reads: [files.addon, files.bundle] }
-    this.#child = new Child(program, { onFrame: (head, parts) => this.#frame(head, parts), onExit: (reason) => this.#gone(reason) }, true)
+    this.#child = new Child(
+      program,
+      { onFrame: (head, parts) => this.#frame(head, parts), onExit: (reason) => this.#gone(reason) },
+      true,
+    )
     this.#child.expectReady(() => this.#isReady)
   }
 
@@ -107,7 +111,9 @@ export class HostProcess {
 
   /** Tenants whose runs hold the lane or wait for it. */
   get laneTenants(): Iterable<string> {
-    return [...this.#active.values()].filter(({ isParked }) => !isParked || this.#isLong).map(({ run }) => run.request.tenant)
+    return [...this.#active.values()]
+      .filter(({ isParked }) => !isParked || this.#isLong)
+      .map(({ run }) => run.request.tenant)
   }
 
   hold(isHeld: boolean): void {
@@ -120,13 +126,21 @@ export class HostProcess {
     const { limits, call, input, env, props, keep, entry, method } = run.request
     if (keep !== undefined && call !== "prewarm") this.#countWarm(keep, -1)
     const { memoryMb, cpuMs, wallMs, outputBytes, logBytes } = limits
-    const deadline = wallMs === null ? undefined : setTimeout(() => this.#overdue(id, wallMs), Math.min(wallMs + wallSlackMs, 2_147_483_647))
+    const deadline =
+      wallMs === null
+        ? undefined
+        : setTimeout(() => this.#overdue(id, wallMs), Math.min(wallMs + wallSlackMs, 2_147_483_647))
     deadline?.unref()
     this.#active.set(id, { run, isParked: false, logFrames: 0, pendingBytes: 0, deadline, calls: new Map() })
     this.#count(run.request.tenant, 1)
     this.runsStarted++
     run.started(this.#port(id))
-    this.#child.channel.send({ t: "run", run: id, code, call, memoryMb, cpuMs, wallMs, outputBytes, logBytes, keep, entry, method }, input, env, props)
+    this.#child.channel.send(
+      { t: "run", run: id, code, call, memoryMb, cpuMs, wallMs, outputBytes, logBytes, keep, entry, method },
+      input,
+      env,
+      props,
+    )
   }
 
   #port(run: number): RunPort {
@@ -335,7 +349,9 @@ export class HostProcess {
 
 /** V8's last words when it dies for lack of memory or of room in a size field, in all their variants. */
 function isOutOfMemory(reason: string): boolean {
-  return /out of memory|invalid (?:size|array|table)|allocation failed|invalid string length|Check failed: .*size/i.test(reason)
+  return /out of memory|invalid (?:size|array|table)|allocation failed|invalid string length|Check failed: .*size/i.test(
+    reason,
+  )
 }
 
 /** A failure is cut inside the isolate; an honest one is far shorter. */
@@ -343,7 +359,11 @@ const maxFailureLength = 1 << 20
 
 /** `text` is undefined when there was more of it than the host may send. */
 function outcomeOf(head: Head, text: string | undefined): PoolOutcome {
-  const usage = { cpuMs: numberOf(head["cpuMs"]), wallMs: numberOf(head["wallMs"]), peakMemoryBytes: numberOf(head["peakBytes"]) }
+  const usage = {
+    cpuMs: numberOf(head["cpuMs"]),
+    wallMs: numberOf(head["wallMs"]),
+    peakMemoryBytes: numberOf(head["peakBytes"]),
+  }
   const { kind, limit } = head
   if ((kind === "result" || kind === "failure") && text !== undefined) return { ...usage, kind, text }
   if (kind === "limit" && isLimitKind(limit)) return { ...usage, kind, limit, used: numberOf(head["used"]) }

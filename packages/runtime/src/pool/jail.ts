@@ -39,8 +39,13 @@ export function detectJail(): Jail {
 function tryBubblewrap(): Jail {
   if (process.platform !== "linux") return { kind: "permission", missing: `no jail is known for ${process.platform}` }
   const bwrap = findBubblewrap()
-  if (bwrap === undefined) return { kind: "permission", missing: "bubblewrap is not installed (Debian package bubblewrap)" }
-  const probe = spawnSync(bwrap, [...namespaces, "--ro-bind", "/", "/", "--", "/bin/true"], { env: {}, encoding: "utf8", timeout: 5_000 })
+  if (bwrap === undefined)
+    return { kind: "permission", missing: "bubblewrap is not installed (Debian package bubblewrap)" }
+  const probe = spawnSync(bwrap, [...namespaces, "--ro-bind", "/", "/", "--", "/bin/true"], {
+    env: {},
+    encoding: "utf8",
+    timeout: 5_000,
+  })
   if (probe.status !== 0) {
     const reason = probe.stderr.trim().split("\n").at(-1) ?? "it does not start"
     return { kind: "permission", missing: `bubblewrap can't make namespaces here: ${reason}` }
@@ -54,7 +59,8 @@ const namespaces = ["--unshare-all", "--die-with-parent", "--new-session", "--ca
 /** The command line that runs `program` inside `jail`. */
 export function jailed(program: Program, jail: Jail): JailedCommand {
   const node = [...program.flags, program.script, program.argument]
-  if (jail.kind === "permission") return { command: program.node, args: [...permissions(program), ...node], filter: undefined }
+  if (jail.kind === "permission")
+    return { command: program.node, args: [...permissions(program), ...node], filter: undefined }
   const filter = jail.kind === "bubblewrap+seccomp" ? seccompFilter() : undefined
   const args = [
     // A crash should not write hundreds of megabytes of core, which would hold up the replacement.
@@ -76,7 +82,14 @@ export function jailed(program: Program, jail: Jail): JailedCommand {
 
 function binds(program: Program): string[] {
   const native = [program.node, ...program.reads.flatMap(nativeFiles)]
-  const paths = [program.node, program.script, ...program.reads, ...native.flatMap(libraries), "/dev/null", "/dev/urandom"]
+  const paths = [
+    program.node,
+    program.script,
+    ...program.reads,
+    ...native.flatMap(libraries),
+    "/dev/null",
+    "/dev/urandom",
+  ]
   return [...new Set(paths)].flatMap((path) => [path.startsWith("/dev/") ? "--dev-bind" : "--ro-bind", path, path])
 }
 
@@ -92,7 +105,9 @@ function libraries(binary: string): readonly string[] {
   let found = libraryCache.get(binary)
   if (found === undefined) {
     const listed = execFileSync("ldd", [binary], { encoding: "utf8" })
-    found = [...listed.matchAll(/(?:=> )?(\/\S+) \(0x/g)].map((match) => match[1] ?? "").filter((path) => existsSync(path))
+    found = [...listed.matchAll(/(?:=> )?(\/\S+) \(0x/g)]
+      .map((match) => match[1] ?? "")
+      .filter((path) => existsSync(path))
     libraryCache.set(binary, found)
   }
   return found

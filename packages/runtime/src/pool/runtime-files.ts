@@ -24,8 +24,14 @@ export interface RuntimeFiles {
 export function findRuntimeFiles(): RuntimeFiles {
   const dist = distFolder()
   const node = findNode()
-  const files = { node, host: join(dist, "host.cjs"), compiler: join(dist, "compiler.mjs"), bundle: join(dist, "guest.json") }
-  if (!existsSync(files.host)) throw missing(`the runtime is not built: ${files.host} does not exist; run npm run build`)
+  const files = {
+    node,
+    host: join(dist, "host.cjs"),
+    compiler: join(dist, "compiler.mjs"),
+    bundle: join(dist, "guest.json"),
+  }
+  if (!existsSync(files.host))
+    throw missing(`the runtime is not built: ${files.host} does not exist; run npm run build`)
   return { ...files, addon: findAddon(node), compilerPackages: compilerPackages() }
 }
 
@@ -37,7 +43,8 @@ function distFolder(): string {
 /** The user's own Node when it is new enough, else the one that came with the install. */
 export function findNode(): string {
   if (Number(process.versions.node.split(".")[0]) >= minimumMajor && !process.versions["bun"]) return process.execPath
-  const platform = process.platform === "darwin" ? `node-bin-darwin-${process.arch}` : `node-${process.platform}-${process.arch}`
+  const platform =
+    process.platform === "darwin" ? `node-bin-darwin-${process.arch}` : `node-${process.platform}-${process.arch}`
   try {
     return realpathSync(join(dirname(require.resolve(`${platform}/package.json`)), "bin", "node"))
   } catch (cause) {

@@ -18,11 +18,17 @@ function verdict(call: number, args: readonly number[] = [], arch = x64): number
   args.forEach((value, index) => data.writeBigUInt64LE(BigInt(value), 16 + 8 * index))
   let accumulator = 0
   for (let at = 0; at * 8 < filter.length; at++) {
-    const [code, yes, no, value] = [filter.readUInt16LE(at * 8), filter[at * 8 + 2], filter[at * 8 + 3], filter.readUInt32LE(at * 8 + 4)]
+    const [code, yes, no, value] = [
+      filter.readUInt16LE(at * 8),
+      filter[at * 8 + 2],
+      filter[at * 8 + 3],
+      filter.readUInt32LE(at * 8 + 4),
+    ]
     if (code === 0x06) return value
     if (code === 0x20) accumulator = data.readUInt32LE(value)
     else {
-      const holds = code === 0x15 ? accumulator === value : code === 0x35 ? accumulator >= value : (accumulator & value) !== 0
+      const holds =
+        code === 0x15 ? accumulator === value : code === 0x35 ? accumulator >= value : (accumulator & value) !== 0
       at += (holds ? yes : no) ?? 0
     }
   }
@@ -30,14 +36,37 @@ function verdict(call: number, args: readonly number[] = [], arch = x64): number
 }
 
 test("seccompFilter lets Node work", () => {
-  const calls = { read: 0, write: 1, mmap: 9, mprotect: 10, futex: 202, epoll_wait: 232, openat: 257, kill: 62, execve: 59, exit_group: 231 }
+  const calls = {
+    read: 0,
+    write: 1,
+    mmap: 9,
+    mprotect: 10,
+    futex: 202,
+    epoll_wait: 232,
+    openat: 257,
+    kill: 62,
+    execve: 59,
+    exit_group: 231,
+  }
   for (const [name, call] of Object.entries(calls)) assert.equal(verdict(call), allow, name)
   assert.equal(verdict(56, [0x00010000]), allow, "clone of a thread")
   assert.equal(verdict(16, [0, 0x5401]), allow, "ioctl")
 })
 
 test("seccompFilter refuses network, processes, namespaces and the kernel's back doors", () => {
-  const calls = { socket: 41, connect: 42, ptrace: 101, fork: 57, vfork: 58, unshare: 272, mount: 165, bpf: 321, userfaultfd: 323, keyctl: 250, unlink: 87 }
+  const calls = {
+    socket: 41,
+    connect: 42,
+    ptrace: 101,
+    fork: 57,
+    vfork: 58,
+    unshare: 272,
+    mount: 165,
+    bpf: 321,
+    userfaultfd: 323,
+    keyctl: 250,
+    unlink: 87,
+  }
   for (const [name, call] of Object.entries(calls)) assert.equal(verdict(call), notPermitted, name)
   assert.equal(verdict(56, [0x11]), notPermitted, "clone of a process")
   assert.equal(verdict(16, [0, 0x5412]), notPermitted, "TIOCSTI")

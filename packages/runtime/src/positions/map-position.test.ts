@@ -12,7 +12,12 @@ function place(text: string, needle: string): { line: number; column: number } {
 }
 
 test("mapPosition takes insertions out", () => {
-  const programs = ["throw new Error(1); x()", "const a = 1\na; mark(a)", "if (q) { mark() } else { other() }", "(input) => mark(input)"]
+  const programs = [
+    "throw new Error(1); x()",
+    "const a = 1\na; mark(a)",
+    "if (q) { mark() } else { other() }",
+    "(input) => mark(input)",
+  ]
   for (const source of programs) {
     const shaped = detectShape(source, ["js"])
     assert.ok(shaped)
@@ -25,7 +30,10 @@ test("mapPosition takes insertions out", () => {
 test("mapPosition follows TypeScript's source map", () => {
   const source = "enum Kind { A = 1 }\nclass Point {\n  constructor(readonly x: number) {\n    mark(Kind.A)\n  }\n}"
   const { code, map } = transformTypescript("main.ts", source)
-  assert.deepEqual(mapPosition({ name: "main.ts", insertions: [], lines: 99, map }, place(code, "mark")), place(source, "mark"))
+  assert.deepEqual(
+    mapPosition({ name: "main.ts", insertions: [], lines: 99, map }, place(code, "mark")),
+    place(source, "mark"),
+  )
 })
 
 test("mapPosition leaves positions alone when the map is broken", () => {

@@ -16,7 +16,9 @@ export function mapPosition(positions: ModulePositions, compiled: Position): Pos
   const onLine = positions.insertions.filter((insertion) => insertion.line === line)
   // Offsets of insertions are in the author's columns, so they are taken out from the last to the first.
   for (const insertion of onLine.toSorted((a, b) => b.column - a.column)) {
-    const before = onLine.filter((other) => other !== insertion && other.column <= insertion.column && isBefore(other, insertion, onLine))
+    const before = onLine.filter(
+      (other) => other !== insertion && other.column <= insertion.column && isBefore(other, insertion, onLine),
+    )
     const shifted = insertion.column + before.reduce((sum, other) => sum + other.length, 0)
     if (column - 1 >= shifted + insertion.length) column -= insertion.length
     else if (column - 1 > shifted) column = shifted + 1

@@ -27,7 +27,11 @@ const maxParts = 4_096
  * Frames over a byte stream: u32 length of the head, u32 number of parts, u32 length of each part, head as JSON, parts as UTF-8.
  * Parts are not parsed here, so a process that only passes them on never touches guest data. `onBroken` is called once for malformed input.
  */
-export function frameChannel(stream: Duplex, onFrame: OnFrame, onBroken: (reason: string) => void = () => {}): FrameChannel {
+export function frameChannel(
+  stream: Duplex,
+  onFrame: OnFrame,
+  onBroken: (reason: string) => void = () => {},
+): FrameChannel {
   const reader = new FrameReader(onFrame)
   stream.on("data", (chunk: Buffer) => {
     try {
@@ -153,7 +157,8 @@ class FrameReader {
 
 function parseHead(text: string): Head {
   const head = JSON.parse(text) as Head | null
-  if (typeof head !== "object" || head === null || typeof head.t !== "string") throw new TypeError("frame without a kind")
+  if (typeof head !== "object" || head === null || typeof head.t !== "string")
+    throw new TypeError("frame without a kind")
   return head
 }
 

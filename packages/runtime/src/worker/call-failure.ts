@@ -9,7 +9,8 @@ export interface CallFailure {
 
 /** Never throws: what was thrown may be made of the guest's own arguments, whose parts throw when they are read. */
 export function callFailure(error: unknown): CallFailure {
-  if (error instanceof CloneError) return { name: "DataCloneError", message: error.message, code: "worker.not-serializable" }
+  if (error instanceof CloneError)
+    return { name: "DataCloneError", message: error.message, code: "worker.not-serializable" }
   try {
     if (!(error instanceof Error)) return { name: "Error", message: String(error) }
     const { name, message, code } = error as { name: unknown; message: unknown; code?: unknown }

@@ -72,7 +72,10 @@ export class DynamicWorker implements AsyncDisposable {
 
   async #run(input: unknown, options: RunOptions, watcher?: RunWatcher): Promise<Run> {
     this.#checkUsable()
-    return runWorker(this.#parts, "run", input, options, { decode: (text) => decodeValue(text), ...(watcher && { watcher }) })
+    return runWorker(this.#parts, "run", input, options, {
+      decode: (text) => decodeValue(text),
+      ...(watcher && { watcher }),
+    })
   }
 
   async #handle(
@@ -82,7 +85,11 @@ export class DynamicWorker implements AsyncDisposable {
     watcher?: RunWatcher,
   ): Promise<Run> {
     this.#checkUsable()
-    return runWorker(this.#parts, "fetch", request, options, { decode: decodeHandlerResult, onAnswer, ...(watcher && { watcher }) })
+    return runWorker(this.#parts, "fetch", request, options, {
+      decode: decodeHandlerResult,
+      onAnswer,
+      ...(watcher && { watcher }),
+    })
   }
 
   async #wholeRequest(request: WireRequest, options: RunOptions, watcher?: RunWatcher): Promise<Run> {
@@ -105,10 +112,14 @@ export class DynamicWorker implements AsyncDisposable {
   async prewarm(count: number): Promise<void> {
     this.#checkUsable()
     if (!Number.isInteger(count) || count < 1 || count > maxPrewarm) {
-      throw new MayflyError("input.invalid", `prewarm takes a whole number from 1 to ${maxPrewarm}`, { details: { path: "count" } })
+      throw new MayflyError("input.invalid", `prewarm takes a whole number from 1 to ${maxPrewarm}`, {
+        details: { path: "count" },
+      })
     }
     const decode = (): undefined => undefined
-    const warmed = Array.from({ length: count }, () => runWorker(this.#parts, "prewarm", undefined, { reuse: true }, { decode }))
+    const warmed = Array.from({ length: count }, () =>
+      runWorker(this.#parts, "prewarm", undefined, { reuse: true }, { decode }),
+    )
     for (const run of await Promise.all(warmed)) if (!run.ok) throw run.error
   }
 

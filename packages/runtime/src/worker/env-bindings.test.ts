@@ -62,7 +62,10 @@ test("bindEnv keeps name, message and code of errors, and neither stack nor caus
 test("bindEnv names the path of what can't be passed, in env and in results", async () => {
   assert.throws(
     () => bindEnv({ deep: { promise: Promise.resolve() } }),
-    (error) => error instanceof MayflyError && error.code === "worker.not-serializable" && error.details["path"] === "env.deep.promise",
+    (error) =>
+      error instanceof MayflyError &&
+      error.code === "worker.not-serializable" &&
+      error.details["path"] === "env.deep.promise",
   )
   assert.deepEqual(await call({ db: { open: () => ({ handle: new WeakMap() }) } }, 0), {
     ok: false,
@@ -74,7 +77,17 @@ test("bindEnv names the path of what can't be passed, in env and in results", as
 
 test("bindEnv calls nothing that env does not hold", async () => {
   const session = new RunSession(bindEnv({ f: () => 1 }))
-  const forged = ["1\n\nj[]", "-1\n\nj[]", "constructor\n\nj[]", "\n\nj[]", "", "0.5\n\nj[]", "0\n\nnonsense", "0\n\nj{}", "0\nj[]"]
+  const forged = [
+    "1\n\nj[]",
+    "-1\n\nj[]",
+    "constructor\n\nj[]",
+    "\n\nj[]",
+    "",
+    "0.5\n\nj[]",
+    "0\n\nnonsense",
+    "0\n\nj{}",
+    "0\nj[]",
+  ]
   forged.push("0\ncall\nj[]", "0\nconstructor\nj[]", "length\n\nj[]")
   for (const payload of forged) assert.equal((await session.perform(payload)).ok, false, payload)
 })

@@ -26,7 +26,8 @@ export function bindEnv(env: Readonly<Record<string, unknown>>): EnvBindings {
 }
 
 function encode(prepared: unknown, indexes: ReadonlyMap<object, number>): string {
-  const onCapability = (value: object): string | undefined => (indexes.has(value) ? `f${indexes.get(value) ?? ""}` : undefined)
+  const onCapability = (value: object): string | undefined =>
+    indexes.has(value) ? `f${indexes.get(value) ?? ""}` : undefined
   try {
     return encodeValue(prepared, { root: "env", stacks: false, onCapability })
   } catch (error) {
@@ -85,7 +86,11 @@ class EnvCopy {
 /** Own and inherited methods of a class instance, without Object's. */
 function methodNames(instance: object): string[] {
   const names = new Set<string>()
-  for (let at: object | null = instance; at !== null && at !== Object.prototype; at = Object.getPrototypeOf(at) as object | null) {
+  for (
+    let at: object | null = instance;
+    at !== null && at !== Object.prototype;
+    at = Object.getPrototypeOf(at) as object | null
+  ) {
     for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(at))) {
       if (typeof value === "function" && name !== "constructor") names.add(name)
     }

@@ -11,7 +11,9 @@ export function decodeHandlerResult(text: string): unknown {
 }
 
 /** The response of a handler's run, as soon as its head is there. Rejects with the run's error when it fails before. */
-export async function responseOf(start: (onAnswer: (answer: HandlerAnswer) => void) => Promise<Run>): Promise<Response> {
+export async function responseOf(
+  start: (onAnswer: (answer: HandlerAnswer) => void) => Promise<Run>,
+): Promise<Response> {
   const { promise, resolve, reject } = withResolvers<HandlerAnswer>()
   start(resolve).then((ended) => {
     if (ended.ok) resolve({ kind: "whole", response: ended.result as WireResponse })

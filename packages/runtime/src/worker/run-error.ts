@@ -29,7 +29,10 @@ export function runError(outcome: Exclude<PoolOutcome, { kind: "result" }>, run:
     case "limit":
       return limitError(outcome.limit, outcome.used, run)
     case "unsettled":
-      return new MayflyError("worker.unsettled", "the program's promise never settled: no timer, request or call is pending")
+      return new MayflyError(
+        "worker.unsettled",
+        "the program's promise never settled: no timer, request or call is pending",
+      )
     case "crashed":
       return crashError(outcome.reason, outcome.isSuspect, run)
     case "aborted":
@@ -55,16 +58,23 @@ export function limitError(kind: LimitKind, used: number, run: Pick<FailedRun, "
 function crashError(reason: string, isSuspect: boolean, run: FailedRun): MayflyError {
   const retry = !run.hasEffects
   const who = isSuspect ? "while this run had it" : "while another run had it"
-  const effects = retry ? "nothing that this run did had been seen, so it is safe to run it again" : "the run had already called out or logged"
+  const effects = retry
+    ? "nothing that this run did had been seen, so it is safe to run it again"
+    : "the run had already called out or logged"
   const message = `the process that held the isolate died ${who}; ${effects}`
-  return new MayflyError("worker.host-crashed", message, { retry, details: { reason: reason.slice(0, 500), isSuspect } })
+  return new MayflyError("worker.host-crashed", message, {
+    retry,
+    details: { reason: reason.slice(0, 500), isSuspect },
+  })
 }
 
 function guestFailure(text: string, run: FailedRun): MayflyError {
   const failure = parseFailure(text)
   switch (failure.kind) {
     case "not-serializable":
-      return new MayflyError("worker.not-serializable", failure.message, { details: { path: failure.path ?? "result" } })
+      return new MayflyError("worker.not-serializable", failure.message, {
+        details: { path: failure.path ?? "result" },
+      })
     case "output-limit":
       return limitError("output", failure.atLeast ?? 0, run)
     case "no-entrypoint":

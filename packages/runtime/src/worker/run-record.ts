@@ -1,4 +1,12 @@
-import { type Limits, type LedgerRow, type LogLine, type LogLevel, MayflyError, type NetworkPolicy, type Usage } from "@mayfly/protocol"
+import {
+  type Limits,
+  type LedgerRow,
+  type LogLine,
+  type LogLevel,
+  MayflyError,
+  type NetworkPolicy,
+  type Usage,
+} from "@mayfly/protocol"
 import { CloneError, decodeValue, encodeValue } from "@mayfly/protocol/clone"
 import type { Egress, EgressRequest } from "../egress.ts"
 import type { CallAnswer, PoolHandler, PoolUsage, RunPort } from "../pool/isolate-pool.ts"
@@ -130,7 +138,12 @@ export class RunRecord implements PoolHandler {
     // A printed error: its positions and frames as the author knows them.
     const message = raw.includes("\n    at ") ? stack.mapStack(raw) : raw
     this.#logBytes += message.length
-    const line = { level: levels[Number(level)] ?? "log", message, time: Number(time), sequence: Number(sequence) || Infinity }
+    const line = {
+      level: levels[Number(level)] ?? "log",
+      message,
+      time: Number(time),
+      sequence: Number(sequence) || Infinity,
+    }
     this.#lines.push(line)
     if (watcher === undefined) return
     this.#hasEffects = true
@@ -205,7 +218,9 @@ function parseRequest(payload: string): EgressRequest {
     typeof method === "string" &&
     methods.test(method) &&
     Array.isArray(headers) &&
-    headers.every((header) => Array.isArray(header) && typeof header[0] === "string" && typeof header[1] === "string") &&
+    headers.every(
+      (header) => Array.isArray(header) && typeof header[0] === "string" && typeof header[1] === "string",
+    ) &&
     (body === null || body instanceof Uint8Array) &&
     (redirect === "follow" || redirect === "manual" || redirect === "error")
   if (!isValid) throw new MayflyError("input.invalid", "the request can't be read")

@@ -61,7 +61,11 @@ export class RunSession {
 
   /** The guest's export `id`, which is a stream. */
   readable(id: number): ReadableStream<unknown> {
-    return readableFrom(this.#session, id, ReadableStream as unknown as ReadableClass) as unknown as ReadableStream<unknown>
+    return readableFrom(
+      this.#session,
+      id,
+      ReadableStream as unknown as ReadableClass,
+    ) as unknown as ReadableStream<unknown>
   }
 
   /** A call of the guest: `<target>\n<method>\n<arguments>`. */
@@ -86,6 +90,8 @@ export class RunSession {
 
   /** The run is over: what the guest gave fails with `reason`. */
   close(reason?: MayflyError): void {
-    this.#session.close(reason ?? new MayflyError("worker.stub-expired", "the function belonged to a run that has ended"))
+    this.#session.close(
+      reason ?? new MayflyError("worker.stub-expired", "the function belonged to a run that has ended"),
+    )
   }
 }

@@ -1,4 +1,12 @@
-import { type ErrorJson, type LedgerRow, type LogLine, type MayflyError, type RunJson, toTaggedJson, type Usage } from "@mayfly/protocol"
+import {
+  type ErrorJson,
+  type LedgerRow,
+  type LogLine,
+  type MayflyError,
+  type RunJson,
+  toTaggedJson,
+  type Usage,
+} from "@mayfly/protocol"
 
 /** One finished run. `result` stands in it only when `ok`, `error` only when not. */
 export type Run = {

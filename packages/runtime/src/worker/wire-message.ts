@@ -29,7 +29,7 @@ const smallBody = 64 << 10
 async function readySmallBody(stream: ReadableStream<Uint8Array>): Promise<Uint8Array | ReadableStream<Uint8Array>> {
   const reader = stream.getReader()
   const chunks: Uint8Array[] = []
-  for (let size = 0; size <= smallBody; ) {
+  for (let size = 0; size <= smallBody;) {
     const read = reader.read()
     const result = await Promise.race([read, nextTurn()])
     if (result === undefined) return rest(reader, chunks, read)
@@ -73,9 +73,14 @@ export function parseWireResponse(value: unknown): WireResponse {
     status >= 100 &&
     status <= 599 &&
     Array.isArray(headers) &&
-    headers.every((header) => Array.isArray(header) && typeof header[0] === "string" && typeof header[1] === "string") &&
+    headers.every(
+      (header) => Array.isArray(header) && typeof header[0] === "string" && typeof header[1] === "string",
+    ) &&
     body instanceof Uint8Array
-  if (!isValid) throw new MayflyError("worker.not-serializable", "the handler's response can't be read", { details: { path: "result" } })
+  if (!isValid)
+    throw new MayflyError("worker.not-serializable", "the handler's response can't be read", {
+      details: { path: "result" },
+    })
   return { status, statusText: typeof statusText === "string" ? statusText : "", headers, body }
 }
 
@@ -83,11 +88,19 @@ export function responseFromWire(wire: WireResponse): Response {
   // A Response object can't stand for an informational status; only a WebSocket upgrade would use one.
   const status = wire.status < 200 ? 502 : wire.status
   const body = withoutBody.has(status) ? null : new Uint8Array(wire.body)
-  return new Response(body, { status, statusText: wire.statusText, headers: wire.headers.map(([name, value]) => [name, value]) })
+  return new Response(body, {
+    status,
+    statusText: wire.statusText,
+    headers: wire.headers.map(([name, value]) => [name, value]),
+  })
 }
 
 /** The JSON form of a handler's answer: `{ status, headers, body }`, the body as text when it is UTF-8, else as bytes. */
-export function responseToJson(wire: WireResponse): { status: number; headers: Record<string, string | string[]>; body: unknown } {
+export function responseToJson(wire: WireResponse): {
+  status: number
+  headers: Record<string, string | string[]>
+  body: unknown
+} {
   const headers: Record<string, string | string[]> = {}
   for (const [given, value] of wire.headers) {
     const name = given.toLowerCase()

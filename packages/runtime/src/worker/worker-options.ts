@@ -93,7 +93,8 @@ function parseModules(modules: Record<string, unknown>): Record<string, ModuleSo
   const parsed: [string, ModuleSource][] = []
   let size = 0
   for (const [name, module] of Object.entries(modules)) {
-    if (name === "" || name.length > 512 || /[\u0000-\u001f]/.test(name)) throw invalid("modules", `has a module with an unusable name`)
+    if (name === "" || name.length > 512 || /[\u0000-\u001f]/.test(name))
+      throw invalid("modules", `has a module with an unusable name`)
     const one = parseModule(`modules[${JSON.stringify(name)}]`, module)
     size += sizeOf(one)
     parsed.push([name, one])
@@ -113,7 +114,8 @@ function parseModule(path: string, module: unknown): ModuleSource {
   }
   const content = fields[kind]
   if (kind === "json") return { json: content }
-  if (kind === "data" || kind === "wasm") return { [kind]: bytesToBase64(parseBytes(`${path}.${kind}`, content)) } as ModuleSource
+  if (kind === "data" || kind === "wasm")
+    return { [kind]: bytesToBase64(parseBytes(`${path}.${kind}`, content)) } as ModuleSource
   if (typeof content !== "string") throw invalid(`${path}.${kind}`, `must be a string, not ${nameOf(content)}`)
   return { [kind]: content } as unknown as ModuleSource
 }

@@ -162,7 +162,11 @@ class WorkerRun {
     } catch (error) {
       if (error instanceof MayflyError) return { ...common, ok: false, error }
       const details = { path: "result" }
-      return { ...common, ok: false, error: new MayflyError("worker.not-serializable", "the result can't be read", { details }) }
+      return {
+        ...common,
+        ok: false,
+        error: new MayflyError("worker.not-serializable", "the result can't be read", { details }),
+      }
     }
   }
 
@@ -182,7 +186,8 @@ function encodeGiven(root: string, encode: (options: { root: string; maxLength: 
 }
 
 function givenError(error: unknown, root: string): unknown {
-  if (error instanceof CloneError) return new MayflyError("worker.not-serializable", error.message, { details: { path: error.path } })
+  if (error instanceof CloneError)
+    return new MayflyError("worker.not-serializable", error.message, { details: { path: error.path } })
   if (!(error instanceof CloneTooLargeError)) return error
   const message = `${root} is larger than ${maxInputBytes} bytes`
   return new MayflyError("input.invalid", message, { details: { path: root, limit: maxInputBytes } })

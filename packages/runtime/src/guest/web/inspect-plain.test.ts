@@ -38,6 +38,11 @@ test("inspectPlain gives what Node gives, or nothing", () => {
     { a: "x".repeat(15), b: "x".repeat(15), c: "x".repeat(15), d: [1, 2] },
   ]
   const shown = values.map((value) => inspectPlain(value))
-  values.forEach((value, index) => assert.ok(shown[index] === undefined || shown[index] === inspect(value), inspect(value)))
-  assert.deepEqual(shown.slice(0, 4), values.slice(0, 4).map((value) => (inspect(value).length > 60 ? undefined : inspect(value))))
+  values.forEach((value, index) =>
+    assert.ok(shown[index] === undefined || shown[index] === inspect(value), inspect(value)),
+  )
+  assert.deepEqual(
+    shown.slice(0, 4),
+    values.slice(0, 4).map((value) => (inspect(value).length > 60 ? undefined : inspect(value))),
+  )
 })

@@ -54,7 +54,13 @@ function inspectObject(value: object, depth: number): string | undefined {
   return entries(value, names, depth, "{", "}")
 }
 
-function entries(value: object, names: readonly string[], depth: number, open: string, close: string): string | undefined {
+function entries(
+  value: object,
+  names: readonly string[],
+  depth: number,
+  open: string,
+  close: string,
+): string | undefined {
   if (names.length === 0) return open + close
   let text = open
   for (let at = 0; at < names.length; at++) {

@@ -154,7 +154,8 @@ export class Request extends Body {
 /** The Request that the program's fetch handler gets. The URL is trusted to be serialized already. */
 export function requestFromWire({ url, method, headers, body }: WireRequest): Request {
   const fields = { url, method, options: defaultOptions, follows: null }
-  const content = body === null ? null : body instanceof Uint8Array ? ownedBytes(body) : ({ kind: "stream", stream: body } as const)
+  const content =
+    body === null ? null : body instanceof Uint8Array ? ownedBytes(body) : ({ kind: "stream", stream: body } as const)
   return new Request(new Prepared({ fields, headers: new Headers(headers), content }))
 }
 
