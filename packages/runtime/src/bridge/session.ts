@@ -27,6 +27,8 @@ export interface SessionOptions {
   revive(text: string): Error
   /** Calls `gone` some time after nobody holds the stub any more. */
   watch(stub: object, gone: () => void): void
+  /** The longest encoded answer to a call of the other side. Default: any. */
+  readonly maxAnswer?: number
   /** Whether error stacks go along. */
   readonly stacks: boolean
   /** Exports that are there from the start, below `firstExport`: a worker's `env` is the same in all of its runs. */
@@ -237,10 +239,15 @@ export class Session {
       const values = this.decode(args)
       if (!isArray(values)) throw new TypeErrorOf("malformed arguments")
       const result: unknown = await invoke(this.#own(target), method, values as unknown[])
-      return { ok: true, text: this.encode(result, { root: this.#resultName(target, method) }) }
+      return { ok: true, text: this.encode(result, this.#answerOptions(target, method)) }
     } catch (error) {
       return { ok: false, text: this.#options.describe(error) }
     }
+  }
+
+  #answerOptions(target: number, method: string): EncodeOptions {
+    const { maxAnswer } = this.#options
+    return { root: this.#resultName(target, method), ...(maxAnswer === undefined ? {} : { maxLength: maxAnswer }) }
   }
 
   #resultName(target: number, method: string): string {

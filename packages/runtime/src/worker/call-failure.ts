@@ -1,4 +1,4 @@
-import { CloneError } from "@mayfly/protocol/clone"
+import { CloneError, CloneTooLargeError } from "@mayfly/protocol/clone"
 
 /** What a guest may know of a failure: no stack, no cause. */
 export interface CallFailure {
@@ -11,6 +11,13 @@ export interface CallFailure {
 export function callFailure(error: unknown): CallFailure {
   if (error instanceof CloneError)
     return { name: "DataCloneError", message: error.message, code: "worker.not-serializable" }
+  if (error instanceof CloneTooLargeError) {
+    return {
+      name: "RangeError",
+      message: "the answer is larger than limits.memoryMb allows",
+      code: "worker.memory-limit",
+    }
+  }
   try {
     if (!(error instanceof Error)) return { name: "Error", message: String(error) }
     const { name, message, code } = error as { name: unknown; message: unknown; code?: unknown }

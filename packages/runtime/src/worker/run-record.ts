@@ -64,7 +64,7 @@ export class RunRecord implements PoolHandler {
 
   constructor(options: RunRecordOptions) {
     this.#options = options
-    this.session = new RunSession(options.env)
+    this.session = new RunSession(options.env, options.limits.memoryMb * 1_048_576)
     this.#requests = new Semaphore(options.limits.concurrentRequests)
   }
 

@@ -22,7 +22,7 @@ export class RunSession {
   #port: RunPort | undefined
   #hasExports = false
 
-  constructor(env: EnvBindings) {
+  constructor(env: EnvBindings, maxAnswer = Infinity) {
     this.#session = new Session({
       wire: {
         call: (id, target, method, args) => this.#port?.invoke(id, `${target}\n${method}`, args),
@@ -39,6 +39,7 @@ export class RunSession {
       revive: errorOfGuest,
       watch: (stub, gone) => collected.register(stub, gone),
       stacks: false,
+      maxAnswer,
     })
   }
 

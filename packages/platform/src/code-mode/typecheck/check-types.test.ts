@@ -1,4 +1,5 @@
 import assert from "node:assert/strict"
+import { mkdtempSync } from "node:fs"
 import { readdir, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -6,6 +7,9 @@ import { test } from "node:test"
 import { MayflyError } from "@mayfly/protocol"
 import { declareNamespace } from "../declarations.ts"
 import { checkTypes, type CheckRequest } from "./check-types.ts"
+
+// Other tests check types at the same time; what is left over here is ours.
+process.env["TMPDIR"] = mkdtempSync(join(tmpdir(), "mayfly-check-types-test-"))
 
 const declarations = declareNamespace("db", [
   { name: "query", signature: "query(input: { sql: string }): Promise<{ rows: any[] }>", comment: "/** Asks. */\n" },
