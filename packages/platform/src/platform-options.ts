@@ -1,5 +1,5 @@
 import { availableParallelism } from "node:os"
-import { MayflyError } from "@mayfly/protocol"
+import { MayflyError, type NetworkPolicy } from "@mayfly/protocol"
 
 export interface PlatformOptions {
   /** Host processes, one CPU lane each. Default: the number of cores. */
@@ -8,20 +8,26 @@ export interface PlatformOptions {
   readonly isolates?: number
   /** Whether one more host process stands ready to replace a dead one at once. Default true. */
   readonly spare?: boolean
+  /** The network policy of workers that bring none. Default: nothing can be reached. */
+  readonly network?: NetworkPolicy
+  /** Where the parts keep their files. Dynamic workers keep none. Default "./.mayfly". */
+  readonly dataDir?: string
 }
 
-const known = ["hosts", "isolates", "spare"]
+const known = ["hosts", "isolates", "spare", "network", "dataDir"]
 
 /** Checks untrusted options and fills in defaults. Throws `input.invalid`. */
 export function parsePlatformOptions(options: PlatformOptions): Required<PlatformOptions> {
   for (const name of Object.keys(options)) {
     if (!known.includes(name)) throw invalid(name, `is not a platform option; the options are ${known.join(", ")}`)
   }
-  const { hosts = availableParallelism(), isolates = 8, spare = true } = options
+  const { hosts = availableParallelism(), isolates = 8, spare = true, network = {}, dataDir = "./.mayfly" } = options
   checkCount("hosts", hosts, 1, 256)
   checkCount("isolates", isolates, 0, 1_000)
   if (typeof spare !== "boolean") throw invalid("spare", "must be true or false")
-  return { hosts, isolates, spare }
+  if (typeof network !== "object" || network === null) throw invalid("network", "must be an object")
+  if (typeof dataDir !== "string" || dataDir === "") throw invalid("dataDir", "must be the path of a folder")
+  return { hosts, isolates, spare, network, dataDir }
 }
 
 function checkCount(name: string, value: unknown, min: number, max: number): void {

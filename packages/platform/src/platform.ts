@@ -1,10 +1,12 @@
 import { createHttpEgress } from "@mayfly/mesh"
-import { createRuntime, type Runtime } from "@mayfly/runtime"
+import { createRuntime, type Runtime, WorkerLoader } from "@mayfly/runtime"
 import { parsePlatformOptions, type PlatformOptions } from "./platform-options.ts"
 
 /** One object that holds the parts. Whoever creates it disposes it. */
 export interface Platform extends AsyncDisposable {
   readonly runtime: Runtime
+  /** Bindings for code that expects them, as at Cloudflare. */
+  readonly env: { readonly LOADER: WorkerLoader }
   /** Kills all processes. Runs under way end as `worker.aborted`. Disposing twice is safe. */
   dispose(): Promise<void>
 }
@@ -15,10 +17,17 @@ export async function createPlatform(options: PlatformOptions = {}): Promise<Pla
 }
 
 function startPlatform(options: PlatformOptions): Platform {
-  const { hosts, isolates, spare } = parsePlatformOptions(options)
-  const runtime = createRuntime({ hosts, isolates, spare, egress: createHttpEgress() })
+  const { hosts, isolates, spare, network } = parsePlatformOptions(options)
+  const egress = createHttpEgress()
+  egress.check(network)
+  const runtime = createRuntime({ hosts, isolates, spare, network, egress })
   const dispose = (): Promise<void> => runtime.dispose()
-  return { runtime, dispose, [Symbol.asyncDispose]: dispose }
+  return {
+    runtime,
+    env: { LOADER: new WorkerLoader({ platform: { runtime } }) },
+    dispose,
+    [Symbol.asyncDispose]: dispose,
+  }
 }
 
 let shared: Platform | undefined

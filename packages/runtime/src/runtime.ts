@@ -1,4 +1,4 @@
-import { MayflyError } from "@mayfly/protocol"
+import { MayflyError, type NetworkPolicy } from "@mayfly/protocol"
 import type { Egress } from "./egress.ts"
 import { CompilerPool } from "./pool/compiler-pool.ts"
 import { HostPool, type HostPoolOptions } from "./pool/host-pool.ts"
@@ -7,6 +7,8 @@ import type { IsolatePool } from "./pool/isolate-pool.ts"
 export interface RuntimeOptions extends HostPoolOptions {
   /** How guests reach the network. Without it nothing can be reached. */
   readonly egress?: Egress
+  /** The policy of workers that bring none. Default: nothing can be reached. */
+  readonly network?: NetworkPolicy
 }
 
 /** Everything that dynamic workers need: isolates, the compiler, the way out. */
@@ -14,6 +16,7 @@ export interface Runtime {
   readonly pool: IsolatePool
   readonly compiler: CompilerPool
   readonly egress: Egress
+  readonly network: NetworkPolicy
   /** Kills all processes. Runs under way end as `worker.aborted`. Disposing twice is safe. */
   dispose(): Promise<void>
 }
@@ -27,6 +30,7 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
     pool,
     compiler,
     egress: options.egress ?? nowhere,
+    network: options.network ?? {},
     async dispose() {
       await Promise.all([pool.dispose(), compiler.dispose()])
     },

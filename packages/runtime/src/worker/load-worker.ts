@@ -9,8 +9,16 @@ import type { WorkerParts } from "./worker-run.ts"
 export async function loadWorker(options: DynamicWorkerOptions): Promise<WorkerParts> {
   const parsed = parseWorkerOptions(options)
   const runtime = options.platform?.runtime ?? defaultRuntime()
-  runtime.egress.check(parsed.network)
+  const network = options.network === undefined ? runtime.network : parsed.network
+  runtime.egress.check(network)
   const env = bindEnv(parsed.env)
   const compiled = await runtime.compiler.compile(parsed.source)
-  return { runtime, options: parsed, compiled, env, stack: new GuestStack(compiled.positions), key: randomUUID() }
+  return {
+    runtime,
+    options: { ...parsed, network },
+    compiled,
+    env,
+    stack: new GuestStack(compiled.positions),
+    key: randomUUID(),
+  }
 }
