@@ -10,6 +10,8 @@ const { findTests, runTests } = await import("./run-tests.mjs")
 
 const args = process.argv.slice(2)
 const full = args.includes("--full")
+// Sampled tests take everything then.
+if (full) process.env["MAYFLY_FULL"] = "1"
 const filters = args.filter((arg) => !arg.startsWith("--"))
 const files = findTests({ full, filters })
 
