@@ -57,14 +57,43 @@ export const cpuAttacks: readonly CpuAttack[] = [
   {
     name: "JSON round trips",
     script: run('const o=[];for(let i=0;i<1e5;i++)o.push({a:i,b:"x"+i});for(;;)JSON.parse(JSON.stringify(o))'),
+    also: ["worker.memory-limit"],
   },
-  { name: "JSON.parse of a big text", script: run('const s="["+"1,".repeat(4e6)+"1]";for(;;)JSON.parse(s)') },
-  { name: "normalize", script: run('const s="\\u0041\\u030a".repeat(3e6);for(;;)s.normalize("NFC")') },
-  { name: "localeCompare", script: run('const s="\\u00e9".repeat(5e6);for(;;)s.localeCompare(s+"a","de")') },
-  { name: "toLocaleUpperCase", script: run('const s="\\u00df".repeat(2e6);for(;;)s.toLocaleUpperCase("tr")') },
-  { name: "repeat and split", script: run('for(;;)"abc".repeat(2e6).split("b").length') },
-  { name: "replace", script: run('const s="ab".repeat(3e6);for(;;)s.replace(/a/g,"c")') },
-  { name: "matchAll", script: run('const s="a,".repeat(5e5);for(;;)[...s.matchAll(/(\\w),/g)].length') },
+  {
+    name: "JSON.parse of a big text",
+    script: run('const s="["+"1,".repeat(4e6)+"1]";for(;;)JSON.parse(s)'),
+    also: ["worker.memory-limit"],
+  },
+  {
+    name: "normalize",
+    script: run('const s="\\u0041\\u030a".repeat(3e6);for(;;)s.normalize("NFC")'),
+    also: ["worker.memory-limit"],
+  },
+  {
+    name: "localeCompare",
+    script: run('const s="\\u00e9".repeat(5e6);for(;;)s.localeCompare(s+"a","de")'),
+    also: ["worker.memory-limit"],
+  },
+  {
+    name: "toLocaleUpperCase",
+    script: run('const s="\\u00df".repeat(2e6);for(;;)s.toLocaleUpperCase("tr")'),
+    also: ["worker.memory-limit"],
+  },
+  {
+    name: "repeat and split",
+    script: run('for(;;)"abc".repeat(2e6).split("b").length'),
+    also: ["worker.memory-limit"],
+  },
+  {
+    name: "replace",
+    script: run('const s="ab".repeat(3e6);for(;;)s.replace(/a/g,"c")'),
+    also: ["worker.memory-limit"],
+  },
+  {
+    name: "matchAll",
+    script: run('const s="a,".repeat(5e5);for(;;)[...s.matchAll(/(\\w),/g)].length'),
+    also: ["worker.memory-limit"],
+  },
   { name: "indexOf in a big array", script: run("const a=new Array(4e6).fill(0);for(;;)a.indexOf(1)") },
   { name: "includes in a sparse array", script: run("const a=[];a[4e9]=1;a.length=4294967295;for(;;)a.includes(2)") },
   {
@@ -88,7 +117,11 @@ export const cpuAttacks: readonly CpuAttack[] = [
     ),
     also: ["worker.memory-limit"],
   },
-  { name: "array toString", script: run("const a=Array.from({length:1e6},(_, i)=>i);for(;;)a.toString()") },
+  {
+    name: "array toString",
+    script: run("const a=Array.from({length:1e6},(_, i)=>i);for(;;)a.toString()"),
+    also: ["worker.memory-limit"],
+  },
   { name: "structuredClone", script: run("const a=Array.from({length:1e5},(_, i)=>({i}));for(;;)structuredClone(a)") },
   {
     name: "TextDecoder",
@@ -99,7 +132,7 @@ export const cpuAttacks: readonly CpuAttack[] = [
     name: "URLPattern",
     script: run('const p=new URLPattern({pathname:"/:a(a+)+b"});for(;;)p.test("http://x/"+"a".repeat(40))'),
   },
-  { name: "atob and btoa", script: run('const s="x".repeat(1e6);for(;;)atob(btoa(s))') },
+  { name: "atob and btoa", script: run('const s="x".repeat(1e6);for(;;)atob(btoa(s))'), also: ["worker.memory-limit"] },
   // Compilers
   { name: "eval loop", script: run('for(let i=0;;i++)(0,eval)("var x="+i+"+"+"1+".repeat(5e3)+"1")') },
   { name: "new Function loop", script: run('for(let i=0;;i++)new Function("return "+i+"+"+"1+".repeat(5e3)+"1")()') },
@@ -183,7 +216,7 @@ export const cpuAttacks: readonly CpuAttack[] = [
   {
     name: "unhandled rejection loop",
     script: run("(function f(){Promise.reject(new Error('x'));setTimeout(f,0)})(); return new Promise(()=>{})"),
-    also: ["worker.log-limit"],
+    also: ["worker.log-limit", "worker.wall-limit"],
   },
   {
     name: "FinalizationRegistry",

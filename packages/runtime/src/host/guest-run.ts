@@ -78,6 +78,7 @@ export class GuestRun implements LaneMember {
   #hasTimerTurn = false
   #isCalled = false
   #rejectionBytes = 0
+  #turnEnd = 0
   /** Turns that wait for the lane. */
   #queuedTurns = 0
   /** Answers that wait for their turn: header and text in turn. */
@@ -192,6 +193,7 @@ export class GuestRun implements LaneMember {
 
   #operations(text: string): void {
     const lines: string[] = []
+    this.#turnEnd = performance.now()
     for (const entry of readOutbox(text)) {
       if (entry.op === "L") lines.push(`${entry.id} ${entry.payload}`)
       else this.#operation(entry)
@@ -206,7 +208,7 @@ export class GuestRun implements LaneMember {
         this.guest.isEvaluated = true
         return
       case "T":
-        return this.#timers.add(id, Number(payload) || 0)
+        return this.#timers.add(id, Number(payload) || 0, this.#turnEnd)
       case "C":
         return this.#timers.remove(id)
       case "X":

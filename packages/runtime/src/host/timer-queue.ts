@@ -19,8 +19,9 @@ export class TimerQueue {
     return this.#entries.length
   }
 
-  add(id: number, ms: number): void {
-    const due = performance.now() + ms
+  /** Timers of one turn are given the same `now`, as in Node, so that only their delays and their order count. */
+  add(id: number, ms: number, now = performance.now()): void {
+    const due = now + ms
     let at = this.#entries.length
     while (at > 0 && (this.#entries[at - 1] as Entry).due > due) at--
     this.#entries.splice(at, 0, { id, due })
