@@ -147,3 +147,23 @@ test("bindings pass requests, responses, headers, URLs and abort signals", async
   }
   assert.deepEqual(await run(script, env), [201, "1", "POST https://a.b/c?d body", "x.y:8080", "b", "enough", true])
 })
+
+test("a fetcher in env gets a Request, however the guest calls it; a worker in env is one", async () => {
+  const service = {
+    fetch: async (request: Request) => Response.json([request.method, request.url, await request.text()]),
+  }
+  const other = await DynamicWorker.create({
+    script:
+      "export default { fetch: (request) => new Response('other ' + new URL(request.url).pathname), run: (n) => n + 1 }",
+    platform,
+  })
+  const script = `const a = await env.service.fetch("https://a.b/c", { method: "POST", body: "x" })
+    const b = await env.service.fetch(new Request("https://a.b/d"))
+    return [await a.json(), await b.json(), await (await env.other.fetch("https://x/y")).text(), await env.other.run(1)]`
+  assert.deepEqual(await run(script, { service, other }), [
+    ["POST", "https://a.b/c", "x"],
+    ["GET", "https://a.b/d", ""],
+    "other /y",
+    2,
+  ])
+})

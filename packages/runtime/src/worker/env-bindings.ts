@@ -58,7 +58,8 @@ class EnvCopy {
   }
 
   #function(call: HostFunction, path: string, owner: unknown): HostFunction {
-    const bound: HostFunction = (...args) => Reflect.apply(call, owner, args)
+    const isFetch = path.endsWith(".fetch")
+    const bound: HostFunction = (...args) => Reflect.apply(call, owner, isFetch ? asRequest(args) : args)
     this.#register(bound, path)
     return bound
   }
@@ -81,6 +82,13 @@ class EnvCopy {
     }
     return into
   }
+}
+
+/** Guests call a fetcher as they call `fetch`, with a URL and options; what stands in `env` gets a Request, as at Cloudflare. */
+function asRequest(args: unknown[]): unknown[] {
+  const [target, init] = args
+  const isUrl = target instanceof URL || (typeof target === "string" && /^https?:\/\//i.test(target))
+  return isUrl ? [new Request(target, init as RequestInit | undefined)] : args
 }
 
 /** Own and inherited methods of a class instance, without Object's. */
