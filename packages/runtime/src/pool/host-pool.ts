@@ -48,6 +48,7 @@ export class HostPool implements IsolatePool {
   #running = 0
   #burstTimer: NodeJS.Timeout | undefined
   #beat: NodeJS.Timeout | undefined
+  #retirement: NodeJS.Timeout | undefined
   #startFailures = 0
   #isDisposed = false
 
@@ -94,7 +95,7 @@ export class HostPool implements IsolatePool {
       clearInterval(this.#beat)
       if (isHeld) this.#beat = setInterval(() => this.#heartbeat(), beatMs)
     }
-    if (!isHeld) this.#retireIdle()
+    if (!isHeld) this.#retireLater()
   }
 
   *#all(): Iterable<HostProcess> {
@@ -256,6 +257,13 @@ export class HostPool implements IsolatePool {
     this.#dispatch()
   }
 
+  /** Nothing runs, so nothing beats: surplus processes go when they have rested long enough. */
+  #retireLater(): void {
+    this.#retireIdle()
+    clearTimeout(this.#retirement)
+    this.#retirement = setTimeout(() => this.#retireIdle(), burstIdleMs + beatMs).unref()
+  }
+
   #retireIdle(): void {
     const now = performance.now()
     for (const host of this.#hosts) {
@@ -272,6 +280,7 @@ export class HostPool implements IsolatePool {
     this.#isDisposed = true
     clearTimeout(this.#burstTimer)
     clearInterval(this.#beat)
+    clearTimeout(this.#retirement)
     for (const run of this.#queue.drain()) run.endWithout("aborted")
     await Promise.all([...this.#all()].map((host) => host.stop()))
     this.#hosts.clear()
