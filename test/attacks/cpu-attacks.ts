@@ -225,7 +225,12 @@ export const cpuAttacks: readonly CpuAttack[] = [
     ),
     also: ["worker.wall-limit"],
   },
-  { name: "WeakRef churn", script: run("for(;;){new WeakRef({});await 0}"), also: ["worker.wall-limit"] },
+  // The engine keeps the targets of new WeakRefs until the turn ends, and this turn does not: memory may run out before the CPU does.
+  {
+    name: "WeakRef churn",
+    script: run("for(;;){new WeakRef({});await 0}"),
+    also: ["worker.wall-limit", "worker.memory-limit"],
+  },
   // Modules
   { name: "top-level loop", script: "for(;;);\nexport default () => 1" },
   { name: "top-level await loop", script: "for(;;) await 0\nexport default () => 1" },
