@@ -43,6 +43,11 @@ export const contenders: Readonly<Record<string, ContenderEntry>> = {
     ...inHost,
     start: () => startMayfly({ isNewCode: false, hasJail: false }),
   },
+  "mayfly-warm": {
+    title: "Mayfly, worker.run with reuse, warm",
+    ...inHost,
+    start: () => startMayfly({ isNewCode: false, hasJail: true, isWarm: true }),
+  },
   raw: {
     title: "raw isolated-vm in process",
     ...inHost,

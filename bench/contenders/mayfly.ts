@@ -7,10 +7,12 @@ export interface MayflyMode {
   readonly isNewCode: boolean
   /** Without it there is no bubblewrap and no seccomp filter around hosts, only Node's permission model. */
   readonly hasJail: boolean
+  /** Whether runs take over the isolate of an earlier one. */
+  readonly isWarm?: boolean
 }
 
 /** Mayfly as a library with its defaults; the bench's driver process is the supervisor. */
-export async function startMayfly({ isNewCode, hasJail }: MayflyMode): Promise<Contender> {
+export async function startMayfly({ isNewCode, hasJail, isWarm = false }: MayflyMode): Promise<Contender> {
   // The jail is whatever is found; with an empty PATH nothing is.
   if (!hasJail) process.env["PATH"] = ""
   const platform = await createPlatform()
@@ -30,7 +32,7 @@ export async function startMayfly({ isNewCode, hasJail }: MayflyMode): Promise<C
       await worker?.dispose()
       worker = await create(text)
     },
-    run: isNewCode ? runNewCode : async () => checkAnswer(await worker?.run(input)),
+    run: isNewCode ? runNewCode : async () => checkAnswer(await worker?.run(input, { reuse: isWarm })),
     [Symbol.asyncDispose]: () => platform.dispose(),
   }
 }
