@@ -1,8 +1,10 @@
 import { createHash } from "node:crypto"
 import { MayflyError } from "@mayfly/protocol"
-import type { CompileFailure, CompileRequest, ModulePositions } from "../compile/program.ts"
+import type { CompileRequest, ModulePositions } from "../compile/program.ts"
 import type { Head } from "../wire/frame-channel.ts"
 import { Child } from "./child.ts"
+import { compileError, parsePositions } from "./compiler-answer.ts"
+import { FairQueue } from "./fair-queue.ts"
 import type { Program } from "./isolate-pool.ts"
 import { findRuntimeFiles, type RuntimeFiles } from "./runtime-files.ts"
 
@@ -17,6 +19,8 @@ const baseTimeoutMs = 5_000
 const timeoutPerMebibyteMs = 1_000
 const maxCachedBytes = 64 << 20
 const maxCached = 2_000
+/** Programs of one tenant that wait to be compiled. */
+const maxQueued = 1_000
 
 /** Compiles programs in jailed processes, one for small and one for large ones, and remembers the results by content. */
 export class CompilerPool {
@@ -38,7 +42,7 @@ export class CompilerPool {
   }
 
   /** Rejects with `worker.syntax` and the like for what the author can correct, `worker.compile-timeout` when it takes too long. */
-  async compile(request: CompileRequest): Promise<Compiled> {
+  async compile(request: CompileRequest, tenant = "default"): Promise<Compiled> {
     const text = JSON.stringify(request)
     const hash = createHash("sha256").update(text).digest("hex")
     const known = this.#cache.get(hash)
@@ -48,8 +52,8 @@ export class CompilerPool {
       return known.compiled
     }
     const process = text.length <= smallProgram ? this.#small : this.#large
-    const [program = "", positions = "[]"] = await process.compile(text)
-    const compiled = { hash, text: program, positions: JSON.parse(positions) as ModulePositions[] }
+    const [program = "", positions = "[]"] = await process.compile(text, tenant)
+    const compiled = { hash, text: program, positions: parsePositions(positions) }
     this.#remember(hash, compiled, program.length + positions.length)
     return compiled
   }
@@ -79,7 +83,7 @@ interface Waiting {
 /** One process, one compilation at a time, so that a timeout blames the right one. */
 class CompilerProcess {
   readonly #files: RuntimeFiles
-  readonly #queue: Waiting[] = []
+  readonly #queue = new FairQueue<Waiting>()
   #child: Child | undefined
   #current: Waiting | undefined
   #timer: NodeJS.Timeout | undefined
@@ -106,11 +110,12 @@ class CompilerProcess {
     this.#hold()
   }
 
-  compile(text: string): Promise<readonly string[]> {
+  compile(text: string, tenant: string): Promise<readonly string[]> {
     return new Promise((resolve, reject) => {
       if (this.#isStopped)
         return reject(new MayflyError("platform.disposed", "the platform was disposed; nothing can be compiled"))
-      this.#queue.push({ text, resolve, reject })
+      if (this.#queue.sizeOf(tenant) >= maxQueued) return reject(queueFull(tenant))
+      this.#queue.add(tenant, { text, resolve, reject })
       this.start()
       this.#hold()
       this.#next()
@@ -118,12 +123,12 @@ class CompilerProcess {
   }
 
   #hold(): void {
-    this.#child?.hold(this.#queue.length > 0 || this.#current !== undefined)
+    this.#child?.hold(this.#queue.size > 0 || this.#current !== undefined)
   }
 
   #next(): void {
     if (!this.#isReady || this.#current !== undefined) return
-    this.#current = this.#queue.shift()
+    this.#current = this.#queue.take(() => 0)
     if (this.#current === undefined) return this.#hold()
     const { text } = this.#current
     const timeoutMs = baseTimeoutMs + (text.length / 1_048_576) * timeoutPerMebibyteMs
@@ -166,35 +171,22 @@ class CompilerProcess {
     this.#take()?.reject(new MayflyError("worker.syntax", message, { details: { name: "SyntaxError", message } }))
     if (!wasReady && ++this.#startFailures > 2) {
       const error = new MayflyError("platform.no-host", `the compiler process does not start: ${reason}`)
-      for (const waiting of this.#queue.splice(0)) waiting.reject(error)
+      for (const waiting of this.#queue.drain()) waiting.reject(error)
       this.#startFailures = 0
     }
-    if (this.#queue.length > 0) this.start()
+    if (this.#queue.size > 0) this.start()
   }
 
   async stop(): Promise<void> {
     this.#isStopped = true
     const error = new MayflyError("platform.disposed", "the platform was disposed while the program was compiled")
-    for (const waiting of this.#queue.splice(0)) waiting.reject(error)
+    for (const waiting of this.#queue.drain()) waiting.reject(error)
     this.#take()?.reject(error)
     await this.#child?.stop()
   }
 }
 
-function compileError(text: string | undefined): MayflyError {
-  const failure = JSON.parse(text ?? "{}") as CompileFailure
-  const { code, message, ...details } = failure
-  const name = code === "worker.syntax" ? { name: "SyntaxError" } : {}
-  return new MayflyError(code, describe(failure), { details: { ...name, message, ...details } })
-}
-
-/** Message, place, source line and caret, as compilers print them. */
-function describe(failure: CompileFailure): string {
-  const { code, message, file, line, column, sourceLine } = failure
-  const title = code === "worker.syntax" ? `SyntaxError: ${message}` : message
-  if (file === undefined || line === undefined || column === undefined) return title
-  const place = `${title}\n    at ${file}:${line}:${column}`
-  if (sourceLine === undefined) return place
-  const gutter = `${line} | `
-  return `${place}\n${gutter}${sourceLine}\n${" ".repeat(gutter.length + column - 1)}^`
+function queueFull(tenant: string): MayflyError {
+  const message = `${maxQueued} programs of tenant "${tenant}" are waiting to be compiled already`
+  return new MayflyError("worker.queue-full", message, { details: { tenant, limit: maxQueued, retryAfterMs: 1_000 } })
 }

@@ -12,7 +12,7 @@ export async function loadWorker(options: DynamicWorkerOptions): Promise<WorkerP
   const network = options.network === undefined ? runtime.network : parsed.network
   runtime.egress.check(network)
   const env = bindEnv(parsed.env)
-  const compiled = await runtime.compiler.compile(parsed.source)
+  const compiled = await runtime.compiler.compile(parsed.source, parsed.tenant)
   return {
     runtime,
     options: { ...parsed, network },

@@ -39,21 +39,7 @@ function plainText(values: readonly unknown[]): string | null {
 }
 
 function plainValue(value: unknown): string | null {
-  switch (typeof value) {
-    case "string":
-      return value
-    case "number":
-      return Object.is(value, -0) ? "-0" : `${value}`
-    case "bigint":
-      return `${value}n`
-    case "boolean":
-    case "undefined":
-      return `${value}`
-    case "object":
-      return inspectPlain(value) ?? null
-    default:
-      return null
-  }
+  return typeof value === "string" ? value : (inspectPlain(value) ?? null)
 }
 
 /** One hostile value must not hide the others. */
