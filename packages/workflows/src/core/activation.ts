@@ -72,6 +72,7 @@ export class Activation {
       timeoutFailure: (message) => ports.encodeFailure("timeout", message),
       isWanted: (work) => !this.#isOver && !this.#isEnding && (work.isUndoing || this.#programEnd === undefined),
       isPausing: () => this.#isPausing,
+      onBroken: (error) => this.abandon(error),
       onChange: () => void this.#pump(),
     })
     if (start.isTerminating) this.#undoing = ports.encodeFailure("terminated", "the instance was terminated")
@@ -335,6 +336,7 @@ export class Activation {
         isBusy = isDelivered || asks !== this.#asks || this.#canDeliver()
       }
       this.#isPumping = false
+      if (isQuiet) this.#recheckMs = firstRecheckMs
       if (!this.#isOver && !this.#isEnding) this.#settle(isQuiet)
     } catch (error) {
       this.abandon(error)
@@ -355,17 +357,17 @@ export class Activation {
 
   /** User code has done all it can with what it has. */
   #settle(isQuiet: boolean): void {
-    const hasEnded = this.#programEnd !== undefined
-    if (!isQuiet && !hasEnded) return this.#lookAgain()
-    this.#recheckMs = firstRecheckMs
+    const isAtRest = isQuiet || this.#programEnd !== undefined
     const expected = this.#root.head
-    if (!hasEnded && !this.#isPausing && expected !== undefined) return this.#drift(expected)
     if (expected === undefined) this.#goLive()
-    if (this.#undoing !== undefined && !this.#isPausing) this.#undoNext()
+    else if (isQuiet && !this.#isPausing && this.#programEnd === undefined) return this.#drift(expected)
+    if (this.#undoing !== undefined && isAtRest && !this.#isPausing) this.#undoNext()
     if (this.#isEnding || this.#isOver) return
-    if (!hasEnded) this.#takeEvents()
+    if (this.#programEnd === undefined) this.#takeEvents()
     if (!this.#isPausing) this.#waits.arm()
-    this.#leave()
+    if (isAtRest) return this.#leave()
+    this.#writeStarts()
+    this.#lookAgain()
   }
 
   /** User code waits for something of its own: a request or a timer outside of a step. */
@@ -424,7 +426,7 @@ export class Activation {
   #onProgramEnd(end: Settled): void {
     if (this.#isOver || this.#isEnding) return
     this.#programEnd = end
-    this.#waits.clear()
+    if (this.#undoing === undefined) this.#waits.clear()
     this.#attempts.abort("the workflow has ended")
     const missed = this.#root.unasked[0]
     if (this.#undoing === undefined && missed !== undefined) {

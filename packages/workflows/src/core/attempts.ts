@@ -3,7 +3,7 @@ import type { Clock } from "./clock.ts"
 import type { JournalRow, NewRow } from "./journal.ts"
 import { retryDelay } from "./retry.ts"
 import type { Attempt, AttemptEnd, DoConfig } from "./step-host.ts"
-import { describeKey, type StepKey } from "./step-key.ts"
+import { describeKey, scopeOf, type StepKey } from "./step-key.ts"
 import type { Waits } from "./waits.ts"
 
 /** A step with a body, or the undoing of one. */
@@ -30,7 +30,9 @@ export interface AttemptsWorld {
   /** Whether what this work says is still of interest. */
   isWanted(work: Work): boolean
   isPausing(): boolean
-  /** An attempt is over, or its commit is. */
+  /** A commit failed, or something threw that must not: the activation can't go on. */
+  onBroken(error: unknown): void
+  /** An attempt is over. */
   onChange(): void
 }
 
@@ -47,8 +49,10 @@ export class Attempts {
   /** Goes on where `begun` left off: with the first attempt, the one that was interrupted, or the next one when it is due. */
   begin(work: Work, begun: JournalRow | undefined, dueAt: number): void {
     if (begun?.phase === "retry") return this.#retryAt(work, dueAt, begun.attempt + 1)
-    const attempt = begun?.attempt ?? 1
-    this.#enqueue(() => this.#start(work, attempt, begun !== undefined))
+    const start = (): void => this.#start(work, begun?.attempt ?? 1, begun !== undefined)
+    // A step that holds a place waits for those inside it: they need none.
+    if (scopeOf(work.key) === "") this.#enqueue(start)
+    else start()
   }
 
   get size(): number {
@@ -97,8 +101,7 @@ export class Attempts {
       this.startQueued()
       this.#world.onChange()
     }
-    // A commit that failed has ended the activation already.
-    this.#perform(work, attempt, isAnnounced, abort).then(over, over)
+    this.#perform(work, attempt, isAnnounced, abort).then(over, (error: unknown) => this.#world.onBroken(error))
   }
 
   async #perform(work: Work, attempt: number, isAnnounced: boolean, abort: AbortController): Promise<void> {
