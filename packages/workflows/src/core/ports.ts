@@ -11,7 +11,7 @@ export type Finish =
   | { readonly status: "terminated"; readonly failure: string; readonly rollback: "complete" | "failed" }
 
 /** Why a parked instance waits. */
-export type WaitReason = "sleep" | "event" | "retry" | "child" | "paused"
+export type WaitReason = "sleep" | "event" | "retry" | "child" | "paused" | "schedule"
 
 export interface Change {
   readonly rows: readonly NewRow[]
