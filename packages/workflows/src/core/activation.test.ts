@@ -539,3 +539,26 @@ test("Activation writes nothing after it was given up", async () => {
   await turns(5)
   assert.deepEqual(world.journal, [])
 })
+
+test("Activation follows guests that ask for steps inside of steps, after any crash", async () => {
+  for (let at = 0; at < 16; at++) {
+    const world = new World((commit) => (commit === at ? "unknown" : "none"))
+    world.tracksNesting = true
+    const finish = await world.toEnd(
+      program(world, async (step) => {
+        const nested = async (name: string): Promise<unknown> =>
+          step.do(name, async () => [
+            await step.do(`${name} one`, () => 1),
+            await step.do(`${name} two`, () => 2),
+          ])
+        const both = await Promise.all([nested("a"), step.do("side", () => "s"), nested("b")])
+        return [...both, await step.do("last", () => "end")]
+      }),
+    )
+    assert.deepEqual(
+      finish,
+      { status: "complete", value: JSON.stringify([[1, 2], "s", [1, 2], "end"]) },
+      `commit ${at}: ${world.journal.map(({ key }) => key).join()}`,
+    )
+  }
+})

@@ -12,6 +12,7 @@ import { Waits } from "./waits.ts"
 /** What begins a step that is not in the journal. */
 type Begin = () => void
 
+const maxDuring = 100
 const firstRecheckMs = 5
 const slowestRecheckMs = 500
 
@@ -35,6 +36,8 @@ export class Activation {
   readonly #compensations = new Map<StepKey, Compensation>()
   /** Steps under way: an attempt that starts over meets the steps inside it where they are. */
   readonly #active = new Set<StepKey>()
+  /** What ran when a step was asked for, where that matters. */
+  readonly #during = new Map<StepKey, readonly StepKey[]>()
   /** Steps that the journal does not know, while it still has something to say. */
   #held: [StepKey, Begin][] = []
   /** Rows of waits that have begun; written together with the parking, when that follows at once. */
@@ -204,6 +207,9 @@ export class Activation {
     const scope = scopeOf(key)
     const row = this.#deliveryOf(scope).ask(key)
     this.#asks++
+    if (this.#start.tracksNesting === true && this.#attempts.size > 0 && !this.#completed.has(key)) {
+      this.#during.set(key, this.#attempts.keys.slice(0, maxDuring))
+    }
     const limit = this.#start.maxSteps
     if (this.#asks > limit) {
       this.#fail(this.#ports.encodeFailure("step-limit", `the instance has more than ${limit} steps`))
@@ -288,7 +294,7 @@ export class Activation {
 
   /** Writes rows, after those of waits that began before. Any failure ends the activation: what came of the commit is not known. */
   async #commit(change: Change): Promise<void> {
-    const rows = [...this.#starts, ...change.rows]
+    const rows = [...this.#starts, ...change.rows.map((row) => this.#marked(row))]
     const spawn = this.#spawns
     this.#starts = []
     this.#spawns = []
@@ -306,6 +312,11 @@ export class Activation {
       this.#commits--
       void this.#pump()
     }
+  }
+
+  #marked(row: NewRow): NewRow {
+    const during = isCompletion(row) ? this.#during.get(row.key) : undefined
+    return during === undefined ? row : { ...row, during }
   }
 
   #onDurable(row: JournalRow): void {
@@ -360,7 +371,11 @@ export class Activation {
     const isAtRest = isQuiet || this.#programEnd !== undefined
     const expected = this.#root.head
     if (expected === undefined) this.#goLive()
-    else if (isQuiet && !this.#isPausing && this.#programEnd === undefined) return this.#drift(expected)
+    else if (isQuiet && !this.#isPausing && this.#programEnd === undefined) {
+      const isAccounted = this.#isFromInside(expected)
+      if (isAccounted === "changed") return void this.#pump()
+      if (!isAccounted) return this.#drift(expected)
+    }
     if (this.#undoing !== undefined && isAtRest && !this.#isPausing) this.#undoNext()
     if (this.#isEnding || this.#isOver) return
     if (this.#programEnd === undefined) this.#takeEvents()
@@ -383,6 +398,24 @@ export class Activation {
     const held = this.#held
     this.#held = []
     for (const [key, begin] of held) this.#begin(key, begin)
+  }
+
+  /**
+   * Guests have one `step` only, and may ask for a step inside of another one's body. In a replay such a body has to run first, although the journal has
+   * not been replayed; when its step is complete it never runs again, and nobody asks.
+   */
+  #isFromInside({ during = [] }: JournalRow): boolean | "changed" {
+    const outer = this.#held.filter(([key]) => during.includes(key))
+    this.#held = this.#held.filter((held) => !outer.includes(held))
+    for (const [key, begin] of outer) this.#begin(key, begin)
+    if (outer.length > 0) return "changed"
+    // A body whose beginning is being written has not run yet.
+    if (this.#commits > 0) return during.length > 0
+    if (during.some((key) => this.#completed.has(key))) {
+      this.#root.skip()
+      return "changed"
+    }
+    return during.some((key) => this.#active.has(key))
   }
 
   #drift(expected: JournalRow): void {
@@ -428,7 +461,7 @@ export class Activation {
     this.#programEnd = end
     if (this.#undoing === undefined) this.#waits.clear()
     this.#attempts.abort("the workflow has ended")
-    const missed = this.#root.unasked[0]
+    const missed = this.#root.unasked.find(({ during = [] }) => !during.some((key) => this.#completed.has(key)))
     if (this.#undoing === undefined && missed !== undefined) {
       return this.#nondeterminism(`the journal holds ${describeKey(missed.key)}, but the code ended without it`)
     }

@@ -59,6 +59,10 @@ export class Attempts {
     return this.#running.size
   }
 
+  get keys(): StepKey[] {
+    return [...this.#running.keys()]
+  }
+
   get hasQueued(): boolean {
     return this.#queued.length > 0
   }

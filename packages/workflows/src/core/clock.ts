@@ -29,6 +29,8 @@ export class SystemClock implements Clock {
     const wait = (): void => {
       const left = at - this.now()
       timer = setTimeout(() => (at <= this.now() ? fire() : wait()), Math.min(Math.max(left, 0), longestTimer))
+      // Whoever has something to finish keeps the process alive; what only waits does not.
+      timer.unref()
     }
     wait()
     return () => clearTimeout(timer)

@@ -51,6 +51,11 @@ export class Delivery {
     return head !== undefined && this.#asked.has(head.key)
   }
 
+  /** Drops the head: nobody will ask for it. */
+  skip(): void {
+    this.#next++
+  }
+
   /** The completion that user code should ask for next. */
   get head(): JournalRow | undefined {
     return this.#queue[this.#next]

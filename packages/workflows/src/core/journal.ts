@@ -22,6 +22,8 @@ export interface NewRow {
   readonly dueAt?: number
   /** Whether a pause puts `dueAt` off: `sleepUntil` names a moment and stays. */
   readonly shifts?: boolean
+  /** Steps whose bodies ran when this one was asked for: it may have been one of them that asked. */
+  readonly during?: readonly StepKey[]
   /** For the history only: input, logs, usage, egress. */
   readonly detail?: string
 }

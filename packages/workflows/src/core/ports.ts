@@ -71,6 +71,8 @@ export interface ActivationStart {
   readonly maxSteps: number
   /** Attempts that run at once. */
   readonly maxParallel: number
+  /** Whether steps may be asked for inside of steps without saying so: guests have only one `step`. */
+  readonly tracksNesting?: boolean
 }
 
 /** User code: asks the host for steps; must not throw. */

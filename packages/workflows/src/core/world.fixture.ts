@@ -63,6 +63,7 @@ export class World {
   isTerminating = false
   maxSteps = 10_000
   maxParallel = 100
+  tracksNesting = false
   #epoch = 0
   #tokens = 0
   #live: Activation | undefined
@@ -92,6 +93,7 @@ export class World {
         isTerminating: this.isTerminating,
         maxSteps: this.maxSteps,
         maxParallel: this.maxParallel,
+        tracksNesting: this.tracksNesting,
       },
       this.#ports(epoch),
     )

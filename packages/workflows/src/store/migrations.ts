@@ -68,6 +68,7 @@ export const migrations: readonly string[] = [
     shifts INTEGER,
     paused_ms BIGINT NOT NULL,
     value TEXT,
+    during TEXT,
     detail TEXT,
     PRIMARY KEY (instance, seq)
   );

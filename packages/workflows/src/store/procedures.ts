@@ -50,6 +50,12 @@ export interface DueRequest {
   readonly after: string
 }
 
+export interface ReleaseRequest {
+  readonly number: InstanceNumber
+  readonly epoch: number
+  readonly at: number
+}
+
 type Told = NonNullable<CommitAck["told"]>
 
 const replayed = "('start', 'retry', 'ok', 'err')"
@@ -102,6 +108,21 @@ export const procedures = {
     }
   },
 
+  *release({ number, epoch, at }: ReleaseRequest): Steps<void> {
+    yield* run(
+      "UPDATE workflows_instances SET status = 'queued', reason = NULL, wake_at = ? WHERE number = ? AND epoch = ? AND status = 'running'",
+      at,
+      number,
+      epoch,
+    )
+    yield* run(
+      "UPDATE workflows_instances SET status = 'paused', reason = NULL, wake_at = NULL, paused_at = ? WHERE number = ? AND epoch = ? AND status = 'waitingForPause'",
+      at,
+      number,
+      epoch,
+    )
+  },
+
   *commit({ number, epoch, change, now, blobs }: CommitRequest): Steps<CommitAck> {
     const row = yield* first<StoredInstance>(
       "SELECT * FROM workflows_instances WHERE number = ? AND epoch = ? AND status IN ('running', 'waitingForPause')",
@@ -117,8 +138,8 @@ export const procedures = {
     yield* keep(number, blobs)
     const lastSeq = row.seq + change.rows.length
     const stepSeq = change.rows.length > 0 ? lastSeq : row.step_seq
-    const told = yield* settle({ ...row, seq: lastSeq, step_seq: stepSeq }, change, now)
-    return { firstSeq, previousSeq: row.step_seq, isPausing: row.status === "waitingForPause", told, started }
+    const { told, wakeAt } = yield* settle({ ...row, seq: lastSeq, step_seq: stepSeq }, change, now)
+    return { firstSeq, previousSeq: row.step_seq, isPausing: row.status === "waitingForPause", told, started, wakeAt }
   },
 
   *sendEvent({ tenant, id, eventId, type, payload, now, blobs }: Kept & EventIn): Steps<Sent> {
@@ -148,7 +169,7 @@ export const procedures = {
     const row = yield* findById(request.tenant, request.id)
     const decided = control(row.status, request.operation)
     if (decided === "ended") throw ended(row)
-    const unchanged = { number: row.number, from: row.status, to: row.status, isFenced: false, told: null }
+    const unchanged = { number: row.number, from: row.status, to: row.status, fenced: [] as InstanceNumber[], told: null }
     if (decided === "nothing") return unchanged
     switch (request.operation) {
       case "pause":
@@ -156,10 +177,10 @@ export const procedures = {
       case "resume":
         return { ...unchanged, to: yield* resume(row, decided.to, request.now) }
       case "terminate":
-        return { ...unchanged, isFenced: true, ...(yield* terminate(row, request)) }
+        return { ...unchanged, ...(yield* terminate(row, request)) }
       case "restart":
         yield* restart(row, request)
-        return { ...unchanged, to: decided.to, isFenced: true }
+        return { ...unchanged, to: decided.to, fenced: [row.number] }
     }
   },
 
@@ -390,7 +411,7 @@ function* append({ number, seq, run: runNumber, paused_ms: pausedMs }: StoredIns
   for (const [index, row] of rows.entries()) {
     const { key, phase, value } = row
     yield* run(
-      "INSERT INTO workflows_journal (instance, seq, run, key, phase, attempt, at, started_at, due_at, shifts, paused_ms, value, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      "INSERT INTO workflows_journal (instance, seq, run, key, phase, attempt, at, started_at, due_at, shifts, paused_ms, value, during, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       number,
       seq + index + 1,
       runNumber,
@@ -403,6 +424,7 @@ function* append({ number, seq, run: runNumber, paused_ms: pausedMs }: StoredIns
       row.shifts === undefined ? null : Number(row.shifts),
       pausedMs,
       value ?? null,
+      row.during === undefined ? null : JSON.stringify(row.during),
       row.detail ?? null,
     )
     if (!isWaitForEvent(key)) continue
@@ -500,7 +522,11 @@ function* keep(number: InstanceNumber, blobs: readonly string[]): Steps<void> {
 // Leaving memory
 
 /** `row` is the instance with the counts after this commit. */
-function* settle(row: StoredInstance, { then }: Change, now: number): Steps<Told | null> {
+function* settle(
+  row: StoredInstance,
+  { then }: Change,
+  now: number,
+): Steps<{ told: Told | null; wakeAt: number | null }> {
   if (then === undefined) {
     yield* run(
       "UPDATE workflows_instances SET seq = ?, step_seq = ?, idle = 0, updated_at = ? WHERE number = ?",
@@ -509,7 +535,7 @@ function* settle(row: StoredInstance, { then }: Change, now: number): Steps<Told
       now,
       row.number,
     )
-    return null
+    return { told: null, wakeAt: null }
   }
   yield* run(
     "UPDATE workflows_instances SET seq = ?, step_seq = ? WHERE number = ?",
@@ -517,14 +543,13 @@ function* settle(row: StoredInstance, { then }: Change, now: number): Steps<Told
     row.step_seq,
     row.number,
   )
-  if ("finish" in then) return yield* finish(row, then.finish, now)
-  yield* parkRow(row, then.park, now)
-  return null
+  if ("finish" in then) return { told: yield* finish(row, then.finish, now), wakeAt: null }
+  return { told: null, wakeAt: yield* parkRow(row, then.park, now) }
 }
 
 type Park = Extract<NonNullable<Change["then"]>, { park: unknown }>["park"]
 
-function* parkRow(row: StoredInstance, { wakeAt, reason, seenEvent }: Park, now: number): Steps<void> {
+function* parkRow(row: StoredInstance, { wakeAt, reason, seenEvent }: Park, now: number): Steps<number | null> {
   const isPausing = row.status === "waitingForPause"
   const newer = yield* first(
     "SELECT seq FROM workflows_events WHERE instance = ? AND seq > ? LIMIT 1",
@@ -534,11 +559,12 @@ function* parkRow(row: StoredInstance, { wakeAt, reason, seenEvent }: Park, now:
   // The pause was taken back, or an event came, while this commit was on its way.
   const isDue = newer !== undefined || reason === "paused"
   const status: InstanceStatus = isPausing ? "paused" : "waiting"
+  const at = isPausing ? null : isDue ? now : wakeAt
   yield* run(
     "UPDATE workflows_instances SET status = ?, reason = ?, wake_at = ?, paused_at = ?, idle = 0, updated_at = ? WHERE number = ?",
     status,
     isPausing || reason === "paused" ? null : reason,
-    isPausing ? null : isDue ? now : wakeAt,
+    at,
     isPausing ? now : null,
     now,
     row.number,
@@ -547,6 +573,7 @@ function* parkRow(row: StoredInstance, { wakeAt, reason, seenEvent }: Park, now:
     yield* run("UPDATE workflows_instances SET start_at = ? WHERE number = ?", wakeAt, row.number)
   }
   if (isPausing) yield* record(row, "paused", now)
+  return at
 }
 
 function* finish(row: StoredInstance, how: Finish, now: number): Steps<Told | null> {
@@ -632,12 +659,13 @@ function* terminate(
   row: StoredInstance,
   { now, rollback = false, failure = "" }: ControlRequest,
   depth = 0,
-): Steps<{ to: InstanceStatus; told: Told | null }> {
+): Steps<{ to: InstanceStatus; told: Told | null; fenced: InstanceNumber[] }> {
+  const fenced = [row.number]
   if (depth < maxDepth) {
     const children = yield* all<StoredInstance>("SELECT * FROM workflows_instances WHERE parent = ?", row.number)
     for (const child of children) {
       const request = { tenant: child.tenant, id: child.id, operation: "terminate", now, rollback, failure } as const
-      if (!isEnded(child.status)) yield* terminate(child, request, depth + 1)
+      if (!isEnded(child.status)) fenced.push(...(yield* terminate(child, request, depth + 1)).fenced)
     }
   }
   yield* run("UPDATE workflows_instances SET epoch = epoch + 1 WHERE number = ?", row.number)
@@ -649,9 +677,9 @@ function* terminate(
       row.number,
     )
     yield* record(row, "terminating", now)
-    return { to: "running", told: null }
+    return { to: "queued", told: null, fenced }
   }
-  return { to: "terminated", told: yield* end(row, { status: "terminated", result: failure, rollback: null }, now) }
+  return { to: "terminated", fenced, told: yield* end(row, { status: "terminated", result: failure, rollback: null }, now) }
 }
 
 function* restart(row: StoredInstance, { from, now }: ControlRequest): Steps<void> {
@@ -703,8 +731,8 @@ function* copy(
 ): Steps<void> {
   for (const [index, { seq }] of rows.entries()) {
     yield* run(
-      `INSERT INTO workflows_journal (instance, seq, run, key, phase, attempt, at, started_at, due_at, shifts, paused_ms, value, detail)
-       SELECT ?, ?, ?, key, phase, attempt, at, started_at, due_at, shifts, paused_ms, value, detail FROM workflows_journal WHERE instance = ? AND seq = ?`,
+      `INSERT INTO workflows_journal (instance, seq, run, key, phase, attempt, at, started_at, due_at, shifts, paused_ms, value, during, detail)
+       SELECT ?, ?, ?, key, phase, attempt, at, started_at, due_at, shifts, paused_ms, value, during, detail FROM workflows_journal WHERE instance = ? AND seq = ?`,
       to.number,
       to.seq + index + 1,
       to.run,

@@ -57,6 +57,10 @@ export class SqlWorkflowStore implements WorkflowStore {
     return { ...claimed, instance: { ...claimed.instance, params }, journal, events, definition }
   }
 
+  async release(number: InstanceNumber, epoch: number, at: number): Promise<void> {
+    await this.#tables.call("release", { number, epoch, at })
+  }
+
   async commit(number: InstanceNumber, epoch: number, given: Change, now: number): Promise<CommitAck> {
     const { change, blobs } = await this.#values.spillChange(given)
     const ack = await this.#tables.call("commit", { number, epoch, change, now, blobs })

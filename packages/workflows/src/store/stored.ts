@@ -48,6 +48,7 @@ export interface StoredRow {
   readonly shifts: number | null
   readonly paused_ms: number
   readonly value: string | null
+  readonly during: string | null
   readonly detail: string | null
 }
 
@@ -79,6 +80,8 @@ export function instanceOf(row: StoredInstance): InstanceRow {
     updatedAt: row.updated_at,
     endedAt: row.ended_at,
     wakeAt: row.wake_at,
+    startAt: row.start_at,
+    retention: { successMs: row.success_ms, errorMs: row.error_ms },
     run: row.run,
     epoch: row.epoch,
     result: row.result,
@@ -118,6 +121,7 @@ export function journalRowOf(row: StoredRow): JournalRow {
     ...(row.started_at !== null && { startedAt: row.started_at }),
     ...(row.due_at !== null && { dueAt: row.due_at }),
     ...(row.value !== null && { value: row.value }),
+    ...(row.during !== null && { during: JSON.parse(row.during) as string[] }),
     ...(row.detail !== null && { detail: row.detail }),
   }
 }

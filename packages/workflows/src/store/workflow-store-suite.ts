@@ -71,6 +71,8 @@ export function workflowStoreSuite(kind: string, open: OpenNamed, { isLasting }:
       updatedAt: now,
       endedAt: null,
       wakeAt: now,
+      startAt: now,
+      retention: { successMs: hour, errorMs: 2 * hour },
       run: 1,
       epoch: 0,
       result: null,
@@ -88,7 +90,7 @@ export function workflowStoreSuite(kind: string, open: OpenNamed, { isLasting }:
     const { instance, lastSeq } = await claimed(store, "a")
     assert.equal(await store.claim(instance.number, now), null)
     const ack = await store.commit(instance.number, instance.epoch, { rows: [ok("do:a#1"), ok("do:b#1")] }, now)
-    assert.deepEqual(ack, { firstSeq: 1, previousSeq: lastSeq, isPausing: false, told: null, started: [] })
+    assert.deepEqual(ack, { firstSeq: 1, previousSeq: lastSeq, isPausing: false, told: null, started: [], wakeAt: null })
     await store.sendEvent({ tenant: "default", id: "a", eventId: "1", type: "go", payload: "j5", now })
     await store.commit(instance.number, instance.epoch, parkUntil(now + 5, 1), now)
     assert.equal(await store.claim(instance.number, now + 4), null)
@@ -114,6 +116,18 @@ export function workflowStoreSuite(kind: string, open: OpenNamed, { isLasting }:
     assert.ok(second !== null)
     await store.commit(instance.number, second.instance.epoch, { rows: [ok("do:a#1")] }, now)
     assert.equal((await store.history(instance.number, 0, 100)).length, 1)
+  })
+
+  test(`${kind} release gives an instance back, unless somebody else has it`, async () => {
+    await using store = await open("release")
+    const { instance } = await claimed(store, "a")
+    await store.release(instance.number, instance.epoch, now)
+    const second = await store.claim(instance.number, now)
+    await store.release(instance.number, instance.epoch, now)
+    await store.commit(instance.number, second?.instance.epoch ?? 0, { rows: [ok("do:a#1")] }, now)
+    await store.control({ tenant: "default", id: "a", operation: "pause", now })
+    await store.release(instance.number, second?.instance.epoch ?? 0, now)
+    assert.equal((await store.get("default", "a"))?.status, "paused")
   })
 
   test(`${kind} commit refuses a second completion of a step`, async () => {
@@ -230,8 +244,8 @@ export function workflowStoreSuite(kind: string, open: OpenNamed, { isLasting }:
     await store.commit(instance.number, instance.epoch, { rows }, now)
     const request = { tenant: "default", id: "a", operation: "restart", now } as const
     await assert.rejects(store.control({ ...request, from: "do:z#1" }), coded("workflow.no-such-step"))
-    const { isFenced } = await store.control({ ...request, from: "do:c#1" })
-    assert.equal(isFenced, true)
+    const { fenced } = await store.control({ ...request, from: "do:c#1" })
+    assert.deepEqual(fenced, [instance.number])
     await assert.rejects(store.commit(instance.number, instance.epoch, { rows: [] }, now), coded("workflow.fenced"))
     const claim = await store.claim(instance.number, now)
     assert.deepEqual(
@@ -449,10 +463,10 @@ async function check(
     await assert.rejects(doing, coded("workflow.ended"), id)
     return
   }
-  const { to, isFenced } = await doing
+  const { to, fenced } = await doing
   const wanted = decided === "nothing" ? status : decided.to
   assert.deepEqual([to, (await store.get("default", id))?.status], [wanted, wanted], id)
-  assert.equal(isFenced, operation === "terminate" || operation === "restart", id)
+  assert.equal(fenced.length > 0, operation === "terminate" || operation === "restart", id)
   const { wakeAt } = (await store.get("default", id)) ?? {}
   if (isEnded(wanted) || wanted === "paused") assert.equal(wakeAt, null, id)
   if (operation === "restart" || (operation === "resume" && status === "paused")) assert.equal(wakeAt, now, id)

@@ -53,6 +53,9 @@ export interface InstanceRow {
   readonly updatedAt: number
   readonly endedAt: number | null
   readonly wakeAt: number | null
+  /** When it was, or is, to start; of a schedule, the moment that comes next. */
+  readonly startAt: number
+  readonly retention: Retention
   readonly run: number
   readonly epoch: number
   /** Encoded output or failure, once it has ended. */
@@ -95,6 +98,8 @@ export interface Created {
 export interface CommitAck extends Ack {
   readonly told: { readonly number: InstanceNumber; readonly event: PendingEvent } | null
   readonly started: readonly DueInstance[]
+  /** When the instance is due, after it was parked. */
+  readonly wakeAt: number | null
 }
 
 export interface HistoryRow extends JournalRow {
@@ -124,8 +129,8 @@ export interface Controlled {
   readonly number: InstanceNumber
   readonly from: InstanceStatus
   readonly to: InstanceStatus
-  /** Whether an activation under way has lost the instance. */
-  readonly isFenced: boolean
+  /** Instances that activations under way have lost: this one, its children. */
+  readonly fenced: readonly InstanceNumber[]
   readonly told: CommitAck["told"]
 }
 
@@ -177,6 +182,8 @@ export interface WorkflowStore {
   create(instance: NewInstance, now: number): Promise<Created>
   /** Gives the instance to the caller, and takes it from anybody who had it. Null when there is nothing to run. */
   claim(number: InstanceNumber, now: number): Promise<Claimed | null>
+  /** Gives back what was claimed, to be run again. Nothing happens when somebody else has it. May be repeated. */
+  release(number: InstanceNumber, epoch: number, at: number): Promise<void>
   /** Rejects with `workflow.fenced` when somebody else has claimed the instance since. */
   commit(number: InstanceNumber, epoch: number, change: Change, now: number): Promise<CommitAck>
   /** Rejects with `workflow.not-found`, `workflow.ended`, `workflow.too-many-events`. */
