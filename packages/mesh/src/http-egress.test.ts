@@ -17,7 +17,7 @@ interface Call extends Partial<EgressRequest> {
 }
 
 interface Done {
-  readonly response: EgressResponse | null
+  readonly response: (Omit<EgressResponse, "body"> & { readonly body: Uint8Array }) | null
   readonly error: unknown
   readonly rows: readonly LedgerRow[]
 }
@@ -36,7 +36,8 @@ async function call(url: string, options: Call): Promise<Done> {
   const { method = "GET", headers = [], body = null, redirect = "follow" } = options
   try {
     const response = await createHttpEgress(options.egress).fetch({ url, method, headers, body, redirect }, context)
-    return { response, error: null, rows }
+    const bytes = new Uint8Array(await new Response(response.body).arrayBuffer())
+    return { response: { ...response, body: bytes }, error: null, rows }
   } catch (error) {
     return { response: null, error, rows }
   }

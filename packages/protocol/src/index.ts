@@ -1,4 +1,12 @@
-export type { Egress, EgressContext, EgressRequest, EgressResponse } from "./egress.ts"
+export type {
+  Egress,
+  EgressContext,
+  EgressRequest,
+  EgressResponse,
+  EgressSocket,
+  EgressWebSocket,
+  HeaderPairs,
+} from "./egress.ts"
 export { type ErrorCode, type ErrorRow, errorTable } from "./error-table.ts"
 export { defaultLimits, type Limits, limitTable, parseLimits } from "./limits.ts"
 export { MayflyError, type MayflyErrorOptions } from "./mayfly-error.ts"

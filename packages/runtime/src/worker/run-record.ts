@@ -189,7 +189,7 @@ export class RunRecord implements PoolHandler {
           onHop: () => this.#countRequest(),
         }),
       )
-      return { ok: true, text: encodeValue(response) }
+      return { ok: true, text: encodeValue({ ...response, body: await bytesOf(response.body) }) }
     } catch (error) {
       return requestFailure(error)
     }
@@ -224,7 +224,11 @@ function parseRequest(payload: string): EgressRequest {
     (body === null || body instanceof Uint8Array) &&
     (redirect === "follow" || redirect === "manual" || redirect === "error")
   if (!isValid) throw new MayflyError("input.invalid", "the request can't be read")
-  return { url, method, headers, body, redirect }
+  return { url, method, headers: headers as EgressRequest["headers"], body, redirect }
+}
+
+async function bytesOf(body: ReadableStream<Uint8Array> | null): Promise<Uint8Array> {
+  return body === null ? new Uint8Array() : new Uint8Array(await new Response(body).arrayBuffer())
 }
 
 function requestFailure(error: unknown): CallAnswer {
