@@ -53,6 +53,11 @@ export const errorTable = {
     fix: "Call a function that a guest gave only while its run lasts.",
   },
 
+  "mesh.secret-unreadable": {
+    status: 500,
+    retry: false,
+    fix: "Start with the key that encrypted it (MAYFLY_SECRETS_KEY or the key file), or set the secret again.",
+  },
   "mesh.denied": {
     status: 403,
     retry: false,

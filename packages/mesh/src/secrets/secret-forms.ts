@@ -20,7 +20,7 @@ export function secretForms(value: string): readonly Buffer[] {
     bytes.toString("hex").toUpperCase(),
     ...base64Forms(bytes),
   ]
-  const reversed = [...value].toReversed().join("")
+  const reversed = Array.from(value).toReversed().join("")
   return [...new Set([value, reversed, ...texts])]
     .filter((text) => text.length >= minSecretLength)
     .map((text) => Buffer.from(text))
