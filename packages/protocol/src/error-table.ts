@@ -53,6 +53,11 @@ export const errorTable = {
     fix: "Call a function that a guest gave only while its run lasts.",
   },
 
+  "mesh.approval-unknown": {
+    status: 404,
+    retry: false,
+    fix: "List the approvals (`mayfly approvals`); a decided or expired one can't be decided again.",
+  },
   "mesh.secret-unreadable": {
     status: 500,
     retry: false,
