@@ -19,5 +19,18 @@ export type {
 } from "@mayfly/runtime"
 export { createWorkerBundle, type WorkerBundle, type WorkerBundleOptions } from "./create-worker-bundle.ts"
 export { createPlatform, defaultPlatform, type Platform } from "./platform.ts"
+export { readLedger, type ReadLedgerOptions } from "./read-ledger.ts"
+export type {
+  ChainHead,
+  ExportFormat,
+  FollowedRow,
+  Ledger,
+  LedgerFilter,
+  LedgerPage,
+  LedgerQuery,
+  RecordedRow,
+  RunSummary,
+  Verification,
+} from "@mayfly/mesh"
 export type { PlatformOptions } from "./platform-options.ts"
 export * from "./code-mode/index.ts"
