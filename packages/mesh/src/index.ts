@@ -5,6 +5,7 @@ export type { OriginPattern } from "./origin-pattern.ts"
 export { parsePolicy, type Policy, type PolicyRule } from "./parse-policy.ts"
 export type { Lookup } from "./resolve-addresses.ts"
 export { createLedger } from "./ledger/create-ledger.ts"
+export { jsonLine } from "./ledger/json-line.ts"
 export type {
   ChainHead,
   ChainProblem,

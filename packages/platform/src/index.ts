@@ -19,6 +19,7 @@ export type {
 } from "@mayfly/runtime"
 export { createWorkerBundle, type WorkerBundle, type WorkerBundleOptions } from "./create-worker-bundle.ts"
 export { createPlatform, defaultPlatform, type Platform } from "./platform.ts"
+export { jsonLine } from "@mayfly/mesh"
 export { readLedger, type ReadLedgerOptions } from "./read-ledger.ts"
 export type {
   ChainHead,

@@ -52,10 +52,16 @@ class StoreLedger implements types.Ledger {
     checkQuery(query)
     const { cursor, limit = 100 } = query
     const before = cursor === undefined ? {} : { before: parseCursor(cursor) }
+    // Read first: what comes between is then on the page, and followed once more.
+    const { seq } = await readHead((await this.#open()).tables)
     const rows = await this.#read(attemptsSql(query, { ...before, limit: limit + 1 }))
     const shown = rows.slice(0, limit)
     const last = rows.length > limit ? shown.at(-1) : undefined
-    return { rows: shown.map(({ row }) => row), next: last === undefined ? null : String(last.entry) }
+    return {
+      rows: shown.map(({ row }) => row),
+      next: last === undefined ? null : String(last.entry),
+      latest: String(seq),
+    }
   }
 
   async *follow({ cursor, signal, ...filter }: types.FollowOptions = {}): AsyncGenerator<types.FollowedRow> {

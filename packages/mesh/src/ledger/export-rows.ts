@@ -1,4 +1,5 @@
 import { csvLine } from "./csv.ts"
+import { jsonLine } from "./json-line.ts"
 import type { ExportFormat, RecordedRow } from "./ledger.ts"
 
 const csvColumns =
@@ -12,15 +13,7 @@ export async function* exportRows(
   pages: AsyncIterable<readonly RecordedRow[]>,
 ): AsyncGenerator<string> {
   if (format === "csv") yield csvLine(["time", ...csvColumns])
-  for await (const rows of pages) yield rows.map(format === "csv" ? toCsv : toJsonLine).join("")
-}
-
-function toJsonLine(row: RecordedRow): string {
-  // These are control characters too, for terminals; JSON leaves them as they are.
-  const safe = JSON.stringify(row).replace(/[\u007f-\u009f\u2028\u2029]/g, (found) => {
-    return `\\u${found.charCodeAt(0).toString(16).padStart(4, "0")}`
-  })
-  return `${safe}\n`
+  for await (const rows of pages) yield rows.map(format === "csv" ? toCsv : jsonLine).join("")
 }
 
 function toCsv(row: RecordedRow): string {

@@ -64,6 +64,8 @@ export interface LedgerPage {
   readonly rows: readonly RecordedRow[]
   /** Null on the last page. */
   readonly next: string | null
+  /** `follow` from here misses nothing that is not on this page or a later one of the same filter. */
+  readonly latest: string
 }
 
 export interface FollowOptions extends LedgerFilter {

@@ -210,8 +210,13 @@ test("a store that is open for reading sees what its owner commits, and writes n
   await using owner = await openStore({ directory })
   await owner.attach({ name: "other", migrations: [] })
   await using reader = await openStore({ directory, readOnly: true })
-  await assert.rejects(attach(reader), coded("store.read-only"))
+  await assert.rejects(attach(reader), coded("store.not-found"))
+  const later = {
+    ...accountsOwner,
+    migrations: [...accountsOwner.migrations, "CREATE TABLE accounts_more (n INTEGER)"],
+  }
   const tables = await attach(owner)
+  await assert.rejects(reader.attach(later), coded("store.read-only"))
   const seen = await attach(reader)
   await tables.write([insert("a", 1)])
   assert.equal(await count(seen), 1)
