@@ -187,5 +187,5 @@ test("run --plan says what a program seems to need, and does not run it", async 
   })
   const wrong = await mayfly(["run", "-", "--plan"], { input: "const x =" })
   assert.equal(wrong.code, 1)
-  assert.match(wrong.stderr, /^SyntaxError: /)
+  assert.match(wrong.stderr, /worker.syntax: SyntaxError: /)
 })
