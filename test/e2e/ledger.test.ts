@@ -7,6 +7,7 @@ import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { after, test } from "node:test"
 import { createLedger, type RecordedRow } from "@mayfly/mesh"
+import type { LedgerRow } from "@mayfly/protocol"
 import { openStore } from "@mayfly/store"
 import { mayfly, startMayfly } from "./mayfly-process.ts"
 
@@ -24,7 +25,8 @@ const [, key = ""] = await server.output(/admin key: (mf_\S+)/)
 const [, url = ""] = await server.output(/serving at (\S+)/)
 
 async function call(path: string, init: RequestInit = {}): Promise<Response> {
-  return fetch(`${url}${path}`, { ...init, headers: { authorization: `Bearer ${key}`, ...init.headers } })
+  const headers = { authorization: `Bearer ${key}`, ...(init.headers as Record<string, string>) }
+  return fetch(`${url}${path}`, { ...init, headers })
 }
 
 async function run(script: string, more: object = {}): Promise<string> {
@@ -137,24 +139,9 @@ test("hostile rows command no terminal and forge no line; a changed row is found
   {
     await using store = await openStore({ directory })
     await using ledger = createLedger({ store: async () => store, directory })
-    const row = ({
-	id: 'h',
-	time: Date.now(),
-	tenant: hostile,
-	runId: hostile,
-	method: 'GET',
-	origin: hostile,
-	path: hostile,
-	address: null,
-	port: 1,
-	decision: 'deny',
-	rule: hostile,
-	reason: hostile,
-	status: null,
-	bytesIn: 0,
-	bytesOut: 0,
-	durationMs: 0
-}) as const
+    const texts = { tenant: hostile, runId: hostile, origin: hostile, path: hostile, rule: hostile, reason: hostile }
+    const numbers = { time: Date.now(), port: 1, status: null, bytesIn: 0, bytesOut: 0, durationMs: 0 }
+    const row: LedgerRow = { id: "h", method: "GET", address: null, decision: "deny", ...texts, ...numbers }
     await ledger.begin(row)
     await ledger.begin({ ...row, id: "=1+1", tenant: "=HYPERLINK(1)" })
   }
