@@ -3,12 +3,13 @@ import { defaultPlatform } from "./platform.ts"
 
 provideDefaultRuntime(() => defaultPlatform().runtime)
 
-export { detectJail, DynamicWorker, RpcTarget, runToJson, WorkerLoader } from "@mayfly/runtime"
+export { detectJail, DynamicWorker, planWorker, RpcTarget, runToJson, WorkerLoader } from "@mayfly/runtime"
 export type {
   DynamicWorkerOptions,
   Entrypoint,
   Fetcher,
   Jail,
+  ProgramPlan,
   Run,
   RunEvent,
   RunOptions,
@@ -19,5 +20,19 @@ export type {
 } from "@mayfly/runtime"
 export { createWorkerBundle, type WorkerBundle, type WorkerBundleOptions } from "./create-worker-bundle.ts"
 export { createPlatform, defaultPlatform, type Platform } from "./platform.ts"
+export { jsonLine } from "@mayfly/mesh"
+export { readLedger, type ReadLedgerOptions } from "./read-ledger.ts"
+export type {
+  ChainHead,
+  ExportFormat,
+  FollowedRow,
+  Ledger,
+  LedgerFilter,
+  LedgerPage,
+  LedgerQuery,
+  RecordedRow,
+  RunSummary,
+  Verification,
+} from "@mayfly/mesh"
 export type { PlatformOptions } from "./platform-options.ts"
 export * from "./code-mode/index.ts"

@@ -1,0 +1,25 @@
+import { randomUUID } from "node:crypto"
+import type { LedgerRow } from "@mayfly/protocol"
+
+/** A row of an attempt that was allowed and has not ended. */
+export function ledgerRow(given: Partial<LedgerRow> = {}): LedgerRow {
+  return {
+    id: randomUUID(),
+    time: Date.now(),
+    tenant: "acme",
+    runId: "run_1",
+    method: "GET",
+    origin: "https://api.github.com",
+    path: "/repos",
+    address: "140.82.112.3",
+    port: 443,
+    decision: "allow",
+    rule: "https://api.github.com",
+    reason: null,
+    status: null,
+    bytesIn: 0,
+    bytesOut: 0,
+    durationMs: 0,
+    ...given,
+  }
+}
