@@ -7,6 +7,8 @@ export interface Platform extends AsyncDisposable {
   readonly runtime: Runtime
   /** Bindings for code that expects them, as at Cloudflare. */
   readonly env: { readonly LOADER: WorkerLoader }
+  /** Ports that this platform's own servers listen on: no policy lets a program reach them on this machine. */
+  readonly ownPorts: Set<number>
   /** Kills all processes. Runs under way end as `worker.aborted`. Disposing twice is safe. */
   dispose(): Promise<void>
 }
@@ -18,13 +20,18 @@ export async function createPlatform(options: PlatformOptions = {}): Promise<Pla
 
 function startPlatform(options: PlatformOptions): Platform {
   const { hosts, isolates, spare, network } = parsePlatformOptions(options)
-  const egress = createHttpEgress()
+  const ownPorts = new Set<number>()
+  const egress = createHttpEgress({ ownPorts: () => ownPorts })
   egress.check(network)
   const runtime = createRuntime({ hosts, isolates, spare, network, egress })
-  const dispose = (): Promise<void> => runtime.dispose()
+  const dispose = async (): Promise<void> => {
+    await runtime.dispose()
+    await egress.close()
+  }
   return {
     runtime,
     env: { LOADER: new WorkerLoader({ platform: { runtime } }) },
+    ownPorts,
     dispose,
     [Symbol.asyncDispose]: dispose,
   }
