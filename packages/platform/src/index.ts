@@ -3,6 +3,16 @@ import { defaultPlatform } from "./platform.ts"
 
 provideDefaultRuntime(() => defaultPlatform().runtime)
 
+export {
+  canonicalPolicy,
+  expectPolicy,
+  narrowPolicy,
+  type PolicyChange,
+  type PolicyExpectation,
+  PolicyHandle,
+  type PolicyHandleOptions,
+  policyHash,
+} from "@mayfly/mesh"
 export { detectJail, DynamicWorker, planWorker, RpcTarget, runToJson, WorkerLoader } from "@mayfly/runtime"
 export type {
   DynamicWorkerOptions,

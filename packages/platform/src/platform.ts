@@ -3,7 +3,6 @@ import { createRuntime, type Runtime, WorkerLoader } from "@mayfly/runtime"
 import type { Store } from "@mayfly/store"
 import { LazyStore } from "./lazy-store.ts"
 import { parsePlatformOptions, type PlatformOptions } from "./platform-options.ts"
-import { recordEgress } from "./record-egress.ts"
 
 /** One object that holds the parts. Whoever creates it disposes it. */
 export interface Platform extends AsyncDisposable {
@@ -14,6 +13,8 @@ export interface Platform extends AsyncDisposable {
   readonly ledger: Ledger
   /** Where the parts keep rows and blobs: in `dataDir`, without one in memory. Opened at its first use; the platform closes it. */
   store(): Promise<Store>
+  /** Ports that this platform's own servers listen on: no policy lets a program reach them on this machine. */
+  readonly ownPorts: Set<number>
   /** Kills all processes. Runs under way end as `worker.aborted`. Disposing twice is safe. */
   dispose(): Promise<void>
 }
@@ -34,11 +35,13 @@ function startPlatform(options: PlatformOptions): Platform {
     ...(dataDir === undefined ? { retainEntries: entriesInMemory } : { directory: dataDir }),
     ...(retainLedgerMs === undefined ? {} : { retainForMs: retainLedgerMs }),
   })
-  const egress = recordEgress(createHttpEgress(), ledger)
+  const ownPorts = new Set<number>()
+  const egress = createHttpEgress({ ownPorts: () => ownPorts, ledger })
   egress.check(network)
   const runtime = createRuntime({ hosts, isolates, spare, network, egress })
   const dispose = async (): Promise<void> => {
     await runtime.dispose()
+    await egress.close()
     await ledger.close()
     await store.close()
   }
@@ -47,6 +50,7 @@ function startPlatform(options: PlatformOptions): Platform {
     env: { LOADER: new WorkerLoader({ platform: { runtime } }) },
     ledger,
     store: () => store.get(),
+    ownPorts,
     dispose,
     [Symbol.asyncDispose]: dispose,
   }
