@@ -64,7 +64,15 @@ export const procedures = {
     const changes = yield* run(
       `UPDATE approvals_approvals SET status = ?, scope = ?, decided_at = ?, decided_by = ?, expires_at = ?
        WHERE id = ? AND status = 'pending' AND expires_at > ? AND (? IS NULL OR tenant = ?)`,
-      status, scope, now, by, expiresAt, id, now, tenant, tenant,
+      status,
+      scope,
+      now,
+      by,
+      expiresAt,
+      id,
+      now,
+      tenant,
+      tenant,
     )
     return changes === 1
   },
@@ -95,7 +103,17 @@ function* insert(question: AskArgument): Steps<number> {
   return yield* run(
     `INSERT INTO approvals_approvals (id, tenant, run_id, worker, sandbox_id, step, method, origin, path, excerpt, status, created_at, expires_at)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?)`,
-    id, tenant, runId, worker ?? null, sandboxId ?? null, step ?? null,
-    method, origin, path, excerpt ?? null, now, expiresAt,
+    id,
+    tenant,
+    runId,
+    worker ?? null,
+    sandboxId ?? null,
+    step ?? null,
+    method,
+    origin,
+    path,
+    excerpt ?? null,
+    now,
+    expiresAt,
   )
 }

@@ -93,13 +93,13 @@ class StoredApprovals implements Approvals {
     signal.throwIfAborted()
     const now = Date.now()
     const isAttended = this.#options.attended || this.#events.listenerCount("question") > 0
-    const asked = await this.#tables.call("ask", ({
-	...shortened(question),
-	id: `apr_${randomUUID()}`,
-	now,
-	expiresAt: now + this.#options.openMs,
-	maxPending: isAttended ? maxPending : 0
-}))
+    const asked = await this.#tables.call("ask", {
+      ...shortened(question),
+      id: `apr_${randomUUID()}`,
+      now,
+      expiresAt: now + this.#options.openMs,
+      maxPending: isAttended ? maxPending : 0,
+    })
     if (asked.status === "full") return "deny"
     if (asked.status !== "pending") return asked.status === "allowed" ? "allow" : "deny"
     if (!isAttended) return "deny"
@@ -153,15 +153,15 @@ class StoredApprovals implements Approvals {
     const { scope = "once", expiresInMs = hourMs, by = "", tenant = null } = checked(decision)
     const now = Date.now()
     const status = decision.decision === "allow" ? "allowed" : "denied"
-    const wasOpen = await this.#tables.call("decide", ({
-	id,
-	tenant,
-	status,
-	scope,
-	now,
-	expiresAt: now + expiresInMs,
-	by: by.slice(0, maxText)
-}))
+    const wasOpen = await this.#tables.call("decide", {
+      id,
+      tenant,
+      status,
+      scope,
+      now,
+      expiresAt: now + expiresInMs,
+      by: by.slice(0, maxText),
+    })
     const approval = await this.get(id)
     if (!wasOpen || approval === null) throw notOpen(id, approval, tenant)
     this.#events.emit(`decided ${id}`)

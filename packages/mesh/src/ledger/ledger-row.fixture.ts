@@ -20,6 +20,8 @@ export function ledgerRow(given: Partial<LedgerRow> = {}): LedgerRow {
     bytesIn: 0,
     bytesOut: 0,
     durationMs: 0,
+    policyHash: "policy_1",
+    secrets: [],
     ...given,
   }
 }

@@ -9,6 +9,8 @@ export interface Redactor {
   text(text: string): string
   /** Redacts in pieces; a secret that is split between pieces is found. */
   stream(): RedactingStream
+  /** The same, with somebody else told. */
+  reporting(onFound: (name: string) => void): Redactor
 }
 
 export interface RedactingStream {
@@ -22,8 +24,11 @@ export interface RedactingStream {
  * `onFound` is called with the name of a secret whenever one was found: somebody tried to read it, so raise an alert.
  * It may be called more than once for one place, since a secret has several forms.
  */
-export function createRedactor(secrets: readonly SecretValue[], onFound: (name: string) => void): Redactor {
-  const automaton = secretAutomaton(secrets)
+export function createRedactor(secrets: readonly SecretValue[], onFound: (name: string) => void = () => {}): Redactor {
+  return redactorOf(secretAutomaton(secrets), onFound)
+}
+
+function redactorOf(automaton: SecretAutomaton, onFound: (name: string) => void): Redactor {
   return {
     text(text) {
       let isFound = false
@@ -35,6 +40,7 @@ export function createRedactor(secrets: readonly SecretValue[], onFound: (name: 
       return isFound ? redacted.toString() : text
     },
     stream: () => redactingStream(automaton, onFound),
+    reporting: (other) => redactorOf(automaton, other),
   }
 }
 

@@ -1,6 +1,7 @@
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto"
 import { MayflyError } from "@mayfly/protocol"
 import type { Store, StoreOwner, Tables } from "@mayfly/store"
+import { isSecretName } from "../policy/secret-name.ts"
 import type { SecretKey } from "./secret-key.ts"
 import { minSecretLength } from "./secret-forms.ts"
 
@@ -83,7 +84,7 @@ async function set(tables: Tables, key: SecretKey, secret: Named & { readonly va
 
 /** Throws `input.invalid`. The message never holds the value. */
 export function checkSecret(name: string, value: unknown): asserts value is string {
-  if (!/^[A-Za-z_][A-Za-z0-9_.-]{0,127}$/.test(name)) {
+  if (!isSecretName(name)) {
     throw invalid(
       "name",
       `the secret's name ${JSON.stringify(name.slice(0, 40))} must be letters, digits, "_", "." and "-", not starting with a digit`,
