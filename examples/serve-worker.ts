@@ -12,8 +12,10 @@ const file = fileURLToPath(new URL("workers/worker.ts", import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), "mayfly-example-"))
 const options = ["--port", "0", "--worker-port", "0", "--data", join(folder, "data"), "--env", "API_TOKEN=secret"]
 const server = spawn(process.execPath, [...process.execArgv, command, "serve", file, ...options], {
-  stdio: ["ignore", "pipe", "inherit"],
+  stdio: ["ignore", "pipe", "pipe"],
 })
+let printed = ""
+for (const stream of [server.stdout, server.stderr]) stream.on("data", (text: Buffer) => (printed += text.toString()))
 try {
   const url = await printedUrl()
   const post = async (path: string, body: string): Promise<unknown> =>
@@ -37,12 +39,13 @@ try {
 }
 assert.equal(server.exitCode, 0)
 
-async function printedUrl(): Promise<string> {
-  let text = ""
-  for await (const chunk of server.stdout) {
-    text += String(chunk)
-    const match = /^worker is serving at (\S+)$/m.exec(text)
-    if (match !== null) return match[1] ?? ""
-  }
-  throw new Error(`the server ended: ${text}`)
+/** The server prints its addresses when it is ready. */
+function printedUrl(): Promise<string> {
+  return new Promise((resolve, reject) => {
+    server.stdout.on("data", () => {
+      const match = /^worker is serving at (\S+)$/m.exec(printed)
+      if (match !== null) resolve(match[1] ?? "")
+    })
+    server.once("exit", () => reject(new Error(`the server ended: ${printed}`)))
+  })
 }

@@ -1,5 +1,5 @@
+/// <reference types="mayfly/worker" />
 // A worker for `mayfly serve`: it runs code that callers post, with one binding and a gateway as the only way out.
-import type {} from "mayfly/worker"
 import { WorkerEntrypoint } from "cloudflare:workers"
 
 interface Env {
@@ -25,7 +25,7 @@ export class Gateway extends WorkerEntrypoint<Env> {
 }
 
 export default {
-  async fetch(request: Request, env: Env, ctx: WorkerContext): Promise<Response> {
+  async fetch(request: Request, env: Env, ctx: ExecutionContext): Promise<Response> {
     const { pathname } = new URL(request.url)
     return pathname === "/run" ? runScript(request) : loadWorker(request, env, ctx)
   },
@@ -40,7 +40,7 @@ async function runScript(request: Request): Promise<Response> {
 }
 
 /** As in code written for Cloudflare. */
-function loadWorker(request: Request, env: Env, ctx: WorkerContext): Promise<Response> {
+function loadWorker(request: Request, env: Env, ctx: ExecutionContext): Promise<Response> {
   const worker = env.LOADER.get("notes-v1", () => ({
     compatibilityDate: "2026-01-01",
     mainModule: "main.js",

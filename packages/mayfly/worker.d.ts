@@ -1,45 +1,38 @@
-// Types for workers that `mayfly serve` runs: `import type {} from "mayfly/worker"` in one of their files.
-// Whoever has @cloudflare/workers-types uses those instead; only DynamicWorker and WorkerLoader as globals are ours.
-import type {
-  DynamicWorker as DynamicWorkerClass,
-  RpcTarget as RpcTargetClass,
-  WorkerLoader as WorkerLoaderClass,
-} from "mayfly"
+/* oxlint-disable typescript/consistent-type-imports, typescript/no-explicit-any -- an ambient file imports nothing */
+// Types for workers that `mayfly serve` runs: /// <reference types="mayfly/worker" /> in one of their files.
+// They stand in for @cloudflare/workers-types; whoever has those does not reference these.
 
-declare global {
-  var DynamicWorker: typeof DynamicWorkerClass
-  var WorkerLoader: typeof WorkerLoaderClass
+declare let DynamicWorker: typeof import("mayfly").DynamicWorker
+declare let WorkerLoader: typeof import("mayfly").WorkerLoader
 
-  /** `ctx`, the third argument of handlers and `this.ctx` of entrypoints. */
-  interface WorkerContext<Props = unknown> {
-    readonly props: Props
-    /** Stubs of the worker's own exports, by name; called with `{ props }` they give one with these props. */
-    // oxlint-disable-next-line typescript/no-explicit-any
-    readonly exports: Readonly<Record<string, any>>
-    waitUntil(promise: unknown): void
-    passThroughOnException(): void
-  }
+/** `ctx`, the third argument of handlers and `this.ctx` of entrypoints. */
+interface ExecutionContext<Props = unknown> {
+  readonly props: Props
+  /** Stubs of the worker's own exports by name; called with `{ props }` they give one with these props. */
+  readonly exports: Readonly<Record<string, any>>
+  waitUntil(promise: unknown): void
+  passThroughOnException(): void
 }
 
 declare module "cloudflare:workers" {
-  export const RpcTarget: typeof RpcTargetClass
-  export class WorkerEntrypoint<Env = Readonly<Record<string, unknown>>, Props = unknown> extends RpcTargetClass {
-    protected readonly ctx: WorkerContext<Props>
+  import { RpcTarget } from "mayfly"
+  export { RpcTarget }
+  export class WorkerEntrypoint<Env = Readonly<Record<string, unknown>>, Props = unknown> extends RpcTarget {
+    protected readonly ctx: ExecutionContext<Props>
     protected readonly env: Env
-    constructor(ctx: WorkerContext<Props>, env: Env)
+    constructor(ctx: ExecutionContext<Props>, env: Env)
   }
-  export class WorkflowEntrypoint<Env = Readonly<Record<string, unknown>>> extends RpcTargetClass {
-    protected readonly ctx: WorkerContext
+  export class WorkflowEntrypoint<Env = Readonly<Record<string, unknown>>> extends RpcTarget {
+    protected readonly ctx: ExecutionContext
     protected readonly env: Env
-    constructor(ctx: WorkerContext, env: Env)
+    constructor(ctx: ExecutionContext, env: Env)
   }
-  export class DurableObject<Env = Readonly<Record<string, unknown>>> extends RpcTargetClass {
+  export class DurableObject<Env = Readonly<Record<string, unknown>>> extends RpcTarget {
     protected readonly ctx: unknown
     protected readonly env: Env
     constructor(ctx: unknown, env: Env)
   }
   export const env: Readonly<Record<string, unknown>>
-  // oxlint-disable-next-line typescript/no-explicit-any
   export const exports: Readonly<Record<string, any>>
   export function waitUntil(promise: unknown): void
   export function withEnv<T>(env: object, call: () => T): T

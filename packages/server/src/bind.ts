@@ -25,7 +25,14 @@ export async function bind(server: Server, { port, host }: Address, fix?: string
 function bindError(error: NodeJS.ErrnoException, { port, host }: Address, fix?: string): MayflyError {
   const details = { host, port }
   if (error.code !== "EADDRINUSE")
-    return new MayflyError("input.invalid", `can't listen on ${host}:${port}: ${error.message}`, { details, cause: error })
+    return new MayflyError("input.invalid", `can't listen on ${host}:${port}: ${error.message}`, {
+      details,
+      cause: error,
+    })
   const message = `can't listen on ${host}:${port}: something else listens there`
-  return new MayflyError("platform.port-in-use", message, { details, cause: error, ...(fix === undefined ? {} : { fix }) })
+  return new MayflyError("platform.port-in-use", message, {
+    details,
+    cause: error,
+    ...(fix === undefined ? {} : { fix }),
+  })
 }

@@ -76,10 +76,7 @@ function addRun(program: Command, action: (file: string, flags: RunFlags) => Pro
     .action(action)
 }
 
-function addServe(
-  program: Command,
-  action: (worker: string | undefined, flags: ServeFlags) => Promise<void>,
-): void {
+function addServe(program: Command, action: (worker: string | undefined, flags: ServeFlags) => Promise<void>): void {
   program
     .command("serve")
     .summary("serve the HTTP API, and a worker of yours")
@@ -94,7 +91,11 @@ function addServe(
     .option("--data <DIR>", "data directory; one process owns it", "./.mayfly")
     .option("--worker-port <PORT>", "port of the worker; 0 for any free one", "8788")
     .option("--env <NAME=VALUE>", "a text in the worker's env; NAME alone takes this shell's; may be repeated", collect)
-    .option("--env-file <FILE>", "a file of NAME=VALUE lines; may be repeated (default: .dev.vars beside the worker)", collect)
+    .option(
+      "--env-file <FILE>",
+      "a file of NAME=VALUE lines; may be repeated (default: .dev.vars beside the worker)",
+      collect,
+    )
     .option("--allow-host <NAME>", "answer to this Host header too, behind a proxy; may be repeated", collect)
     .option("--watch", "load the worker again when its files change")
     .option("--demo", "run a demonstration first")

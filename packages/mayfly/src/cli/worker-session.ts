@@ -10,7 +10,7 @@ import { printable } from "./printable.ts"
 import { watchFiles } from "./watch-files.ts"
 import { whenAborted } from "./when-aborted.ts"
 import { installWorkerGlobals, workerBindings } from "./worker-globals.ts"
-import { readWorkerVars, type VarFlags } from "./worker-vars.ts"
+import { readWorkerVars, varFiles, type VarFlags } from "./worker-vars.ts"
 
 export interface WorkerFlags extends VarFlags {
   readonly watch?: boolean
@@ -60,7 +60,7 @@ export class WorkerSession {
     using _errors = logStrayErrors(this.#output)
     using worker = new ServedWorker({
       path: this.#path,
-      bindings: () => ({ ...readWorkerVars(this.#path, this.#flags).vars, ...workerBindings(platform) }),
+      bindings: () => ({ ...readWorkerVars(this.#path, this.#flags), ...workerBindings(platform) }),
       modules: { mayfly: libraryUrl },
       onFailure: (what, error) => report(this.#output, what, error),
     })
@@ -88,8 +88,7 @@ export class WorkerSession {
 
   async #watch(worker: ServedWorker, stop: AbortSignal): Promise<void> {
     for (let count = 0; !stop.aborted; count++) {
-      const { files } = readWorkerVars(this.#path, this.#flags)
-      using changes = watchFiles(this.#path, files)
+      using changes = watchFiles(this.#path, varFiles(this.#path, this.#flags))
       if (count > 0) this.#output.stderr.write(`---- ${new Date().toTimeString().slice(0, 8)} changed ----\n`)
       // A mistake may be corrected while we watch; the version before goes on answering.
       await this.#load(worker).catch((error: unknown) => printLoadError(this.#output, error))

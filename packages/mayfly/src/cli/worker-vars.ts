@@ -8,27 +8,22 @@ export interface VarFlags {
   readonly envFile?: readonly string[]
 }
 
-/** The variables of a served worker, and the files that they come from. */
-export interface WorkerVars {
-  readonly vars: Readonly<Record<string, string>>
-  readonly files: readonly string[]
-}
-
 const namePattern = /^[A-Za-z_]\w*$/
 
-/**
- * `--env` over `--env-file`, later ones over earlier ones. Without --env-file, `.dev.vars` beside the worker or in the current folder, as wrangler has it.
- * Throws `input.invalid`.
- */
-export function readWorkerVars(worker: string, flags: VarFlags): WorkerVars {
-  const files = flags.envFile?.map((file) => resolve(file)) ?? devVars(worker)
+/** The files that a served worker's variables come from: without --env-file, `.dev.vars` as with wrangler, beside the worker or in the current folder. */
+export function varFiles(worker: string, flags: VarFlags): readonly string[] {
+  return flags.envFile?.map((file) => resolve(file)) ?? devVars(worker)
+}
+
+/** `--env` over files, later ones over earlier ones. Throws `input.invalid`. */
+export function readWorkerVars(worker: string, flags: VarFlags): Readonly<Record<string, string>> {
   const vars = Object.create(null) as Record<string, string>
-  for (const file of files) Object.assign(vars, parseEnv(readVarFile(file)))
+  for (const file of varFiles(worker, flags)) Object.assign(vars, parseEnv(readVarFile(file)))
   for (const given of flags.env ?? []) {
     const [name, value] = parseVar(given)
     vars[name] = value
   }
-  return { vars, files }
+  return vars
 }
 
 function devVars(worker: string): string[] {
@@ -46,7 +41,8 @@ function readVarFile(file: string): string {
 
 function parseVar(given: string): [name: string, value: string] {
   const [name = ""] = given.split("=", 1)
-  if (!namePattern.test(name)) throw invalid("--env", `must be NAME=VALUE, or NAME for a variable of this shell, not "${name}"`)
+  if (!namePattern.test(name))
+    throw invalid("--env", `must be NAME=VALUE, or NAME for a variable of this shell, not "${name}"`)
   if (given.length > name.length) return [name, given.slice(name.length + 1)]
   const inherited = process.env[name]
   if (inherited === undefined) throw invalid("--env", `${name} has no value here: write ${name}=VALUE`)

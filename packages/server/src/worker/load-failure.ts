@@ -1,13 +1,13 @@
 import { relative } from "node:path"
-import { fileURLToPath } from "node:url"
 import { MayflyError } from "@mayfly/protocol"
+import { findSyntaxError } from "./load-source.ts"
 import { SourceError } from "./source-error.ts"
 import { withoutVersions } from "./worker-modules.ts"
 
-/** What to tell the author of a worker that could not be loaded: where, and with which text. */
-export function loadFailure(error: unknown): MayflyError {
+/** What to tell the author of a worker that could not be loaded: where in its `files`, and with which text. */
+export function loadFailure(error: unknown, files: readonly string[]): MayflyError {
   if (error instanceof MayflyError) return error
-  const found = error instanceof SyntaxError ? SourceError.fromStack(error, fileURLToPath) : error
+  const found = error instanceof SyntaxError ? placeOf(error, files) : error
   if (found instanceof SourceError) return syntaxError(found)
   const text = withoutVersions(error instanceof Error ? error.message : String(error))
   if (isMissing(error)) {
@@ -20,6 +20,17 @@ export function loadFailure(error: unknown): MayflyError {
   })
 }
 
+/** V8 tells it only sometimes. */
+function placeOf(error: SyntaxError, files: readonly string[]): SourceError | SyntaxError {
+  const found = SourceError.fromStack(error)
+  if (found !== undefined) return found
+  for (const file of files) {
+    const inFile = findSyntaxError(file)
+    if (inFile !== undefined) return inFile
+  }
+  return error
+}
+
 function syntaxError({ path, line, column, sourceLine, message }: SourceError): MayflyError {
   const file = relative(process.cwd(), path)
   const caret = `${" ".repeat(`${line} | `.length)}${sourceLine.slice(0, column - 1).replace(/[^\t]/g, " ")}^`
@@ -30,5 +41,7 @@ function syntaxError({ path, line, column, sourceLine, message }: SourceError): 
 
 function isMissing(error: unknown): boolean {
   const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined
-  return code === "ERR_MODULE_NOT_FOUND" || code === "ERR_PACKAGE_PATH_NOT_EXPORTED" || code === "ERR_UNSUPPORTED_DIR_IMPORT"
+  return (
+    code === "ERR_MODULE_NOT_FOUND" || code === "ERR_PACKAGE_PATH_NOT_EXPORTED" || code === "ERR_UNSUPPORTED_DIR_IMPORT"
+  )
 }

@@ -27,7 +27,8 @@ export function loadSource(path: string, format: string | undefined): LoadedSour
   const language = languages[ending]
   if (language !== undefined)
     return { format: ending === ".cts" ? "commonjs" : "module", source: transform(path, language) }
-  if (ending === ".js" && format !== "commonjs" && looksLikeModule(path)) return { format: "module", source: read(path) }
+  if (ending === ".js" && format !== "commonjs" && looksLikeModule(path))
+    return { format: "module", source: read(path) }
   if (textEndings.includes(ending)) return exporting(JSON.stringify(read(path)))
   if (ending === ".json") return { format: "json", source: read(path) }
   const bytes = `(await import("node:fs")).readFileSync(${JSON.stringify(path)})`
@@ -44,6 +45,14 @@ function read(path: string): string {
   return readFileSync(path, "utf8")
 }
 
+/** Looks for what an engine said is there in one of several JavaScript files, without saying where. */
+export function findSyntaxError(path: string): SourceError | undefined {
+  if (!/\.m?js$/.test(path)) return undefined
+  const code = read(path)
+  const [error] = transformSync(path, code, { lang: "js", sourceType: "module" }).errors
+  return error === undefined ? undefined : SourceError.at(path, code, error.labels[0]?.start, error.message)
+}
+
 /** Node would find out too, and warn that it had to. */
 function looksLikeModule(path: string): boolean {
   return /^\s*(?:import|export)\b/m.test(read(path))
@@ -51,7 +60,11 @@ function looksLikeModule(path: string): boolean {
 
 function transform(path: string, language: "ts" | "tsx" | "jsx"): string {
   const code = read(path)
-  const { code: transformed, map, errors } = transformSync(path, code, {
+  const {
+    code: transformed,
+    map,
+    errors,
+  } = transformSync(path, code, {
     lang: language,
     sourceType: "module",
     sourcemap: true,

@@ -3,7 +3,12 @@ import { handlerNames, isEntrypointClass } from "./entrypoint.ts"
 import { WorkerEntrypoint } from "./modules/cloudflare-workers.ts"
 
 /** Calls a method of an export, with `props` in its context. */
-export type CallExport = (exported: object, method: string, args: readonly unknown[], props: unknown) => Promise<unknown>
+export type CallExport = (
+  exported: object,
+  method: string,
+  args: readonly unknown[],
+  props: unknown,
+) => Promise<unknown>
 
 /**
  * The `exports` of a worker: a stub for each entrypoint among its exports, to be used as it is or called with `{ props }`. Stubs may go into a

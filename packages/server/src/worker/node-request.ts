@@ -7,6 +7,12 @@ export interface RequestLimits {
   readonly signal: AbortSignal
 }
 
+interface ByteController {
+  readonly byobRequest: { respond(bytes: number): void } | null | undefined
+  enqueue(chunk: Uint8Array): void
+  close(): void
+}
+
 const withoutBody = new Set(["GET", "HEAD"])
 
 /**
@@ -42,12 +48,13 @@ function bodyOf(message: IncomingMessage, maxBytes: number): ReadableStream {
   let received = 0
   return new ReadableStream({
     type: "bytes",
-    async pull(controller: ReadableByteStreamController) {
+    async pull(controller: ByteController) {
       const { done, value } = await chunks.next()
       if (done === true) {
+        const { byobRequest } = controller
         controller.close()
         // A reader that brought its own buffer gets it back.
-        ;(controller.byobRequest as ReadableStreamBYOBRequest | null)?.respond(0)
+        byobRequest?.respond(0)
         return
       }
       received += value.byteLength

@@ -21,7 +21,9 @@ export async function sendResponse(response: Response, to: ServerResponse, isHea
 async function pump(reader: ReadableStreamDefaultReader<unknown>, to: ServerResponse): Promise<void> {
   const isGone = new Promise<void>((resolve) => to.once("close", () => resolve()))
   // Reading may take for ever; it ends when nobody wants it.
-  isGone.then(() => (to.writableEnded ? undefined : reader.cancel(new Error("the client has gone away")))).catch(() => {})
+  isGone
+    .then(() => (to.writableEnded ? undefined : reader.cancel(new Error("the client has gone away"))))
+    .catch(() => {})
   for (;;) {
     const { done, value } = await reader.read()
     if (to.destroyed) return

@@ -62,7 +62,7 @@ export class ServedWorker implements Disposable {
       )
       this.#version = { main: mainOf(namespace), env, exports }
     } catch (error) {
-      throw loadFailure(error)
+      throw loadFailure(error, this.files())
     }
   }
 

@@ -90,7 +90,11 @@ const endings = [".ts", ".tsx", ".mts", ".js", ".jsx", ".mjs", ".json"]
 function guessFile(specifier: string, parentUrl: string): string | undefined {
   const path = fileURLToPath(new URL(specifier, parentUrl))
   const compiled = /\.[cm]?jsx?$/.test(path) ? [path.replace(/js(x?)$/, "ts$1"), path.replace(/js$/, "tsx")] : []
-  const candidates = [...compiled, ...endings.map((ending) => path + ending), ...endings.map((e) => join(path, `index${e}`))]
+  const candidates = [
+    ...compiled,
+    ...endings.map((ending) => path + ending),
+    ...endings.map((e) => join(path, `index${e}`)),
+  ]
   return candidates.find((candidate) => existsSync(candidate) && statSync(candidate).isFile())
 }
 

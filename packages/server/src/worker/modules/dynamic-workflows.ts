@@ -87,7 +87,10 @@ function forGuest(instance: Instance): Record<string, unknown> {
 }
 
 /** A binding for the env of one guest: what it creates carries `metadata`, which the guest neither sees nor chooses. */
-export function wrapWorkflowBinding(metadata: DispatcherMetadata, options: { readonly bindingName?: string } = {}): unknown {
+export function wrapWorkflowBinding(
+  metadata: DispatcherMetadata,
+  options: { readonly bindingName?: string } = {},
+): unknown {
   const { DynamicWorkflowBinding: make } = currentInvocation().exports as Record<string, unknown>
   if (typeof make !== "function")
     throw new Error("export DynamicWorkflowBinding from the main module: export { DynamicWorkflowBinding } from …")
