@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { once } from "node:events"
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { createServer, request as httpRequest } from "node:http"
+import { createServer, type IncomingMessage, request as httpRequest } from "node:http"
 import { type AddressInfo, createServer as createNetServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -122,6 +122,9 @@ test("globals, modules, files and classes are what wrangler's users expect", asy
       "plain.js": "export const plain = 'plain'\n",
       "words.txt": "some words",
       "data.json": '{"n":1}',
+      "bytes.bin": "abc",
+      // The smallest WebAssembly module: magic number and version.
+      "module.wasm": "\0asm\u0001\0\0\0",
       "node_modules/dep/package.json": '{"name":"dep","version":"1.0.0","exports":"./index.ts"}',
       "node_modules/dep/index.ts":
         "import { RpcTarget } from 'cloudflare:workers'\nexport class Base extends RpcTarget { constructor(readonly x: number) { super() } }\n",
@@ -136,6 +139,8 @@ test("globals, modules, files and classes are what wrangler's users expect", asy
         import { plain } from "./plain"
         import words from "./words.txt"
         import data from "./data.json"
+        import bytes from "./bytes.bin"
+        import wasm from "./module.wasm"
         enum Color { Red = "red" }
         class Point { constructor(private x: number) {} get value() { return this.x } }
         const atStart = globalEnv.BOTH
@@ -146,7 +151,7 @@ test("globals, modules, files and classes are what wrangler's users expect", asy
             waitUntil(Promise.resolve())
             const shape: Shape = { x: 1 }
             return Response.json({
-              files: [lib, part, plain, words, data.n, Color.Red, new Point(3).value, new Base(4).x, shape.x],
+              files: [lib, part, plain, words, data.n, bytes.byteLength, wasm instanceof WebAssembly.Module, Color.Red, new Point(3).value, new Base(4).x, shape.x],
               env: [this.env.FROM_FILE, this.env.BOTH, atStart, globalEnv.BOTH, withEnv({ BOTH: "with" }, () => globalEnv.BOTH)],
               same: [Imported === DynamicWorker, new Base(1) instanceof RpcTarget, new NonRetryableError("x").name],
               kinds: [typeof WorkerLoader, typeof wrapWorkflowBinding, typeof createDynamicWorkflowEntrypoint, typeof MayflyError],
@@ -161,7 +166,7 @@ test("globals, modules, files and classes are what wrangler's users expect", asy
   )
   const response = await fetch(served.url, { headers: { "cf-connecting-ip": "9.9.9.9" } })
   assert.deepEqual(await response.json(), {
-    files: ["lib", "part", "plain", "some words", 1, "red", 3, 4, 1],
+    files: ["lib", "part", "plain", "some words", 1, 3, true, "red", 3, 4, 1],
     env: ["file", "flag", "flag", "flag", "with"],
     same: [true, true, "NonRetryableError"],
     kinds: ["function", "function", "function", "function"],
@@ -215,7 +220,7 @@ test("bodies stream both ways at once", async () => {
   const served = await serve({ "worker.ts": routes })
   const client = httpRequest(`${served.url}/echo`, { method: "POST" })
   client.write("first")
-  const [response] = (await once(client, "response")) as [import("node:http").IncomingMessage]
+  const [response] = (await once(client, "response")) as [IncomingMessage]
   const texts: string[] = []
   for await (const chunk of response) {
     texts.push(String(chunk))
@@ -300,7 +305,7 @@ test("requests that no worker should see are refused", async () => {
     const client = httpRequest(served.url, options)
     client.on("error", () => {})
     client.flushHeaders()
-    const [response] = (await once(client, "response")) as [import("node:http").IncomingMessage]
+    const [response] = (await once(client, "response")) as [IncomingMessage]
     client.destroy()
     return response.statusCode
   }
