@@ -339,6 +339,16 @@ test("Ctrl-C lets requests and waitUntil finish, and ends what does not", async 
   assert.ok((await asked) instanceof Error)
 })
 
+test("Ctrl-C ends a worker that is still being loaded", async () => {
+  const worker = "console.log('loading')\nawait new Promise(() => {})\nexport default { fetch() {} }\n"
+  for (const watch of [[], ["--watch"]]) {
+    const args = ["serve", "worker.ts", "--port", "0", "--worker-port", "0", ...watch]
+    const started = startMayfly(args, { cwd: project({ "worker.ts": worker }) })
+    await started.output(/^loading$/m)
+    assert.equal(await stop(started, "SIGINT"), 0)
+  }
+})
+
 test("killed with -9, it starts again on the same port and data", async () => {
   const first = await serve({ "worker.ts": routes })
   const { port } = new URL(first.url)

@@ -65,15 +65,8 @@ export class WorkerSession {
       onFailure: (what, error) => report(this.#output, what, error),
     })
     if (this.#flags.watch === true) await this.#watch(worker, stop)
-    else {
-      await this.#load(worker)
-      await whenAborted(stop)
-    }
+    else await loadedAndStopped(this.#load(worker), stop)
     await this.#listener.stop()
-  }
-
-  stop(): Promise<void> {
-    return this.#listener.stop()
   }
 
   async #load(worker: ServedWorker): Promise<void> {
@@ -91,11 +84,17 @@ export class WorkerSession {
       using changes = watchFiles(this.#path, varFiles(this.#path, this.#flags))
       if (count > 0) this.#output.stderr.write(`---- ${new Date().toTimeString().slice(0, 8)} changed ----\n`)
       // A mistake may be corrected while we watch; the version before goes on answering.
-      await this.#load(worker).catch((error: unknown) => printLoadError(this.#output, error))
+      const loading = this.#load(worker).catch((error: unknown) => printLoadError(this.#output, error))
+      await Promise.race([loading, whenAborted(AbortSignal.any([stop, changes.signal]))])
       changes.alsoWatch(worker.files().filter((file) => existsSync(file)))
       await whenAborted(AbortSignal.any([stop, changes.signal]))
     }
   }
+}
+
+/** A worker may wait for ever while it is loaded; that must not keep us from stopping. */
+async function loadedAndStopped(loading: Promise<void>, stop: AbortSignal): Promise<void> {
+  await Promise.race([loading.then(() => whenAborted(stop)), whenAborted(stop)])
 }
 
 /** The library, for workers that import it: theirs would start a platform of its own. */

@@ -101,3 +101,24 @@ test("ServedWorker answers server.no-worker before it is loaded, and settles wha
   await settled
   assert.deepEqual(done, [1])
 })
+
+test("ServedWorker keeps the newest version when an older one takes longer to load", async () => {
+  const path = join(folder, "versions.js")
+  const gate = Promise.withResolvers<void>()
+  const begun = Promise.withResolvers<void>()
+  const wait = (): Promise<void> => (begun.resolve(), gate.promise)
+  using worker = new ServedWorker({ path, bindings: () => ({ wait }), onFailure: () => {} })
+  writeFileSync(
+    path,
+    `import { env } from "cloudflare:workers"
+     await env.wait()
+     export default { fetch: () => new Response("old") }`,
+  )
+  const old = worker.load()
+  await begun.promise
+  writeFileSync(path, `export default { fetch: () => new Response("new") }`)
+  await worker.load()
+  gate.resolve()
+  await old
+  assert.equal(await (await worker.fetch(new Request("http://x/"))).text(), "new")
+})

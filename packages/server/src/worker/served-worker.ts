@@ -40,6 +40,7 @@ export class ServedWorker implements Disposable {
   readonly #modules: WorkerModules
   readonly #tasks: PendingTasks
   #version: Version | undefined
+  #loads = 0
 
   constructor(options: ServedWorkerOptions) {
     this.#options = options
@@ -52,6 +53,7 @@ export class ServedWorker implements Disposable {
    * `server.worker-failed`, and the version before stays.
    */
   async load(): Promise<void> {
+    const load = ++this.#loads
     const env = this.#options.bindings()
     let exports: object = Object.freeze({})
     try {
@@ -60,7 +62,9 @@ export class ServedWorker implements Disposable {
       exports = loopbackExports(namespace, (exported, method, args, props) =>
         this.#call(exported, { method, args, props }, { env, exports }),
       )
-      this.#version = { main: mainOf(namespace), env, exports }
+      const main = mainOf(namespace)
+      // A module that waited for long must not replace a newer one.
+      if (load === this.#loads) this.#version = { main, env, exports }
     } catch (error) {
       throw loadFailure(error, this.files())
     }
