@@ -3,12 +3,21 @@ import { defaultPlatform } from "./platform.ts"
 
 provideDefaultRuntime(() => defaultPlatform().runtime)
 
-export { detectJail, DynamicWorker, provideStandIn, RpcTarget, runToJson, WorkerLoader } from "@mayfly/runtime"
+export {
+  detectJail,
+  DynamicWorker,
+  planWorker,
+  provideStandIn,
+  RpcTarget,
+  runToJson,
+  WorkerLoader,
+} from "@mayfly/runtime"
 export type {
   DynamicWorkerOptions,
   Entrypoint,
   Fetcher,
   Jail,
+  ProgramPlan,
   Run,
   RunEvent,
   RunOptions,

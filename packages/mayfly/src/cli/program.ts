@@ -62,6 +62,7 @@ function addRun(program: Command, action: (file: string, flags: RunFlags) => Pro
     .option("--tenant <NAME>", "domain of isolation and fairness (default default)")
     .option("--json", "print one JSON object: { id, ok, result | error, logs, usage, egress }")
     .option("--watch", "run again when a file of the program changes")
+    .option("--plan", "say what the program seems to need (origins, bindings, modules), and do not run it")
     .option("--no-color", "no colours, also on a terminal")
     .addHelpText(
       "after",
@@ -70,6 +71,7 @@ function addRun(program: Command, action: (file: string, flags: RunFlags) => Pro
         `mayfly run sum.ts --input '{"numbers":[1,2,3]}'`,
         `echo 'return input.a + 1' | mayfly run - --input '{"a":1}' --json`,
         "mayfly run fetch.js --allow https://api.example.com --wall 10000",
+        "mayfly run answer.md --plan",
         `mayfly run handler.ts --request '{"url":"http://app/items","method":"POST","body":"x"}'`,
       ]),
     )
