@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { createLedger } from "@mayfly/mesh"
+import { createLedger } from "@mayfly/mesh/ledger"
 import { openStore } from "@mayfly/store"
 
 export interface LedgerResult {

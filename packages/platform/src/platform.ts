@@ -1,4 +1,5 @@
-import { createHttpEgress, createLedger, type Ledger } from "@mayfly/mesh"
+import { createHttpEgress } from "@mayfly/mesh"
+import { createLedger, type Ledger } from "@mayfly/mesh/ledger"
 import { createRuntime, type Runtime, WorkerLoader } from "@mayfly/runtime"
 import type { Store } from "@mayfly/store"
 import { LazyStore } from "./lazy-store.ts"

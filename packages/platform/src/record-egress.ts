@@ -1,4 +1,4 @@
-import type { LedgerSink } from "@mayfly/mesh"
+import type { LedgerSink } from "@mayfly/mesh/ledger"
 import type { Egress } from "@mayfly/protocol"
 
 /** Records each attempt when it is over. To be replaced by mesh's own `ledger` option, which records before a byte leaves. */
