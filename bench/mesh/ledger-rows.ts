@@ -52,6 +52,8 @@ export async function measureLedger(callers: number, durationMs: number): Promis
   }
 }
 
+const policy = { policyHash: "ab".repeat(32), secrets: ["API_KEY"] }
+
 function row(): Parameters<ReturnType<typeof createLedger>["begin"]>[0] {
   return {
     id: randomUUID(),
@@ -70,5 +72,6 @@ function row(): Parameters<ReturnType<typeof createLedger>["begin"]>[0] {
     bytesIn: 0,
     bytesOut: 0,
     durationMs: 0,
+    ...policy,
   }
 }

@@ -141,7 +141,8 @@ test("hostile rows command no terminal and forge no line; a changed row is found
     await using ledger = createLedger({ store: async () => store, directory })
     const texts = { tenant: hostile, runId: hostile, origin: hostile, path: hostile, rule: hostile, reason: hostile }
     const numbers = { time: Date.now(), port: 1, status: null, bytesIn: 0, bytesOut: 0, durationMs: 0 }
-    const row: LedgerRow = { id: "h", method: "GET", address: null, decision: "deny", ...texts, ...numbers }
+    const lists = { policyHash: hostile, secrets: [hostile] }
+    const row: LedgerRow = { id: "h", method: "GET", address: null, decision: "deny", ...texts, ...numbers, ...lists }
     await ledger.begin(row)
     await ledger.begin({ ...row, id: "=1+1", tenant: "=HYPERLINK(1)" })
   }
