@@ -1,22 +1,3 @@
-export { createLedger } from "./ledger/create-ledger.ts"
-export { jsonLine } from "./ledger/json-line.ts"
-export type {
-  ChainHead,
-  ChainProblem,
-  ExportFormat,
-  FollowedRow,
-  FollowOptions,
-  Ledger,
-  LedgerFilter,
-  LedgerPage,
-  LedgerQuery,
-  LedgerSink,
-  RecordedRow,
-  RunSummary,
-  Verification,
-  VerifyOptions,
-} from "./ledger/ledger.ts"
-export type { LedgerOptions } from "./ledger/open-ledger.ts"
 export { type AddressClass, classifyAddress, mayDial } from "./dial/address.ts"
 export { dial, type DialOptions } from "./dial/dial.ts"
 export { findAddresses, type FindOptions, type FoundAddresses } from "./dial/find-addresses.ts"

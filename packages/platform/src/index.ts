@@ -13,7 +13,15 @@ export {
   type PolicyHandleOptions,
   policyHash,
 } from "@mayfly/mesh"
-export { detectJail, DynamicWorker, planWorker, RpcTarget, runToJson, WorkerLoader } from "@mayfly/runtime"
+export {
+  detectJail,
+  DynamicWorker,
+  planWorker,
+  provideStandIn,
+  RpcTarget,
+  runToJson,
+  WorkerLoader,
+} from "@mayfly/runtime"
 export type {
   DynamicWorkerOptions,
   Entrypoint,
@@ -29,8 +37,8 @@ export type {
   WorkerStub,
 } from "@mayfly/runtime"
 export { createWorkerBundle, type WorkerBundle, type WorkerBundleOptions } from "./create-worker-bundle.ts"
-export { createPlatform, defaultPlatform, type Platform } from "./platform.ts"
-export { jsonLine } from "@mayfly/mesh"
+export { createPlatform, defaultPlatform, type Platform, provideDefaultPlatform } from "./platform.ts"
+export { jsonLine } from "@mayfly/mesh/ledger"
 export { readLedger, type ReadLedgerOptions } from "./read-ledger.ts"
 export type {
   ChainHead,
@@ -43,6 +51,6 @@ export type {
   RecordedRow,
   RunSummary,
   Verification,
-} from "@mayfly/mesh"
+} from "@mayfly/mesh/ledger"
 export type { PlatformOptions } from "./platform-options.ts"
 export * from "./code-mode/index.ts"

@@ -1,4 +1,5 @@
-import { createHttpEgress, createLedger, type Ledger } from "@mayfly/mesh"
+import { createHttpEgress } from "@mayfly/mesh"
+import { createLedger, type Ledger } from "@mayfly/mesh/ledger"
 import { createRuntime, type Runtime, WorkerLoader } from "@mayfly/runtime"
 import type { Store } from "@mayfly/store"
 import { LazyStore } from "./lazy-store.ts"
@@ -57,6 +58,11 @@ function startPlatform(options: PlatformOptions): Platform {
 }
 
 let shared: Platform | undefined
+
+/** Makes a platform the one of those who name none. Its owner disposes it. */
+export function provideDefaultPlatform(platform: Platform): void {
+  shared = platform
+}
 
 /** The platform of those who name none, made on first use. It does not keep the process alive. */
 export function defaultPlatform(): Platform {

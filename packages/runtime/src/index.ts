@@ -15,6 +15,7 @@ export type {
   HeaderPairs,
 } from "./egress.ts"
 export { RpcTarget } from "./bridge/rpc-target.ts"
+export { provideStandIn } from "./bridge/stand-in.ts"
 export { createRuntime, type Runtime, type RuntimeOptions } from "./runtime.ts"
 export { DynamicWorker } from "./worker/dynamic-worker.ts"
 export type { RunOptions } from "./worker/worker-run.ts"

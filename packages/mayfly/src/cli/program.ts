@@ -27,9 +27,9 @@ export function createCommandLine(stdout: NodeJS.WriteStream, stderr: NodeJS.Wri
     const { runCommand } = await import("./run-command.ts")
     exitCode = await runCommand(file, flags, outputOf(flags.color))
   })
-  addServe(program, async (flags) => {
+  addServe(program, async (worker, flags) => {
     const { serveCommand } = await import("./serve-command.ts")
-    exitCode = await serveCommand(flags, outputOf(true))
+    exitCode = await serveCommand(worker, flags, outputOf(true))
   })
   addLedger(program, async (name, flags) => {
     const { ledgerCommand } = await import("./ledger-command.ts")
@@ -83,18 +83,37 @@ function addRun(program: Command, action: (file: string, flags: RunFlags) => Pro
     .action(action)
 }
 
-function addServe(program: Command, action: (flags: ServeFlags) => Promise<void>): void {
+function addServe(program: Command, action: (worker: string | undefined, flags: ServeFlags) => Promise<void>): void {
   program
     .command("serve")
-    .summary("serve the HTTP API")
-    .description("Serves the HTTP API. The first start prints the admin key, once; only its hash is stored.")
-    .option("--port <PORT>", "port; 0 for any free one", "8787")
-    .option("--host <HOST>", "address to bind", "127.0.0.1")
+    .summary("serve the HTTP API, and a worker of yours")
+    .description(
+      "Serves the HTTP API. The first start prints the admin key, once; only its hash is stored.\n" +
+        "With WORKER it serves that too, on a port of its own. The worker is your code: it runs in this process, with all that this\n" +
+        "process may do. What it loads through env.LOADER and DynamicWorker runs in isolates.",
+    )
+    .argument("[WORKER]", "a module that exports default { fetch(request, env, ctx) }, in JavaScript or TypeScript")
+    .option("--port <PORT>", "port of the API; 0 for any free one", "8787")
+    .option("--host <HOST>", "address to bind, for both", "127.0.0.1")
     .option("--data <DIR>", "data directory; one process owns it", "./.mayfly")
+    .option("--worker-port <PORT>", "port of the worker; 0 for any free one", "8788")
+    .option("--env <NAME=VALUE>", "a text in the worker's env; NAME alone takes this shell's; may be repeated", collect)
+    .option(
+      "--env-file <FILE>",
+      "a file of NAME=VALUE lines; may be repeated (default: .dev.vars beside the worker)",
+      collect,
+    )
+    .option("--allow-host <NAME>", "answer to this Host header too, behind a proxy; may be repeated", collect)
+    .option("--watch", "load the worker again when its files change")
     .option("--demo", "run a demonstration first")
     .addHelpText(
       "after",
-      examples(["mayfly serve", "mayfly serve --port 9000 --data /var/lib/mayfly", "mayfly serve --demo"]),
+      examples([
+        "mayfly serve",
+        "mayfly serve --port 9000 --data /var/lib/mayfly",
+        "mayfly serve worker.ts --watch",
+        "mayfly serve worker.ts --worker-port 3000 --env API_KEY --env REGION=eu",
+      ]),
     )
     .action(action)
 }
