@@ -103,7 +103,9 @@ class SocketStreams {
 
   /** Both halves are closed: nothing can happen any more. */
   #closeIfOver(): void {
-    if (this.#socket.readableEnded && this.#socket.writableEnded) this.#socket.destroySoon()
+    if (!this.#socket.readableEnded || !this.#socket.writableEnded) return
+    this.#options.cleared.entry.end()
+    this.#socket.destroySoon()
   }
 
   #fail(error: unknown, reason = this.#options.signal.aborted ? "aborted" : "response-too-large"): unknown {
