@@ -115,7 +115,7 @@ class Exchange {
     raw.on("error", () => {})
     return {
       status,
-      statusText,
+      statusText: isReason.test(statusText) ? statusText : "",
       headers: incomingHeaders(headers, { decoded: decoders.length > 0 }),
       location: [headers["location"] ?? []].flat()[0] ?? null,
       body: () => (hasBody ? this.#stream(answer, decoders) : this.#finish(answer)),
@@ -213,6 +213,8 @@ class Exchange {
   }
 }
 
+/** RFC 9112, 4; what is longer is no phrase for a person. */
+const isReason = /^[\t\x20-\x7e\x80-\xff]{0,256}$/
 const maxSkippedBytes = 128 * 1024
 const bodyless = new Set([101, 204, 205, 304])
 const lostConnection = new Set(["UND_ERR_SOCKET", "ECONNRESET", "EPIPE"])
