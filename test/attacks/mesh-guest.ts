@@ -20,7 +20,7 @@ export function meshGuest(t: TestContext, options: EgressOptions): MeshGuest {
     async attack(script, policy, input = null) {
       const limits = { subRequests: 10_000, wallMs: 20_000 }
       await using worker = await DynamicWorker.create({ script, network: policy, limits, platform: { runtime } })
-      return worker.execute(input)
+      return await worker.execute(input)
     },
   }
 }

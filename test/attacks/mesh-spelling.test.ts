@@ -1,5 +1,5 @@
 import assert from "node:assert/strict"
-import { type IncomingMessage } from "node:http"
+import type { IncomingMessage } from "node:http"
 import { test, type TestContext } from "node:test"
 import { meshGuest, resultOf, tryFetch } from "./mesh-guest.ts"
 import { serveHttp } from "./mesh-servers.ts"

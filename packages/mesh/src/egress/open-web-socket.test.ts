@@ -50,7 +50,7 @@ test("openWebSocket carries text and bytes both ways, and its row ends with it",
     seen.push(request.headers)
     socket.on("message", (data, isBinary) => {
       socket.send(data, { binary: isBinary })
-      if (!isBinary && String(data) === "end") socket.close(4001, "done")
+      if (!isBinary && (data as Buffer).toString() === "end") socket.close(4001, "done")
     })
   })
   const rule = { origin, headers: { authorization: { secret: "TOKEN" } } }

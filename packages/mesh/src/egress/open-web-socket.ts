@@ -77,6 +77,7 @@ function opened(client: WebSocket, cleared: Cleared, signal: AbortSignal): Promi
       entry.end({ status, reason: signal.aborted ? "aborted" : "unreachable" })
       const why = status === null ? {} : { why: `it answered ${status} instead of opening a WebSocket` }
       const failure = { method: "GET", origin: target.origin, wasConnected: true, ...why }
+      // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- the reason is whatever its owner gave
       reject(signal.aborted ? signal.reason : unreachableError(cause, failure))
     }
     const onError = (error: Error): void => fail(error, null)
