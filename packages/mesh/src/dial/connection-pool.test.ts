@@ -102,6 +102,15 @@ test("an answer that is given up takes its connection along", async (t) => {
   assert.equal(sockets.length, 2)
 })
 
+test("a redirect is followed at once, also when its own body never ends", async (t) => {
+  const server = createServer((request, response) => {
+    if (request.url === "/next") return void response.end("there")
+    response.writeHead(302, { location: "/next", "content-length": "1000" }).write("a part")
+  })
+  const url = `http://a.example:${await listening(t, server)}`
+  assert.equal(await ask(egressFor(t), { url }), "there")
+})
+
 test("a tenant has a bound of requests under way, which others do not feel", async (t) => {
   const server = createServer((_request, response) => response.write("never ends"))
   const url = `http://a.example:${await listening(t, server)}`

@@ -22,8 +22,13 @@ export interface HttpEgress extends Egress {
 /** The one way out: every request of a guest is decided, performed and recorded here, redirects included. */
 export function createHttpEgress(options: EgressOptions = {}): HttpEgress {
   const timeouts: Timeouts = { connectMs: 10_000, headersMs: 300_000, idleMs: 300_000, ...options.timeouts }
-  const { lookup = lookupAddresses, lookupMaxAgeMs = 5_000, maxConnections = 1_000, ca } = options
-  const pool = new ConnectionPool({ ...timeouts, maxPerTenant: maxConnections, ...(ca === undefined ? {} : { ca }) })
+  const { lookup = lookupAddresses, lookupMaxAgeMs = 5_000, maxConnections = 1_000, http2 = false, ca } = options
+  const pool = new ConnectionPool({
+    ...timeouts,
+    http2,
+    maxPerTenant: maxConnections,
+    ...(ca === undefined ? {} : { ca }),
+  })
   const guard = new SecretGuard(options.onAlert ?? (() => {}))
   const answers = new RecentAnswers(lookup, lookupMaxAgeMs)
   const tools: EgressTools = { answers, usage: new RuleUsage(), pool, timeouts, guard, options }

@@ -11,6 +11,8 @@ export interface EgressOptions {
   readonly ownPorts?: () => Iterable<number>
   /** Certificates of authorities, in PEM, to trust instead of the system's. */
   readonly ca?: string | readonly string[]
+  /** Speak HTTP/2 with servers that offer it. Default false: see docs/decisions/0019. */
+  readonly http2?: boolean
   readonly timeouts?: Partial<Timeouts>
   /** Most requests and connections under way of one tenant. Default 1,000. */
   readonly maxConnections?: number

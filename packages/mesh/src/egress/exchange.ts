@@ -103,12 +103,12 @@ class Exchange {
   #mayTryAgain(error: unknown): boolean {
     const { context } = this.#parts
     if (this.#lease?.isReused !== true || context.signal.aborted || this.#hop.body !== null) return false
-    return ["GET", "HEAD", "OPTIONS"].includes(this.#hop.method) && lostConnection.has(`${codeOf(error)}`)
+    return ["GET", "HEAD", "OPTIONS"].includes(this.#hop.method) && lostConnection.has(codeOf(error))
   }
 
   #answered(answer: ResponseData): Answer {
     const { entry, redactor } = this.#cleared
-    const { statusCode: status, headers, body: raw } = answer
+    const { statusCode: status, statusText, headers, body: raw } = answer
     entry.set({ status, address: this.#lease?.address ?? null })
     this.#countSent()
     const hasBody = this.#hop.method !== "HEAD" && !bodyless.has(status) && headers["content-length"] !== "0"
@@ -117,13 +117,16 @@ class Exchange {
     const given = redactedHeaders(incomingHeaders(headers, { decoded: decoders.length > 0 }), redactor)
     return {
       status,
-      statusText: redactor === null ? answer.statusText : redactor.text(answer.statusText),
+      statusText: isReason.test(statusText) ? (redactor?.text(statusText) ?? statusText) : "",
       headers: given,
       location: given.find(([name]) => name === "location")?.[1] ?? null,
       body: () => (hasBody ? this.#stream(answer, decoders) : this.#finish(answer)),
       skip: async () => {
-        await raw.dump({ limit: maxSkippedBytes, signal: this.#parts.context.signal }).catch(() => {})
-        this.#end(raw.readableEnded)
+        // A body that is there with its head leaves the connection usable; nobody waits for another one.
+        await Promise.race([raw.dump({ limit: maxSkippedBytes }).catch(() => {}), nextTurn()])
+        const isRead = raw.readableEnded
+        if (!isRead) raw.destroy()
+        this.#end(isRead)
       },
     }
   }
@@ -216,9 +219,15 @@ class Exchange {
   }
 }
 
+/** RFC 9112, 4; what is longer is no phrase for a person. */
+const isReason = /^[\t\x20-\x7e\x80-\xff]{0,256}$/
 const maxSkippedBytes = 128 * 1024
 const bodyless = new Set([101, 204, 205, 304])
-const lostConnection = new Set(["UND_ERR_SOCKET", "ECONNRESET", "EPIPE"])
+const lostConnection: ReadonlySet<unknown> = new Set(["UND_ERR_SOCKET", "ECONNRESET", "EPIPE"])
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}
 
 function codeOf(error: unknown): unknown {
   return error instanceof Error && "code" in error ? error.code : undefined
