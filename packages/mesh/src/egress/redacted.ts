@@ -62,7 +62,7 @@ function redactedMessages(
 function redactedMessage(message: string | Uint8Array, redactor: Redactor): string | Uint8Array {
   if (typeof message === "string") return redactor.text(message)
   const stream = redactor.stream()
-  return Buffer.concat([stream.push(message), stream.end()])
+  return new Uint8Array(Buffer.concat([stream.push(message), stream.end()]))
 }
 
 export function redactedSocket(socket: EgressSocket, redactor: Redactor | null): EgressSocket {
