@@ -3,12 +3,31 @@ import { defaultPlatform } from "./platform.ts"
 
 provideDefaultRuntime(() => defaultPlatform().runtime)
 
-export { detectJail, DynamicWorker, RpcTarget, runToJson, WorkerLoader } from "@mayfly/runtime"
+export {
+  canonicalPolicy,
+  expectPolicy,
+  narrowPolicy,
+  type PolicyChange,
+  type PolicyExpectation,
+  PolicyHandle,
+  type PolicyHandleOptions,
+  policyHash,
+} from "@mayfly/mesh"
+export {
+  detectJail,
+  DynamicWorker,
+  planWorker,
+  provideStandIn,
+  RpcTarget,
+  runToJson,
+  WorkerLoader,
+} from "@mayfly/runtime"
 export type {
   DynamicWorkerOptions,
   Entrypoint,
   Fetcher,
   Jail,
+  ProgramPlan,
   Run,
   RunEvent,
   RunOptions,
@@ -18,6 +37,20 @@ export type {
   WorkerStub,
 } from "@mayfly/runtime"
 export { createWorkerBundle, type WorkerBundle, type WorkerBundleOptions } from "./create-worker-bundle.ts"
-export { createPlatform, defaultPlatform, type Platform } from "./platform.ts"
+export { createPlatform, defaultPlatform, type Platform, provideDefaultPlatform } from "./platform.ts"
+export { jsonLine } from "@mayfly/mesh/ledger"
+export { readLedger, type ReadLedgerOptions } from "./read-ledger.ts"
+export type {
+  ChainHead,
+  ExportFormat,
+  FollowedRow,
+  Ledger,
+  LedgerFilter,
+  LedgerPage,
+  LedgerQuery,
+  RecordedRow,
+  RunSummary,
+  Verification,
+} from "@mayfly/mesh/ledger"
 export type { PlatformOptions } from "./platform-options.ts"
 export * from "./code-mode/index.ts"

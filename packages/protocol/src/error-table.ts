@@ -53,13 +53,38 @@ export const errorTable = {
     fix: "Call a function that a guest gave only while its run lasts.",
   },
 
+  "mesh.approval-unknown": {
+    status: 404,
+    retry: false,
+    fix: "List the approvals (`mayfly approvals`); a decided or expired one can't be decided again.",
+  },
+  "mesh.secret-unreadable": {
+    status: 500,
+    retry: false,
+    fix: "Start with the key that encrypted it (MAYFLY_SECRETS_KEY or the key file), or set the secret again.",
+  },
   "mesh.denied": {
     status: 403,
     retry: false,
     fix: "Add the origin to network.allowedOrigins if the program should reach it.",
   },
+  "mesh.pending": { status: 403, retry: true, fix: "Wait until the approval is decided, then ask again." },
+  "mesh.rate-limited": { status: 429, retry: true, fix: "Wait for `details.retryAfterMs`, then try again." },
+  "mesh.too-many-connections": {
+    status: 429,
+    retry: true,
+    fix: "Read or cancel the bodies of earlier responses, then try again.",
+  },
   "mesh.unreachable": { status: 502, retry: true, fix: "Check that the origin answers." },
+  "mesh.request-too-large": { status: 413, retry: false, fix: "Send less, or raise the rule's maxRequestBytes." },
   "mesh.response-too-large": { status: 502, retry: false, fix: "Ask for less, or raise the rule's maxResponseBytes." },
+  "mesh.body-used": {
+    status: 422,
+    retry: false,
+    fix: "Send the body as text or bytes: a stream cannot be sent again after a redirect.",
+  },
+  "mesh.secret-missing": { status: 422, retry: false, fix: "Store the secret that the rule names, then try again." },
+  "mesh.ledger-failed": { status: 503, retry: true, fix: "Make the ledger writable again: nothing leaves unrecorded." },
 
   "workflow.not-found": { status: 404, retry: false, fix: "Check the id, and that the key's tenant created it." },
   "workflow.exists": {
@@ -145,6 +170,16 @@ export const errorTable = {
   "platform.port-in-use": { status: 409, retry: false, fix: "Stop what listens there, or choose another --port." },
   "server.not-found": { status: 404, retry: false, fix: "See /v1/openapi.json or docs for the routes." },
   "server.too-large": { status: 413, retry: false, fix: "Send a smaller body." },
+  "server.worker-failed": {
+    status: 500,
+    retry: false,
+    fix: "Correct the served worker: the terminal or log of `mayfly serve` has its stack under the request id.",
+  },
+  "server.no-worker": {
+    status: 503,
+    retry: true,
+    fix: "Correct the served worker: the terminal or log of `mayfly serve` says why it could not be loaded.",
+  },
   "server.internal": { status: 500, retry: false, fix: "This is a defect in Mayfly; please report it." },
 } as const satisfies Record<string, ErrorRow>
 

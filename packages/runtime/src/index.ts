@@ -5,10 +5,21 @@ export type { Fetcher, Tail, TraceItem, WorkerCode } from "./loader/worker-code.
 export { WorkerLoader, type WorkerLoaderOptions } from "./loader/worker-loader.ts"
 export type { Entrypoint, EntrypointOptions, WorkerStub } from "./loader/worker-stub.ts"
 export { provideDefaultRuntime } from "./default-runtime.ts"
-export type { Egress, EgressContext, EgressRequest, EgressResponse } from "./egress.ts"
+export type {
+  Egress,
+  EgressContext,
+  EgressRequest,
+  EgressResponse,
+  EgressSocket,
+  EgressWebSocket,
+  HeaderPairs,
+} from "./egress.ts"
 export { RpcTarget } from "./bridge/rpc-target.ts"
+export { provideStandIn } from "./bridge/stand-in.ts"
 export { createRuntime, type Runtime, type RuntimeOptions } from "./runtime.ts"
 export { DynamicWorker } from "./worker/dynamic-worker.ts"
 export type { RunOptions } from "./worker/worker-run.ts"
 export { type Run, type RunEvent, runToJson } from "./worker/run.ts"
 export type { DynamicWorkerOptions, GivenModule } from "./worker/worker-options.ts"
+export type { ProgramPlan } from "./compile/plan-program.ts"
+export { planWorker } from "./worker/plan-worker.ts"

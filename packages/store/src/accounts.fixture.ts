@@ -27,4 +27,16 @@ export const procedures = {
     if (coded) throw new MayflyError("input.invalid", "as asked", { retry: true, details: { path: "x" } })
     throw new Error("as asked")
   },
+
+  /** A result that can't be copied to another thread. */
+  *giveFunction(after: Statement): Steps<unknown> {
+    yield after
+    return () => {}
+  },
+
+  /** Ends the thread that holds the database. */
+  *endThread(after: Statement): Steps<void> {
+    yield after
+    process.exit()
+  },
 }

@@ -14,6 +14,8 @@ export interface StoreOptions {
   readonly readOnly?: boolean
   /** Largest size of the rows; what would need more is `store.full`. Default: the disk. */
   readonly maxBytes?: number
+  /** How long to wait for another process that writes; then `store.busy`. Default 5 s. */
+  readonly busyMs?: number
   /** Transactions that may wait; one more is `store.queue-full`. Default 50,000. */
   readonly maxPending?: number
   /** What they may weigh together. Default 128 MiB. */
@@ -25,19 +27,14 @@ const maxHashes = 500
 
 /** Opens a store. Its thread starts when the first owner attaches. Rejects with `store.not-found` when there is nothing to read, `input.invalid` for a folder that can't be used. */
 export async function openStore(options: StoreOptions = {}): Promise<Store> {
-  const {
-    directory,
-    readOnly: isReadOnly = false,
-    maxBytes,
-    maxPending = 50_000,
-    maxPendingBytes = 128 << 20,
-  } = options
+  const { directory, readOnly: isReadOnly = false, maxBytes, busyMs = 5_000 } = options
+  const { maxPending = 50_000, maxPendingBytes = 128 << 20 } = options
   const path = directory === undefined ? ":memory:" : prepareFile(resolve(directory), isReadOnly)
   const keptAmong: KeptAmong = (hashes) => keptBlobs(store, hashes)
   const blobs: Blobs =
     directory === undefined ? new MemoryBlobs(keptAmong) : new FileBlobs(join(resolve(directory), "blobs"), keptAmong)
   const store: Store = new SqliteStore({
-    thread: { path, isReadOnly, maxBytes },
+    thread: { path, isReadOnly, maxBytes, busyMs },
     bounds: { maxPending, maxPendingBytes },
     blobs,
   })

@@ -2,19 +2,12 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 import { MayflyError } from "@mayfly/protocol"
 import type * as accounts from "./accounts.fixture.ts"
+import { accountsOwner } from "./accounts-owner.fixture.ts"
 import { keepBlob, releaseBlobs } from "./blobs/blobs.ts"
-import type { Store, StoreOwner, Tables } from "./store.ts"
+import type { Store, Tables } from "./store.ts"
 
 /** Opens an empty store, or one of the earlier ones again by the same name. */
 export type OpenNamed = (name: string) => Promise<Store>
-
-export const accountsOwner: StoreOwner = {
-  name: "accounts",
-  migrations: [
-    "CREATE TABLE accounts_accounts (name TEXT PRIMARY KEY, amount INTEGER NOT NULL CHECK (amount >= 0)) STRICT",
-  ],
-  procedures: new URL("./accounts.fixture.ts", import.meta.url).href,
-}
 
 type Accounts = Tables<typeof accounts.procedures>
 

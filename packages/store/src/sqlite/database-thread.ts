@@ -102,8 +102,15 @@ class DatabaseThread {
   }
 
   #check(): readonly string[] {
-    const rows = this.#open().read("PRAGMA integrity_check", [], 1_000)
-    return rows.map(({ integrity_check: line }) => String(line)).filter((line) => line !== "ok")
+    try {
+      const rows = this.#open().read("PRAGMA integrity_check", [], 1_000)
+      return rows.map(({ integrity_check: line }) => String(line)).filter((line) => line !== "ok")
+    } catch (error) {
+      // So damaged that it can't be looked through.
+      const { code, message } = toWireError(error)
+      if (code === "store.corrupt") return [message]
+      throw error
+    }
   }
 
   /** Opened at the first use and not in the constructor, so that a failure is an answer, and opening may be tried again. */

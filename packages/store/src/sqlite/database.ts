@@ -3,7 +3,6 @@ import { MayflyError } from "@mayfly/protocol"
 import type { SqlRow, SqlValue, Statement, StatementResult } from "../steps.ts"
 import type { ThreadOptions } from "./messages.ts"
 
-const busyMs = 5_000
 const pageBytes = 4_096
 const maxPrepared = 500
 
@@ -89,7 +88,7 @@ function prepare(connection: DatabaseSync, sql: string): Prepared {
   return { statement, returnsRows: statement.columns().length > 0 }
 }
 
-function open({ path, isReadOnly, maxBytes }: ThreadOptions): DatabaseSync {
+function open({ path, isReadOnly, maxBytes, busyMs }: ThreadOptions): DatabaseSync {
   const connection = new DatabaseSync(path, { readOnly: isReadOnly, timeout: busyMs })
   try {
     // Double quotes are names: a typing error must not become a string. Rows of the schema are not trusted with functions.

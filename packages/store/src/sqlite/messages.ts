@@ -8,6 +8,7 @@ export interface ThreadOptions {
   readonly path: string
   readonly isReadOnly: boolean
   readonly maxBytes: number | undefined
+  readonly busyMs: number
 }
 
 /** One transaction. */

@@ -52,12 +52,13 @@ export function migrate(database: Database, owner: StoreOwner): void {
   }
 }
 
-/** For those who may not write: the tables must be exactly those that the program knows. Throws as `migrate` does, `store.read-only` when some are missing. */
+/** For those who may not write: the tables must be exactly those that the program knows. Throws as `migrate` does, `store.not-found` when there are none, `store.read-only` when some are missing. */
 export function checkMigrated(database: Database, owner: StoreOwner): void {
   checkName(owner.name)
   checkFormat(database)
   const count = namesOf(database).has("store_migrations") ? checkApplied(database, owner) : 0
   if (count === owner.migrations.length) return
+  if (count === 0) throw new MayflyError("store.not-found", `nothing of "${owner.name}" is stored yet`)
   throw new MayflyError(
     "store.read-only",
     `the tables of "${owner.name}" are not up to date, and the store is open for reading only`,

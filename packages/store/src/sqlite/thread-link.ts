@@ -19,6 +19,9 @@ interface Pending {
   readonly reject: (error: Error) => void
 }
 
+/** Not those of the process: some, such as --input-type, can't be a thread's. Sources need the condition by which packages find each other's. */
+const execArgv = import.meta.url.endsWith(".ts") ? ["--conditions=source", "--disable-warning=ExperimentalWarning"] : []
+
 /** The way to a database thread. The process may end while nothing is asked. */
 export class ThreadLink {
   readonly #worker: Worker
@@ -35,6 +38,7 @@ export class ThreadLink {
     this.#bounds = bounds
     this.#worker = new Worker(new URL(moduleBeside("database-thread", import.meta.url)), {
       workerData: options,
+      execArgv,
       name: options.isReadOnly ? "store reader" : "store writer",
     })
     this.#worker.unref()
