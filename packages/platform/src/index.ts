@@ -54,3 +54,13 @@ export type {
 } from "@mayfly/mesh/ledger"
 export type { PlatformOptions } from "./platform-options.ts"
 export * from "./code-mode/index.ts"
+export {
+  DynamicWorkflow,
+  type GivenStep,
+  type HistoryEntry,
+  type InstanceStatus,
+  type StepContext,
+  WorkflowBinding,
+  type WorkflowOptions,
+  type WorkflowStatus,
+} from "@mayfly/workflows"

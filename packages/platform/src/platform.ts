@@ -1,15 +1,21 @@
+import { existsSync } from "node:fs"
+import { join } from "node:path"
 import { createHttpEgress } from "@mayfly/mesh"
 import { createLedger, type Ledger } from "@mayfly/mesh/ledger"
-import { createRuntime, type Runtime, WorkerLoader } from "@mayfly/runtime"
+import { createRuntime, parseTenant, type Runtime, WorkerLoader } from "@mayfly/runtime"
 import type { Store } from "@mayfly/store"
+import { WorkflowBinding } from "@mayfly/workflows"
 import { LazyStore } from "./lazy-store.ts"
 import { parsePlatformOptions, type PlatformOptions } from "./platform-options.ts"
+import { LazyEngine } from "./workflows/lazy-engine.ts"
 
 /** One object that holds the parts. Whoever creates it disposes it. */
 export interface Platform extends AsyncDisposable {
   readonly runtime: Runtime
   /** Bindings for code that expects them, as at Cloudflare. */
-  readonly env: { readonly LOADER: WorkerLoader }
+  readonly env: { readonly LOADER: WorkerLoader; readonly WORKFLOWS: WorkflowBinding }
+  /** The workflows of one tenant; those of others can't be seen through it. `env.WORKFLOWS` is that of "default". */
+  workflows(tenant: string): WorkflowBinding
   /** Every egress attempt, allowed or denied. In `dataDir`; without one the last ten thousand, in memory. Opened at its first use. */
   readonly ledger: Ledger
   /** Where the parts keep rows and blobs: in `dataDir`, without one in memory. Opened at its first use; the platform closes it. */
@@ -40,7 +46,13 @@ function startPlatform(options: PlatformOptions): Platform {
   const egress = createHttpEgress({ ownPorts: () => ownPorts, ledger })
   egress.check(network)
   const runtime = createRuntime({ hosts, isolates, spare, network, egress })
+  const engine = new LazyEngine(runtime, () => store.get())
+  const workflows = (tenant: string): WorkflowBinding =>
+    new WorkflowBinding({ engine: () => engine.get(), tenant: parseTenant(tenant) })
+  // What sleeps there must wake although nobody asks for it.
+  if (dataDir !== undefined && existsSync(join(dataDir, "mayfly.db"))) engine.get().catch(() => {})
   const dispose = async (): Promise<void> => {
+    await engine.stop()
     await runtime.dispose()
     await egress.close()
     await ledger.close()
@@ -48,7 +60,8 @@ function startPlatform(options: PlatformOptions): Platform {
   }
   return {
     runtime,
-    env: { LOADER: new WorkerLoader({ platform: { runtime } }) },
+    env: { LOADER: new WorkerLoader({ platform: { runtime } }), WORKFLOWS: workflows("default") },
+    workflows,
     ledger,
     store: () => store.get(),
     ownPorts,

@@ -67,8 +67,8 @@ const pause = (): Promise<void> => wait(Math.floor(random() * 6))
 
 /** Cloudflare's shape, in this process: names that repeat in parallel, a race, retries, sleeps, an event, steps in steps, a child. */
 async function script(id: string, steps: ScriptSteps): Promise<unknown> {
-  const step = (name: string, body: (attempt: number) => unknown, config?: object): Promise<unknown> =>
-    steps.do({
+  const step = async (name: string, body: (attempt: number) => unknown, config?: object): Promise<unknown> => {
+    const { value } = await steps.do({
       name,
       config,
       callback: async (context: { attempt: number; step: { count: number } }) => {
@@ -76,6 +76,8 @@ async function script(id: string, steps: ScriptSteps): Promise<unknown> {
         return body(context.attempt)
       },
     })
+    return value
+  }
   const a = await step("a", () => 1)
   const branches = await Promise.all(
     ["x", "y", "z"].map(async (branch) => {
@@ -100,7 +102,7 @@ async function script(id: string, steps: ScriptSteps): Promise<unknown> {
   )
   await steps.sleep("nap", 15)
   await steps.sleepUntil("moment", 1)
-  const event = (await steps.waitForEvent("approval", { type: "go", timeout: "5 minutes" })) as { payload: unknown }
+  const { value: event } = await steps.waitForEvent("approval", { type: "go", timeout: "5 minutes" })
   const timedOut = await steps.waitForEvent("nothing", { type: "never", timeout: 5 }).catch((error: Error) => error.name)
   const kid = await steps.workflow("kid", {
     steps: [
@@ -118,7 +120,7 @@ async function script(id: string, steps: ScriptSteps): Promise<unknown> {
   const outer = await step("outer", async () => [await step("inner", () => "i"), await step("inner", () => "j")])
   // What the winner decides must be decided once.
   const decided = await step(`after ${winner as string}`, () => winner)
-  return { a, branches, flaky, event: event.payload, timedOut, kid, outer, agrees: decided === winner }
+  return { a, branches, flaky, event: (event as { payload: unknown }).payload, timedOut, kid, outer, agrees: decided === winner }
 }
 
 const runner: StepRunner = {

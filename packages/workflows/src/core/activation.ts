@@ -56,6 +56,7 @@ export class Activation {
   #undoing: string | undefined
   #cancelRecheck = (): void => {}
   #recheckMs = firstRecheckMs
+  #quietSince: number | undefined
   readonly #end = Promise.withResolvers<ActivationEnd>()
 
   constructor(start: ActivationStart, ports: Ports) {
@@ -207,6 +208,7 @@ export class Activation {
     const scope = scopeOf(key)
     const row = this.#deliveryOf(scope).ask(key)
     this.#asks++
+    this.#quietSince = undefined
     if (this.#start.tracksNesting === true && this.#attempts.size > 0 && !this.#completed.has(key)) {
       this.#during.set(key, this.#attempts.keys.slice(0, maxDuring))
     }
@@ -218,8 +220,8 @@ export class Activation {
       else this.#begin(key, begin)
     }
     void this.#pump()
-    const { phase, value = "" } = await row
-    return phase === "ok" ? { ok: true, value } : { ok: false, failure: value }
+    const { phase, at, value = "" } = await row
+    return phase === "ok" ? { ok: true, value, at } : { ok: false, failure: value, at }
   }
 
   #begin(key: StepKey, begin: Begin): void {
@@ -343,6 +345,7 @@ export class Activation {
       for (let isBusy = true; isBusy && !this.#isOver && !this.#isEnding;) {
         const asks = this.#asks
         const isDelivered = this.#deliverOne()
+        if (isDelivered) this.#quietSince = undefined
         isQuiet = await this.#ports.turn()
         isBusy = isDelivered || asks !== this.#asks || this.#canDeliver()
       }
@@ -369,6 +372,8 @@ export class Activation {
   /** User code has done all it can with what it has. */
   #settle(isQuiet: boolean): void {
     const isAtRest = isQuiet || this.#programEnd !== undefined
+    if (!isAtRest) this.#quietSince = undefined
+    else this.#quietSince ??= this.#now()
     const expected = this.#root.head
     if (expected === undefined) this.#goLive()
     else if (isQuiet && !this.#isPausing && this.#programEnd === undefined) {
@@ -418,7 +423,16 @@ export class Activation {
     return during.some((key) => this.#active.has(key))
   }
 
+  /** Before a verdict that can't be taken back, code that may do what nobody sees gets some time. */
+  #isCertain(): boolean {
+    const { patienceMs = 0 } = this.#ports
+    if (this.#now() - (this.#quietSince ?? this.#now()) >= patienceMs) return true
+    this.#lookAgain()
+    return false
+  }
+
   #drift(expected: JournalRow): void {
+    if (!this.#isCertain()) return
     const came = this.#held.map(([key]) => describeKey(key))
     const instead = came.length === 0 ? "asked for nothing" : `asked for ${came.slice(0, 5).join(", ")}`
     this.#nondeterminism(`the journal continues with ${describeKey(expected.key)}, but the code ${instead}`)
@@ -435,7 +449,7 @@ export class Activation {
     if (this.#isPausing) return this.#park(null, "paused")
     if (this.#attempts.hasQueued || this.#canDeliver()) return this.#writeStarts()
     if (this.#waits.size > 0) return this.#park(this.#waits.earliest, this.#reason())
-    if (this.#attempts.size > 0) return
+    if (this.#attempts.size > 0 || !this.#isCertain()) return
     this.#fail(this.#ports.encodeFailure("unsettled", "the code waits for something that can never happen"))
   }
 

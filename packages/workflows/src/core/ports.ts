@@ -48,6 +48,8 @@ export interface Ports {
    * of its own under way either, such as a timer or a request outside of a step.
    */
   turn(): Promise<boolean>
+  /** How long code must have been quiet before it is said to be stuck or to have gone astray. Default 0: `turn` misses nothing. */
+  readonly patienceMs?: number
   /** Writes all of it or nothing, durably. After a rejection nobody knows which: the activation is given up, and never tries the same commit again. */
   commit(change: Change): Promise<Ack>
   encodeFailure(kind: EngineFailure, message: string): string

@@ -2,7 +2,10 @@ import type { RetryPolicy } from "./retry.ts"
 import type { StepKey } from "./step-key.ts"
 
 /** How a step or program ended. Texts are encoded by the front end. */
-export type Settled = { readonly ok: true; readonly value: string } | { readonly ok: false; readonly failure: string }
+export type Settled = {
+  /** When a step was completed. */
+  readonly at?: number
+} & ({ readonly ok: true; readonly value: string } | { readonly ok: false; readonly failure: string })
 
 export interface DoConfig {
   readonly retries: RetryPolicy

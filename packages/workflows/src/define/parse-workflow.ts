@@ -4,7 +4,7 @@ import type { ConcurrencyKey, NewInstance, Retention } from "../store/workflow-s
 import { duration, instanceId, invalid, moment, nameOf, only, record, stepName } from "./check.ts"
 import { encodePayload, hashOf } from "./codec.ts"
 import type { WorkflowDefinition } from "./definition.ts"
-import { type Closures, type GivenStep, type ParseState, parseProgram, parseSteps } from "./parse-steps.ts"
+import { type Closures, type Duration, type GivenStep, type ParseState, parseProgram, parseSteps } from "./parse-steps.ts"
 import { nextTick, type Schedule } from "./schedule.ts"
 
 /** What `DynamicWorkflow.create` takes. Durations are milliseconds or texts such as "10 minutes". */
@@ -20,17 +20,19 @@ export interface WorkflowOptions {
   readonly language?: "auto" | "javascript" | "typescript"
   /** The export of `script` that runs, when it is not the default one. */
   readonly entry?: string
-  readonly limits?: Readonly<Record<string, unknown>>
-  readonly network?: Readonly<Record<string, unknown>>
-  readonly env?: Readonly<Record<string, unknown>>
+  readonly limits?: object
+  readonly network?: object
+  /** Data only. */
+  readonly env?: object
   /** `event.payload` of a script, `ctx.params` of closures. */
   readonly params?: unknown
   /** How long an instance is kept after its end. Default 30 days. */
-  readonly retention?: unknown
+  readonly retention?: Duration | { readonly successRetention?: Duration; readonly errorRetention?: Duration }
   /** At most `limit` (default 1) instances with the same key run at a time; those that sleep or wait do not count. */
   readonly concurrencyKey?: string | { readonly key: string; readonly limit?: number }
   /** A moment to start at, or a cron pattern: then each tick starts an instance of its own, `<id>-<time>`. */
-  readonly schedule?: unknown
+  readonly schedule?:
+    Date | number | string | { readonly cron: string; readonly timezone?: string } | { readonly at: Date | number | string }
 }
 
 export interface ParsedWorkflow {

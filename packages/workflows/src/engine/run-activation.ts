@@ -22,6 +22,7 @@ export interface Running {
   readonly program: Program
   turn(): Promise<boolean>
   readonly tracksNesting: boolean
+  readonly patienceMs: number
   dispose(): void
 }
 
@@ -32,6 +33,7 @@ export function prepareActivation(claimed: Claimed, running: Running, world: Act
   const ports: Ports = {
     clock,
     turn: () => running.turn(),
+    patienceMs: running.patienceMs,
     commit: (change) => commit(claimed, change, world),
     encodeFailure: engineFailure,
     encodeEvent: (event: PendingEvent) => encodeEventValue(event),

@@ -9,6 +9,9 @@ import { stepsProgram } from "../run/steps-program.ts"
 import type { Claimed } from "../store/workflow-store.ts"
 import { nextTurn, type Running } from "./run-activation.ts"
 
+/** What a guest waits for is known as well as it can be, not for certain. */
+const scriptPatienceMs = 500
+
 export interface RunningWorld {
   readonly runner: StepRunner
   readonly closures: Closures
@@ -41,7 +44,7 @@ function ofSteps(
     startChild,
     sandbox: (sandboxId, options) => world.sandbox(tenant, sandboxId, options),
   })
-  return { program, turn: nextTurn, tracksNesting: false, dispose() {} }
+  return { program, turn: nextTurn, tracksNesting: false, patienceMs: 0, dispose() {} }
 }
 
 function ofScript(
@@ -63,6 +66,7 @@ function ofScript(
     program: run,
     turn: () => script?.turn() ?? nextTurn(),
     tracksNesting: true,
+    patienceMs: scriptPatienceMs,
     dispose() {
       abort.abort(new DOMException("the activation is over", "AbortError"))
       script?.dispose()

@@ -6,7 +6,7 @@ import { parseDefinition } from "../define/parse-workflow.ts"
 import { parseRetries } from "../define/parse-retries.ts"
 import type { WorkflowDefinition } from "../define/definition.ts"
 import { endOf, failed } from "./attempt-end.ts"
-import { valueOf } from "./settled.ts"
+import { type Stamped, stampedValueOf } from "./settled.ts"
 
 /** A callback of the guest's. It may reject, and its answer may be anything. */
 type Callback = (context: unknown) => Promise<unknown>
@@ -36,11 +36,11 @@ export class ScriptSteps {
     this.#startChild = startChild
   }
 
-  async do({ name, config, callback, rollback, rollbackConfig }: GuestDo): Promise<unknown> {
+  async do({ name, config, callback, rollback, rollbackConfig }: GuestDo): Promise<Stamped> {
     const { parsed, delay } = parseConfig(config, "step config")
     if (typeof callback !== "function") throw invalid("callback", "must be a function")
     const run = (attempt: Attempt) => attemptOf(callback as Callback, contextOf(attempt, parsed), delay)
-    return valueOf(
+    return stampedValueOf(
       this.#host.do({
         name: stepName(name, "step name"),
         config: parsed,
@@ -52,15 +52,15 @@ export class ScriptSteps {
     )
   }
 
-  async sleep(name: unknown, value: unknown): Promise<void> {
-    await valueOf(this.#host.sleep(stepName(name, "step name"), { ms: duration(value, "duration") }))
+  async sleep(name: unknown, value: unknown): Promise<Stamped> {
+    return stampedValueOf(this.#host.sleep(stepName(name, "step name"), { ms: duration(value, "duration") }))
   }
 
-  async sleepUntil(name: unknown, value: unknown): Promise<void> {
-    await valueOf(this.#host.sleep(stepName(name, "step name"), { until: moment(value, "timestamp") }))
+  async sleepUntil(name: unknown, value: unknown): Promise<Stamped> {
+    return stampedValueOf(this.#host.sleep(stepName(name, "step name"), { until: moment(value, "timestamp") }))
   }
 
-  async waitForEvent(name: unknown, options: unknown): Promise<unknown> {
+  async waitForEvent(name: unknown, options: unknown): Promise<Stamped> {
     const given = record(options, "waitForEvent options")
     only(given, ["type", "timeout", "sensitive"], "waitForEvent options")
     const { timeout = 86_400_000 } = given
@@ -69,17 +69,17 @@ export class ScriptSteps {
       type: eventType(given["type"], "type"),
       timeoutMs: duration(timeout, "timeout"),
     }
-    return valueOf(this.#host.waitForEvent(step))
+    return stampedValueOf(this.#host.waitForEvent(step))
   }
 
   /** Beyond Cloudflare: another instance, waited for. */
-  async workflow(name: unknown, options: unknown): Promise<unknown> {
+  async workflow(name: unknown, options: unknown): Promise<Stamped> {
     const { params, ...given } = record(options, "workflow options")
     const state = { names: new Set<string>(), closures: new Map(), count: 0 }
     const definition = parseDefinition(given, "workflow", state, "")
     if (state.closures.size > 0) throw invalid("workflow", "must be made of code: a script can't give functions")
     const parsed = stepName(name, "step name")
-    return valueOf(this.#host.child(parsed, this.#startChild(parsed, definition, params)))
+    return stampedValueOf(this.#host.child(parsed, this.#startChild(parsed, definition, params)))
   }
 }
 

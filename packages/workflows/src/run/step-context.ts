@@ -6,6 +6,14 @@ import { type AttemptDetail, endOf } from "./attempt-end.ts"
 import { valueOf } from "./settled.ts"
 import type { RunTrace } from "./step-runner.ts"
 
+/** A dynamic worker whose runs end with the step and appear in its history. Each run has a fresh isolate. */
+export interface StepWorker extends AsyncDisposable {
+  /** The program's result. Rejects with a coded error. */
+  run(input?: unknown, options?: object): Promise<unknown>
+  fetch(request: Request | string | URL, init?: RequestInit): Promise<Response>
+  dispose(): Promise<void>
+}
+
 /** What a closure gets. Steps inside it (`do`, `sleep`, `waitForEvent`) are kept when it runs again. */
 export interface StepContext {
   readonly input: unknown
@@ -23,11 +31,13 @@ export interface StepContext {
   /** Aborted when the step's time is over or the instance ends. */
   readonly signal: AbortSignal
   /** A dynamic worker; its runs appear in the history and end with the step. */
-  createWorker(options: unknown): Promise<unknown>
+  createWorker(options: string | object): Promise<StepWorker>
   sandbox(id: string, options?: unknown): Promise<unknown>
   sleep(duration: unknown): Promise<void>
   waitForEvent(type: string, options?: { readonly timeout?: unknown }): Promise<unknown>
-  do(name: string, ...rest: readonly unknown[]): Promise<unknown>
+  /** A step inside the step: its result is kept when the step runs again. */
+  do(name: string, body: (context: StepContext) => unknown): Promise<unknown>
+  do(name: string, config: object, body: (context: StepContext) => unknown): Promise<unknown>
 }
 
 export interface ContextParts {
@@ -38,7 +48,7 @@ export interface ContextParts {
   readonly results: ReadonlyMap<string, unknown>
   readonly previous: unknown
   readonly detail: AttemptDetail & { runs: RunTrace[] }
-  createWorker(options: unknown, signal: AbortSignal, onRun: (trace: RunTrace) => void): Promise<unknown>
+  createWorker(options: string | object, signal: AbortSignal, onRun: (trace: RunTrace) => void): Promise<StepWorker>
   sandbox(id: string, options?: unknown): Promise<unknown>
 }
 
@@ -75,7 +85,7 @@ export function stepContext(parts: ContextParts): StepContext {
       }
       return valueOf(inner.waitForEvent(step))
     },
-    do: async (name, ...rest) => {
+    do: async (name: string, ...rest: readonly unknown[]) => {
       const { body, config } = parseDo(rest)
       const run = (one: Attempt) =>
         endOf({}, () =>

@@ -1,5 +1,6 @@
 import type { WorkerProgram } from "../define/definition.ts"
 import type { ScriptSteps } from "./script-steps.ts"
+import type { StepWorker } from "./step-context.ts"
 
 /** Whose code it is and how it is told to stop. */
 export interface RunPlace {
@@ -43,7 +44,7 @@ export interface StepRunner {
   /** Runs a program once, in a fresh isolate. Rejects only for what is worth another activation. */
   runCode(program: WorkerProgram, input: unknown, place: RunPlace): Promise<CodeEnd>
   /** A worker for a closure. Its runs stop with the step, and are told to `onRun`. */
-  createWorker(options: unknown, place: RunPlace, onRun: (trace: RunTrace) => void): Promise<unknown>
+  createWorker(options: string | object, place: RunPlace, onRun: (trace: RunTrace) => void): Promise<StepWorker>
   /** Starts a script's `run(event, step)`. */
   runScript(
     program: WorkerProgram,
