@@ -4,7 +4,7 @@ import { createHttpEgress } from "@mayfly/mesh"
 import { createLedger, type Ledger } from "@mayfly/mesh/ledger"
 import { createRuntime, parseTenant, type Runtime, WorkerLoader } from "@mayfly/runtime"
 import type { Store } from "@mayfly/store"
-import { WorkflowBinding } from "@mayfly/workflows"
+import { type Hook, WorkflowBinding } from "@mayfly/workflows"
 import { LazyStore } from "./lazy-store.ts"
 import { parsePlatformOptions, type PlatformOptions } from "./platform-options.ts"
 import { LazyEngine } from "./workflows/lazy-engine.ts"
@@ -16,6 +16,8 @@ export interface Platform extends AsyncDisposable {
   readonly env: { readonly LOADER: WorkerLoader; readonly WORKFLOWS: WorkflowBinding }
   /** The workflows of one tenant; those of others can't be seen through it. `env.WORKFLOWS` is that of "default". */
   workflows(tenant: string): WorkflowBinding
+  /** For who has the token of a waiting step, as of a link in a mail: the token is the credential. Rejects with `workflow.hook-not-found`. */
+  readonly hooks: WorkflowHooks
   /** Every egress attempt, allowed or denied. In `dataDir`; without one the last ten thousand, in memory. Opened at its first use. */
   readonly ledger: Ledger
   /** Where the parts keep rows and blobs: in `dataDir`, without one in memory. Opened at its first use; the platform closes it. */
@@ -24,6 +26,13 @@ export interface Platform extends AsyncDisposable {
   readonly ownPorts: Set<number>
   /** Kills all processes. Runs under way end as `worker.aborted`. Disposing twice is safe. */
   dispose(): Promise<void>
+}
+
+export interface WorkflowHooks {
+  /** What waits. Changes nothing. */
+  find(token: string): Promise<Hook>
+  /** Sends the event that it waits for. */
+  send(token: string, payload: unknown): Promise<{ readonly isDuplicate: boolean }>
 }
 
 /** Starts a platform. Its processes are ready in the background; the first run waits for them. Throws `input.invalid`, `platform.no-host`. */
@@ -62,6 +71,10 @@ function startPlatform(options: PlatformOptions): Platform {
     runtime,
     env: { LOADER: new WorkerLoader({ platform: { runtime } }), WORKFLOWS: workflows("default") },
     workflows,
+    hooks: {
+      find: async (token) => (await engine.get()).findHook(token),
+      send: async (token, payload) => (await engine.get()).sendToHook(token, payload),
+    },
     ledger,
     store: () => store.get(),
     ownPorts,

@@ -103,13 +103,17 @@ async function script(id: string, steps: ScriptSteps): Promise<unknown> {
   await steps.sleep("nap", 15)
   await steps.sleepUntil("moment", 1)
   const { value: event } = await steps.waitForEvent("approval", { type: "go", timeout: "5 minutes" })
-  const timedOut = await steps.waitForEvent("nothing", { type: "never", timeout: 5 }).catch((error: Error) => error.name)
-  const kid = await steps.workflow("kid", {
-    steps: [
-      { name: "nap", sleep: 3 },
-      { name: "w", waitForEvent: "none", timeout: 2 },
-    ],
-  }).catch((error: Error) => error.name)
+  const timedOut = await steps
+    .waitForEvent("nothing", { type: "never", timeout: 5 })
+    .catch((error: Error) => error.name)
+  const kid = await steps
+    .workflow("kid", {
+      steps: [
+        { name: "nap", sleep: 3 },
+        { name: "w", waitForEvent: "none", timeout: 2 },
+      ],
+    })
+    .catch((error: Error) => error.name)
   const winner = await Promise.race([
     step("slow", async () => {
       await wait(20)
@@ -120,7 +124,16 @@ async function script(id: string, steps: ScriptSteps): Promise<unknown> {
   const outer = await step("outer", async () => [await step("inner", () => "i"), await step("inner", () => "j")])
   // What the winner decides must be decided once.
   const decided = await step(`after ${winner as string}`, () => winner)
-  return { a, branches, flaky, event: (event as { payload: unknown }).payload, timedOut, kid, outer, agrees: decided === winner }
+  return {
+    a,
+    branches,
+    flaky,
+    event: (event as { payload: unknown }).payload,
+    timedOut,
+    kid,
+    outer,
+    agrees: decided === winner,
+  }
 }
 
 const runner: StepRunner = {

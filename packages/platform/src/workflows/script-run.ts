@@ -1,3 +1,4 @@
+import { MayflyError } from "@mayfly/protocol"
 import { decodeValue } from "@mayfly/protocol/clone"
 import { RpcTarget, type Run, runWorker, type WorkerParts } from "@mayfly/runtime"
 import type { CodeEnd, ScriptEvent, ScriptRun, ScriptSteps, Stamped } from "@mayfly/workflows"
@@ -120,6 +121,11 @@ function endOf(end: unknown): CodeEnd {
 
 function lost(run: Run): CodeEnd {
   const { logs, usage, egress } = run
-  const error = run.ok ? new Error("the script's run ended without saying how") : run.error
+  const error = run.ok ? new Error("the script's run ended without saying how") : ownWords(run.error)
   return { ok: false, error, logs, usage, egress }
+}
+
+function ownWords(error: MayflyError): MayflyError {
+  if (error.code !== "worker.unsettled") return error
+  return new MayflyError("workflow.unsettled", "the script waits for something that can never happen", { cause: error })
 }

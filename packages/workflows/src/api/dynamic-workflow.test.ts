@@ -193,20 +193,24 @@ test("DynamicWorkflow does not retry NonRetryableError, nor a result that can't 
   assert.equal(runs, 2)
 })
 
-test("DynamicWorkflow create with the same content gives the same instance, with other content an error", { timeout }, async () => {
-  await using opened = await openEngine()
-  let runs = 0
-  const options = { id: "same", steps: [{ name: "a", run: () => ++runs }] }
-  const first = await opened.workflows.create(options)
-  const second = await opened.workflows.create({ ...options })
-  assert.deepEqual([await first.result(), await second.result(), runs], [1, 1, 1])
-  const others = [
-    { ...options, params: 1 },
-    { ...options, steps: [{ name: "a", run: () => 2 }] },
-    { ...options, steps: [{ name: "b", run: () => ++runs }] },
-  ]
-  for (const other of others) await assert.rejects(opened.workflows.create(other), coded("workflow.exists", /"same"/))
-})
+test(
+  "DynamicWorkflow create with the same content gives the same instance, with other content an error",
+  { timeout },
+  async () => {
+    await using opened = await openEngine()
+    let runs = 0
+    const options = { id: "same", steps: [{ name: "a", run: () => ++runs }] }
+    const first = await opened.workflows.create(options)
+    const second = await opened.workflows.create({ ...options })
+    assert.deepEqual([await first.result(), await second.result(), runs], [1, 1, 1])
+    const others = [
+      { ...options, params: 1 },
+      { ...options, steps: [{ name: "a", run: () => 2 }] },
+      { ...options, steps: [{ name: "b", run: () => ++runs }] },
+    ]
+    for (const other of others) await assert.rejects(opened.workflows.create(other), coded("workflow.exists", /"same"/))
+  },
+)
 
 test("WorkflowBinding shows nothing of other tenants", { timeout }, async () => {
   await using opened = await openEngine()
@@ -257,6 +261,27 @@ async function until(
 ): Promise<void> {
   while (!test_(await workflow.status())) await new Promise((resolve) => setTimeout(resolve, 2))
 }
+
+test("WorkflowEngine takes an event from who has the token of a waiting step, once", { timeout }, async () => {
+  await using opened = await openEngine()
+  const workflow = await opened.workflows.create({
+    id: "hooked",
+    steps: [
+      { name: "first", waitForEvent: "go" },
+      { name: "second", waitForEvent: "go" },
+    ],
+  })
+  await until(workflow, ({ waits }) => waits.length === 1)
+  const [wait] = (await workflow.status()).waits
+  const token = wait?.token ?? ""
+  assert.deepEqual(await opened.engine.findHook(token), { tenant: "default", id: "hooked", type: "go" })
+  assert.deepEqual(await opened.engine.sendToHook(token, 1), { isDuplicate: false })
+  await until(workflow, ({ waits }) => waits[0]?.step === "second")
+  await assert.rejects(opened.engine.sendToHook(token, 2), coded("workflow.hook-not-found"))
+  for (const wrong of ["", "x", token.slice(1), `${token.slice(0, 42)}!`, "' OR 1=1 --"])
+    await assert.rejects(opened.engine.findHook(wrong), coded("workflow.hook-not-found"))
+  await workflow.terminate()
+})
 
 test("DynamicWorkflow waits time out, and the timeout is its own code", { timeout }, async () => {
   await using opened = await openEngine()
@@ -601,7 +626,11 @@ test("DynamicWorkflow refuses bad input, and says where it is", { timeout }, asy
     [{ steps: [{ name: "kid", workflow: { steps: [step] } }] }, /workflow .*functions/],
   ]
   for (const [options, message] of bad) {
-    await assert.rejects(opened.workflows.create(options), coded("input.invalid", message), JSON.stringify(options).slice(0, 200))
+    await assert.rejects(
+      opened.workflows.create(options),
+      coded("input.invalid", message),
+      JSON.stringify(options).slice(0, 200),
+    )
   }
   const workflow = await opened.workflows.create({ steps: [{ name: "w", waitForEvent: "go" }], params: cyclic })
   await assert.rejects(workflow.sendEvent({ type: "a b" }), coded("input.invalid", /event\.type/))

@@ -125,10 +125,7 @@ export class DynamicWorkflow {
   }
 
   /** Another instance that has this one's results before `fromStep`, with other `params`, `steps`, `script` or `id`. */
-  async fork(
-    fromStep: string | StepPlace,
-    changes: Omit<WorkflowOptions, "schedule"> = {},
-  ): Promise<DynamicWorkflow> {
+  async fork(fromStep: string | StepPlace, changes: Omit<WorkflowOptions, "schedule"> = {}): Promise<DynamicWorkflow> {
     const engine = await this.#parts.engine()
     const { id } = await engine.fork(this.#parts.tenant, this.id, await this.#key(fromStep), changes)
     return new DynamicWorkflow(this.#parts, id)
@@ -148,7 +145,8 @@ export class DynamicWorkflow {
   ): AsyncGenerator<HistoryEntry, void, void> {
     const engine = await this.#parts.engine()
     let { cursor = 0 } = options
-    if (!Number.isInteger(cursor) || cursor < 0) throw invalid("cursor", `must be a whole number, not ${nameOf(cursor)}`)
+    if (!Number.isInteger(cursor) || cursor < 0)
+      throw invalid("cursor", `must be a whole number, not ${nameOf(cursor)}`)
     const { number } = await engine.get(this.#parts.tenant, this.id)
     for await (const _ of engine.news(number, options.signal)) {
       // Read before the rows: what was written after it comes with the next news.
@@ -190,7 +188,8 @@ export class DynamicWorkflow {
   async #key(place: string | StepPlace): Promise<string> {
     const { name, count = 1, type } = typeof place === "string" ? { name: place } : place
     stepName(name, "from.name")
-    const kind = type === undefined ? undefined : { do: "do", sleep: "sleep", waitForEvent: "event", workflow: "child" }[type]
+    const kind =
+      type === undefined ? undefined : { do: "do", sleep: "sleep", waitForEvent: "event", workflow: "child" }[type]
     const isMeant = (entry: HistoryEntry): entry is Extract<HistoryEntry, { type: "step" }> =>
       entry.type === "step" &&
       entry.step.name === name &&

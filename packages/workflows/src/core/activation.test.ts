@@ -448,7 +448,9 @@ test("Activation that is terminated undoes what the journal knows and starts not
 test("Activation does not run a step again that must run at most once", async () => {
   const world = new World((commit) => (commit === 2 ? "lost" : "none"))
   const finish = await world.toEnd(
-    program(world, (step) => step.do("mail", () => "sent", { atMostOnce: true }).catch((error: Error) => error.message)),
+    program(world, (step) =>
+      step.do("mail", () => "sent", { atMostOnce: true }).catch((error: Error) => error.message),
+    ),
   )
   assert.deepEqual(world.ran, ["do:mail#1 1"])
   assert.match((finish as { value: string }).value, /was interrupted and must not run twice/)
@@ -547,10 +549,7 @@ test("Activation follows guests that ask for steps inside of steps, after any cr
     const finish = await world.toEnd(
       program(world, async (step) => {
         const nested = async (name: string): Promise<unknown> =>
-          step.do(name, async () => [
-            await step.do(`${name} one`, () => 1),
-            await step.do(`${name} two`, () => 2),
-          ])
+          step.do(name, async () => [await step.do(`${name} one`, () => 1), await step.do(`${name} two`, () => 2)])
         const both = await Promise.all([nested("a"), step.do("side", () => "s"), nested("b")])
         return [...both, await step.do("last", () => "end")]
       }),

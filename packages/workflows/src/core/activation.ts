@@ -280,11 +280,7 @@ export class Activation {
       const isChild = event.type === childEventType(waiter.key)
       const phase = isChild && !event.payload.startsWith("+") ? "err" : "ok"
       const value = isChild ? event.payload.slice(1) : this.#ports.encodeEvent(event)
-      this.#complete(
-        waiter.key,
-        { phase, attempt: 0, value },
-        { consume: [{ eventSeq: event.seq, key: waiter.key }] },
-      )
+      this.#complete(waiter.key, { phase, attempt: 0, value }, { consume: [{ eventSeq: event.seq, key: waiter.key }] })
     }
   }
 
@@ -487,9 +483,7 @@ export class Activation {
   /** Ends the instance for a reason of the engine's own; nothing is undone, because what was done is not certain. */
   #fail(failure: string): void {
     const { isTerminating } = this.#start
-    this.#finish(
-      isTerminating ? { status: "terminated", failure, rollback: "failed" } : { status: "errored", failure },
-    )
+    this.#finish(isTerminating ? { status: "terminated", failure, rollback: "failed" } : { status: "errored", failure })
   }
 
   #finish(finish: Finish): void {

@@ -1,6 +1,13 @@
 /** Cloudflare's states. `queued` waits for a place, `waiting` for time or for others; `waitingForPause` lets running attempts finish. */
 export type InstanceStatus =
-  "queued" | "running" | "waiting" | "waitingForPause" | "paused" | "complete" | "errored" | "terminated"
+  | "queued"
+  | "running"
+  | "waiting"
+  | "waitingForPause"
+  | "paused"
+  | "complete"
+  | "errored"
+  | "terminated"
 
 export type ControlOperation = "pause" | "resume" | "terminate" | "restart" | "send"
 

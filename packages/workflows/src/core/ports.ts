@@ -38,7 +38,13 @@ export interface Ack extends Place {
 
 /** What a replay reports about itself. */
 export type EngineFailure =
-  "timeout" | "event-timeout" | "interrupted" | "nondeterminism" | "step-limit" | "unsettled" | "terminated"
+  | "timeout"
+  | "event-timeout"
+  | "interrupted"
+  | "nondeterminism"
+  | "step-limit"
+  | "unsettled"
+  | "terminated"
 
 /** What an activation needs from outside. */
 export interface Ports {

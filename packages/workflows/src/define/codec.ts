@@ -135,7 +135,13 @@ export function instanceError(failure: Failure, id: string): MayflyError {
   const { name, message, code, details } = failure
   const known = code?.startsWith("workflow.") === true && Object.hasOwn(errorTable, code)
   return new MayflyError(known ? (code as ErrorCode) : "workflow.failed", message, {
-    details: { id, name, message, ...(code !== undefined && { code }), ...(details !== undefined && { cause: details }) },
+    details: {
+      id,
+      name,
+      message,
+      ...(code !== undefined && { code }),
+      ...(details !== undefined && { cause: details }),
+    },
   })
 }
 

@@ -4,7 +4,14 @@ import type { ConcurrencyKey, NewInstance, Retention } from "../store/workflow-s
 import { duration, instanceId, invalid, moment, nameOf, only, record, stepName } from "./check.ts"
 import { encodePayload, hashOf } from "./codec.ts"
 import type { WorkflowDefinition } from "./definition.ts"
-import { type Closures, type Duration, type GivenStep, type ParseState, parseProgram, parseSteps } from "./parse-steps.ts"
+import {
+  type Closures,
+  type Duration,
+  type GivenStep,
+  type ParseState,
+  parseProgram,
+  parseSteps,
+} from "./parse-steps.ts"
 import { nextTick, type Schedule } from "./schedule.ts"
 
 /** What `DynamicWorkflow.create` takes. Durations are milliseconds or texts such as "10 minutes". */
@@ -32,7 +39,11 @@ export interface WorkflowOptions {
   readonly concurrencyKey?: string | { readonly key: string; readonly limit?: number }
   /** A moment to start at, or a cron pattern: then each tick starts an instance of its own, `<id>-<time>`. */
   readonly schedule?:
-    Date | number | string | { readonly cron: string; readonly timezone?: string } | { readonly at: Date | number | string }
+    | Date
+    | number
+    | string
+    | { readonly cron: string; readonly timezone?: string }
+    | { readonly at: Date | number | string }
 }
 
 export interface ParsedWorkflow {
@@ -163,4 +174,3 @@ function parseSchedule(value: unknown, now: number): { startAt: number; schedule
   const schedule = { cron, ...(timezone !== undefined && { timezone }) }
   return { startAt: nextTick(schedule, now), schedule }
 }
-

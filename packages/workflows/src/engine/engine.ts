@@ -61,6 +61,15 @@ const slowestRetryMs = 10_000
 const purgeEveryMs = 60_000
 const purgeAtOnce = 500
 
+/** A step that waits for an event. */
+export interface Hook {
+  readonly tenant: string
+  readonly id: string
+  readonly type: string
+}
+
+const hookTokens = /^[\w-]{43}$/
+
 /** A part of the engine that tests may put in front of steps. */
 export type Interceptor = (claimed: Claimed, host: StepHost) => StepHost
 
@@ -195,6 +204,19 @@ export class WorkflowEngine implements AsyncDisposable {
     })
     this.#deliver(sent)
     return { isDuplicate: sent.isDuplicate }
+  }
+
+  /** What a token stands for: the instance and step that wait. Rejects with `workflow.hook-not-found`. */
+  async findHook(token: string): Promise<Hook> {
+    const hook = typeof token === "string" && hookTokens.test(token) ? await this.store.findHook(token) : null
+    if (hook !== null) return hook
+    throw new MayflyError("workflow.hook-not-found", "nothing waits for this token")
+  }
+
+  /** Sends the event that a waiting step's token stands for. The second event of the same token is a duplicate, or finds nothing. */
+  async sendToHook(token: string, payload: unknown): Promise<{ isDuplicate: boolean }> {
+    const { tenant, id, type } = await this.findHook(token)
+    return this.sendEvent(tenant, id, { type, payload, eventId: `hook ${token}` })
   }
 
   #deliver({ number, event }: Pick<Sent, "number" | "event">): void {

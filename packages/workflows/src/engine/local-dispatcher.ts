@@ -132,7 +132,8 @@ export class LocalDispatcher implements Dispatcher {
     for (const instance of due) {
       // It is due again before its last turn is quite over.
       if (this.isActive(instance.number)) this.offer(instance)
-      else if (!this.#known.has(instance.number) && this.#queue.sizeOf(instance.tenant) < maxWaiting) this.#add(instance)
+      else if (!this.#known.has(instance.number) && this.#queue.sizeOf(instance.tenant) < maxWaiting)
+        this.#add(instance)
     }
     this.#pump()
   }

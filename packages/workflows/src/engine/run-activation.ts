@@ -57,7 +57,11 @@ export function prepareActivation(claimed: Claimed, running: Running, world: Act
   )
 }
 
-async function commit({ instance }: Claimed, change: Change, { store, clock, onCommit }: ActivationWorld): Promise<Ack> {
+async function commit(
+  { instance }: Claimed,
+  change: Change,
+  { store, clock, onCommit }: ActivationWorld,
+): Promise<Ack> {
   // What the front end gave as a child's start is the rest of what the store needs.
   const spawn = change.spawn?.map(({ key, start }) => ({ key, ...(start as Omit<Spawn, "key">) }))
   const stored = spawn === undefined ? change : { ...change, spawn }
@@ -70,4 +74,3 @@ async function commit({ instance }: Claimed, change: Change, { store, clock, onC
 export function nextTurn(): Promise<boolean> {
   return new Promise((resolve) => setImmediate(() => resolve(true)))
 }
-

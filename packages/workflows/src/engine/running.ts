@@ -23,7 +23,8 @@ export interface RunningWorld {
 
 /** The user code of an instance, ready to be run or replayed. */
 export function runningOf(claimed: Claimed, definition: WorkflowDefinition, world: RunningWorld): Running {
-  const running = definition.kind === "steps" ? ofSteps(claimed, definition, world) : ofScript(claimed, definition, world)
+  const running =
+    definition.kind === "steps" ? ofSteps(claimed, definition, world) : ofScript(claimed, definition, world)
   return { ...running, program: (host) => running.program(world.intercept(claimed, host)) }
 }
 

@@ -24,10 +24,10 @@ export class Watchers {
   }
 
   tell(number: InstanceNumber): void {
-    for (const onNews of [...(this.#byNumber.get(number) ?? [])]) onNews()
+    this.#byNumber.get(number)?.forEach((onNews) => onNews())
   }
 
   tellAll(): void {
-    for (const number of [...this.#byNumber.keys()]) this.tell(number)
+    for (const number of this.#byNumber.keys()) this.tell(number)
   }
 }

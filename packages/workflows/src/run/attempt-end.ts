@@ -64,4 +64,3 @@ function detailOf(detail: AttemptDetail): { detail?: string } {
     return {}
   }
 }
-

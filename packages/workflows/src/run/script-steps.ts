@@ -28,10 +28,7 @@ export class ScriptSteps {
   readonly #host: StepHost
   readonly #startChild: (name: string, definition: WorkflowDefinition, params: unknown) => unknown
 
-  constructor(
-    host: StepHost,
-    startChild: (name: string, definition: WorkflowDefinition, params: unknown) => unknown,
-  ) {
+  constructor(host: StepHost, startChild: (name: string, definition: WorkflowDefinition, params: unknown) => unknown) {
     this.#host = host
     this.#startChild = startChild
   }

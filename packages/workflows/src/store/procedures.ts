@@ -169,7 +169,13 @@ export const procedures = {
     const row = yield* findById(request.tenant, request.id)
     const decided = control(row.status, request.operation)
     if (decided === "ended") throw ended(row)
-    const unchanged = { number: row.number, from: row.status, to: row.status, fenced: [] as InstanceNumber[], told: null }
+    const unchanged = {
+      number: row.number,
+      from: row.status,
+      to: row.status,
+      fenced: [] as InstanceNumber[],
+      told: null,
+    }
     if (decided === "nothing") return unchanged
     switch (request.operation) {
       case "pause":
@@ -537,12 +543,7 @@ function* settle(
     )
     return { told: null, wakeAt: null }
   }
-  yield* run(
-    "UPDATE workflows_instances SET seq = ?, step_seq = ? WHERE number = ?",
-    row.seq,
-    row.step_seq,
-    row.number,
-  )
+  yield* run("UPDATE workflows_instances SET seq = ?, step_seq = ? WHERE number = ?", row.seq, row.step_seq, row.number)
   if ("finish" in then) return { told: yield* finish(row, then.finish, now), wakeAt: null }
   return { told: null, wakeAt: yield* parkRow(row, then.park, now) }
 }
@@ -679,7 +680,11 @@ function* terminate(
     yield* record(row, "terminating", now)
     return { to: "queued", told: null, fenced }
   }
-  return { to: "terminated", fenced, told: yield* end(row, { status: "terminated", result: failure, rollback: null }, now) }
+  return {
+    to: "terminated",
+    fenced,
+    told: yield* end(row, { status: "terminated", result: failure, rollback: null }, now),
+  }
 }
 
 function* restart(row: StoredInstance, { from, now }: ControlRequest): Steps<void> {
@@ -687,8 +692,7 @@ function* restart(row: StoredInstance, { from, now }: ControlRequest): Steps<voi
   yield* record(row, "restarted", now, from === undefined ? null : JSON.stringify({ from }))
   const seq = row.seq + 1
   yield* copy(row.number, { number: row.number, run: row.run + 1, seq }, kept)
-  if (from === undefined)
-    yield* run("DELETE FROM workflows_events WHERE instance = ? AND taken_by IS NULL", row.number)
+  if (from === undefined) yield* run("DELETE FROM workflows_events WHERE instance = ? AND taken_by IS NULL", row.number)
   yield* run("DELETE FROM workflows_hooks WHERE instance = ?", row.number)
   const last = seq + kept.length
   yield* run(

@@ -48,9 +48,7 @@ export class SqlWorkflowStore implements WorkflowStore {
     if (claimed === null) return null
     const [journal, events, params, definition] = await Promise.all([
       Promise.all(claimed.journal.map((row) => this.#values.loadRow(withoutDetail(row)))),
-      Promise.all(
-        claimed.events.map(async (event) => ({ ...event, payload: await this.#loadPayload(event.payload) })),
-      ),
+      Promise.all(claimed.events.map(async (event) => ({ ...event, payload: await this.#loadPayload(event.payload) }))),
       this.#values.load(claimed.instance.params),
       this.#values.load(claimed.definition),
     ])
@@ -181,4 +179,3 @@ export class SqlWorkflowStore implements WorkflowStore {
 function withoutDetail<Row extends { readonly detail?: string }>({ detail: _, ...row }: Row): Omit<Row, "detail"> {
   return row
 }
-

@@ -90,7 +90,14 @@ export function workflowStoreSuite(kind: string, open: OpenNamed, { isLasting }:
     const { instance, lastSeq } = await claimed(store, "a")
     assert.equal(await store.claim(instance.number, now), null)
     const ack = await store.commit(instance.number, instance.epoch, { rows: [ok("do:a#1"), ok("do:b#1")] }, now)
-    assert.deepEqual(ack, { firstSeq: 1, previousSeq: lastSeq, isPausing: false, told: null, started: [], wakeAt: null })
+    assert.deepEqual(ack, {
+      firstSeq: 1,
+      previousSeq: lastSeq,
+      isPausing: false,
+      told: null,
+      started: [],
+      wakeAt: null,
+    })
     await store.sendEvent({ tenant: "default", id: "a", eventId: "1", type: "go", payload: "j5", now })
     await store.commit(instance.number, instance.epoch, parkUntil(now + 5, 1), now)
     assert.equal(await store.claim(instance.number, now + 4), null)
@@ -257,15 +264,7 @@ export function workflowStoreSuite(kind: string, open: OpenNamed, { isLasting }:
     const history = await store.history(instance.number, 0, 100)
     assert.deepEqual(
       history.map(({ run, key, phase }) => `${run} ${key} ${phase}`),
-      [
-        "1 do:a#1 ok",
-        "1 do:b#1 ok",
-        "1 do:c#1 ok",
-        "1  restarted",
-        "2 do:a#1 ok",
-        "2 do:b#1 ok",
-        "2 do:c#1 ok",
-      ],
+      ["1 do:a#1 ok", "1 do:b#1 ok", "1 do:c#1 ok", "1  restarted", "2 do:a#1 ok", "2 do:b#1 ok", "2 do:c#1 ok"],
     )
     await store.control(request)
     assert.deepEqual((await store.claim(instance.number, now))?.journal, [])
@@ -280,10 +279,10 @@ export function workflowStoreSuite(kind: string, open: OpenNamed, { isLasting }:
     const { number } = await store.fork(request)
     assert.equal(await store.delete("default", "a"), 1)
     const claim = await store.claim(number, now)
-    assert.deepEqual([claim?.instance.params, claim?.journal.map(({ key, value }) => [key, value])], [
-      "j2",
-      [["do:a#1", large]],
-    ])
+    assert.deepEqual(
+      [claim?.instance.params, claim?.journal.map(({ key, value }) => [key, value])],
+      ["j2", [["do:a#1", large]]],
+    )
   })
 
   test(`${kind} a child is started with its step, once, and its end reaches the parent`, async () => {

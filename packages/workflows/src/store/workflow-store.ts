@@ -108,7 +108,15 @@ export interface HistoryRow extends JournalRow {
 
 /** The history also says what happened to the instance itself; such rows have the key "" and are never replayed. */
 export type LifecyclePhase =
-  "created" | "event" | "paused" | "resumed" | "terminating" | "terminated" | "restarted" | "complete" | "errored"
+  | "created"
+  | "event"
+  | "paused"
+  | "resumed"
+  | "terminating"
+  | "terminated"
+  | "restarted"
+  | "complete"
+  | "errored"
 
 export interface ListQuery {
   readonly tenant: string
