@@ -41,6 +41,7 @@ export {
   WorkerLoader,
   type WorkerStub,
   WorkflowBinding,
+  type WorkflowIntrospector,
   type WorkflowOptions,
   type WorkflowStatus,
 } from "@mayfly/platform"

@@ -61,6 +61,7 @@ export {
   type InstanceStatus,
   type StepContext,
   WorkflowBinding,
+  type WorkflowIntrospector,
   type WorkflowOptions,
   type WorkflowStatus,
 } from "@mayfly/workflows"

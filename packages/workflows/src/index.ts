@@ -6,6 +6,7 @@ export {
   WorkflowBinding,
   type WorkflowPage,
 } from "./api/workflow-binding.ts"
+export { type StepSelector, WorkflowIntrospector } from "./api/workflow-introspector.ts"
 export { type Clock, SystemClock } from "./core/clock.ts"
 export type { InstanceStatus } from "./core/control.ts"
 export type { Failure } from "./define/codec.ts"

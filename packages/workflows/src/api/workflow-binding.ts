@@ -4,6 +4,7 @@ import { instanceId, invalid, nameOf, only, record } from "../define/check.ts"
 import type { WorkflowOptions } from "../define/parse-workflow.ts"
 import type { WorkflowEngine } from "../engine/engine.ts"
 import { DynamicWorkflow } from "./dynamic-workflow.ts"
+import { WorkflowIntrospector } from "./workflow-introspector.ts"
 
 /** What a binding needs: the engine when it is ready, and whose instances it may see. */
 export interface BindingParts {
@@ -92,6 +93,11 @@ export class WorkflowBinding {
       workflows: rows.map(({ id, status: state, createdAt }) => ({ id, status: state, createdAt })),
       ...(rows.length === limit && last !== undefined && { cursor: String(last.number) }),
     }
+  }
+
+  /** For tests: skips sleeps, replaces what steps do, sends events; in one instance, or in all of the tenant. */
+  async introspect(id?: string): Promise<WorkflowIntrospector> {
+    return new WorkflowIntrospector(await this.#parts.engine(), this.#parts.tenant, id)
   }
 
   /** Deletes instances with all they left; those that run are terminated first. At most 100. */
