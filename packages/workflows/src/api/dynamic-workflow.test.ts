@@ -457,6 +457,26 @@ test("DynamicWorkflow fork takes results over and other params", { timeout }, as
   assert.deepEqual(ran, ["a"])
 })
 
+test("DynamicWorkflow upgrade replays the history against the new code first", { timeout }, async () => {
+  await using opened = await openEngine()
+  const ran: string[] = []
+  const first = { name: "first", run: () => ran.push("first") }
+  const wait = { name: "wait", waitForEvent: "go" }
+  const workflow = await opened.workflows.create({ id: "up", params: 1, steps: [first, wait, { name: "old", run: () => "old" }] })
+  await until(workflow, ({ reason }) => reason === "event")
+  const others = [{ name: "other", run: () => ran.push("other") }, wait]
+  await assert.rejects(workflow.upgrade({ steps: others }), coded("workflow.nondeterminism", /"first".* asked for step "other"/))
+  assert.deepEqual(ran, ["first"])
+  const steps = [first, wait, { name: "new", run: ({ params }: StepContext) => ["new", params] }]
+  await workflow.upgrade({ steps })
+  await until(workflow, ({ reason }) => reason === "event")
+  assert.deepEqual(ran, ["first"])
+  await opened.workflows.create({ id: "up", params: 1, steps })
+  await workflow.sendEvent({ type: "go" })
+  assert.deepEqual(await workflow.result(), ["new", 1])
+  await assert.rejects(workflow.upgrade({ steps }), coded("workflow.ended"))
+})
+
 test("DynamicWorkflow steps may hold steps, which are kept when it runs again", { timeout }, async () => {
   await using opened = await openEngine()
   const ran: string[] = []

@@ -131,6 +131,15 @@ export class DynamicWorkflow {
     return new DynamicWorkflow(this.#parts, id)
   }
 
+  /**
+   * Gives it other code for the rest of its life: `steps` or `script` and what goes with them, as for `create`. Its history is replayed against the new code
+   * first; when that goes another way, this rejects with `workflow.nondeterminism` and the old code stays.
+   */
+  async upgrade(options: Omit<WorkflowOptions, "id" | "params">): Promise<void> {
+    const engine = await this.#parts.engine()
+    await engine.upgrade(this.#parts.tenant, this.id, options)
+  }
+
   /** Everything that happened, in order: every attempt with input, output, error, logs and times. */
   async history(): Promise<HistoryEntry[]> {
     const engine = await this.#parts.engine()

@@ -227,6 +227,7 @@ export class Activation {
   #begin(key: StepKey, begin: Begin): void {
     // An instance that is being undone, or has ended, starts nothing new.
     if (this.#undoing !== undefined || this.#programEnd !== undefined || this.#isOver) return
+    if (this.#start.isRehearsal === true) return this.#close({ kind: "parked", wakeAt: null })
     this.#active.add(key)
     begin()
   }
@@ -395,6 +396,7 @@ export class Activation {
 
   /** The journal has been replayed: what it does not know begins now. */
   #goLive(): void {
+    if (this.#start.isRehearsal === true) return this.#close({ kind: "parked", wakeAt: null })
     this.#isReplaying = false
     const held = this.#held
     this.#held = []
@@ -493,6 +495,7 @@ export class Activation {
   /** The last commit. What still runs is of no interest any more. */
   #last(then: NonNullable<Change["then"]>, end: ActivationEnd): void {
     if (this.#isEnding || this.#isOver) return
+    if (this.#start.isRehearsal === true) return this.#close(end)
     this.#isEnding = true
     this.#commit({ rows: [], then }).then(
       () => this.#close(end),

@@ -79,6 +79,8 @@ export interface ActivationStart {
   readonly maxSteps: number
   /** Attempts that run at once. */
   readonly maxParallel: number
+  /** Whether only to see that the code goes the journal's way: it ends as parked where something new would begin, and writes nothing. */
+  readonly isRehearsal?: boolean
   /** Whether steps may be asked for inside of steps without saying so: guests have only one `step`. */
   readonly tracksNesting?: boolean
 }

@@ -50,6 +50,8 @@ export interface ParsedWorkflow {
   readonly instance: NewInstance
   readonly definition: WorkflowDefinition
   readonly closures: Closures
+  /** Hash of everything that makes two creates the same, with these encoded params. */
+  contentWith(params: string): string
 }
 
 const ofProgram = ["script", "modules", "mainModule", "language", "entry", "limits", "network", "env"]
@@ -70,17 +72,19 @@ export function parseWorkflow(options: WorkflowOptions, tenant: string, now: num
   const concurrency = parseConcurrency(given["concurrencyKey"])
   const { startAt, schedule } = parseSchedule(given["schedule"], now)
   const hash = hashOf(body)
-  const content = hashOf(hash, params, JSON.stringify([retention, concurrency, given["schedule"] ?? null]))
+  const rest = JSON.stringify([retention, concurrency, given["schedule"] ?? null])
+  const contentWith = (encoded: string): string => hashOf(hash, encoded, rest)
   if (schedule !== undefined && id.length > 80) throw invalid("id", "of a schedule must have at most 80 characters")
   return {
     definition,
     closures: state.closures,
+    contentWith,
     instance: {
       tenant,
       id,
       definition: { hash, body },
       params,
-      content,
+      content: contentWith(params),
       startAt,
       retention,
       ...(concurrency !== undefined && { concurrency }),

@@ -7,9 +7,10 @@ import { isEnded } from "../core/control.ts"
 import type { ActivationEnd } from "../core/ports.ts"
 import type { StepHost } from "../core/step-host.ts"
 import { eventType, invalid, record } from "../define/check.ts"
-import { decode, encodeFailure, encodePayload, engineFailure, hashOf } from "../define/codec.ts"
+import { decode, encodeFailure, encodePayload, engineFailure, hashOf, instanceError, readFailure } from "../define/codec.ts"
 import { needsCode, type StepDefinition, type WorkerProgram, type WorkflowDefinition } from "../define/definition.ts"
-import { parseWorkflow, type WorkflowOptions } from "../define/parse-workflow.ts"
+import type { Closures } from "../define/parse-steps.ts"
+import { type ParsedWorkflow, parseWorkflow, type WorkflowOptions } from "../define/parse-workflow.ts"
 import { nextTick, type Schedule } from "../define/schedule.ts"
 import { noRunner, type StepRunner } from "../run/step-runner.ts"
 import { SqlWorkflowStore } from "../store/sql-workflow-store.ts"
@@ -32,8 +33,8 @@ import { CodeRegistry } from "./code-registry.ts"
 import type { Dispatched, Dispatcher } from "./dispatcher.ts"
 import { KeepAlive } from "./keep-alive.ts"
 import { LocalDispatcher } from "./local-dispatcher.ts"
-import { prepareActivation } from "./run-activation.ts"
-import { runningOf } from "./running.ts"
+import { type ActivationWorld, prepareActivation } from "./run-activation.ts"
+import { runningOf, type RunningWorld } from "./running.ts"
 import { Watchers } from "./watchers.ts"
 
 export interface EngineOptions {
@@ -54,6 +55,7 @@ export interface EngineOptions {
 }
 
 const poisonLimit = 5
+const maxUpgradeTries = 5
 const maxChecked = 1_000
 const maxDefinitions = 1_000
 const firstRetryMs = 20
@@ -185,6 +187,49 @@ export class WorkflowEngine implements AsyncDisposable {
     if (needsCode(isNew ? parsed.definition : definition)) this.#code.set(tenant, instance.id, closures)
     await this.#begin(created, instance, closures.size > 0)
     return { id: instance.id, number: created.number }
+  }
+
+  /**
+   * Gives an instance other code for the rest of its life, after its history was replayed against it. Rejects with `workflow.nondeterminism` when the new code
+   * goes another way, `workflow.ended`, and what `create` rejects with; nothing is changed then.
+   */
+  async upgrade(tenant: string, id: string, options: WorkflowOptions): Promise<void> {
+    this.#checkRunning()
+    const given = record(options, "options")
+    const parsed = parseWorkflow({ ...given, id } as WorkflowOptions, tenant, this.clock.now())
+    await this.#check(parsed.definition, parsed.instance.definition.hash, tenant)
+    for (let tries = 0; tries < maxUpgradeTries; tries++) {
+      const { number, status } = await this.#find(tenant, id)
+      if (isEnded(status)) throw new MayflyError("workflow.ended", `the workflow instance "${id}" has ended`)
+      const claimed = await this.store.peek(number)
+      if (claimed === null) continue
+      await this.#rehearse(claimed, parsed)
+      const { definition } = parsed.instance
+      const content = parsed.contentWith(claimed.instance.params)
+      const request = { number, definition, content, lastSeq: claimed.lastSeq, now: this.clock.now() }
+      if (!(await this.store.redefine(request))) continue
+      this.#code.delete(tenant, id)
+      this.#code.set(tenant, id, parsed.closures)
+      this.#live.get(number)?.abandon(new MayflyError("workflow.fenced", "the instance has other code now"))
+      this.#dispatcher.wakeAt(this.clock.now())
+      this.#watchers.tell(number)
+      return
+    }
+    throw new MayflyError("workflow.fenced", `the workflow instance "${id}" went on meanwhile; pause it, then try again`)
+  }
+
+  /** Replays the history against new code, writing nothing. Throws what speaks against it. */
+  async #rehearse(claimed: Claimed, { definition, closures }: ParsedWorkflow): Promise<void> {
+    const running = runningOf(claimed, definition, this.#runningWorld(closures))
+    const activation = prepareActivation(claimed, running, { ...this.#activationWorld(() => {}), isRehearsal: true })
+    try {
+      const end = await activation.run(running.program)
+      if (end.kind === "abandoned") throw end.cause
+      if (end.kind === "parked" || end.finish.status === "complete") return
+      throw instanceError(readFailure(end.finish.failure), claimed.instance.id)
+    } finally {
+      running.dispose()
+    }
   }
 
   /** Rejects with `input.invalid`, `workflow.not-found`, `workflow.ended`. */
@@ -339,24 +384,13 @@ export class WorkflowEngine implements AsyncDisposable {
   async #activate(claimed: Claimed, definition: WorkflowDefinition): Promise<Dispatched> {
     const { number, tenant, id } = claimed.instance
     if (this.#stopped !== undefined) return this.#giveBack(claimed, stoppedError())
-    const running = runningOf(claimed, definition, {
-      runner: this.#options.runner ?? noRunner,
-      closures: this.#code.get(tenant, id),
-      startChild: (parent, name, child, params) => this.#childOf(parent, name, child, params),
-      sandbox: async (sandboxTenant, sandboxId, options) => this.#sandbox(sandboxTenant, sandboxId, options),
-      intercept: (one, host) => this.intercept(one, host),
-    })
+    const running = runningOf(claimed, definition, this.#runningWorld(this.#code.get(tenant, id)))
     let wakeAt: number | null = null
-    const activation = prepareActivation(claimed, running, {
-      store: this.store,
-      clock: this.clock,
-      maxParallel: this.#options.maxParallel ?? 100,
-      maxSteps: this.#options.maxSteps ?? 10_000,
-      onCommit: (ack) => {
-        wakeAt = ack.wakeAt
-        this.#onCommit(number, ack)
-      },
+    const world = this.#activationWorld((ack) => {
+      wakeAt = ack.wakeAt
+      this.#onCommit(number, ack)
     })
+    const activation = prepareActivation(claimed, running, world)
     this.#live.set(number, activation)
     this.#setActive()
     this.#watchers.tell(number)
@@ -371,6 +405,21 @@ export class WorkflowEngine implements AsyncDisposable {
     this.#failures.delete(number)
     if (end.kind === "finished") this.#code.retire(tenant, id)
     return { wakeAt }
+  }
+
+  #runningWorld(closures: Closures): RunningWorld {
+    return {
+      runner: this.#options.runner ?? noRunner,
+      closures,
+      startChild: (parent, name, child, params) => this.#childOf(parent, name, child, params),
+      sandbox: async (tenant, id, options) => this.#sandbox(tenant, id, options),
+      intercept: (one, host) => this.intercept(one, host),
+    }
+  }
+
+  #activationWorld(onCommit: (ack: CommitAck) => void): ActivationWorld {
+    const { maxParallel = 100, maxSteps = 10_000 } = this.#options
+    return { store: this.store, clock: this.clock, maxParallel, maxSteps, onCommit }
   }
 
   #onCommit(number: InstanceNumber, { told, started }: CommitAck): void {

@@ -13,6 +13,8 @@ export interface ActivationWorld {
   readonly clock: Clock
   readonly maxParallel: number
   readonly maxSteps: number
+  /** Only to see whether the code goes the journal's way. */
+  readonly isRehearsal?: boolean
   /** After each commit: parents and children to be told of. */
   onCommit(ack: CommitAck): void
 }
@@ -29,7 +31,7 @@ export interface Running {
 /** Joins an activation to the store. */
 export function prepareActivation(claimed: Claimed, running: Running, world: ActivationWorld): Activation {
   const { instance, journal, events, lastSeq, pausedMs, isTerminating } = claimed
-  const { maxParallel, maxSteps, clock } = world
+  const { maxParallel, maxSteps, clock, isRehearsal = false } = world
   const ports: Ports = {
     clock,
     turn: () => running.turn(),
@@ -51,6 +53,7 @@ export function prepareActivation(claimed: Claimed, running: Running, world: Act
       isTerminating,
       maxSteps,
       maxParallel,
+      isRehearsal,
       tracksNesting: running.tracksNesting,
     },
     ports,

@@ -21,6 +21,7 @@ import type {
   Controlled,
   ControlRequest,
   Created,
+  Definition,
   DueAnswer,
   DueInstance,
   EventIn,
@@ -28,6 +29,7 @@ import type {
   InstanceNumber,
   LifecyclePhase,
   NewInstance,
+  RedefineRequest,
   Sent,
 } from "./workflow-store.ts"
 
@@ -82,30 +84,35 @@ export const procedures = {
       number,
       now,
     )
-    if (row === undefined) return null
-    const definition = yield* first<{ body: string }>(
-      "SELECT body FROM workflows_definitions WHERE hash = ?",
-      row.definition,
-    )
-    const journal = yield* all<StoredRow>(
-      `SELECT * FROM workflows_journal WHERE instance = ? AND run = ? AND phase IN ${replayed} ORDER BY seq`,
+    return row === undefined ? null : yield* claimedOf(row)
+  },
+
+  *peek({ number }: { readonly number: InstanceNumber }): Steps<Claimed | null> {
+    const row = yield* first<StoredInstance>("SELECT * FROM workflows_instances WHERE number = ?", number)
+    return row === undefined ? null : yield* claimedOf(row)
+  },
+
+  *redefine({ number, definition, content, lastSeq, now, blobs }: Kept & RedefineRequest): Steps<boolean> {
+    const before = yield* first<StoredInstance>("SELECT * FROM workflows_instances WHERE number = ?", number)
+    const changed = yield* run(
+      `UPDATE workflows_instances SET definition = ?, content = ?, epoch = epoch + 1, updated_at = ?,
+         status = CASE WHEN status = 'running' THEN 'queued' WHEN status = 'waitingForPause' THEN 'paused' ELSE status END,
+         paused_at = CASE WHEN status = 'waitingForPause' THEN ? ELSE paused_at END,
+         wake_at = CASE WHEN status IN ('paused', 'waitingForPause') THEN NULL ELSE ? END
+       WHERE number = ? AND step_seq = ? AND status IN ('queued', 'running', 'waiting', 'waitingForPause', 'paused')`,
+      definition.hash,
+      content,
+      now,
+      now,
+      now,
       number,
-      row.run,
+      lastSeq,
     )
-    const events = yield* all<StoredEvent>(
-      "SELECT seq, type, payload, received_at FROM workflows_events WHERE instance = ? AND taken_by IS NULL ORDER BY seq",
-      number,
-    )
-    return {
-      instance: instanceOf(row),
-      definition: definition?.body ?? "",
-      journal: journal.map(journalRowOf),
-      events: events.map(eventOf),
-      lastSeq: row.step_seq,
-      pausedMs: row.paused_ms,
-      isTerminating: row.terminating === 1,
-      idle: row.idle,
-    }
+    if (changed !== 1 || before === undefined) return false
+    yield* define(definition)
+    yield* dropDefinition(before.definition)
+    yield* keep(number, blobs)
+    return true
   },
 
   *release({ number, epoch, at }: ReleaseRequest): Steps<void> {
@@ -343,6 +350,33 @@ function* tenantAfter(tenant: string): Steps<string | undefined> {
   return row?.tenant
 }
 
+/** All that an activation needs. */
+function* claimedOf(row: StoredInstance): Steps<Claimed> {
+  const definition = yield* first<{ body: string }>(
+    "SELECT body FROM workflows_definitions WHERE hash = ?",
+    row.definition,
+  )
+  const journal = yield* all<StoredRow>(
+    `SELECT * FROM workflows_journal WHERE instance = ? AND run = ? AND phase IN ${replayed} ORDER BY seq`,
+    row.number,
+    row.run,
+  )
+  const events = yield* all<StoredEvent>(
+    "SELECT seq, type, payload, received_at FROM workflows_events WHERE instance = ? AND taken_by IS NULL ORDER BY seq",
+    row.number,
+  )
+  return {
+    instance: instanceOf(row),
+    definition: definition?.body ?? "",
+    journal: journal.map(journalRowOf),
+    events: events.map(eventOf),
+    lastSeq: row.step_seq,
+    pausedMs: row.paused_ms,
+    isTerminating: row.terminating === 1,
+    idle: row.idle,
+  }
+}
+
 // Creating
 
 function attach(known: StoredInstance, { id, content }: NewInstance): Created {
@@ -351,17 +385,25 @@ function attach(known: StoredInstance, { id, content }: NewInstance): Created {
   throw new MayflyError("workflow.exists", message, { details: { id } })
 }
 
+function* define({ hash, body }: Definition): Steps<void> {
+  yield* run("INSERT INTO workflows_definitions (hash, body) VALUES (?, ?) ON CONFLICT DO NOTHING", hash, body)
+}
+
+function* dropDefinition(hash: string): Steps<void> {
+  yield* run(
+    "DELETE FROM workflows_definitions WHERE hash = ? AND NOT EXISTS (SELECT 1 FROM workflows_instances WHERE definition = ?)",
+    hash,
+    hash,
+  )
+}
+
 function* insert(
   instance: NewInstance,
   now: number,
   parent: { number: InstanceNumber; key: string } | null,
 ): Steps<InstanceNumber> {
   const { definition, concurrency, retention } = instance
-  yield* run(
-    "INSERT INTO workflows_definitions (hash, body) VALUES (?, ?) ON CONFLICT DO NOTHING",
-    definition.hash,
-    definition.body,
-  )
+  yield* define(definition)
   const isLater = instance.startAt > now || instance.schedule !== undefined
   // Never given twice: an activation that was forgotten must not write into another instance.
   const [counted] = yield* all<{ last: number }>(
@@ -752,9 +794,5 @@ function* erase({ number, definition }: StoredInstance): Steps<void> {
   yield* run("DELETE FROM workflows_hooks WHERE instance = ?", number)
   yield* run("DELETE FROM store_blobs WHERE owner = 'workflows' AND name = ?", String(number))
   yield* run("DELETE FROM workflows_instances WHERE number = ?", number)
-  yield* run(
-    "DELETE FROM workflows_definitions WHERE hash = ? AND NOT EXISTS (SELECT 1 FROM workflows_instances WHERE definition = ?)",
-    definition,
-    definition,
-  )
+  yield* dropDefinition(definition)
 }

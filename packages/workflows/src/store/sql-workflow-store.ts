@@ -18,6 +18,7 @@ import type {
   InstanceRow,
   ListQuery,
   NewInstance,
+  RedefineRequest,
   Sent,
   WorkflowStore,
 } from "./workflow-store.ts"
@@ -44,7 +45,19 @@ export class SqlWorkflowStore implements WorkflowStore {
   }
 
   async claim(number: InstanceNumber, now: number): Promise<Claimed | null> {
-    const claimed = await this.#tables.call("claim", { number, now })
+    return this.#whole(await this.#tables.call("claim", { number, now }))
+  }
+
+  async peek(number: InstanceNumber): Promise<Claimed | null> {
+    return this.#whole(await this.#tables.call("peek", { number }))
+  }
+
+  async redefine(request: RedefineRequest): Promise<boolean> {
+    const { text: body, blobs } = await this.#values.spillText(request.definition.body)
+    return this.#tables.call("redefine", { ...request, definition: { ...request.definition, body }, blobs })
+  }
+
+  async #whole(claimed: Claimed | null): Promise<Claimed | null> {
     if (claimed === null) return null
     const [journal, events, params, definition] = await Promise.all([
       Promise.all(claimed.journal.map((row) => this.#values.loadRow(withoutDetail(row)))),

@@ -174,6 +174,14 @@ export interface ForkRequest {
   readonly now: number
 }
 
+export interface RedefineRequest {
+  readonly number: InstanceNumber
+  readonly definition: Definition
+  readonly content: string
+  readonly lastSeq: number
+  readonly now: number
+}
+
 export interface DueAnswer {
   readonly due: readonly DueInstance[]
   readonly nextAt: number | null
@@ -196,6 +204,13 @@ export interface WorkflowStore {
   commit(number: InstanceNumber, epoch: number, change: Change, now: number): Promise<CommitAck>
   /** Rejects with `workflow.not-found`, `workflow.ended`, `workflow.too-many-events`. */
   sendEvent(event: EventIn): Promise<Sent>
+  /** What a claim would give, without taking it. Null when there is no such instance. */
+  peek(number: InstanceNumber): Promise<Claimed | null>
+  /**
+   * Gives an instance that has not ended another definition, if nothing was written since its row `seq`; an activation under way has lost it. Gives whether
+   * it did.
+   */
+  redefine(request: RedefineRequest): Promise<boolean>
   /** The instance and event type that a token stands for, while somebody waits for it. */
   findHook(token: string): Promise<{ tenant: string; id: string; type: string } | null>
   /** Rejects with `workflow.not-found`, `workflow.ended`, `workflow.no-such-step`. */
