@@ -462,10 +462,17 @@ test("DynamicWorkflow upgrade replays the history against the new code first", {
   const ran: string[] = []
   const first = { name: "first", run: () => ran.push("first") }
   const wait = { name: "wait", waitForEvent: "go" }
-  const workflow = await opened.workflows.create({ id: "up", params: 1, steps: [first, wait, { name: "old", run: () => "old" }] })
+  const workflow = await opened.workflows.create({
+    id: "up",
+    params: 1,
+    steps: [first, wait, { name: "old", run: () => "old" }],
+  })
   await until(workflow, ({ reason }) => reason === "event")
   const others = [{ name: "other", run: () => ran.push("other") }, wait]
-  await assert.rejects(workflow.upgrade({ steps: others }), coded("workflow.nondeterminism", /"first".* asked for step "other"/))
+  await assert.rejects(
+    workflow.upgrade({ steps: others }),
+    coded("workflow.nondeterminism", /"first".* asked for step "other"/),
+  )
   assert.deepEqual(ran, ["first"])
   const steps = [first, wait, { name: "new", run: ({ params }: StepContext) => ["new", params] }]
   await workflow.upgrade({ steps })

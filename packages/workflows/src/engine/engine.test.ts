@@ -170,7 +170,10 @@ test("a second engine on the same store takes over, and the first one writes not
     const engine = await WorkflowEngine.start({ store, onError: (error) => errors.push(error) })
     const workflows = new WorkflowBinding({ engine: async () => engine, tenant: "default" })
     const run = Object.assign(() => gates[index]?.promise, { toString: () => "same" })
-    const steps = [{ name: "a", run }, { name: "b", run: ({ previous }: { previous: unknown }) => previous }]
+    const steps = [
+      { name: "a", run },
+      { name: "b", run: ({ previous }: { previous: unknown }) => previous },
+    ]
     return { engine, workflow: await workflows.create({ id: "fenced", steps }) }
   }
   const first = await open(0)

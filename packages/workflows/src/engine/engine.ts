@@ -7,7 +7,15 @@ import { isEnded } from "../core/control.ts"
 import type { ActivationEnd } from "../core/ports.ts"
 import type { StepHost } from "../core/step-host.ts"
 import { eventType, invalid, record } from "../define/check.ts"
-import { decode, encodeFailure, encodePayload, engineFailure, hashOf, instanceError, readFailure } from "../define/codec.ts"
+import {
+  decode,
+  encodeFailure,
+  encodePayload,
+  engineFailure,
+  hashOf,
+  instanceError,
+  readFailure,
+} from "../define/codec.ts"
 import { needsCode, type StepDefinition, type WorkerProgram, type WorkflowDefinition } from "../define/definition.ts"
 import type { Closures } from "../define/parse-steps.ts"
 import { type ParsedWorkflow, parseWorkflow, type WorkflowOptions } from "../define/parse-workflow.ts"
@@ -215,7 +223,10 @@ export class WorkflowEngine implements AsyncDisposable {
       this.#watchers.tell(number)
       return
     }
-    throw new MayflyError("workflow.fenced", `the workflow instance "${id}" went on meanwhile; pause it, then try again`)
+    throw new MayflyError(
+      "workflow.fenced",
+      `the workflow instance "${id}" went on meanwhile; pause it, then try again`,
+    )
   }
 
   /** Replays the history against new code, writing nothing. Throws what speaks against it. */
