@@ -120,6 +120,16 @@ export const errorTable = {
     retry: false,
     fix: "Use fewer steps: do more in each, or start child workflows.",
   },
+  "workflow.storage-limit": {
+    status: 422,
+    retry: false,
+    fix: "Keep large data elsewhere and give steps references to it.",
+  },
+  "workflow.too-deep": {
+    status: 422,
+    retry: false,
+    fix: "Start the workflow from one that is not so many levels below another.",
+  },
   "workflow.unsettled": {
     status: 422,
     retry: false,

@@ -146,6 +146,7 @@ const runner: StepRunner = {
       (error: unknown) => ({ ok: false, error }) as const,
     ),
     turn: () => new Promise((resolve) => setImmediate(() => resolve(true))),
+    trace: () => ({}),
     dispose() {},
   }),
 }

@@ -1,4 +1,4 @@
-import { MayflyError } from "@mayfly/protocol"
+import { type LedgerRow, type LogLine, MayflyError } from "@mayfly/protocol"
 import { decodeValue } from "@mayfly/protocol/clone"
 import { RpcTarget, type Run, runWorker, type WorkerParts } from "@mayfly/runtime"
 import type { CodeEnd, ScriptEvent, ScriptRun, ScriptSteps, Stamped } from "@mayfly/workflows"
@@ -67,6 +67,12 @@ export function startScript(
   const released = Promise.withResolvers<void>()
   const over = new AbortController()
   let hasEnded = false
+  let logs: LogLine[] = []
+  let egress: LedgerRow[] = []
+  const watcher = {
+    onLog: (line: LogLine) => void (logs.length < maxTraced && logs.push(line)),
+    onEgress: (row: LedgerRow) => void (egress.length < maxTraced && egress.push(row)),
+  }
   ready.promise.catch(() => {})
   ended.promise.catch(() => {})
   const target = new ScriptTarget(
@@ -82,12 +88,21 @@ export function startScript(
   const run = async (): Promise<void> => {
     const setup = { ...(entry !== undefined && { entry }), seed: event.instanceId }
     const call = { signal: AbortSignal.any([signal, over.signal]) }
-    const hooks = { decode: (text: string) => decodeValue(text), entry: "default", method: "run" }
-    const finished = await runWorker(await load(), "run", [event, target, setup], call, hooks)
+    const hooks = { decode: (text: string) => decodeValue(text), entry: "default", method: "run", watcher }
+    const finished = await runWorker(await loadOrEnd(), "run", [event, target, setup], call, hooks)
     ready.reject(new Error("the script is over"))
     // It says how it ended before the run does; otherwise something ended it.
     if (!finished.ok && nobodysFault.has(finished.error.code)) ended.reject(finished.error)
     else ended.resolve(lost(finished))
+  }
+  /** Code that does not compile is the instance's failure: a script may start children that nobody has compiled. */
+  const loadOrEnd = async (): Promise<WorkerParts> => {
+    try {
+      return await load()
+    } catch (error) {
+      if (error instanceof MayflyError && !error.code.startsWith("platform.")) ended.resolve({ ok: false, error })
+      throw error
+    }
   }
   run().catch((error: unknown) => {
     ready.reject(error as Error)
@@ -103,6 +118,12 @@ export function startScript(
         return false
       }
     },
+    trace() {
+      const traced = { ...(logs.length > 0 && { logs }), ...(egress.length > 0 && { egress }) }
+      logs = []
+      egress = []
+      return traced
+    },
     dispose() {
       released.resolve()
       if (!hasEnded) over.abort(new DOMException("the activation is over", "AbortError"))
@@ -113,6 +134,8 @@ export function startScript(
 
 /** A script that does not leave when all is done is ended. */
 const graceMs = 1_000
+/** Lines between the ends of two steps; more are dropped. */
+const maxTraced = 1_000
 
 function endOf(end: unknown): CodeEnd {
   const { ok, result, error } = (end ?? {}) as { ok?: unknown; result?: unknown; error?: unknown }

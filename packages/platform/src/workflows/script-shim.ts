@@ -46,7 +46,9 @@ const whenUsed = (name, patch) => {
   Object.defineProperty(global, name, {
     configurable: true,
     get() {
-      const found = descriptor.get === undefined ? descriptor.value : descriptor.get.call(global)
+      // It loads itself where it stands.
+      Object.defineProperty(global, name, descriptor)
+      const found = global[name]
       const value = patch(found) ?? found
       put(value)
       return value

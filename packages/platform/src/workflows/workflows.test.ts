@@ -1,5 +1,8 @@
 import assert from "node:assert/strict"
+import { once } from "node:events"
 import { mkdtempSync, rmSync } from "node:fs"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, test } from "node:test"
@@ -117,18 +120,17 @@ test("a script catches what its steps throw, and NonRetryableError ends them", {
       const seen = []
       const config = { retries: { limit: 1, delay: 1 } }
       for (const error of [new TypeError("plain"), new NonRetryableError("fatal")]) {
-        let attempts = 0
         try {
-          await step.do("fails", config, async () => { attempts++; throw error })
+          await step.do("fails", config, async (ctx) => { throw new error.constructor(error.message + ctx.attempt) })
         } catch (caught) {
-          seen.push([caught.name, caught.message, attempts, caught instanceof Error])
+          seen.push([caught.name, caught.message, caught instanceof Error])
         }
       }
       return seen
     } }`)
   assert.deepEqual(await workflow.result(), [
-    ["TypeError", "plain", 2, true],
-    ["NonRetryableError", "fatal", 1, true],
+    ["TypeError", "plain2", true],
+    ["NonRetryableError", "fatal1", true],
   ])
 })
 
@@ -223,6 +225,41 @@ test("a script that waits for something of its own does not leave memory meanwhi
   assert.equal(await workflow.result(), "after its own timer")
 })
 
+test(
+  "a script's requests outside and inside of steps work, and are in the history with its logs",
+  { timeout },
+  async () => {
+    const server = createServer((request, response) => {
+      response.write("first ")
+      setTimeout(() => response.end(request.url), 50)
+    })
+    await once(server.listen(0, "127.0.0.1"), "listening")
+    const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    try {
+      const workflow = await run(
+        `
+      const outside = await (await fetch(event.payload + "/outside")).text()
+      const inside = await step.do("inside", async () => {
+        console.log("inside now")
+        return (await fetch(event.payload + "/inside")).text()
+      })
+      return [outside, inside]`,
+        { params: origin, network: { allowedOrigins: [origin] } },
+      )
+      assert.deepEqual(await workflow.result(), ["first /outside", "first /inside"])
+      const [entry] = await workflow.history()
+      assert.ok(entry?.type === "step")
+      const [trace] = (entry.runs ?? []) as { logs: { message: string }[]; egress: { path: string }[] }[]
+      assert.deepEqual(
+        [trace?.logs.map(({ message }) => message), trace?.egress.map(({ path }) => path)],
+        [["inside now"], ["/outside", "/inside"]],
+      )
+    } finally {
+      server.close()
+    }
+  },
+)
+
 test("a script that waits for nothing is ended", { timeout }, async () => {
   const workflow = await run(`await new Promise(() => {})`)
   await assert.rejects(workflow.result(), coded("workflow.unsettled"))
@@ -283,11 +320,12 @@ test("a script starts a child and waits for it", { timeout }, async () => {
 
 test("a dynamic delay decides when the next attempt is", { timeout }, async () => {
   const workflow = await run(`
-    const delays = []
-    const delay = ({ ctx, error }) => { delays.push(ctx.attempt + error.message); return 1 }
-    await step.do("a", { retries: { limit: 2, delay } }, async (ctx) => { if (ctx.attempt < 3) throw new Error("!") })
-    return delays`)
-  assert.deepEqual(await workflow.result(), ["1!", "2!"])
+    const delay = ({ ctx, error }) => ctx.attempt * (error.message === "!" ? 7 : 1000)
+    await step.do("a", { retries: { limit: 2, delay } }, async (ctx) => { if (ctx.attempt < 3) throw new Error("!") })`)
+  await workflow.result()
+  const history = await workflow.history()
+  const delays = history.flatMap((entry) => (entry.type === "step" && entry.dueAt ? [entry.dueAt - entry.time] : []))
+  assert.deepEqual(delays, [7, 14])
   const broken = await run(`
     await step.do("a", { retries: { limit: 2, delay: () => "whenever" } }, async () => { throw new Error("!") })`)
   await assert.rejects(broken.result(), coded("workflow.failed", /function for the delay failed/))
@@ -372,4 +410,41 @@ test("an instance of code goes on in the next process without anybody asking for
   } finally {
     rmSync(dataDir, { recursive: true, force: true })
   }
+})
+
+test("a script can't give a child more than it has itself", { timeout }, async () => {
+  const workflow = await run(
+    `
+    const script = "export default async (event, step) => step.do('out', { retries: { limit: 0, delay: 1 } }, async () => (await fetch('http://127.0.0.1:9/')).status)"
+    const network = { defaultPolicy: "allow", allowedOrigins: ["http://127.0.0.1:9"] }
+    const tries = [
+      { script, network, limits: { cpuMs: 60000, memoryMb: 1024 } },
+      { steps: [{ name: "out", code: "async () => (await fetch('http://127.0.0.1:9/')).status", network, retries: { limit: 0, delay: 1 } }] },
+    ]
+    const seen = []
+    for (const options of tries) {
+      try { seen.push(await step.workflow("kid", options)) } catch (error) { seen.push(error.message) }
+    }
+    return seen`,
+  )
+  for (const message of (await workflow.result()) as string[])
+    assert.match(String(message), /may not|not allowed|denied|can't be reached/i)
+})
+
+test("a script's children can't have children for ever", { timeout }, async () => {
+  const script = `export default async (event, step) => {
+    try {
+      return await step.workflow("kid", { script: event.payload.script, params: { script: event.payload.script, depth: event.payload.depth + 1 } })
+    } catch (error) {
+      return [event.payload.depth, error.code]
+    }
+  }`
+  const workflow = await create(script, { params: { script, depth: 0 } })
+  assert.deepEqual(await workflow.result(), [8, "workflow.too-deep"])
+})
+
+test("a script's child that does not compile is the step's failure", { timeout }, async () => {
+  const workflow = await run(`
+    try { await step.workflow("kid", { script: "export default (" }) } catch (error) { return error.code }`)
+  assert.equal(await workflow.result(), "worker.syntax")
 })

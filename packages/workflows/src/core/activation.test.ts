@@ -561,3 +561,15 @@ test("Activation follows guests that ask for steps inside of steps, after any cr
     )
   }
 })
+
+test("Activation ends an instance whose results take too much room", async () => {
+  const world = new World()
+  world.maxStored = 10_000
+  const finish = await world.toEnd(
+    program(world, async (step) => {
+      for (let n = 0; n < 1_000; n++) await step.do("big", () => "x".repeat(1_000))
+    }),
+  )
+  assert.match((finish as { failure: string }).failure, /more than 10000 bytes/)
+  assert.ok(world.ran.length < 12)
+})

@@ -44,6 +44,7 @@ export class Activation {
   #starts: NewRow[] = []
   #spawns: { readonly key: StepKey; readonly start: unknown }[] = []
   #commits = 0
+  #stored = 0
   #asks = 0
   #isReplaying = true
   #isPausing = false
@@ -205,6 +206,7 @@ export class Activation {
 
   /** Resolves when the step's completion has its turn. A step that is not complete begins when the journal has been replayed. */
   async #ask(key: StepKey, begin: Begin): Promise<Settled> {
+    if (this.#isOver || this.#isEnding || this.#programEnd !== undefined) return new Promise(() => {})
     const scope = scopeOf(key)
     const row = this.#deliveryOf(scope).ask(key)
     this.#asks++
@@ -323,9 +325,13 @@ export class Activation {
     if (!isCompletion(row)) return
     this.#active.delete(row.key)
     if (isResult(row.key)) this.#deliveryOf(scopeOf(row.key)).push(row)
+    const limit = this.#start.maxStored
+    if (this.#stored <= limit) return
+    this.#fail(this.#ports.encodeFailure("storage-limit", `the instance's results take more than ${limit} bytes`))
   }
 
   #remember(row: JournalRow): void {
+    this.#stored += row.value?.length ?? 0
     const rows = isCompletion(row) ? this.#completed : this.#begun
     rows.set(row.key, row)
     if (!this.#firstSeq.has(row.key)) this.#firstSeq.set(row.key, row.seq)

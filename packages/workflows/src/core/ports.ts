@@ -43,6 +43,7 @@ export type EngineFailure =
   | "interrupted"
   | "nondeterminism"
   | "step-limit"
+  | "storage-limit"
   | "unsettled"
   | "terminated"
 
@@ -77,6 +78,8 @@ export interface ActivationStart {
   /** Whether it is to be undone and ended. */
   readonly isTerminating: boolean
   readonly maxSteps: number
+  /** Characters of all values in the journal. */
+  readonly maxStored: number
   /** Attempts that run at once. */
   readonly maxParallel: number
   /** Whether only to see that the code goes the journal's way: it ends as parked where something new would begin, and writes nothing. */

@@ -63,6 +63,7 @@ export class World {
   isTerminating = false
   maxSteps = 10_000
   maxParallel = 100
+  maxStored = Infinity
   tracksNesting = false
   #epoch = 0
   #tokens = 0
@@ -92,6 +93,7 @@ export class World {
         pausedMs: this.pausedMs,
         isTerminating: this.isTerminating,
         maxSteps: this.maxSteps,
+        maxStored: this.maxStored,
         maxParallel: this.maxParallel,
         tracksNesting: this.tracksNesting,
       },

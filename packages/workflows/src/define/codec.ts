@@ -7,6 +7,8 @@ import type { EngineFailure } from "../core/ports.ts"
 export const maxResultBytes = 64 << 20
 /** Largest encoded params, event or input. */
 export const maxPayloadBytes = 16 << 20
+/** Largest encoded event: as at Cloudflare. */
+export const maxEventBytes = 1 << 20
 
 const maxMessage = 8_192
 
@@ -26,6 +28,10 @@ export function encodeResult(value: unknown, root: string): string {
 /** Encodes what a caller gave. Throws `input.invalid` naming the path. */
 export function encodePayload(value: unknown, root: string): string {
   return encode(value, root, maxPayloadBytes, ["input.invalid", "input.invalid"])
+}
+
+export function encodeEventPayload(value: unknown): string {
+  return encode(value, "payload", maxEventBytes, ["input.invalid", "input.invalid"])
 }
 
 function encode(
@@ -151,6 +157,7 @@ const names: Readonly<Record<EngineFailure, { readonly name: string; readonly co
   interrupted: { name: "StepInterruptedError", code: "workflow.interrupted" },
   nondeterminism: { name: "NonDeterminismError", code: "workflow.nondeterminism" },
   "step-limit": { name: "WorkflowStepLimitError", code: "workflow.step-limit" },
+  "storage-limit": { name: "WorkflowStorageLimitError", code: "workflow.storage-limit" },
   unsettled: { name: "WorkflowUnsettledError", code: "workflow.unsettled" },
   terminated: { name: "WorkflowTerminatedError", code: "workflow.terminated" },
 }

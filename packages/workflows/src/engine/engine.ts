@@ -9,6 +9,7 @@ import type { StepHost } from "../core/step-host.ts"
 import { eventType, invalid, record } from "../define/check.ts"
 import {
   decode,
+  encodeEventPayload,
   encodeFailure,
   encodePayload,
   engineFailure,
@@ -58,10 +59,13 @@ export interface EngineOptions {
   readonly maxParallel?: number
   /** Steps of one instance. Default 10,000. */
   readonly maxSteps?: number
+  /** All results of one instance; they are in memory while it runs. Default 256 MiB. */
+  readonly maxStoredBytes?: number
   /** Told of what goes wrong behind the scenes; the engine goes on by itself. Default: nobody. */
   readonly onError?: (error: unknown) => void
 }
 
+const defaultStored = 256 << 20
 const poisonLimit = 5
 const maxUpgradeTries = 5
 const maxChecked = 1_000
@@ -255,7 +259,7 @@ export class WorkflowEngine implements AsyncDisposable {
       id,
       eventId,
       type: eventType(type, "event.type"),
-      payload: encodePayload(payload, "payload"),
+      payload: encodeEventPayload(payload),
       now: this.clock.now(),
     })
     this.#deliver(sent)
@@ -429,8 +433,8 @@ export class WorkflowEngine implements AsyncDisposable {
   }
 
   #activationWorld(onCommit: (ack: CommitAck) => void): ActivationWorld {
-    const { maxParallel = 100, maxSteps = 10_000 } = this.#options
-    return { store: this.store, clock: this.clock, maxParallel, maxSteps, onCommit }
+    const { maxParallel = 100, maxSteps = 10_000, maxStoredBytes = defaultStored } = this.#options
+    return { store: this.store, clock: this.clock, maxParallel, maxSteps, maxStored: maxStoredBytes, onCommit }
   }
 
   #onCommit(number: InstanceNumber, { told, started }: CommitAck): void {
@@ -495,7 +499,7 @@ export class WorkflowEngine implements AsyncDisposable {
       retention: instance.retention,
       trigger: JSON.stringify({ cron: schedule.cron, scheduledTime: tick }),
     }
-    const spawn: Spawn = { key: "", start, conflict: "" }
+    const spawn: Spawn = { key: "", start, conflict: "", tooDeep: "" }
     const park = { wakeAt: next, reason: "schedule", seenEvent: Number.MAX_SAFE_INTEGER } as const
     const ack = await this.store.commit(
       instance.number,
@@ -514,13 +518,10 @@ export class WorkflowEngine implements AsyncDisposable {
     const hash = hashOf(body)
     const unique = hashOf(String(instance.number), String(instance.run), name, hash, encoded)
     const id = `${instance.id.slice(0, 70)}-${unique.replaceAll(/[-_]/g, "").slice(0, 20)}`
-    const conflict = encodeFailure({
-      name: "MayflyError",
-      code: "workflow.exists",
-      message: `the workflow instance "${id}" exists with other content`,
-    })
+    const refuse = (code: string, message: string): string => encodeFailure({ name: "MayflyError", code, message })
     return {
-      conflict,
+      conflict: refuse("workflow.exists", `the workflow instance "${id}" exists with other content`),
+      tooDeep: refuse("workflow.too-deep", "a child can't be started so many levels below another workflow"),
       start: {
         tenant: instance.tenant,
         id,

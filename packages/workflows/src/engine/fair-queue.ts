@@ -19,10 +19,11 @@ export class FairQueue<Item> {
     this.#size++
   }
 
-  /** The next item; its tenant has one more under way until `done`. */
-  take(): Item | undefined {
+  /** The next item of a tenant with less than `most` under way; it has one more then, until `done`. */
+  take(most = Infinity): Item | undefined {
     let best: string | undefined
     for (const tenant of this.#byTenant.keys()) {
+      if (this.#load(tenant) >= most) continue
       if (best === undefined || this.#load(tenant) < this.#load(best)) best = tenant
     }
     const items = best === undefined ? undefined : this.#byTenant.get(best)

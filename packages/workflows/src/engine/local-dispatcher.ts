@@ -15,6 +15,7 @@ export interface LocalDispatcherOptions {
 const maxWaiting = 1_000
 /** With this many activations that got nowhere, an instance is suspected of killing the process. */
 const suspectIdle = 2
+const tenantShare = 0.75
 const slowestRetryMs = 5_000
 const firstRetryMs = 50
 /** Hints are not guaranteed: what they missed is found after this long at the latest. */
@@ -45,6 +46,11 @@ export class LocalDispatcher implements Dispatcher {
 
   constructor(options: LocalDispatcherOptions) {
     this.#options = options
+  }
+
+  /** A tenant whose instances stay in memory must leave places for others. */
+  get #mostPerTenant(): number {
+    return Math.max(1, Math.ceil(this.#options.maxActive * tenantShare))
   }
 
   get active(): number {
@@ -155,7 +161,7 @@ export class LocalDispatcher implements Dispatcher {
       this.#begin(suspect, () => (this.#isSuspectRunning = false))
     }
     while (!this.#isStopped && this.#active < this.#options.maxActive) {
-      const instance = this.#queue.take()
+      const instance = this.#queue.take(this.#mostPerTenant)
       if (instance === undefined) return
       this.#begin(instance, () => this.#queue.done(instance.tenant))
     }

@@ -13,6 +13,7 @@ export interface ActivationWorld {
   readonly clock: Clock
   readonly maxParallel: number
   readonly maxSteps: number
+  readonly maxStored: number
   /** Only to see whether the code goes the journal's way. */
   readonly isRehearsal?: boolean
   /** After each commit: parents and children to be told of. */
@@ -31,7 +32,7 @@ export interface Running {
 /** Joins an activation to the store. */
 export function prepareActivation(claimed: Claimed, running: Running, world: ActivationWorld): Activation {
   const { instance, journal, events, lastSeq, pausedMs, isTerminating } = claimed
-  const { maxParallel, maxSteps, clock, isRehearsal = false } = world
+  const { maxParallel, maxSteps, maxStored, clock, isRehearsal = false } = world
   const ports: Ports = {
     clock,
     turn: () => running.turn(),
@@ -52,6 +53,7 @@ export function prepareActivation(claimed: Claimed, running: Running, world: Act
       pausedMs,
       isTerminating,
       maxSteps,
+      maxStored,
       maxParallel,
       isRehearsal,
       tracksNesting: running.tracksNesting,

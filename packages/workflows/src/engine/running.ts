@@ -56,9 +56,10 @@ function ofScript(
   const abort = new AbortController()
   let script: ScriptRun | undefined
   const run: Program = async (host) => {
-    const steps = new ScriptSteps(host, (name, definition, params) =>
-      world.startChild(claimed, name, definition, params),
-    )
+    const steps = new ScriptSteps(host, program, {
+      startChild: (name, definition, params) => world.startChild(claimed, name, definition, params),
+      trace: () => script?.trace() ?? {},
+    })
     const call = { event: eventOf(claimed), steps, ...(entry !== undefined && { entry }) }
     script = world.runner.runScript(program, call, { tenant: claimed.instance.tenant, signal: abort.signal })
     return settledOf(await script.ended)

@@ -4,9 +4,11 @@ import { duration, eventType, invalid, moment, only, record, stepName } from "..
 import { decode, errorOf, readFailure } from "../define/codec.ts"
 import { parseDefinition } from "../define/parse-workflow.ts"
 import { parseRetries } from "../define/parse-retries.ts"
-import type { WorkflowDefinition } from "../define/definition.ts"
-import { endOf, failed } from "./attempt-end.ts"
+import type { WorkerProgram, WorkflowDefinition } from "../define/definition.ts"
+import { confine } from "./confine.ts"
+import { type AttemptDetail, endOf, failed } from "./attempt-end.ts"
 import { type Stamped, stampedValueOf } from "./settled.ts"
+import type { RunTrace } from "./step-runner.ts"
 
 /** A callback of the guest's. It may reject, and its answer may be anything. */
 type Callback = (context: unknown) => Promise<unknown>
@@ -20,30 +22,41 @@ export interface GuestDo {
   readonly rollbackConfig?: unknown
 }
 
+export interface ScriptStepsParts {
+  startChild(name: string, definition: WorkflowDefinition, params: unknown): unknown
+  /** What the script has printed and requested since this was called last: it goes to the attempt that ends then. */
+  trace(): RunTrace
+}
+
 /**
  * `step` of a script, as the guest's calls arrive: every argument is hostile. Names and meanings are Cloudflare's; what they reject is thrown here as well,
  * and fails the instance unless the script catches it.
  */
 export class ScriptSteps {
   readonly #host: StepHost
-  readonly #startChild: (name: string, definition: WorkflowDefinition, params: unknown) => unknown
+  readonly #own: WorkerProgram
+  readonly #startChild: ScriptStepsParts["startChild"]
+  readonly #trace: ScriptStepsParts["trace"]
 
-  constructor(host: StepHost, startChild: (name: string, definition: WorkflowDefinition, params: unknown) => unknown) {
+  /** `own` is the script's program: what it starts gets no more than it has itself. */
+  constructor(host: StepHost, own: WorkerProgram, { startChild, trace }: ScriptStepsParts) {
     this.#host = host
+    this.#own = own
     this.#startChild = startChild
+    this.#trace = trace
   }
 
   async do({ name, config, callback, rollback, rollbackConfig }: GuestDo): Promise<Stamped> {
     const { parsed, delay } = parseConfig(config, "step config")
     if (typeof callback !== "function") throw invalid("callback", "must be a function")
-    const run = (attempt: Attempt) => attemptOf(callback as Callback, contextOf(attempt, parsed), delay)
+    const run = (attempt: Attempt) => this.#attempt(callback as Callback, contextOf(attempt, parsed), delay)
     return stampedValueOf(
       this.#host.do({
         name: stepName(name, "step name"),
         config: parsed,
         run,
         ...(typeof rollback === "function" && {
-          compensation: compensationOf(rollback as Callback, rollbackConfig),
+          compensation: this.#compensation(rollback as Callback, rollbackConfig),
         }),
       }),
     )
@@ -76,7 +89,42 @@ export class ScriptSteps {
     const definition = parseDefinition(given, "workflow", state, "")
     if (state.closures.size > 0) throw invalid("workflow", "must be made of code: a script can't give functions")
     const parsed = stepName(name, "step name")
-    return stampedValueOf(this.#host.child(parsed, this.#startChild(parsed, definition, params)))
+    const confined = confine(definition, this.#own)
+    return stampedValueOf(this.#host.child(parsed, this.#startChild(parsed, confined, params)))
+  }
+
+  async #attempt(callback: Callback, context: unknown, delay: Callback | undefined): Promise<AttemptEnd> {
+    const end = await this.#traced(() => callback(context))
+    if (end.ok || !end.isRetryable || delay === undefined) return end
+    return dynamicDelay(end, context, delay)
+  }
+
+  #compensation(rollback: Callback, config: unknown): Compensation {
+    const { parsed } = parseConfig(config, "rollbackConfig")
+    return {
+      config: { ...parsed, atMostOnce: false },
+      run: (attempt, { failure, output }) => {
+        const about = {
+          ctx: contextOf(attempt, parsed),
+          error: errorOf(readFailure(failure)),
+          output: output === undefined ? undefined : decode(output),
+          stepName: attempt.name,
+        }
+        return this.#traced(async () => void (await rollback(about)))
+      },
+    }
+  }
+
+  #traced(body: () => Promise<unknown>): Promise<AttemptEnd> {
+    const detail: AttemptDetail = {}
+    return endOf(detail, async () => {
+      try {
+        return await body()
+      } finally {
+        const { logs, egress } = this.#trace()
+        if (logs !== undefined || egress !== undefined) detail.runs = [{ logs, egress }]
+      }
+    })
   }
 }
 
@@ -106,12 +154,6 @@ function contextOf({ name, count, attempt, idempotencyKey }: Attempt, { retries,
   return { step: { name, count }, attempt, config, idempotencyKey }
 }
 
-async function attemptOf(callback: Callback, context: unknown, delay: Callback | undefined): Promise<AttemptEnd> {
-  const end = await endOf({}, () => callback(context))
-  if (end.ok || !end.isRetryable || delay === undefined) return end
-  return dynamicDelay(end, context, delay)
-}
-
 const delayBudgetMs = 5_000
 
 /** A delay that the script decides has a budget, and is fatal when it fails, as at Cloudflare. */
@@ -135,21 +177,5 @@ async function dynamicDelay(
     return { ...end, ...failed(failure, {}), isRetryable: false } as AttemptEnd
   } finally {
     clearTimeout(timer)
-  }
-}
-
-function compensationOf(rollback: Callback, config: unknown): Compensation {
-  const { parsed } = parseConfig(config, "rollbackConfig")
-  return {
-    config: { ...parsed, atMostOnce: false },
-    run: (attempt, { failure, output }) => {
-      const about = {
-        ctx: contextOf(attempt, parsed),
-        error: errorOf(readFailure(failure)),
-        output: output === undefined ? undefined : decode(output),
-        stepName: attempt.name,
-      }
-      return endOf({}, async () => void (await rollback(about)))
-    },
   }
 }

@@ -33,6 +33,8 @@ export interface ScriptRun {
   readonly ended: Promise<CodeEnd>
   /** As `Ports.turn`. */
   turn(): Promise<boolean>
+  /** What the script has printed and requested since this was called last. */
+  trace(): RunTrace
   /** The isolate is not needed any more. Calling twice is safe. */
   dispose(): void
 }

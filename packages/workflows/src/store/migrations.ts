@@ -37,6 +37,7 @@ export const migrations: readonly string[] = [
     error_ms BIGINT NOT NULL,
     schedule TEXT,
     trigger_info TEXT,
+    depth INTEGER NOT NULL DEFAULT 0,
     parent INTEGER,
     parent_key TEXT,
     result TEXT,
@@ -80,6 +81,7 @@ export const migrations: readonly string[] = [
     event_id TEXT NOT NULL,
     type TEXT NOT NULL,
     payload TEXT NOT NULL,
+    bytes BIGINT NOT NULL,
     received_at BIGINT NOT NULL,
     taken_by TEXT,
     PRIMARY KEY (instance, seq)

@@ -52,6 +52,8 @@ export interface DueRequest {
   readonly after: string
 }
 
+export type EventRequest = Kept & EventIn & { readonly bytes: number }
+
 export interface ReleaseRequest {
   readonly number: InstanceNumber
   readonly epoch: number
@@ -61,8 +63,10 @@ export interface ReleaseRequest {
 type Told = NonNullable<CommitAck["told"]>
 
 const replayed = "('start', 'retry', 'ok', 'err')"
-const maxPendingEvents = 10_000
-const maxDepth = 20
+const maxPendingEvents = 1_000
+/** They are in memory while the instance runs. */
+const maxPendingBytes = 64 << 20
+const maxDepth = 8
 /** More at once would hold up commits. */
 const maxDue = 5_000
 
@@ -149,7 +153,7 @@ export const procedures = {
     return { firstSeq, previousSeq: row.step_seq, isPausing: row.status === "waitingForPause", told, started, wakeAt }
   },
 
-  *sendEvent({ tenant, id, eventId, type, payload, now, blobs }: Kept & EventIn): Steps<Sent> {
+  *sendEvent({ tenant, id, eventId, type, payload, bytes, now, blobs }: EventRequest): Steps<Sent> {
     const row = yield* findById(tenant, id)
     if (control(row.status, "send") === "ended") throw ended(row)
     const known = yield* first(
@@ -158,15 +162,16 @@ export const procedures = {
       eventId,
     )
     if (known !== undefined) return { number: row.number, isDuplicate: true, event: null }
-    const [pending] = yield* all<{ n: number }>(
-      "SELECT count(*) AS n FROM workflows_events WHERE instance = ? AND taken_by IS NULL",
+    const pending = yield* first<{ n: number; bytes: number | null }>(
+      "SELECT count(*) AS n, sum(bytes) AS bytes FROM workflows_events WHERE instance = ? AND taken_by IS NULL",
       row.number,
     )
-    if ((pending?.n ?? 0) >= maxPendingEvents) {
-      const message = `the instance "${id}" has ${maxPendingEvents} events that it has not taken`
-      throw new MayflyError("workflow.too-many-events", message, { details: { limit: maxPendingEvents } })
+    if ((pending?.n ?? 0) >= maxPendingEvents || (pending?.bytes ?? 0) + bytes > maxPendingBytes) {
+      const message = `the instance "${id}" has too many events that it has not taken: ${pending?.n ?? 0}`
+      const details = { maxEvents: maxPendingEvents, maxBytes: maxPendingBytes }
+      throw new MayflyError("workflow.too-many-events", message, { details })
     }
-    const event = yield* addEvent(row, { eventId, type, payload, now })
+    const event = yield* addEvent(row, { eventId, type, payload, bytes, now })
     yield* keep(row.number, blobs)
     yield* record(row, "event", now, JSON.stringify({ type, eventId }))
     return { number: row.number, isDuplicate: false, event }
@@ -400,7 +405,7 @@ function* dropDefinition(hash: string): Steps<void> {
 function* insert(
   instance: NewInstance,
   now: number,
-  parent: { number: InstanceNumber; key: string } | null,
+  parent: { number: InstanceNumber; key: string; depth: number } | null,
 ): Steps<InstanceNumber> {
   const { definition, concurrency, retention } = instance
   yield* define(definition)
@@ -412,8 +417,8 @@ function* insert(
   const number = counted?.last ?? 0
   yield* run(
     `INSERT INTO workflows_instances (number, tenant, id, definition, content, params, status, reason, wake_at, start_at, concurrency_key, concurrency_limit,
-       success_ms, error_ms, schedule, trigger_info, parent, parent_key, created_at, updated_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       success_ms, error_ms, schedule, trigger_info, depth, parent, parent_key, created_at, updated_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     number,
     instance.tenant,
     instance.id,
@@ -430,6 +435,7 @@ function* insert(
     retention.errorMs,
     instance.schedule ?? null,
     instance.trigger ?? null,
+    parent?.depth ?? 0,
     parent?.number ?? null,
     parent?.key ?? null,
     now,
@@ -439,16 +445,19 @@ function* insert(
 }
 
 /** Gives the instance when it is new and due. */
-function* start(parent: StoredInstance, { key, start: instance, conflict }: Spawn, now: number): Steps<DueInstance[]> {
+function* start(parent: StoredInstance, spawn: Spawn, now: number): Steps<DueInstance[]> {
+  const { key, start: instance } = spawn
   const known = yield* findByIdMaybe(instance.tenant, instance.id)
   const isChild = key !== ""
-  if (known !== undefined) {
-    if (isChild && known.parent !== parent.number) {
-      yield* addEvent(parent, { eventId: `\u0000${key}`, type: `\u0000${key}`, payload: `-${conflict}`, now })
+  const isTooDeep = isChild && parent.depth >= maxDepth
+  if (known !== undefined || isTooDeep) {
+    if (isChild && known?.parent !== parent.number) {
+      const payload = `-${isTooDeep ? spawn.tooDeep : spawn.conflict}`
+      yield* addEvent(parent, { eventId: `\u0000${key}`, type: `\u0000${key}`, payload, bytes: 0, now })
     }
     return []
   }
-  const number = yield* insert(instance, now, isChild ? { number: parent.number, key } : null)
+  const number = yield* insert(instance, now, isChild ? { number: parent.number, key, depth: parent.depth + 1 } : null)
   const row = yield* first<StoredInstance>("SELECT * FROM workflows_instances WHERE number = ?", number)
   return row === undefined || instance.startAt > now ? [] : [dueOf(row)]
 }
@@ -510,23 +519,25 @@ interface GivenEvent {
   readonly eventId: string
   readonly type: string
   readonly payload: string
+  readonly bytes: number
   readonly now: number
 }
 
 /** Stores an event, and makes an instance that waits due. */
-function* addEvent(row: StoredInstance, { eventId, type, payload, now }: GivenEvent): Steps<Told["event"]> {
+function* addEvent(row: StoredInstance, { eventId, type, payload, bytes, now }: GivenEvent): Steps<Told["event"]> {
   const last = yield* first<{ seq: number | null }>(
     "SELECT max(seq) AS seq FROM workflows_events WHERE instance = ?",
     row.number,
   )
   const seq = (last?.seq ?? 0) + 1
   yield* run(
-    "INSERT INTO workflows_events (instance, seq, event_id, type, payload, received_at) VALUES (?, ?, ?, ?, ?, ?)",
+    "INSERT INTO workflows_events (instance, seq, event_id, type, payload, bytes, received_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
     row.number,
     seq,
     eventId,
     type,
     payload,
+    bytes,
     now,
   )
   yield* run(
@@ -655,7 +666,7 @@ function* tellParent(row: StoredInstance, payload: string, now: number): Steps<T
   if (parent === undefined || isEnded(parent.status)) return null
   const type = `\u0000${row.parent_key}`
   const eventId = `${type} ${row.number} ${row.run}`
-  const event = yield* addEvent(parent, { eventId, type, payload, now })
+  const event = yield* addEvent(parent, { eventId, type, payload, bytes: 0, now })
   if (isReference(payload.slice(1))) yield* keep(parent.number, [payload.slice(2)])
   return { number: parent.number, event }
 }
@@ -762,12 +773,13 @@ function* rowsBefore(row: StoredInstance, from: string): Steps<readonly StoredRo
     const message = `the workflow instance "${row.id}" has not come to a step "${name}" yet`
     throw new MayflyError("workflow.no-such-step", message, { details: { id: row.id, step: name } })
   }
-  return yield* all<StoredRow>(
-    `SELECT * FROM workflows_journal WHERE instance = ? AND run = ? AND seq < ? AND phase IN ('ok', 'err') AND key NOT LIKE '%rollback:%' ORDER BY seq`,
+  const rows = yield* all<StoredRow>(
+    "SELECT * FROM workflows_journal WHERE instance = ? AND run = ? AND seq < ? AND phase IN ('ok', 'err') ORDER BY seq",
     row.number,
     row.run,
     seq,
   )
+  return rows.filter(({ key }) => parseKey(key).kind !== "rollback")
 }
 
 function* copy(

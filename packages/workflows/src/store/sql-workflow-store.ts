@@ -80,7 +80,12 @@ export class SqlWorkflowStore implements WorkflowStore {
 
   async sendEvent(event: EventIn): Promise<Sent> {
     const { text, blobs } = await this.#values.spillText(event.payload)
-    const sent = await this.#tables.call("sendEvent", { ...event, payload: text, blobs })
+    const sent = await this.#tables.call("sendEvent", {
+      ...event,
+      payload: text,
+      bytes: event.payload.length,
+      blobs,
+    })
     return { ...sent, event: sent.event === null ? null : { ...sent.event, payload: event.payload } }
   }
 

@@ -27,6 +27,7 @@ export interface StoredInstance {
   readonly error_ms: number
   readonly schedule: string | null
   readonly trigger_info: string | null
+  readonly depth: number
   readonly parent: number | null
   readonly parent_key: string | null
   readonly result: string | null
@@ -65,6 +66,8 @@ export interface Spawn {
   readonly start: NewInstance
   /** Encoded failure for the step, when the id is taken by other content. */
   readonly conflict: string
+  /** … and when it would be too many levels below another instance. */
+  readonly tooDeep: string
 }
 
 export function instanceOf(row: StoredInstance): InstanceRow {

@@ -288,7 +288,7 @@ export function workflowStoreSuite(kind: string, open: OpenNamed, { isLasting }:
   test(`${kind} a child is started with its step, once, and its end reaches the parent`, async () => {
     await using store = await open("children")
     const { instance } = await claimed(store, "a")
-    const spawn = [{ key: "child:c#1", start: newInstance("kid"), conflict: "jnull" }]
+    const spawn = [{ key: "child:c#1", start: newInstance("kid"), conflict: "jnull", tooDeep: "jnull" }]
     const ack = await store.commit(instance.number, instance.epoch, { rows: [], spawn }, now)
     const [kid] = ack.started
     assert.equal(kid?.id, "kid")
@@ -306,7 +306,7 @@ export function workflowStoreSuite(kind: string, open: OpenNamed, { isLasting }:
   test(`${kind} terminate ends the children too`, async () => {
     await using store = await open("family")
     const { instance } = await claimed(store, "a")
-    const spawn = [{ key: "child:c#1", start: newInstance("kid"), conflict: "jnull" }]
+    const spawn = [{ key: "child:c#1", start: newInstance("kid"), conflict: "jnull", tooDeep: "jnull" }]
     await store.commit(instance.number, instance.epoch, { rows: [], spawn }, now)
     await store.control({ tenant: "default", id: "a", operation: "terminate", now, failure: "jnull" })
     assert.equal((await store.get("default", "kid"))?.status, "terminated")
