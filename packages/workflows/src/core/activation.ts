@@ -516,23 +516,29 @@ export class Activation {
     const failure = this.#undoing ?? ""
     const next = nextUndo(this.#compensations, this.#firstSeq, this.#completed)
     if (next.kind !== "undo") return this.#finish(this.#undone(failure, next.kind))
-    if (this.#active.has(next.key)) return
-    this.#active.add(next.key)
-    if (!this.#begun.has(undoingKey)) {
-      this.#starts.push({ key: undoingKey, phase: "start", attempt: 0, at: this.#now(), value: failure })
-    }
+    const isDecided = this.#begun.has(undoingKey)
+    const key = isDecided ? next.key : undoingKey
+    if (this.#active.has(key)) return
+    this.#active.add(key)
+    // From then on every replay undoes, whatever its code does.
+    if (!isDecided) return this.#writeUndoing(failure)
     const output = this.#completed.get(next.step)
     const about = { failure, ...(output?.phase === "ok" && { output: output.value ?? "" }) }
     const { compensation } = next
     const work: Work = {
       key: next.key,
       config: compensation.config,
-      isAnnounced: !this.#begun.has(undoingKey),
+      isAnnounced: false,
       isUndoing: true,
       run: (attempt) => compensation.run(attempt, about),
     }
     const begun = this.#begun.get(next.key)
     this.#attempts.begin(work, begun, begun === undefined ? 0 : this.#shifted(begun))
+  }
+
+  #writeUndoing(failure: string): void {
+    const row: NewRow = { key: undoingKey, phase: "start", attempt: 0, at: this.#now(), value: failure }
+    this.#commit({ rows: [row] }).catch(() => {})
   }
 
   #undone(failure: string, end: "complete" | "failed" | "nothing"): Finish {
