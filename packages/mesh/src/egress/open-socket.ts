@@ -32,12 +32,21 @@ export async function openSocket(
   }
 }
 
-/** Connects to what was cleared, with TLS when its scheme has it. Rejects with a MayflyError or the signal's reason. */
-export async function dialCleared(cleared: Cleared, { context, tools }: OpenParts): Promise<Socket> {
+export interface DialClearedParts extends OpenParts {
+  /** The other end of a tunnel speaks TLS itself, when it does. */
+  readonly isTunnel?: boolean
+}
+
+/**
+ * Connects to what was cleared, with TLS when its scheme has it and this is no tunnel. Rejects with a MayflyError or the
+ * signal's reason.
+ */
+export async function dialCleared(cleared: Cleared, parts: DialClearedParts): Promise<Socket> {
+  const { context, tools, isTunnel = false } = parts
   const { target, addresses, entry } = cleared
   const { signal } = context
   const { ca } = tools.options
-  const isTls = target.scheme === "tls" || target.scheme === "https"
+  const isTls = !isTunnel && (target.scheme === "tls" || target.scheme === "https")
   const host = addressOf(target.host) ?? target.host
   // A raw connection speaks no HTTP, so it offers none.
   const protocols = target.scheme === "tls" ? [] : ["http/1.1"]

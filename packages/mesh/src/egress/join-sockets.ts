@@ -1,0 +1,69 @@
+import type { Socket } from "node:net"
+import { type Readable, Transform, type Writable } from "node:stream"
+import type { RedactingStream } from "../secrets/redactor.ts"
+import type { Cleared } from "./clear.ts"
+
+export interface JoinOptions {
+  readonly cleared: Cleared
+  readonly idleMs: number
+}
+
+/**
+ * Carries bytes between two sockets until both are done. The row of the ledger ends with `far`. Each direction waits for
+ * whoever reads it; one that has ended leaves the other one open, as in TCP.
+ */
+export function joinSockets(near: Socket, far: Socket, { cleared, idleMs }: JoinOptions): void {
+  const { entry } = cleared
+  near.allowHalfOpen = true
+  far.allowHalfOpen = true
+  near.setNoDelay(true)
+  const give = (reason: string | null): void => {
+    entry.end({ reason })
+    near.destroy()
+    far.destroy()
+  }
+  // Every byte passes both sockets, so one of them knows whether any does.
+  near.setTimeout(idleMs, () => give("idle"))
+  near.on("error", () => give("cancelled"))
+  far.on("error", () => give("unreachable"))
+  near.once("close", () => far.destroySoon())
+  far.once("close", () => near.destroySoon())
+  if (near.destroyed || far.destroyed) return give("cancelled")
+  carry(
+    near,
+    far,
+    filterFor(cleared.maxRequestBytes, null, () => give("request-too-large")),
+  )
+  const redacting = cleared.target.scheme === "tcp" ? (cleared.redactor?.stream() ?? null) : null
+  const maxBytes = cleared.maxStreamBytes ?? Infinity
+  carry(
+    far,
+    near,
+    filterFor(maxBytes, redacting, () => give("response-too-large")),
+  )
+}
+
+function carry(from: Readable, to: Writable, filter: Transform | null): void {
+  if (filter === null) return void from.pipe(to)
+  from.pipe(filter).pipe(to)
+}
+
+/** What looks at the bytes of one direction, null when nothing needs to. */
+function filterFor(maxBytes: number, redacting: RedactingStream | null, onTooMany: () => void): Transform | null {
+  if (maxBytes === Infinity && redacting === null) return null
+  let bytes = 0
+  return new Transform({
+    transform(chunk: Uint8Array, _encoding, callback) {
+      bytes += chunk.byteLength
+      if (bytes > maxBytes) {
+        onTooMany()
+        return callback()
+      }
+      // A copy: what the redactor gives shares its memory with what comes next.
+      callback(null, redacting === null ? chunk : Buffer.from(redacting.push(chunk)))
+    },
+    flush(callback) {
+      callback(null, redacting === null ? null : Buffer.from(redacting.end()))
+    },
+  })
+}

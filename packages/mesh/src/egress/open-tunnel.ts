@@ -1,0 +1,56 @@
+import type { Socket } from "node:net"
+import type { Target } from "../policy/canonical-target.ts"
+import type { RefusalReason } from "../policy/denied-error.ts"
+import { clear, type Cleared } from "./clear.ts"
+import { joinSockets } from "./join-sockets.ts"
+import { dialCleared, type OpenParts } from "./open-socket.ts"
+
+/** A connection that waits for whoever speaks through it. Whoever got it joins or closes it. */
+export interface Tunnel {
+  /**
+   * Carries bytes both ways, no faster than they are taken, until both sides are done. Owns `near` from now on. A
+   * connection that is silent for `idleMs` is closed.
+   */
+  join(near: Socket, options: { readonly idleMs: number }): void
+  /** Closes it unused. */
+  close(reason: RefusalReason | "cancelled"): void
+}
+
+/** Clears and opens a tunnel, see `HttpEgress`. */
+export async function openTunnel(target: Target, { context, tools }: OpenParts): Promise<Tunnel> {
+  context.signal.throwIfAborted()
+  // A tunnel has no path, also when its origin has some.
+  const origin = { ...target, path: "", pathAndQuery: "", url: target.origin }
+  const asked = { method: "CONNECT", target: { ok: true, target: origin } as const, headers: [], isTunnel: true }
+  const cleared = await clear(asked, context, tools)
+  let release = (): void => {}
+  try {
+    release = tools.pool.reserve(context.tenant, cleared.target.origin)
+    const far = await dialCleared(cleared, { context, tools, isTunnel: true })
+    far.once("close", release)
+    return tunnelOf(far, cleared, context.signal)
+  } catch (error) {
+    cleared.entry.end({ reason: "too-many-connections" })
+    release()
+    throw error
+  }
+}
+
+function tunnelOf(far: Socket, cleared: Cleared, signal: AbortSignal): Tunnel {
+  const { entry } = cleared
+  const onAbort = (): void => void far.destroy()
+  signal.addEventListener("abort", onAbort, { once: true })
+  // What a connection has carried is what the sockets count anyway.
+  entry.countFrom(() => ({ bytesIn: far.bytesRead, bytesOut: far.bytesWritten }))
+  far.once("close", () => {
+    signal.removeEventListener("abort", onAbort)
+    entry.end()
+  })
+  return {
+    join: (near, options) => joinSockets(near, far, { ...options, cleared }),
+    close(reason) {
+      entry.end({ reason })
+      far.destroy()
+    },
+  }
+}
