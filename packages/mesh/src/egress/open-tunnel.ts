@@ -1,5 +1,5 @@
 import type { Socket } from "node:net"
-import type { Target } from "../policy/canonical-target.ts"
+import { type Target, withoutPath } from "../policy/canonical-target.ts"
 import type { RefusalReason } from "../policy/denied-error.ts"
 import { clear, type Cleared } from "./clear.ts"
 import { joinSockets } from "./join-sockets.ts"
@@ -19,9 +19,8 @@ export interface Tunnel {
 /** Clears and opens a tunnel, see `HttpEgress`. */
 export async function openTunnel(target: Target, { context, tools }: OpenParts): Promise<Tunnel> {
   context.signal.throwIfAborted()
-  // A tunnel has no path, also when its origin has some.
-  const origin = { ...target, path: "", pathAndQuery: "", url: target.origin }
-  const asked = { method: "CONNECT", target: { ok: true, target: origin } as const, headers: [], isTunnel: true }
+  const end = { ok: true, target: withoutPath(target) } as const
+  const asked = { method: "CONNECT", target: end, headers: [], isTunnel: true }
   const cleared = await clear(asked, context, tools)
   let release = (): void => {}
   try {

@@ -4,7 +4,7 @@ import type { Duplex } from "node:stream"
 import { TLSSocket } from "node:tls"
 import { type EgressContext, MayflyError, type NetworkPolicy } from "@mayfly/protocol"
 import type { Tunnel } from "../egress/open-tunnel.ts"
-import { addressOf, canonicalTarget, socketTarget, type Target } from "../policy/canonical-target.ts"
+import { addressOf, canonicalTarget, socketTarget, type Target, withoutPath } from "../policy/canonical-target.ts"
 import type { deniedError } from "../policy/denied-error.ts"
 import { mayReachHost, portsOf } from "../policy/named-hosts.ts"
 import { PolicyHandle } from "../policy/policy-handle.ts"
@@ -327,7 +327,8 @@ class OpenProxy implements SandboxProxy {
     reason: Parameters<typeof deniedError>[0]["reason"] = "no-rule",
   ): Promise<MayflyError> {
     const target = targetOf(wanted)
-    return this.#options.egress.refuse({ method, target, reason }, this.#contextFor())
+    const end = target.ok ? ({ ok: true, target: withoutPath(target.target) } as const) : target
+    return this.#options.egress.refuse({ method, target: end, reason }, this.#contextFor())
   }
 
   #contextFor(signal?: AbortSignal): EgressContext {

@@ -185,13 +185,16 @@ export class HttpService {
 
   async #upgrade(request: IncomingMessage, { socket, head }: { socket: Duplex; head: Buffer }): Promise<void> {
     const abort = new AbortController()
-    socket.once("close", () => abort.abort())
+    const onClose = (): void => abort.abort()
+    socket.once("close", onClose)
     socket.on("error", () => socket.destroy())
     this.#options.onOpened(socket)
     const context = this.#options.contextFor(abort.signal)
     try {
       const url = (await this.#urlOf(request, context)).replace(/^http/, "ws")
       await this.#relay.open({ request, socket, head }, { url, headers: pairsOf(request), context })
+      // From here on each side ends with the other one, in the words of WebSockets.
+      socket.off("close", onClose)
     } catch (error) {
       if (socket.writable) socket.end(refusalBytes(asMayflyError(error), request.headers.accept))
     }
