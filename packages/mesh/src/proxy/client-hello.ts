@@ -47,9 +47,9 @@ function helloIn(bytes: Uint8Array): Cursor | null {
     fragments.push(bytes.subarray(at + 5, at + 5 + size))
     length += size
     at += 5 + size
+    if (fragments[0]?.[0] !== clientHello) throw new Malformed()
     if (length < 4) continue
     const message = Buffer.concat(fragments)
-    if (message[0] !== clientHello) throw new Malformed()
     const wanted = 4 + message.readUIntBE(1, 3)
     // Whatever follows a hello before the server has answered is no TLS 1.2, and no early data that we would let pass.
     if (wanted > maxHelloBytes) throw new Malformed()

@@ -5,7 +5,7 @@ const first = (198 << 24) | (18 << 16)
 /** The first and last 256 stay free: some tools take .0.0 and .255.255 for no host. */
 const from = 256
 const size = (1 << 17) - 2 * from
-const maxNames = 65_536
+const maxNames = 32_768
 
 /**
  * Gives names addresses that exist in a sandbox only, so that a connection to one says which name it meant. A name keeps its
@@ -41,7 +41,7 @@ export class FakeAddresses {
   }
 
   #free(): number {
-    // At most half of the places are taken, so this ends soon.
+    // At most a quarter of the places are taken, so this ends soon.
     while (this.#names.has(this.#next)) this.#advance()
     const place = this.#next
     this.#advance()

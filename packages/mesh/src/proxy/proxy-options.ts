@@ -42,7 +42,7 @@ export interface ProxyLimits {
   readonly headBytes: number
   /** Body of one answer to a request that can be seen. Default 4 GiB. */
   readonly responseBytes: number
-  /** Names that have an address at once; the one that was not used for longest goes first. Default 16,384, at most 65,536. */
+  /** Names that have an address at once; the one that was not used for longest goes first. Default 16,384, at most 32,768. */
   readonly names: number
 }
 

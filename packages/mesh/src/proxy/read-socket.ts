@@ -1,12 +1,12 @@
 import type { Socket } from "node:net"
 
-/** Exactly `count` bytes, null when the connection ends before. Takes no more than these. */
+/** Exactly `count` bytes, null when the connection ends before. What comes after them is left to be read. */
 export async function firstChunk(socket: Socket, count: number): Promise<Buffer | null> {
-  for (;;) {
-    const bytes = socket.read(count) as Buffer | null
-    if (bytes !== null) return bytes.length === count ? bytes : null
-    if (!(await isReadable(socket))) return null
-  }
+  const enough = await peek(socket, (bytes) => (bytes.length >= count ? bytes : null))
+  if (enough === null) return null
+  const read = socket.read() as Buffer
+  if (read.length > count) socket.unshift(read.subarray(count))
+  return read.subarray(0, count)
 }
 
 /**
@@ -16,6 +16,7 @@ export async function firstChunk(socket: Socket, count: number): Promise<Buffer 
 export async function peek<T>(socket: Socket, judge: (bytes: Buffer) => T | null): Promise<T | null> {
   let seen: Buffer = Buffer.alloc(0)
   for (;;) {
+    // All there is: a socket that keeps some of it says "readable" again and again, and nothing else gets a turn.
     const bytes = socket.read() as Buffer | null
     if (bytes === null) {
       if (!(await isReadable(socket))) return null
