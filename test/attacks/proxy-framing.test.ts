@@ -52,10 +52,13 @@ test("request smuggling: two lengths, lines that end otherwise and folded header
     "a length in the trailer": `${start}Transfer-Encoding: chunked\r\n\r\n0\r\nContent-Length: 70\r\n\r\n${evil}`,
   }
   for (const [name, head] of Object.entries(heads)) {
-    const said = await net.say(`${head}GET http://evil.example/last HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n`)
+    const said = await net.say(
+      `${head}GET http://evil.example/last HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n`,
+    )
     assert.doesNotMatch(said, /reached[^]*reached/, name)
   }
-  for (const request of seen) assert.match(request, new RegExp(`^POST ${host} /first (GET http://evil.example/smuggled[^]*)?$`))
+  for (const request of seen)
+    assert.match(request, new RegExp(`^POST ${host} /first (GET http://evil.example/smuggled[^]*)?$`))
   assert.deepEqual([...net.lookups], ["good.example"])
 })
 
@@ -64,7 +67,9 @@ test("requests in a pipeline are decided one by one", async (t) => {
   const host = origin.slice(7)
   const get = (url: string, to: string): string => `GET ${url} HTTP/1.1\r\nHost: ${to}\r\n\r\n`
   const said = await net.say(
-    get(`${origin}/1`, host) + get("http://evil.example/2", "evil.example") + get(`${origin}/3`, host).replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n"),
+    get(`${origin}/1`, host) +
+      get("http://evil.example/2", "evil.example") +
+      get(`${origin}/3`, host).replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n"),
   )
   assert.deepEqual(said.match(/HTTP\/1\.1 \d+/g), ["HTTP/1.1 200", "HTTP/1.1 403", "HTTP/1.1 200"])
   assert.deepEqual(seen, [`GET ${host} /1 `, `GET ${host} /3 `])
@@ -89,7 +94,10 @@ test("a Host header of another host is misdirected: twice, with a port, with a p
   }
   assert.deepEqual(seen, [])
   assert.equal(net.rows[0]?.reason, "host-header")
-  assert.equal((await net.say(`GET ${origin}/ HTTP/1.1\r\nHost: ${host.toUpperCase()}\r\nConnection: close\r\n\r\n`)).slice(9, 12), "200")
+  assert.equal(
+    (await net.say(`GET ${origin}/ HTTP/1.1\r\nHost: ${host.toUpperCase()}\r\nConnection: close\r\n\r\n`)).slice(9, 12),
+    "200",
+  )
 })
 
 test("headers of the connection stay here, and none gets in between", async (t) => {
@@ -117,7 +125,10 @@ test("headers of the connection stay here, and none gets in between", async (t) 
   const names = Object.keys(headers[0] ?? {}).toSorted()
   assert.deepEqual(names, ["accept-encoding", "connection", "host", "user-agent", "x-kept"])
   assert.match(await net.say(`${head.replace(login, "X-No: login")}\r\n\r\n`), /^HTTP\/1\.1 400[^]*wants a login/)
-  assert.match(await net.say(`${head.replace("the-token", "x")}\r\n\r\n`.replace(/Basic \S+/, "Basic Ong=")), /^HTTP\/1\.1 400/)
+  assert.match(
+    await net.say(`${head.replace("the-token", "x")}\r\n\r\n`.replace(/Basic \S+/, "Basic Ong=")),
+    /^HTTP\/1\.1 400/,
+  )
   assert.equal(await net.tunnel("good.example:443"), 400)
 })
 
@@ -143,7 +154,15 @@ test("oversized heads, and methods and targets that are none, end the connection
 test("slow heads, slow greetings and silence end by time limits, and keep no place", async (t) => {
   const { net, origin } = await reached(t, { openingMs: 300, connections: 8 })
   const host = origin.slice(7)
-  const beginnings = ["", "\x05", "\x05\x02\x00", "\x05\x01\x00\x05\x01", "GET", `GET ${origin}/ HTTP/1.1\r\nX-`, `CONNECT ${host} HTTP/1.1\r\n`]
+  const beginnings = [
+    "",
+    "\x05",
+    "\x05\x02\x00",
+    "\x05\x01\x00\x05\x01",
+    "GET",
+    `GET ${origin}/ HTTP/1.1\r\nX-`,
+    `CONNECT ${host} HTTP/1.1\r\n`,
+  ]
   const sockets = await Promise.all(
     beginnings.map(async (beginning) => {
       const socket = await net.open()

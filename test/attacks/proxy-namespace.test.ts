@@ -18,25 +18,39 @@ function connecting(ends: readonly (readonly [string, number])[]): string {
     process.exit()`
 }
 
-test("nothing but the proxy can be reached: not this machine, not the network, not metadata services, not by UDP or raw sockets", { skip }, async (t) => {
-  const port = await serveTcp(t, () => assert.fail("this machine was reached"))
-  const net = await sandboxNetwork(t, { policy: { allowedOrigins: ["http://api.test"] } })
-  const own = Object.values(networkInterfaces()).flatMap((all) => all ?? []).filter(({ family, internal }) => family === "IPv4" && !internal)
-  const ends = [["127.0.0.1", port], ["169.254.169.254", 80], ["1.1.1.1", 53], ["10.0.0.1", 80], ...own.map(({ address }) => [address, port])] as [string, number][]
-  const results = JSON.parse(await net.node(connecting(ends))) as string[]
-  assert.equal(results[0], "ECONNREFUSED")
-  for (const result of results.slice(1)) assert.equal(result, "ENETUNREACH")
-  const udp = await net.node(`import { createSocket } from "node:dgram"
+test(
+  "nothing but the proxy can be reached: not this machine, not the network, not metadata services, not by UDP or raw sockets",
+  { skip },
+  async (t) => {
+    const port = await serveTcp(t, () => assert.fail("this machine was reached"))
+    const net = await sandboxNetwork(t, { policy: { allowedOrigins: ["http://api.test"] } })
+    const own = Object.values(networkInterfaces())
+      .flatMap((all) => all ?? [])
+      .filter(({ family, internal }) => family === "IPv4" && !internal)
+    const ends = [
+      ["127.0.0.1", port],
+      ["169.254.169.254", 80],
+      ["1.1.1.1", 53],
+      ["10.0.0.1", 80],
+      ...own.map(({ address }) => [address, port]),
+    ] as [string, number][]
+    const results = JSON.parse(await net.node(connecting(ends))) as string[]
+    assert.equal(results[0], "ECONNREFUSED")
+    for (const result of results.slice(1)) assert.equal(result, "ENETUNREACH")
+    const udp = await net.node(`import { createSocket } from "node:dgram"
     createSocket("udp4").send("x", 53, "1.1.1.1", (error) => { console.log(error?.code); process.exit() })`)
-  assert.equal(udp, "ENETUNREACH")
-  const listened = await net.node(`import { createServer } from "node:net"
+    assert.equal(udp, "ENETUNREACH")
+    const listened = await net.node(`import { createServer } from "node:net"
     createServer().on("error", (error) => console.log(error.code)).listen(443, "0.0.0.0", () => { console.log("listening"); process.exit() })`)
-  assert.equal(listened, "EADDRINUSE", "a program of the sandbox cannot stand in our place")
-})
+    assert.equal(listened, "EADDRINUSE", "a program of the sandbox cannot stand in our place")
+  },
+)
 
 test("an address that was given to no name, and our listeners on loopback, lead nowhere", { skip }, async (t) => {
   const port = await serveHttp(t, echo)
-  const net = await sandboxNetwork(t, { policy: { allowedOrigins: [`http://api.test:${port}`, `http://*.other.test:${port}`] } })
+  const net = await sandboxNetwork(t, {
+    policy: { allowedOrigins: [`http://api.test:${port}`, `http://*.other.test:${port}`] },
+  })
   for (const host of ["198.18.99.99", "198.19.255.255", "198.18.1.0"]) {
     const { code } = await net.curl("-H", `Host: api.test:${port}`, `http://${host}:${port}/`)
     assert.notEqual(code, 0, host)
@@ -52,14 +66,20 @@ test("an address that was given to no name, and our listeners on loopback, lead 
   assert.match(other.stdout, /421$/)
 })
 
-test("the name server knows allowed names only, and asks nobody about others, whatever is asked in whatever way", { skip }, async (t) => {
-  const asked: string[] = []
-  const lookup = (name: string): Promise<readonly string[]> => {
-    asked.push(name)
-    return Promise.resolve(["127.0.0.1"])
-  }
-  const net = await sandboxNetwork(t, { policy: { allowedOrigins: ["https://api.test", "https://*.example.org"] }, egress: { lookup } })
-  const script = `import { Resolver } from "node:dns/promises"
+test(
+  "the name server knows allowed names only, and asks nobody about others, whatever is asked in whatever way",
+  { skip },
+  async (t) => {
+    const asked: string[] = []
+    const lookup = (name: string): Promise<readonly string[]> => {
+      asked.push(name)
+      return Promise.resolve(["127.0.0.1"])
+    }
+    const net = await sandboxNetwork(t, {
+      policy: { allowedOrigins: ["https://api.test", "https://*.example.org"] },
+      egress: { lookup },
+    })
+    const script = `import { Resolver } from "node:dns/promises"
     const resolver = new Resolver({ timeout: 3000, tries: 1 })
     resolver.setServers(["127.0.0.1"])
     const answers = {}
@@ -77,24 +97,25 @@ test("the name server knows allowed names only, and asks nobody about others, wh
       ["1.0.0.127.in-addr.arpa", "PTR"],
     ])}) answers[name + " " + type] = await resolver.resolve(name, type).catch((error) => error.code)
     console.log(JSON.stringify(answers))`
-  assert.deepEqual(JSON.parse(await net.node(script)), {
-    "api.test A": ["198.18.1.0"],
-    "API.TEST A": ["198.18.1.0"],
-    "api.test AAAA": "ENODATA",
-    "api.test TXT": "ENODATA",
-    "a.b.example.org A": ["198.18.1.1"],
-    "example.org A": "ENOTFOUND",
-    "evil.test A": "ENOTFOUND",
-    "c2VjcmV0.evil.test TXT": "ENOTFOUND",
-    "127.0.0.1 A": "ENOTFOUND",
-    "localhost A": "ENOTFOUND",
-    "1.0.0.127.in-addr.arpa PTR": "ENOTFOUND",
-  })
-  assert.deepEqual(asked, [])
-  const refused = net.rows.map(({ method, origin }) => `${method} ${origin}`)
-  assert.ok(refused.includes("DNS https://c2vjcmv0.evil.test"))
-  assert.equal(new Set(refused).size, refused.length, "a name that is asked for twice is told once")
-})
+    assert.deepEqual(JSON.parse(await net.node(script)), {
+      "api.test A": ["198.18.1.0"],
+      "API.TEST A": ["198.18.1.0"],
+      "api.test AAAA": "ENODATA",
+      "api.test TXT": "ENODATA",
+      "a.b.example.org A": ["198.18.1.1"],
+      "example.org A": "ENOTFOUND",
+      "evil.test A": "ENOTFOUND",
+      "c2VjcmV0.evil.test TXT": "ENOTFOUND",
+      "127.0.0.1 A": "ENOTFOUND",
+      "localhost A": "ENOTFOUND",
+      "1.0.0.127.in-addr.arpa PTR": "ENOTFOUND",
+    })
+    assert.deepEqual(asked, [])
+    const refused = net.rows.map(({ method, origin }) => `${method} ${origin}`)
+    assert.ok(refused.includes("DNS https://c2vjcmv0.evil.test"))
+    assert.equal(new Set(refused).size, refused.length, "a name that is asked for twice is told once")
+  },
+)
 
 test("over TCP the name server answers the same, and cuts off who sends garbage", { skip }, async (t) => {
   const net = await sandboxNetwork(t, { policy: { allowedOrigins: ["https://api.test"] } })

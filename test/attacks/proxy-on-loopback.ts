@@ -1,7 +1,13 @@
 import { once } from "node:events"
 import { type AddressInfo, connect, createServer, type Socket } from "node:net"
 import type { TestContext } from "node:test"
-import { createHttpEgress, createSandboxProxy, type EgressOptions, type SandboxProxy, type SandboxProxyOptions } from "@mayfly/mesh"
+import {
+  createHttpEgress,
+  createSandboxProxy,
+  type EgressOptions,
+  type SandboxProxy,
+  type SandboxProxyOptions,
+} from "@mayfly/mesh"
 import type { LedgerRow, NetworkPolicy } from "@mayfly/protocol"
 
 export interface LoopbackProxy {
@@ -26,7 +32,10 @@ export interface LoopbackOptions extends Partial<Omit<SandboxProxyOptions, "poli
 }
 
 /** The port for HTTP and SOCKS5 of a proxy, for clients that speak whatever they like. */
-export async function proxyOnLoopback(t: TestContext, { policy, egress: given, ...rest }: LoopbackOptions): Promise<LoopbackProxy> {
+export async function proxyOnLoopback(
+  t: TestContext,
+  { policy, egress: given, ...rest }: LoopbackOptions,
+): Promise<LoopbackProxy> {
   const rows: LedgerRow[] = []
   const lookups = new Set<string>()
   const lookup = (name: string): Promise<readonly string[]> => {
@@ -71,12 +80,19 @@ export async function proxyOnLoopback(t: TestContext, { policy, egress: given, .
     say,
     open,
     async tunnel(target) {
-      const said = await say(`CONNECT ${target} HTTP/1.1\r\nHost: ${target.replaceAll(/[^\x21-\x7e]/g, "")}\r\n\r\n`, /\r\n\r\n/)
+      const said = await say(
+        `CONNECT ${target} HTTP/1.1\r\nHost: ${target.replaceAll(/[^\x21-\x7e]/g, "")}\r\n\r\n`,
+        /\r\n\r\n/,
+      )
       return Number(/^HTTP\/1\.1 (\d+)/.exec(said)?.[1])
     },
     async socks(host, to) {
       const name = Buffer.from(host as string, "latin1")
-      const request = Buffer.concat([Buffer.from([5, 1, 0, 5, 1, 0, 3, name.length]), name, Buffer.from([to >> 8, to & 255])])
+      const request = Buffer.concat([
+        Buffer.from([5, 1, 0, 5, 1, 0, 3, name.length]),
+        name,
+        Buffer.from([to >> 8, to & 255]),
+      ])
       const said = Buffer.from(await say(request, /^..../s), "latin1")
       return said[3] ?? -1
     },

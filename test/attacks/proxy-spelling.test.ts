@@ -34,7 +34,14 @@ test("case and a trailing dot are the same host, an empty label is none", async 
     assert.equal(await net.socks(host, port), 0, host)
     assert.equal(await net.tunnel(`${host}:${port}`), 200, host)
   }
-  for (const host of ["good.example..", ".good.example", "good..example", "evil.good.example", "xgood.example", "good.example.evil.example"]) {
+  for (const host of [
+    "good.example..",
+    ".good.example",
+    "good..example",
+    "evil.good.example",
+    "xgood.example",
+    "good.example.evil.example",
+  ]) {
     assert.equal(await net.socks(host, port), 2, host)
     assert.equal(await net.tunnel(`${host}:${port}`), 403, host)
   }
@@ -43,7 +50,13 @@ test("case and a trailing dot are the same host, an empty label is none", async 
 
 test("punycode and other scripts are other hosts; bytes that are no ASCII are no name", async (t) => {
   const net = await proxyOnLoopback(t, { policy: onlyGood })
-  for (const host of ["xn--gd-jbca.example", "g\u00f6od.example", "g\u043eod.example", "good\u3002example", "good.example\u00ad"]) {
+  for (const host of [
+    "xn--gd-jbca.example",
+    "g\u00f6od.example",
+    "g\u043eod.example",
+    "good\u3002example",
+    "good.example\u00ad",
+  ]) {
     assert.notEqual(await net.socks(Buffer.from(host), 443), 0, host)
     assert.notEqual(await net.tunnel(`${Buffer.from(host).toString("latin1")}:443`), 200, host)
   }
@@ -72,10 +85,24 @@ test("user names, slashes, queries and backslashes do not move the host", async 
   ]) {
     assert.notEqual(await net.tunnel(target), 200, target)
   }
-  for (const host of ["good.example:443@evil.example", "evil.example/good.example", "good.example:443", "[good.example]", "*.example"]) {
+  for (const host of [
+    "good.example:443@evil.example",
+    "evil.example/good.example",
+    "good.example:443",
+    "[good.example]",
+    "*.example",
+  ]) {
     assert.notEqual(await net.socks(host, 443), 0, host)
   }
-  for (const url of ["http://evil.example@good.example/", "http://good.example@evil.example/", "http://evil.example\\@good.example/", "file:///etc/passwd", "https://good.example/", "//good.example/", "good.example"]) {
+  for (const url of [
+    "http://evil.example@good.example/",
+    "http://good.example@evil.example/",
+    "http://evil.example\\@good.example/",
+    "file:///etc/passwd",
+    "https://good.example/",
+    "//good.example/",
+    "good.example",
+  ]) {
     const said = await net.say(`GET ${url} HTTP/1.1\r\nHost: good.example\r\nConnection: close\r\n\r\n`)
     assert.match(said, /^HTTP\/1\.1 (400|403|421)/, url)
   }
@@ -127,19 +154,35 @@ test("no spelling of a private or metadata address is reached, by any protocol o
     "anything.example",
   ]
   for (const host of hosts) {
-    const said = await net.say(`GET http://${host}:${port}/ HTTP/1.1\r\nHost: ${host}:${port}\r\nConnection: close\r\n\r\n`)
+    const said = await net.say(
+      `GET http://${host}:${port}/ HTTP/1.1\r\nHost: ${host}:${port}\r\nConnection: close\r\n\r\n`,
+    )
     assert.match(said, /^HTTP\/1\.1 (400|403|421)/, host)
   }
   // A tunnel for TLS or HTTP opens before it is known which; nothing is dialled until then.
   for (const host of hosts) {
-    for (const request of [`GET / HTTP/1.1\r\nHost: ${host}:${port}\r\nConnection: close\r\n\r\n`, "\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00"]) {
-      const tunnelled = await net.say(Buffer.from(`CONNECT ${host}:${port} HTTP/1.1\r\nHost: x\r\n\r\n${request}`, "latin1"))
+    for (const request of [
+      `GET / HTTP/1.1\r\nHost: ${host}:${port}\r\nConnection: close\r\n\r\n`,
+      "\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00",
+    ]) {
+      const tunnelled = await net.say(
+        Buffer.from(`CONNECT ${host}:${port} HTTP/1.1\r\nHost: x\r\n\r\n${request}`, "latin1"),
+      )
       assert.match(tunnelled, /^HTTP\/1\.1 (4\d\d|200 Connection Established\r\n\r\n(HTTP\/1\.1 4\d\d|\x15))/, host)
-      const name = Buffer.concat([Buffer.from([5, 1, 0, 5, 1, 0, 3, host.length]), Buffer.from(host), Buffer.from([port >> 8, port & 255])])
+      const name = Buffer.concat([
+        Buffer.from([5, 1, 0, 5, 1, 0, 3, host.length]),
+        Buffer.from(host),
+        Buffer.from([port >> 8, port & 255]),
+      ])
       const proxied = await net.say(Buffer.concat([name, Buffer.from(request, "latin1")]))
       assert.match(proxied.slice(2), /^\x05([^\0]|\0[^]{8}(HTTP\/1\.1 4\d\d|\x15))/, host)
     }
   }
-  const binary = await net.say(Buffer.concat([Buffer.from([5, 1, 0, 5, 1, 0, 1, 127, 0, 0, 1, port >> 8, port & 255]), Buffer.from("GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")]))
+  const binary = await net.say(
+    Buffer.concat([
+      Buffer.from([5, 1, 0, 5, 1, 0, 1, 127, 0, 0, 1, port >> 8, port & 255]),
+      Buffer.from("GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"),
+    ]),
+  )
   assert.match(binary, /HTTP\/1\.1 421/)
 })

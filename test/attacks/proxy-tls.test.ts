@@ -18,10 +18,18 @@ async function through(
   socket.write(`CONNECT ${target} HTTP/1.1\r\nHost: ${target}\r\n\r\n`)
   const [head] = (await once(socket, "data")) as [Buffer]
   if (!head.toString().startsWith("HTTP/1.1 200")) return head.toString()
-  return asked(socket, { host: host ?? target, ...(request === undefined ? {} : { request }), ca: [worldAuthority.certificate, net.proxy.certificate], ...options })
+  return asked(socket, {
+    host: host ?? target,
+    ...(request === undefined ? {} : { request }),
+    ca: [worldAuthority.certificate, net.proxy.certificate],
+    ...options,
+  })
 }
 
-async function asked(socket: Socket, { host, request, ...options }: { host: string; request?: string } & ConnectionOptions): Promise<string> {
+async function asked(
+  socket: Socket,
+  { host, request, ...options }: { host: string; request?: string } & ConnectionOptions,
+): Promise<string> {
   const secure: TLSSocket = connect({ socket, ...options })
   secure.write(request ?? `GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`)
   return text(secure).catch((error: Error & { code?: string }) => `${error.code} ${error.message}`)
@@ -63,7 +71,12 @@ for (const [kind, policyFor] of [
     const raw: string[] = []
     const port = await serveTcp(t, (socket) => void socket.on("data", (data) => raw.push(data.toString())))
     const net = await proxyOnLoopback(t, { policy: policyFor(`https://good.example:${port}`) })
-    for (const bytes of ["SSH-2.0-x\r\n", "\x00\x00\x00\x00", "GET / HTTP/1.1\r\nHost: good.example\r\nConnection: close\r\n\r\n", "\x16\x03\x01\x00\x02\x02\x00"]) {
+    for (const bytes of [
+      "SSH-2.0-x\r\n",
+      "\x00\x00\x00\x00",
+      "GET / HTTP/1.1\r\nHost: good.example\r\nConnection: close\r\n\r\n",
+      "\x16\x03\x01\x00\x02\x02\x00",
+    ]) {
       const said = await net.say(`CONNECT good.example:${port} HTTP/1.1\r\nHost: x\r\n\r\n${bytes}`)
       assert.doesNotMatch(said, /HTTP\/1\.1 200 OK/)
     }
@@ -81,23 +94,43 @@ test("in TLS that ends here, a Host header of another host is misdirected, also 
 })
 
 test("CONNECT relays: a tunnel within a tunnel is refused, in clear text and in TLS", async (t) => {
-  const { net, target, port } = await setting(t, (origin) => ({ allowedOrigins: [{ origin, paths: ["/"] }, origin.replace("https", "http")] }))
+  const { net, target, port } = await setting(t, (origin) => ({
+    allowedOrigins: [{ origin, paths: ["/"] }, origin.replace("https", "http")],
+  }))
   const relay = `CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example\r\n\r\n`
-  assert.match(await through(net, { target, servername: "good.example", request: relay }), /^HTTP\/1\.1 403[^]*method cannot be sent/)
+  assert.match(
+    await through(net, { target, servername: "good.example", request: relay }),
+    /^HTTP\/1\.1 403[^]*method cannot be sent/,
+  )
   const plain = await net.say(`CONNECT good.example:${port} HTTP/1.1\r\nHost: x\r\n\r\n${relay}`)
   assert.match(plain, /^HTTP\/1\.1 200 [^]*HTTP\/1\.1 403/)
   assert.deepEqual([...net.lookups], [])
-  for (const request of [`GET https://evil.example/ HTTP/1.1\r\nHost: ${target}\r\nConnection: close\r\n\r\n`, `GET @evil.example/ HTTP/1.1\r\nHost: ${target}\r\n\r\n`]) {
+  for (const request of [
+    `GET https://evil.example/ HTTP/1.1\r\nHost: ${target}\r\nConnection: close\r\n\r\n`,
+    `GET @evil.example/ HTTP/1.1\r\nHost: ${target}\r\n\r\n`,
+  ]) {
     assert.match(await through(net, { target, servername: "good.example", request }), /^HTTP\/1\.1 400/)
   }
 })
 
 test("the last protocols are not offered: no HTTP/2, no TLS below 1.2", async (t) => {
   const { net, target } = await setting(t, looked)
-  assert.match(await through(net, { target, servername: "good.example", ALPNProtocols: ["h2"] }), /no application protocol/i)
-  const old = await through(net, { target, servername: "good.example", minVersion: "TLSv1", maxVersion: "TLSv1.1", ciphers: "DEFAULT@SECLEVEL=0" })
+  assert.match(
+    await through(net, { target, servername: "good.example", ALPNProtocols: ["h2"] }),
+    /no application protocol/i,
+  )
+  const old = await through(net, {
+    target,
+    servername: "good.example",
+    minVersion: "TLSv1",
+    maxVersion: "TLSv1.1",
+    ciphers: "DEFAULT@SECLEVEL=0",
+  })
   assert.doesNotMatch(old, /^HTTP/)
-  assert.match(await through(net, { target, servername: "good.example", ALPNProtocols: ["h2", "http/1.1"] }), /^HTTP\/1\.1 200/)
+  assert.match(
+    await through(net, { target, servername: "good.example", ALPNProtocols: ["h2", "http/1.1"] }),
+    /^HTTP\/1\.1 200/,
+  )
 })
 
 test("without termination a rule that looks at requests carries nothing", async (t) => {
@@ -119,12 +152,30 @@ test("the certificates of a sandbox's authority are for the host of the connecti
 
 test("DNS rebinding: a wildcard's name that leads to this machine is refused, a changing one is checked each time", async (t) => {
   const port = await serveTcp(t, () => assert.fail("a private address was reached"))
-  const answers = [["127.0.0.1"], ["93.184.216.34", "127.0.0.1"], ["::1"], ["169.254.169.254"], ["::ffff:127.0.0.1"], ["10.0.0.1"]]
+  const answers = [
+    ["127.0.0.1"],
+    ["93.184.216.34", "127.0.0.1"],
+    ["::1"],
+    ["169.254.169.254"],
+    ["::ffff:127.0.0.1"],
+    ["10.0.0.1"],
+  ]
   for (const addresses of answers) {
-    const policy = { allowedOrigins: [`https://*.good.example:${port}`, `tcp://*.good.example:${port + 1}`, `http://*.good.example:${port}`] }
-    const net = await proxyOnLoopback(t, { policy, egress: { lookup: () => Promise.resolve(addresses), lookupMaxAgeMs: 0 } })
+    const policy = {
+      allowedOrigins: [
+        `https://*.good.example:${port}`,
+        `tcp://*.good.example:${port + 1}`,
+        `http://*.good.example:${port}`,
+      ],
+    }
+    const net = await proxyOnLoopback(t, {
+      policy,
+      egress: { lookup: () => Promise.resolve(addresses), lookupMaxAgeMs: 0 },
+    })
     assert.equal(await net.tunnel(`a.good.example:${port + 1}`), 403, String(addresses))
-    const said = await net.say(`GET http://a.good.example:${port}/ HTTP/1.1\r\nHost: a.good.example:${port}\r\nConnection: close\r\n\r\n`)
+    const said = await net.say(
+      `GET http://a.good.example:${port}/ HTTP/1.1\r\nHost: a.good.example:${port}\r\nConnection: close\r\n\r\n`,
+    )
     assert.match(said, /^HTTP\/1\.1 403[^]*not on the public network/)
   }
 })
@@ -135,7 +186,10 @@ test("our own port is reached by no rule", async (t) => {
   const net = await proxyOnLoopback(t, { policy, egress: { ownPorts: () => [port] } })
   assert.equal(await net.tunnel(`localhost:${port}`), 403)
   assert.equal(await net.socks("localhost", port), 2)
-  assert.match(await net.say(`GET http://127.0.0.1:${port}/ HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nConnection: close\r\n\r\n`), /^HTTP\/1\.1 403/)
+  assert.match(
+    await net.say(`GET http://127.0.0.1:${port}/ HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nConnection: close\r\n\r\n`),
+    /^HTTP\/1\.1 403/,
+  )
 })
 
 test("an upgrade to WebSocket is decided like a request; others are requests whose wish is not granted", async (t) => {
@@ -143,7 +197,10 @@ test("an upgrade to WebSocket is decided like a request; others are requests who
   const handshake = (host: string): string =>
     `GET http://${host}/ HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`
   assert.match(await net.say(handshake("evil.example")), /^HTTP\/1\.1 403[^]*GET http:\/\/evil\.example\/ was denied/)
-  assert.match(await net.say(handshake("good.example").replace("Host: good.example", "Host: evil.example")), /^HTTP\/1\.1 421/)
+  assert.match(
+    await net.say(handshake("good.example").replace("Host: good.example", "Host: evil.example")),
+    /^HTTP\/1\.1 421/,
+  )
   assert.match(await net.say(handshake("good.example")), /^HTTP\/1\.1 502/, "nothing listens there")
 })
 
@@ -157,17 +214,28 @@ test("an end of the sandbox ends what is open, and rows say how much there was",
     said += chunk.toString()
     if (said.endsWith("hello")) await net.proxy.close()
   }
-  assert.deepEqual(net.rows.map(({ reason, bytesIn }) => [reason, bytesIn]), [["aborted", 5]])
+  assert.deepEqual(
+    net.rows.map(({ reason, bytesIn }) => [reason, bytesIn]),
+    [["aborted", 5]],
+  )
   assert.equal(net.proxy.connections, 0)
 })
 
 test("a ledger that cannot record lets nothing through", async (t) => {
   const port = await serveTcp(t, () => assert.fail("an unrecorded connection was made"))
   const ledger = { begin: () => Promise.reject(new Error("disk full")), end: () => {} }
-  const net = await proxyOnLoopback(t, { policy: { allowedOrigins: [`tcp://good.example:${port}`, `http://good.example:${port + 1}`] }, egress: { ledger } })
+  const net = await proxyOnLoopback(t, {
+    policy: { allowedOrigins: [`tcp://good.example:${port}`, `http://good.example:${port + 1}`] },
+    egress: { ledger },
+  })
   assert.equal(await net.tunnel(`good.example:${port}`), 503)
   assert.equal(await net.socks("good.example", port), 1)
-  assert.match(await net.say(`GET http://good.example:${port + 1}/ HTTP/1.1\r\nHost: good.example:${port + 1}\r\nConnection: close\r\n\r\n`), /^HTTP\/1\.1 503/)
+  assert.match(
+    await net.say(
+      `GET http://good.example:${port + 1}/ HTTP/1.1\r\nHost: good.example:${port + 1}\r\nConnection: close\r\n\r\n`,
+    ),
+    /^HTTP\/1\.1 503/,
+  )
 })
 
 test("ask: a tunnel waits for an answer, and unattended means no", async (t) => {

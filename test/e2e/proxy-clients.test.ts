@@ -3,7 +3,7 @@ import { execFileSync, spawn } from "node:child_process"
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from "node:http"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { test, type TestContext } from "node:test"
+import { test } from "node:test"
 import { PolicyHandle } from "@mayfly/mesh"
 import { WebSocketServer } from "ws"
 import { noNamespaces, sandboxNetwork } from "../attacks/sandbox-network.ts"
@@ -12,30 +12,45 @@ import { echo, listen, serveHttp, serveHttps, serveTcp, worldAuthority } from ".
 const skip = noNamespaces
 const world = { ca: worldAuthority.certificate }
 
-test("curl reaches an allowed http origin by its name alone, and learns why another is refused", { skip }, async (t) => {
-  const port = await serveHttp(t, echo)
-  const net = await sandboxNetwork(t, { policy: { allowedOrigins: [`http://api.test:${port}`] } })
-  const ok = await net.curl(`http://api.test:${port}/a?b=c`)
-  assert.equal(ok.code, 0, ok.stderr)
-  assert.deepEqual(JSON.parse(ok.stdout), { method: "GET", url: "/a?b=c", host: `api.test:${port}`, bytes: 0 })
-  const refused = await net.curl("-i", "http://api.test/x")
-  assert.match(refused.stdout, /^HTTP\/1\.1 403 Forbidden\r\n/)
-  assert.match(refused.stdout, /x-mayfly-denied: no-rule/)
-  assert.match(refused.stdout, /"message": "GET http:\/\/api\.test\/x was denied: no rule names this origin\..*Do not try other routes/)
-  const text = await net.curl("-H", "accept: text/plain", "http://api.test/x")
-  assert.match(text.stdout, /^GET http:\/\/api\.test\/x was denied: no rule/)
-  const unknown = await net.curl("http://evil.test/")
-  assert.equal(unknown.code, 6, "the name does not resolve")
-  assert.deepEqual(
-    net.rows.map(({ method, origin, path, decision, status, sandboxId, runId }) => [method, origin, path, decision, status, sandboxId, runId]),
-    [
-      ["GET", `http://api.test:${port}`, "/a", "allow", 200, "sbx_1", "sbx_1"],
-      ["GET", "http://api.test", "/x", "deny", null, "sbx_1", "sbx_1"],
-      ["GET", "http://api.test", "/x", "deny", null, "sbx_1", "sbx_1"],
-      ["DNS", "https://evil.test", "", "deny", null, "sbx_1", "sbx_1"],
-    ],
-  )
-})
+test(
+  "curl reaches an allowed http origin by its name alone, and learns why another is refused",
+  { skip },
+  async (t) => {
+    const port = await serveHttp(t, echo)
+    const net = await sandboxNetwork(t, { policy: { allowedOrigins: [`http://api.test:${port}`] } })
+    const ok = await net.curl(`http://api.test:${port}/a?b=c`)
+    assert.equal(ok.code, 0, ok.stderr)
+    assert.deepEqual(JSON.parse(ok.stdout), { method: "GET", url: "/a?b=c", host: `api.test:${port}`, bytes: 0 })
+    const refused = await net.curl("-i", "http://api.test/x")
+    assert.match(refused.stdout, /^HTTP\/1\.1 403 Forbidden\r\n/)
+    assert.match(refused.stdout, /x-mayfly-denied: no-rule/)
+    assert.match(
+      refused.stdout,
+      /"message": "GET http:\/\/api\.test\/x was denied: no rule names this origin\..*Do not try other routes/,
+    )
+    const text = await net.curl("-H", "accept: text/plain", "http://api.test/x")
+    assert.match(text.stdout, /^GET http:\/\/api\.test\/x was denied: no rule/)
+    const unknown = await net.curl("http://evil.test/")
+    assert.equal(unknown.code, 6, "the name does not resolve")
+    assert.deepEqual(
+      net.rows.map(({ method, origin, path, decision, status, sandboxId, runId }) => [
+        method,
+        origin,
+        path,
+        decision,
+        status,
+        sandboxId,
+        runId,
+      ]),
+      [
+        ["GET", `http://api.test:${port}`, "/a", "allow", 200, "sbx_1", "sbx_1"],
+        ["GET", "http://api.test", "/x", "deny", null, "sbx_1", "sbx_1"],
+        ["GET", "http://api.test", "/x", "deny", null, "sbx_1", "sbx_1"],
+        ["DNS", "https://evil.test", "", "deny", null, "sbx_1", "sbx_1"],
+      ],
+    )
+  },
+)
 
 test("TLS to a host whose rule says nothing about requests ends at the server", { skip }, async (t) => {
   const port = await serveHttps(t, echo)
@@ -45,45 +60,81 @@ test("TLS to a host whose rule says nothing about requests ends at the server", 
   assert.equal(refused.code, 60, "the certificate is the server's own, which this client does not trust")
   writeFileSync(trusted, worldAuthority.certificate)
   const ok = await net.curl("-d", "hello", `https://api.test:${port}/a`)
-  assert.deepEqual(JSON.parse(ok.stdout), { method: "POST", url: "/a", host: `api.test:${port}`, bytes: 5, length: "5" })
+  assert.deepEqual(JSON.parse(ok.stdout), {
+    method: "POST",
+    url: "/a",
+    host: `api.test:${port}`,
+    bytes: 5,
+    length: "5",
+  })
   await net.ended(2)
   const [, row] = net.rows
-  assert.deepEqual([row?.method, row?.origin, row?.path, row?.address, row?.reason], ["CONNECT", `https://api.test:${port}`, "", "127.0.0.1", null])
+  assert.deepEqual(
+    [row?.method, row?.origin, row?.path, row?.address, row?.reason],
+    ["CONNECT", `https://api.test:${port}`, "", "127.0.0.1", null],
+  )
   assert.ok((row?.bytesIn ?? 0) > 500 && (row?.bytesOut ?? 0) > 300, "both directions are counted")
 })
 
-test("a rule that looks at requests ends TLS here: secrets are added, paths and methods decided", { skip }, async (t) => {
-  const port = await serveHttps(t, echo)
-  const origin = `https://api.test:${port}`
-  const headers = { authorization: { secret: "TOKEN" } }
-  const rule = { origin, methods: ["GET", "POST"], paths: ["/v1/*"], headers }
-  const secrets = { resolve: () => Promise.resolve("s3cret-value") }
-  const net = await sandboxNetwork(t, { policy: { allowedOrigins: [rule] }, egress: { ...world, secrets } })
-  const ok = await net.curl("-d", "hello", `${origin}/v1/a`)
-  assert.equal(ok.code, 0, ok.stderr)
-  // The secret came back in the answer, so that it had to be taken out.
-  const authorization = `Bearer ${"*".repeat(12)}`
-  assert.deepEqual(JSON.parse(ok.stdout), { method: "POST", url: "/v1/a", host: `api.test:${port}`, authorization, bytes: 5, length: "5" })
-  const paths = ["/admin", "/v1/../admin", "/v1/%2e%2e/admin", "/v1/..%2fadmin", "//v1/a"]
-  for (const path of paths) {
-    const denied = await net.curl("--path-as-is", "-o", "/dev/null", "-w", "%{http_code} %header{x-mayfly-denied}", origin + path)
-    assert.equal(denied.stdout, "403 path", path)
-  }
-  const method = await net.curl("-X", "DELETE", "-w", "%{http_code}", `${origin}/v1/a`)
-  assert.match(method.stdout, /DELETE https:\/\/api\.test:\d+\/v1\/a was denied: the rules for this origin do not include this method/)
-  assert.deepEqual(net.rows[0]?.secrets, ["TOKEN"])
-})
+test(
+  "a rule that looks at requests ends TLS here: secrets are added, paths and methods decided",
+  { skip },
+  async (t) => {
+    const port = await serveHttps(t, echo)
+    const origin = `https://api.test:${port}`
+    const headers = { authorization: { secret: "TOKEN" } }
+    const rule = { origin, methods: ["GET", "POST"], paths: ["/v1/*"], headers }
+    const secrets = { resolve: () => Promise.resolve("s3cret-value") }
+    const net = await sandboxNetwork(t, { policy: { allowedOrigins: [rule] }, egress: { ...world, secrets } })
+    const ok = await net.curl("-d", "hello", `${origin}/v1/a`)
+    assert.equal(ok.code, 0, ok.stderr)
+    // The secret came back in the answer, so that it had to be taken out.
+    const authorization = `Bearer ${"*".repeat(12)}`
+    assert.deepEqual(JSON.parse(ok.stdout), {
+      method: "POST",
+      url: "/v1/a",
+      host: `api.test:${port}`,
+      authorization,
+      bytes: 5,
+      length: "5",
+    })
+    const paths = ["/admin", "/v1/../admin", "/v1/%2e%2e/admin", "/v1/..%2fadmin", "//v1/a"]
+    for (const path of paths) {
+      const denied = await net.curl(
+        "--path-as-is",
+        "-o",
+        "/dev/null",
+        "-w",
+        "%{http_code} %header{x-mayfly-denied}",
+        origin + path,
+      )
+      assert.equal(denied.stdout, "403 path", path)
+    }
+    const method = await net.curl("-X", "DELETE", "-w", "%{http_code}", `${origin}/v1/a`)
+    assert.match(
+      method.stdout,
+      /DELETE https:\/\/api\.test:\d+\/v1\/a was denied: the rules for this origin do not include this method/,
+    )
+    assert.deepEqual(net.rows[0]?.secrets, ["TOKEN"])
+  },
+)
 
 test("Node's fetch, Python and a proxy in the environment come to the same", { skip }, async (t) => {
   const [plain, secure] = [await serveHttp(t, echo), await serveHttps(t, echo)]
   const allowedOrigins = [`http://api.test:${plain}`, { origin: `https://api.test:${secure}`, methods: ["GET"] }]
   const net = await sandboxNetwork(t, { policy: { allowedOrigins }, egress: world })
   const urls = [`http://api.test:${plain}/a`, `https://api.test:${secure}/a`]
-  const fetched = await net.node(`for (const url of ${JSON.stringify(urls)}) console.log((await (await fetch(url)).json()).url)`)
+  const fetched = await net.node(
+    `for (const url of ${JSON.stringify(urls)}) console.log((await (await fetch(url)).json()).url)`,
+  )
   assert.equal(fetched, "/a\n/a")
-  const python = await net.run("python3", ["-c", `import urllib.request, ssl\nfor url in ${JSON.stringify(urls)}: print(urllib.request.urlopen(url).status)`], {
-    SSL_CERT_FILE: net.caFile,
-  })
+  const python = await net.run(
+    "python3",
+    ["-c", `import urllib.request, ssl\nfor url in ${JSON.stringify(urls)}: print(urllib.request.urlopen(url).status)`],
+    {
+      SSL_CERT_FILE: net.caFile,
+    },
+  )
   assert.equal(python.stdout, "200\n200\n", python.stderr)
   const proxied = "http://127.0.0.1:3128"
   for (const proxy of [proxied, "socks5h://127.0.0.1:3128", "socks5://127.0.0.1:3128"]) {
@@ -111,12 +162,16 @@ test("a proxy says no in the words of each protocol", { skip }, async (t) => {
   assert.match(direct.stdout, /This is a proxy/)
 })
 
-test("a refused TLS connection is answered under a certificate of ours, so that the client can read why", { skip }, async (t) => {
-  const policy = { allowedOrigins: ["http://api.test"], deniedOrigins: ["https://api.test"] }
-  const net = await sandboxNetwork(t, { policy })
-  const answer = await net.curl("https://api.test/x")
-  assert.match(answer.stdout, /GET https:\/\/api\.test\/x was denied: network\.deniedOrigins names this origin/)
-})
+test(
+  "a refused TLS connection is answered under a certificate of ours, so that the client can read why",
+  { skip },
+  async (t) => {
+    const policy = { allowedOrigins: ["http://api.test"], deniedOrigins: ["https://api.test"] }
+    const net = await sandboxNetwork(t, { policy })
+    const answer = await net.curl("https://api.test/x")
+    assert.match(answer.stdout, /GET https:\/\/api\.test\/x was denied: network\.deniedOrigins names this origin/)
+  },
+)
 
 test("git clones and pushes over http", { skip }, async (t) => {
   const port = await serveHttp(t, gitBackend)
@@ -191,47 +246,63 @@ test("a raw connection needs a tcp rule, goes both ways, and half-closes", { ski
   assert.equal(await net.node(script(port)), "hello\nquestion\nbye")
   assert.equal(await net.node(script(443)), "HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0")
   await net.ended(2)
-  const told = net.rows.map(({ method, origin, decision, reason, bytesIn, bytesOut }) => [method, origin, decision, reason, bytesIn, bytesOut])
+  const told = net.rows.map(({ method, origin, decision, reason, bytesIn, bytesOut }) => [
+    method,
+    origin,
+    decision,
+    reason,
+    bytesIn,
+    bytesOut,
+  ])
   assert.deepEqual(told, [
     ["CONNECT", `tcp://db.test:${port}`, "allow", null, 19, 9],
     ["CONNECT", "tcp://db.test:443", "deny", "protocol", 0, 0],
   ])
 })
 
-test("WebSockets go through plain, terminated and proxied connections, and are decided like requests", { skip }, async (t) => {
-  const http = createHttpServer()
-  const sockets = new WebSocketServer({ server: http })
-  sockets.on("connection", (socket, request) => {
-    socket.on("message", (data, isBinary) => socket.send(isBinary ? data : `${request.url} ${String(data as Buffer)}`))
-  })
-  const port = await listen(t, http)
-  const policy = { allowedOrigins: [{ origin: `http://api.test:${port}`, paths: ["/allowed"] }] }
-  const net = await sandboxNetwork(t, { policy })
-  const script = (path: string): string => `
+test(
+  "WebSockets go through plain, terminated and proxied connections, and are decided like requests",
+  { skip },
+  async (t) => {
+    const http = createHttpServer()
+    const sockets = new WebSocketServer({ server: http })
+    sockets.on("connection", (socket, request) => {
+      socket.on("message", (data, isBinary) =>
+        socket.send(isBinary ? data : `${request.url} ${String(data as Buffer)}`),
+      )
+    })
+    const port = await listen(t, http)
+    const policy = { allowedOrigins: [{ origin: `http://api.test:${port}`, paths: ["/allowed"] }] }
+    const net = await sandboxNetwork(t, { policy })
+    const script = (path: string): string => `
     const socket = new WebSocket("ws://api.test:${port}${path}")
     socket.binaryType = "arraybuffer"
     const said = []
     socket.onopen = () => { socket.send("text"); socket.send(new Uint8Array(70_000)) }
     socket.onmessage = ({ data }) => { said.push(data.byteLength ?? data); if (said.length === 2) socket.close(4000, "done") }
     socket.onclose = ({ code, reason }) => console.log(JSON.stringify([said, code, reason]))`
-  assert.deepEqual(JSON.parse(await net.node(script("/allowed"))), [["/allowed text", 70_000], 4000, "done"])
-  assert.deepEqual(JSON.parse(await net.node(script("/denied"))), [[], 1006, ""])
-  const told = net.rows.map(({ path, decision, status, reason }) => [path, decision, status, reason])
-  assert.deepEqual(told, [
-    ["/allowed", "allow", 101, null],
-    ["/denied", "deny", null, "path"],
-  ])
-})
+    assert.deepEqual(JSON.parse(await net.node(script("/allowed"))), [["/allowed text", 70_000], 4000, "done"])
+    assert.deepEqual(JSON.parse(await net.node(script("/denied"))), [[], 1006, ""])
+    const told = net.rows.map(({ path, decision, status, reason }) => [path, decision, status, reason])
+    assert.deepEqual(told, [
+      ["/allowed", "allow", 101, null],
+      ["/denied", "deny", null, "path"],
+    ])
+  },
+)
 
-test("a policy that changes counts from the next request on, also on a connection that is kept open", { skip }, async (t) => {
-  const port = await serveHttp(t, echo)
-  const policy = new PolicyHandle({ allowedOrigins: [`http://api.test:${port}`] })
-  const net = await sandboxNetwork(t, { policy })
-  const control = await serveHttp(t, (_request, response) => {
-    void policy.replace({ allowedOrigins: [`http://control.test:${control}`] }).then(() => response.end())
-  })
-  await policy.replace({ allowedOrigins: [`http://api.test:${port}`, `http://control.test:${control}`] })
-  const script = `import { Agent, get } from "node:http"
+test(
+  "a policy that changes counts from the next request on, also on a connection that is kept open",
+  { skip },
+  async (t) => {
+    const port = await serveHttp(t, echo)
+    const policy = new PolicyHandle({ allowedOrigins: [`http://api.test:${port}`] })
+    const net = await sandboxNetwork(t, { policy })
+    const control = await serveHttp(t, (_request, response) => {
+      void policy.replace({ allowedOrigins: [`http://control.test:${control}`] }).then(() => response.end())
+    })
+    await policy.replace({ allowedOrigins: [`http://api.test:${port}`, `http://control.test:${control}`] })
+    const script = `import { Agent, get } from "node:http"
     const agent = new Agent({ keepAlive: true, maxSockets: 1 })
     const ask = (url) => new Promise((resolve) => get(url, { agent }, (response) => response.resume().on("end", () => resolve([response.statusCode, response.req.reusedSocket]))))
     const answers = [await ask("http://api.test:${port}/")]
@@ -241,11 +312,12 @@ test("a policy that changes counts from the next request on, also on a connectio
     answers.push(await ask("http://api.test:${port}/"))
     console.log(JSON.stringify(answers))
     agent.destroy()`
-  assert.deepEqual(JSON.parse(await net.node(script)), [
-    [200, false],
-    [403, true],
-  ])
-})
+    assert.deepEqual(JSON.parse(await net.node(script)), [
+      [200, false],
+      [403, true],
+    ])
+  },
+)
 
 test("large bodies go both ways through requests, tunnels and raw connections, whole", { skip }, async (t) => {
   const size = 24 << 20

@@ -1,7 +1,14 @@
 import type { Socket } from "node:net"
-import { type Readable, Transform, type Writable } from "node:stream"
+import { Transform } from "node:stream"
 import type { RedactingStream } from "../secrets/redactor.ts"
 import type { Cleared } from "./clear.ts"
+import type { TunnelReader } from "./tunnel-reader.ts"
+
+export interface FarEnd {
+  readonly far: Socket
+  /** What reads `far`. */
+  readonly reader: TunnelReader
+}
 
 export interface JoinOptions {
   readonly cleared: Cleared
@@ -12,13 +19,12 @@ export interface JoinOptions {
  * Carries bytes between two sockets until both are done. The row of the ledger ends with `far`. Each direction waits for
  * whoever reads it; one that has ended leaves the other one open, as in TCP.
  */
-export function joinSockets(near: Socket, far: Socket, { cleared, idleMs }: JoinOptions): void {
-  const { entry } = cleared
+export function joinSockets(near: Socket, { far, reader }: FarEnd, { cleared, idleMs }: JoinOptions): void {
   near.allowHalfOpen = true
   far.allowHalfOpen = true
   near.setNoDelay(true)
   const give = (reason: string | null): void => {
-    entry.end({ reason })
+    cleared.entry.end({ reason })
     near.destroy()
     far.destroy()
   }
@@ -30,23 +36,13 @@ export function joinSockets(near: Socket, far: Socket, { cleared, idleMs }: Join
   near.once("close", () => far.destroySoon())
   far.once("close", () => near.destroySoon())
   if (near.destroyed || far.destroyed) return give("cancelled")
-  carry(
-    near,
-    far,
-    filterFor(cleared.maxRequestBytes, null, () => give("request-too-large")),
-  )
+  const outward = filterFor(cleared.maxRequestBytes, null, () => give("request-too-large"))
+  if (outward === null) near.pipe(far)
+  else near.pipe(outward).pipe(far)
   const redacting = cleared.target.scheme === "tcp" ? (cleared.redactor?.stream() ?? null) : null
-  const maxBytes = cleared.maxStreamBytes ?? Infinity
-  carry(
-    far,
-    near,
-    filterFor(maxBytes, redacting, () => give("response-too-large")),
-  )
-}
-
-function carry(from: Readable, to: Writable, filter: Transform | null): void {
-  if (filter === null) return void from.pipe(to)
-  from.pipe(filter).pipe(to)
+  const inward = filterFor(cleared.maxStreamBytes ?? Infinity, redacting, () => give("response-too-large"))
+  if (inward !== null) inward.pipe(near)
+  reader.readInto(inward ?? near, far)
 }
 
 /** What looks at the bytes of one direction, null when nothing needs to. */

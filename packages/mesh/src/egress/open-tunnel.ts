@@ -2,8 +2,9 @@ import type { Socket } from "node:net"
 import { type Target, withoutPath } from "../policy/canonical-target.ts"
 import type { RefusalReason } from "../policy/denied-error.ts"
 import { clear, type Cleared } from "./clear.ts"
-import { joinSockets } from "./join-sockets.ts"
+import { type FarEnd, joinSockets } from "./join-sockets.ts"
 import { dialCleared, type OpenParts } from "./open-socket.ts"
+import { TunnelReader } from "./tunnel-reader.ts"
 
 /** A connection that waits for whoever speaks through it. Whoever got it joins or closes it. */
 export interface Tunnel {
@@ -25,9 +26,10 @@ export async function openTunnel(target: Target, { context, tools }: OpenParts):
   let release = (): void => {}
   try {
     release = tools.pool.reserve(context.tenant, cleared.target.origin)
-    const far = await dialCleared(cleared, { context, tools, isTunnel: true })
+    const reader = new TunnelReader()
+    const far = await dialCleared(cleared, { context, tools, onread: reader.options })
     far.once("close", release)
-    return tunnelOf(far, cleared, context.signal)
+    return tunnelOf({ far, reader }, cleared, context.signal)
   } catch (error) {
     cleared.entry.end({ reason: "too-many-connections" })
     release()
@@ -35,7 +37,7 @@ export async function openTunnel(target: Target, { context, tools }: OpenParts):
   }
 }
 
-function tunnelOf(far: Socket, cleared: Cleared, signal: AbortSignal): Tunnel {
+function tunnelOf({ far, reader }: FarEnd, cleared: Cleared, signal: AbortSignal): Tunnel {
   const { entry } = cleared
   const onAbort = (): void => void far.destroy()
   signal.addEventListener("abort", onAbort, { once: true })
@@ -46,7 +48,7 @@ function tunnelOf(far: Socket, cleared: Cleared, signal: AbortSignal): Tunnel {
     entry.end()
   })
   return {
-    join: (near, options) => joinSockets(near, far, { ...options, cleared }),
+    join: (near, options) => joinSockets(near, { far, reader }, { ...options, cleared }),
     close(reason) {
       entry.end({ reason })
       far.destroy()

@@ -10,7 +10,10 @@ import { connect, createServer, type TLSSocket } from "node:tls"
 import { createAuthority } from "./certificate-authority.ts"
 
 /** What a client that trusts `ca` gets from a server that is `host`. */
-async function certificateAt(host: string, { ca, authority = ca }: { ca: ReturnType<typeof createAuthority>; authority?: typeof ca }): Promise<X509Certificate> {
+async function certificateAt(
+  host: string,
+  { ca, authority = ca }: { ca: ReturnType<typeof createAuthority>; authority?: typeof ca },
+): Promise<X509Certificate> {
   const context = authority.contextFor(host)
   const server = createServer({ SNICallback: (_name, callback) => callback(null, context) })
   server.on("tlsClientError", () => {})
@@ -50,8 +53,13 @@ test("an authority signs what strict verifiers take, for any name", async (t) =>
 
 test("an authority is worth nothing to who trusts another one", async () => {
   const [one, other] = [createAuthority(), createAuthority()]
-  await assert.rejects(certificateAt("api.test", { ca: one, authority: other }), { code: /SELF_SIGNED|UNABLE_TO|SIGNATURE/ })
-  assert.notEqual(new X509Certificate(one.certificate).fingerprint256, new X509Certificate(other.certificate).fingerprint256)
+  await assert.rejects(certificateAt("api.test", { ca: one, authority: other }), {
+    code: /SELF_SIGNED|UNABLE_TO|SIGNATURE/,
+  })
+  assert.notEqual(
+    new X509Certificate(one.certificate).fingerprint256,
+    new X509Certificate(other.certificate).fingerprint256,
+  )
 })
 
 test("a certificate for an address holds the address", () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { once } from "node:events"
-import { createServer } from "node:net"
+import { createServer, type Socket } from "node:net"
 import { test } from "node:test"
 import { connect } from "node:tls"
 import { seed, seededRandom } from "../policy/seeded-random.ts"
@@ -15,7 +15,7 @@ async function helloOf(servername: string | undefined): Promise<Buffer> {
   const port = typeof address === "object" && address !== null ? address.port : 0
   const client = connect({ port, host: "127.0.0.1", ...(servername === undefined ? {} : { servername }) })
   client.on("error", () => {})
-  const [socket] = (await once(server, "connection")) as [import("node:net").Socket]
+  const [socket] = (await once(server, "connection")) as [Socket]
   const [bytes] = (await once(socket, "data")) as [Buffer]
   client.destroy()
   socket.destroy()
@@ -37,7 +37,9 @@ function record(fragment: Uint8Array): Buffer {
 }
 
 function serverNames(...names: readonly string[]): Buffer {
-  const list = Buffer.concat(names.map((name) => Buffer.concat([Buffer.from([0, 0, name.length]), Buffer.from(name, "latin1")])))
+  const list = Buffer.concat(
+    names.map((name) => Buffer.concat([Buffer.from([0, 0, name.length]), Buffer.from(name, "latin1")])),
+  )
   return Buffer.concat([Buffer.from([0, 0, 0, list.length + 2, 0, list.length]), list])
 }
 
@@ -45,10 +47,14 @@ test("readOpening finds the server name, also in pieces and in several records",
   const hello = await helloOf("API.example.com")
   const expected = { kind: "tls", serverName: "api.example.com" }
   assert.deepEqual(readOpening(hello), expected)
-  for (let cut = 0; cut < hello.length; cut++) assert.deepEqual(readOpening(hello.subarray(0, cut)), { kind: "more" }, String(cut))
+  for (let cut = 0; cut < hello.length; cut++)
+    assert.deepEqual(readOpening(hello.subarray(0, cut)), { kind: "more" }, String(cut))
   const message = hello.subarray(5)
   for (const at of [1, 3, 40, message.length - 1]) {
-    assert.deepEqual(readOpening(Buffer.concat([record(message.subarray(0, at)), record(message.subarray(at))])), expected)
+    assert.deepEqual(
+      readOpening(Buffer.concat([record(message.subarray(0, at)), record(message.subarray(at))])),
+      expected,
+    )
   }
   assert.deepEqual(readOpening(await helloOf(undefined)), { kind: "tls", serverName: null })
 })
@@ -92,7 +98,8 @@ test("readOpening neither throws nor waits for ever, whatever it is given", asyn
   for (let round = 0; round < 20_000; round++) {
     const bytes = Buffer.from(hello)
     const changes = 1 + Math.floor(random() * 8)
-    for (let change = 0; change < changes; change++) bytes[Math.floor(random() * bytes.length)] = Math.floor(random() * 256)
+    for (let change = 0; change < changes; change++)
+      bytes[Math.floor(random() * bytes.length)] = Math.floor(random() * 256)
     const { kind } = readOpening(bytes)
     assert.ok(["more", "tls", "broken-tls", "other"].includes(kind))
   }

@@ -1,11 +1,17 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { decode, encode, type Packet } from "dns-packet"
+import { type DecodedPacket, decode, encode, type Packet } from "dns-packet"
 import { seed, seededRandom } from "../policy/seeded-random.ts"
 import { dnsAnswer, type DnsOutcome, readDnsQuestion } from "./dns-message.ts"
 
 function query(packet: Partial<Packet> = {}): Buffer {
-  return encode({ type: "query", id: 7, flags: 256, questions: [{ type: "A", class: "IN", name: "API.test" }], ...packet })
+  return encode({
+    type: "query",
+    id: 7,
+    flags: 256,
+    questions: [{ type: "A", class: "IN", name: "API.test" }],
+    ...packet,
+  })
 }
 
 test("readDnsQuestion takes one question of the usual kind, and nothing else", () => {
@@ -32,18 +38,18 @@ test("readDnsQuestion takes one question of the usual kind, and nothing else", (
 test("dnsAnswer says what became of it, and why when the asker can read that", () => {
   const question = readDnsQuestion(query())
   assert.ok(question !== null)
-  const answered = (outcome: DnsOutcome, isExtended = false): ReturnType<typeof decode> => {
+  const answered = (outcome: DnsOutcome, isExtended = false): DecodedPacket & { readonly rcode?: string } => {
     return decode(Buffer.from(dnsAnswer({ ...question, isExtended }, outcome) ?? []))
   }
   const found = answered({ kind: "address", address: "198.18.1.0", ttlSeconds: 60 })
-  assert.deepEqual([found.id, found.rcode, found.flag_rd, found.flag_ra], [7, "NOERROR", true, true] as unknown[])
+  assert.deepEqual([found.id, found.rcode, found.flag_rd, found.flag_ra], [7, "NOERROR", true, true])
   assert.deepEqual(
     found.answers?.map((answer) => [answer.type, answer.name, "data" in answer ? answer.data : null]),
     [["A", "API.test", "198.18.1.0"]],
   )
-  assert.deepEqual([answered({ kind: "empty" }).rcode, answered({ kind: "failed" }).rcode], ["NOERROR", "SERVFAIL"] as unknown[])
+  assert.deepEqual([answered({ kind: "empty" }).rcode, answered({ kind: "failed" }).rcode], ["NOERROR", "SERVFAIL"])
   const refused = answered({ kind: "refused", text: "because" }, true)
-  assert.equal(refused.rcode as unknown, "NXDOMAIN")
+  assert.equal(refused.rcode, "NXDOMAIN")
   const [extra] = refused.additionals ?? []
   assert.ok(extra?.type === "OPT")
   const [option] = extra.options as unknown as readonly { readonly code: number; readonly data: Buffer }[]
@@ -54,8 +60,11 @@ test("dnsAnswer says what became of it, and why when the asker can read that", (
 test("no message makes the reader throw, and what it read can be answered or not, without a throw", () => {
   const random = seededRandom(seed)
   for (let round = 0; round < 20_000; round++) {
-    const bytes = query({ additionals: [{ type: "OPT", name: ".", udpPayloadSize: 1_232, flags: 0, options: [] } as never] })
-    for (let change = 0; change < 1 + random() * 6; change++) bytes[Math.floor(random() * bytes.length)] = Math.floor(random() * 256)
+    const bytes = query({
+      additionals: [{ type: "OPT", name: ".", udpPayloadSize: 1_232, flags: 0, options: [] } as never],
+    })
+    for (let change = 0; change < 1 + random() * 6; change++)
+      bytes[Math.floor(random() * bytes.length)] = Math.floor(random() * 256)
     const question = readDnsQuestion(bytes)
     if (question !== null) dnsAnswer(question, { kind: "refused", text: "no" })
   }

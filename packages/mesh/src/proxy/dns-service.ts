@@ -41,7 +41,7 @@ export class DnsService {
   async serveTcp(socket: Socket): Promise<void> {
     for (;;) {
       const head = await firstChunk(socket, 2)
-      if (head === null) return void socket.destroySoon()
+      if (head === null) return socket.destroySoon()
       const length = head.readUInt16BE()
       const bytes = length > maxQuestionBytes || length === 0 ? null : await firstChunk(socket, length)
       const answer = bytes === null ? null : await this.#answer(bytes)

@@ -7,7 +7,11 @@ import { planConnection } from "./plan-connection.ts"
 import type { TlsMode } from "./proxy-options.ts"
 
 /** In a word or two. */
-function planned(network: NetworkPolicy, [host, port]: readonly [string, number], mode: TlsMode = "when-needed"): string {
+function planned(
+  network: NetworkPolicy,
+  [host, port]: readonly [string, number],
+  mode: TlsMode = "when-needed",
+): string {
   const plan = planConnection(parsePolicy(network), { host, port }, mode)
   if (plan === null) return "none"
   if (plan.kind === "raw") return `raw ${plan.target.origin}`
@@ -50,7 +54,10 @@ test("what deniedOrigins names in one shape is not carried in another", () => {
   assert.equal(planned(allowed, ["a.test", 443]), "raw tcp://a.test:443")
   const denied = planned({ ...allowed, deniedOrigins: ["https://a.test"] }, ["a.test", 443])
   assert.equal(denied, "terminate https://a.test, refused: denied-origin https://a.test")
-  assert.equal(planned({ allowedOrigins: ["https://a.test"], deniedOrigins: ["tcp://a.test:443"] }, ["a.test", 443]), "terminate https://a.test")
+  assert.equal(
+    planned({ allowedOrigins: ["https://a.test"], deniedOrigins: ["tcp://a.test:443"] }, ["a.test", 443]),
+    "terminate https://a.test",
+  )
 })
 
 test("a default of allow or ask leaves web connections open, and raw ones closed", () => {
@@ -63,9 +70,16 @@ test("mayReachHost knows the hosts of all layers, portsOf their ports", () => {
   const inner = { allowedOrigins: ["https://*.example.org", "tcp://db.test:5432", "https://a.test:8443"] }
   const policy = parsePolicy({ ...inner, within: { allowedOrigins: ["https://*.example.org", "https://a.test:9443"] } })
   const hosts = ["x.example.org", "a.test", "example.org", "db.test", "evil.test", "evilexample.org"]
-  assert.deepEqual(hosts.filter((host) => mayReachHost(policy, host)), ["x.example.org", "a.test"])
+  assert.deepEqual(
+    hosts.filter((host) => mayReachHost(policy, host)),
+    ["x.example.org", "a.test"],
+  )
   assert.deepEqual(portsOf(policy), [80, 443, 5432, 8443, 9443])
   const wide = parsePolicy({ allowedOrigins: ["https://*.amazonaws.com"] })
-  assert.deepEqual(["ec2.amazonaws.com", "x.s3.amazonaws.com"].map((host) => mayReachHost(wide, host)), [true, false])
-  for (const defaultPolicy of ["allow", "ask"] as const) assert.ok(mayReachHost(parsePolicy({ defaultPolicy }), "any.test"))
+  assert.deepEqual(
+    ["ec2.amazonaws.com", "x.s3.amazonaws.com"].map((host) => mayReachHost(wide, host)),
+    [true, false],
+  )
+  for (const defaultPolicy of ["allow", "ask"] as const)
+    assert.ok(mayReachHost(parsePolicy({ defaultPolicy }), "any.test"))
 })
