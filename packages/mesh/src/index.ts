@@ -39,3 +39,14 @@ export { parsePolicy, type Policy, type PolicyRule, type Rate } from "./policy/p
 export { type PolicyChange, PolicyHandle, type PolicyHandleOptions } from "./policy/policy-handle.ts"
 export { canonicalPolicy, policyHash } from "./policy/policy-hash.ts"
 export { readPolicy } from "./policy/read-policy.ts"
+export type { Approval, ApprovalQuestion, ApprovalScope } from "./approvals/approval.ts"
+export {
+  type ApprovalDesk,
+  type ApprovalsOptions,
+  type Decision,
+  type ListApprovals,
+  openApprovals,
+} from "./approvals/approvals.ts"
+export { parseSecretKey, type SecretKey, secretKeyFile } from "./secrets/secret-key.ts"
+export type { SecretAlert } from "./secrets/secret-guard.ts"
+export { checkSecret, openSecretVault, type SecretInfo, type SecretVault } from "./secrets/secret-vault.ts"

@@ -3,6 +3,15 @@ import { defaultPlatform } from "./platform.ts"
 
 provideDefaultRuntime(() => defaultPlatform().runtime)
 
+export type {
+  Approval,
+  ApprovalDesk,
+  ApprovalScope,
+  Decision,
+  SecretAlert,
+  SecretInfo,
+  SecretVault,
+} from "@mayfly/mesh"
 export {
   canonicalPolicy,
   expectPolicy,
