@@ -13,12 +13,21 @@ export {
   type PolicyHandleOptions,
   policyHash,
 } from "@mayfly/mesh"
-export { detectJail, DynamicWorker, RpcTarget, runToJson, WorkerLoader } from "@mayfly/runtime"
+export {
+  detectJail,
+  DynamicWorker,
+  planWorker,
+  provideStandIn,
+  RpcTarget,
+  runToJson,
+  WorkerLoader,
+} from "@mayfly/runtime"
 export type {
   DynamicWorkerOptions,
   Entrypoint,
   Fetcher,
   Jail,
+  ProgramPlan,
   Run,
   RunEvent,
   RunOptions,
@@ -28,6 +37,6 @@ export type {
   WorkerStub,
 } from "@mayfly/runtime"
 export { createWorkerBundle, type WorkerBundle, type WorkerBundleOptions } from "./create-worker-bundle.ts"
-export { createPlatform, defaultPlatform, type Platform } from "./platform.ts"
+export { createPlatform, defaultPlatform, type Platform, provideDefaultPlatform } from "./platform.ts"
 export type { PlatformOptions } from "./platform-options.ts"
 export * from "./code-mode/index.ts"
