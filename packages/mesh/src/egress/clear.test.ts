@@ -1,4 +1,5 @@
 import assert from "node:assert/strict"
+import type { IncomingHttpHeaders } from "node:http"
 import { type TestContext, test } from "node:test"
 import { type EgressContext, type LedgerRow, MayflyError, type NetworkPolicy } from "@mayfly/protocol"
 import { policyHash } from "../policy/policy-hash.ts"
@@ -46,7 +47,11 @@ function echoHeaders(t: TestContext): Promise<string> {
 }
 
 test("fetch adds secrets on the way out, in place of what the guest gave, and names them in the row", async (t) => {
-  const origin = await echoHeaders(t)
+  let seen: IncomingHttpHeaders = {}
+  const origin = await serve(t, (request, response) => {
+    seen = request.headers
+    response.end(JSON.stringify(seen))
+  })
   const asked: string[] = []
   const secrets = {
     resolve: async (tenant: string, name: string) => {
@@ -74,11 +79,13 @@ test("fetch adds secrets on the way out, in place of what the guest gave, and na
       ],
     },
   )
-  const seen = JSON.parse(got.text ?? "null") as Record<string, string>
   assert.deepEqual(
     [seen["authorization"], seen["x-key"], seen["x-fixed"], seen["cookie"], seen["x-own"]],
     ["Bearer value of TOKEN $&", "<value of KEY $&>", "yes", undefined, "kept"],
   )
+  // What the server gives back of them is taken out again.
+  const echoed = JSON.parse(got.text ?? "null") as Record<string, string>
+  assert.deepEqual([echoed["authorization"], echoed["x-key"]], [`Bearer ${"*".repeat(17)}`, `<${"*".repeat(15)}>`])
   assert.deepEqual(asked, ["t TOKEN", "t KEY"])
   assert.deepEqual(got.context.rows[0]?.secrets, ["TOKEN", "KEY"])
   assert.doesNotMatch(JSON.stringify(got.context.rows), /value of/)

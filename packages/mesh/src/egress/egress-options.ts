@@ -1,4 +1,5 @@
 import type { LedgerRow } from "@mayfly/protocol"
+import type { SecretAlert } from "../secrets/secret-guard.ts"
 import type { Lookup } from "../dial/resolve-addresses.ts"
 
 export interface EgressOptions {
@@ -18,6 +19,8 @@ export interface EgressOptions {
   readonly ledger?: EgressLedger
   readonly approvals?: Approvals
   readonly secrets?: Secrets
+  /** Told when a brokered secret came back from somewhere and was taken out. */
+  readonly onAlert?: (alert: SecretAlert) => void
 }
 
 /** In milliseconds. */

@@ -3,6 +3,7 @@ import { WebSocket } from "ws"
 import { webSocketTarget } from "../policy/canonical-target.ts"
 import { clear, type Cleared } from "./clear.ts"
 import { dialCleared, type OpenParts } from "./open-socket.ts"
+import { redactedWebSocket } from "./redacted.ts"
 import { unreachableError } from "./unreachable-error.ts"
 import { webSocketStreams } from "./web-socket-streams.ts"
 
@@ -24,7 +25,7 @@ export async function openWebSocket(
     release = tools.pool.reserve(context.tenant, cleared.target.origin)
     const socket = await dialCleared(cleared, { context, tools })
     socket.once("close", release)
-    const client = new WebSocket(cleared.target.url.replace(/^http/, "ws"), [...protocols], {
+    const client = new WebSocket(webSocketUrl(cleared), [...protocols], {
       // Connected and checked already.
       createConnection: () => socket,
       headers: grouped(cleared.headers),
@@ -35,12 +36,16 @@ export async function openWebSocket(
       handshakeTimeout: tools.timeouts.headersMs,
       maxPayload: Math.min(cleared.maxResponseBytes, maxMessageBytes),
     })
-    return await opened(client, cleared, context.signal)
+    return redactedWebSocket(await opened(client, cleared, context.signal), cleared.redactor)
   } catch (error) {
     cleared.entry.end({ reason: "too-many-connections" })
     release()
     throw error
   }
+}
+
+function webSocketUrl({ target, pathAndQuery }: Cleared): string {
+  return target.origin.replace(/^http/, "ws") + pathAndQuery
 }
 
 const maxMessageBytes = 32 << 20

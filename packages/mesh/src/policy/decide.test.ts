@@ -33,6 +33,8 @@ test("decide compares scheme, host and port", () => {
     maxRequestBytes: null,
     maxResponseBytes: null,
     headers: [],
+    auth: null,
+    placeholders: [],
     counted: [],
   })
   for (const url of [
@@ -166,6 +168,8 @@ test("decide allows within another policy what both allow, with the limits of bo
     maxRequestBytes: 5,
     maxResponseBytes: 10,
     headers: [{ name: "x-a", kind: "text", text: "outer" }],
+    auth: null,
+    placeholders: [],
     counted: [],
   })
   assert.equal(answer(policy, "https://a.example", "POST"), "method")

@@ -17,7 +17,7 @@ function refusal(input: unknown): string {
 }
 
 const nothing = { defaultPolicy: "deny", rules: [], denied: [], allowAll: false, within: null }
-const unlimited = { headers: [], maxRequests: null, maxRequestBytes: null, rate: null }
+const unlimited = { headers: [], auth: null, placeholders: [], maxRequests: null, maxRequestBytes: null, rate: null }
 
 test("parsePolicy denies everything when nothing is given", () => {
   assert.deepEqual(parsePolicy(undefined), nothing)
