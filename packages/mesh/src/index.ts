@@ -33,6 +33,7 @@ export {
 export { deniedError, type RefusalReason, type Refused } from "./policy/denied-error.ts"
 export { expectPolicy, type PolicyExpectation } from "./policy/expect-policy.ts"
 export type { HeaderRule } from "./policy/header-rule.ts"
+export { beyondPolicy, learnedPolicy, type SeenRequest } from "./policy/learned-policy.ts"
 export { narrowPolicy } from "./policy/narrow-policy.ts"
 export type { OriginPattern } from "./policy/origin-pattern.ts"
 export { parsePolicy, type Policy, type PolicyRule, type Rate } from "./policy/parse-policy.ts"

@@ -13,8 +13,10 @@ export type {
   SecretVault,
 } from "@mayfly/mesh"
 export {
+  beyondPolicy,
   canonicalPolicy,
   expectPolicy,
+  learnedPolicy,
   narrowPolicy,
   type PolicyChange,
   type PolicyExpectation,

@@ -38,7 +38,7 @@ export function addApprovalRoutes(app: ServerApp, approvals: ApprovalDesk, limit
 
 /** The desk checks the values. */
 async function decisionOf(c: Context, limits: BodyLimits): Promise<Omit<Decision, "decision">> {
-  if (c.req.raw.body === null) return {}
+  if (Number(c.req.header("content-length") ?? 0) === 0 && c.req.header("transfer-encoding") === undefined) return {}
   using body = await readJsonBody(c.req.raw, limits)
   const given = asRecord(body.value, "the request body")
   checkFields(given, ["scope", "expiresInMs", "by"], "")

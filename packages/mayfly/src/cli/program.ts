@@ -73,6 +73,15 @@ function addRun(program: Command, action: (file: string, flags: RunFlags) => Pro
     .option("--memory <MB>", "memory in MiB (default 128)")
     .option("--wall <MS>", "time in milliseconds, or none (default 30000)")
     .option("--allow <ORIGIN>", "an origin that the program may reach; may be repeated (default: none)", collect)
+    .option("--policy <FILE>", "a network policy as JSON; --allow adds to it")
+    .option(
+      "--secret <NAME>",
+      "a credential that --allow origins get and the program never sees: NAME (from the environment), NAME=@file or NAME=VALUE;\n" +
+        "env.NAME is a placeholder that becomes the secret on its way out; may be repeated",
+      collect,
+    )
+    .option("--learn", "let it reach every public address, and print the smallest policy for what it did")
+    .option("--yes", "no question before --learn")
     .option("--language <NAME>", "auto, javascript or typescript (default auto)")
     .option("--tenant <NAME>", "domain of isolation and fairness (default default)")
     .option("--json", "print one JSON object: { id, ok, result | error, logs, usage, egress }")
@@ -86,6 +95,8 @@ function addRun(program: Command, action: (file: string, flags: RunFlags) => Pro
         `mayfly run sum.ts --input '{"numbers":[1,2,3]}'`,
         `echo 'return input.a + 1' | mayfly run - --input '{"a":1}' --json`,
         "mayfly run fetch.js --allow https://api.example.com --wall 10000",
+        "mayfly run agent.js --allow https://api.openai.com --secret OPENAI_KEY",
+        "mayfly run agent.js --learn > policy.json",
         "mayfly run answer.md --plan",
         `mayfly run handler.ts --request '{"url":"http://app/items","method":"POST","body":"x"}'`,
       ]),
