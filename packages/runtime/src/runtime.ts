@@ -1,14 +1,18 @@
+import { availableParallelism } from "node:os"
 import { MayflyError, type NetworkPolicy } from "@mayfly/protocol"
 import type { Egress } from "./egress.ts"
 import { CompilerPool } from "./pool/compiler-pool.ts"
 import { HostPool, type HostPoolOptions } from "./pool/host-pool.ts"
 import type { IsolatePool } from "./pool/isolate-pool.ts"
+import { OpenRuns, type OpenRunsOptions } from "./worker/open-runs.ts"
 
 export interface RuntimeOptions extends HostPoolOptions {
   /** How guests reach the network. Without it nothing can be reached. */
   readonly egress?: Egress
   /** The policy of workers that bring none. Default: nothing can be reached. */
   readonly network?: NetworkPolicy
+  /** Bounds of runs whose callers hold stubs. */
+  readonly openRuns?: OpenRunsOptions
 }
 
 /** Everything that dynamic workers need: isolates, the compiler, the way out. */
@@ -17,9 +21,13 @@ export interface Runtime {
   readonly compiler: CompilerPool
   readonly egress: Egress
   readonly network: NetworkPolicy
+  readonly openRuns: OpenRuns
   /** Kills all processes. Runs under way end as `worker.aborted`. Disposing twice is safe. */
   dispose(): Promise<void>
 }
+
+/** Half of the runs that a host process holds at most: the other half stays for runs that end by themselves. */
+const openPerCore = 32
 
 /** Starts host processes and the compiler in the background; the first run waits for them. */
 export function createRuntime(options: RuntimeOptions = {}): Runtime {
@@ -31,6 +39,7 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
     compiler,
     egress: options.egress ?? nowhere,
     network: options.network ?? {},
+    openRuns: new OpenRuns({ total: openPerCore * availableParallelism(), ...options.openRuns }),
     async dispose() {
       await Promise.all([pool.dispose(), compiler.dispose()])
     },

@@ -32,6 +32,7 @@ function pair(): { near: Session; far: Session; released: number[] } {
         const { name, message } = JSON.parse(text) as { name: string; message: string }
         return Object.assign(new Error(message), { name })
       },
+      expired: (message) => Object.assign(new Error(message), { code: "expired" }),
       watch() {},
       stacks: false,
     }

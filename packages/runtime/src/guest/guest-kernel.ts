@@ -30,6 +30,8 @@ interface Waiting {
 /** The kernel of one isolate, with the ends that the host speaks to. */
 export class GuestKernel implements Kernel {
   #session: Session | undefined
+  /** The evaluated program's exports; nothing before. */
+  namespace: Readonly<Record<string, unknown>> = {}
   readonly outbox: Outbox
   readonly logs: LogSink
   readonly #ask: AskHost
