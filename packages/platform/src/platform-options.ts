@@ -12,9 +12,11 @@ export interface PlatformOptions {
   readonly network?: NetworkPolicy
   /** Where the parts keep their files. Dynamic workers keep none. Default "./.mayfly". */
   readonly dataDir?: string
+  /** Runs whose callers hold stubs of theirs: how many one tenant may have (default 32), and how long one lasts that nobody calls (default 60,000). */
+  readonly openRuns?: { readonly perTenant?: number; readonly idleMs?: number }
 }
 
-const known = ["hosts", "isolates", "spare", "network", "dataDir"]
+const known = ["hosts", "isolates", "spare", "network", "dataDir", "openRuns"]
 
 /** Checks untrusted options and fills in defaults. Throws `input.invalid`. */
 export function parsePlatformOptions(options: PlatformOptions): Required<PlatformOptions> {
@@ -22,12 +24,25 @@ export function parsePlatformOptions(options: PlatformOptions): Required<Platfor
     if (!known.includes(name)) throw invalid(name, `is not a platform option; the options are ${known.join(", ")}`)
   }
   const { hosts = availableParallelism(), isolates = 8, spare = true, network = {}, dataDir = "./.mayfly" } = options
+  const { openRuns = {} } = options
   checkCount("hosts", hosts, 1, 256)
   checkCount("isolates", isolates, 0, 1_000)
   if (typeof spare !== "boolean") throw invalid("spare", "must be true or false")
   if (typeof network !== "object" || network === null) throw invalid("network", "must be an object")
   if (typeof dataDir !== "string" || dataDir === "") throw invalid("dataDir", "must be the path of a folder")
-  return { hosts, isolates, spare, network, dataDir }
+  checkOpenRuns(openRuns)
+  return { hosts, isolates, spare, network, dataDir, openRuns }
+}
+
+function checkOpenRuns(openRuns: PlatformOptions["openRuns"]): void {
+  if (typeof openRuns !== "object" || openRuns === null) throw invalid("openRuns", "must be an object")
+  for (const name of Object.keys(openRuns)) {
+    if (name !== "perTenant" && name !== "idleMs")
+      throw invalid(`openRuns.${name}`, "is not an option: there are perTenant and idleMs")
+  }
+  const { perTenant = 1, idleMs = 1 } = openRuns
+  checkCount("openRuns.perTenant", perTenant, 1, 10_000)
+  checkCount("openRuns.idleMs", idleMs, 1, 86_400_000)
 }
 
 function checkCount(name: string, value: unknown, min: number, max: number): void {

@@ -17,10 +17,10 @@ export async function createPlatform(options: PlatformOptions = {}): Promise<Pla
 }
 
 function startPlatform(options: PlatformOptions): Platform {
-  const { hosts, isolates, spare, network } = parsePlatformOptions(options)
+  const { hosts, isolates, spare, network, openRuns } = parsePlatformOptions(options)
   const egress = createHttpEgress()
   egress.check(network)
-  const runtime = createRuntime({ hosts, isolates, spare, network, egress })
+  const runtime = createRuntime({ hosts, isolates, spare, network, egress, openRuns })
   const dispose = (): Promise<void> => runtime.dispose()
   return {
     runtime,

@@ -1,6 +1,12 @@
 import type { GuestKernel } from "./guest-kernel.ts"
 import type { Loopback } from "./loopback.ts"
 
+// Taken at evaluation, before guest code can replace them.
+const PromiseOf = Promise
+const { apply } = Reflect
+const promiseThen = Promise.prototype.then
+const ignore = (): void => {}
+
 /** `ctx`, as at Cloudflare, and the run's signal. */
 export interface ExecutionContext {
   waitUntil(promise: unknown): void
@@ -26,7 +32,10 @@ export function executionContext(parts: ContextParts, props: unknown): Execution
   const { background, kernel } = parts
   return {
     waitUntil(promise) {
-      background[background.length] = promise
+      const work = new PromiseOf((resolve) => resolve(promise))
+      // Its failure is told when its turn comes; until then it is not unhandled.
+      apply(promiseThen, work, [undefined, ignore])
+      background[background.length] = work
     },
     passThroughOnException() {},
     props,
