@@ -35,9 +35,10 @@ export interface SessionOptions {
   readonly maxAnswer?: number
   /** Whether error stacks go along. */
   readonly stacks: boolean
-  /** Exports that are there from the start, below `firstExport`: a worker's `env` is the same in all of its runs. */
+  /** Exports that are there from the start: a worker's `env` is the same in all of its runs. */
   base?(id: number): object | undefined
-  readonly firstExport?: number
+  /** A number that no export of the base has, nor one of any session with the same other side. Default: from 1. */
+  nextExport?(): number
   /** How an export is called in messages. */
   nameOf?(id: number): string | undefined
 }
@@ -65,6 +66,7 @@ const { isArray } = Array
 const PromiseOf = Promise
 const ProxyOf = Proxy
 const RangeErrorOf = RangeError
+const SetOf = Set
 const TypeErrorOf = TypeError
 const dispose: symbol = (Symbol as { dispose?: symbol }).dispose ?? Symbol.for("dispose")
 const hiddenNames = new Set<unknown>([...ownKeys(Object.prototype), "then"])
@@ -83,17 +85,19 @@ export class Session {
   readonly #importIds = new WeakMap<object, number>()
   readonly #imports = new Map<number, { stub: WeakRef<object>; count: number }>()
   readonly #waiting = new Map<number, Waiting>()
-  #nextExport: number
+  #nextExport = 1
   #nextCall = 0
   #sent = 0
   /** Calls of the other side that are not answered yet. */
   #performing = 0
   #onQuiet: (() => void) | undefined
+  /** Stubs that outlive a restart. */
+  #pinned = new Set<number>()
+  #generation = 0
   #closed: { readonly reason: Error; readonly stubs: Error } | undefined
 
   constructor(options: SessionOptions) {
     this.#options = options
-    this.#nextExport = options.firstExport ?? 1
   }
 
   /** Encodes a value, exporting the capabilities in it: all, or those that `only` accepts. */
@@ -158,7 +162,7 @@ export class Session {
       return known
     }
     if (this.#exports.size >= maxExports) throw new RangeErrorOf("too many functions and streams were passed at once")
-    const id = this.#nextExport++
+    const id = this.#options.nextExport?.() ?? this.#nextExport++
     this.#exports.set(id, { value, count: 1 })
     this.#exportIds.set(value, id)
     return id
@@ -230,7 +234,8 @@ export class Session {
   /** Numbers are never used again, so a stub that was let go of can't become another. */
   #callStub(id: number, method: string, args: readonly unknown[]): Promise<unknown> {
     if (this.#closed !== undefined) return PromiseOf.reject(this.#closed.stubs)
-    if (!this.#imports.has(id)) return PromiseOf.reject(this.#options.expired("the stub was disposed"))
+    if (!this.#imports.has(id))
+      return PromiseOf.reject(this.#options.expired("the stub was disposed, or its run is over"))
     return this.call(id, method, args)
   }
 
@@ -281,8 +286,11 @@ export class Session {
 
   /** The other side calls. Never throws; always answers, unless the session is closed meanwhile. */
   async onCall(id: number, target: number, method: string, args: string): Promise<void> {
+    const generation = this.#generation
     this.#performing++
     const answer = await this.perform(target, method, args)
+    // The call was another run's: its answer would be taken for one of this run's.
+    if (this.#generation !== generation) return
     this.#performing--
     if (this.#closed !== undefined) return
     this.#options.wire.answer(id, answer.ok, answer.text)
@@ -324,6 +332,22 @@ export class Session {
     this.#exports.delete(target)
     this.#exportIds.delete(exported.value)
     this.#checkQuiet()
+  }
+
+  /** From now on the stubs that are there now outlive a restart. */
+  pin(): void {
+    this.#pinned = new SetOf(this.#imports.keys())
+  }
+
+  /** Another run begins on the same side: all but the pinned stubs is forgotten, and calls of forgotten stubs are expired. */
+  restart(): void {
+    this.#generation++
+    this.#performing = 0
+    this.#onQuiet = undefined
+    this.#waiting.clear()
+    this.#exports.clear()
+    this.#exportIds.clear()
+    for (const id of this.#imports.keys()) if (!this.#pinned.has(id)) this.#imports.delete(id)
   }
 
   /** Ends everything: pending and later calls reject with `reason`, later calls of stubs with `stubs`. */

@@ -34,7 +34,7 @@ export function executionContext(parts: ContextParts, props: unknown): Execution
     waitUntil(promise) {
       const work = new PromiseOf((resolve) => resolve(promise))
       // Its failure is told when its turn comes; until then it is not unhandled.
-      apply(promiseThen, work, [undefined, ignore])
+      void apply(promiseThen, work, [undefined, ignore])
       background[background.length] = work
     },
     passThroughOnException() {},

@@ -83,7 +83,7 @@ export function currentContext(first: GuestJob, kernel: GuestKernel): RunContext
 
 function createContext(job: GuestJob, kernel: GuestKernel): RunContext {
   const background: unknown[] = []
-  const env = kernel.decode(job.env)
+  const env = kernel.decodeEnv(job.env)
   return { env, ctx: executionContext({ kernel, env, background }, kernel.decode(job.props)), background }
 }
 

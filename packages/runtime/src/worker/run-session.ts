@@ -38,7 +38,7 @@ export class RunSession {
         release: (target, count) => this.#port?.release(target, count),
       },
       base: (id) => (id === runTarget ? this.#target : env.functions[id]),
-      firstExport: env.functions.length,
+      nextExport: env.nextExport,
       nameOf: (id) => env.names[id],
       specials: webSpecials(hostClasses),
       isTarget: (value) => value instanceof RpcTarget,
