@@ -1,4 +1,5 @@
 import { createHttpEgress } from "@mayfly/mesh"
+import { checkProgram } from "./code-mode/typecheck/check-program.ts"
 import { createRuntime, type Runtime, WorkerLoader } from "@mayfly/runtime"
 import { parsePlatformOptions, type PlatformOptions } from "./platform-options.ts"
 
@@ -20,7 +21,7 @@ function startPlatform(options: PlatformOptions): Platform {
   const { hosts, isolates, spare, network, openRuns } = parsePlatformOptions(options)
   const egress = createHttpEgress()
   egress.check(network)
-  const runtime = createRuntime({ hosts, isolates, spare, network, egress, openRuns })
+  const runtime = createRuntime({ hosts, isolates, spare, network, egress, openRuns, typecheck: checkProgram })
   const dispose = (): Promise<void> => runtime.dispose()
   return {
     runtime,

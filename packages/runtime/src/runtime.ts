@@ -4,6 +4,7 @@ import type { Egress } from "./egress.ts"
 import { CompilerPool } from "./pool/compiler-pool.ts"
 import { HostPool, type HostPoolOptions } from "./pool/host-pool.ts"
 import type { IsolatePool } from "./pool/isolate-pool.ts"
+import type { TypeCheck } from "./typecheck.ts"
 import { OpenRuns, type OpenRunsOptions } from "./worker/open-runs.ts"
 
 export interface RuntimeOptions extends HostPoolOptions {
@@ -13,6 +14,8 @@ export interface RuntimeOptions extends HostPoolOptions {
   readonly network?: NetworkPolicy
   /** Bounds of runs whose callers hold stubs. */
   readonly openRuns?: OpenRunsOptions
+  /** For workers with `typecheck: true`. */
+  readonly typecheck?: TypeCheck
 }
 
 /** Everything that dynamic workers need: isolates, the compiler, the way out. */
@@ -22,6 +25,7 @@ export interface Runtime {
   readonly egress: Egress
   readonly network: NetworkPolicy
   readonly openRuns: OpenRuns
+  readonly typecheck?: TypeCheck
   /** Kills all processes. Runs under way end as `worker.aborted`. Disposing twice is safe. */
   dispose(): Promise<void>
 }
@@ -40,6 +44,7 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
     egress: options.egress ?? nowhere,
     network: options.network ?? {},
     openRuns: new OpenRuns({ total: openPerCore * availableParallelism(), ...options.openRuns }),
+    ...(options.typecheck === undefined ? {} : { typecheck: options.typecheck }),
     async dispose() {
       await Promise.all([pool.dispose(), compiler.dispose()])
     },
