@@ -39,6 +39,8 @@ export interface SessionOptions {
   base?(id: number): object | undefined
   /** A number that no export of the base has, nor one of any session with the same other side. Default: from 1. */
   nextExport?(): number
+  /** What is exported in the place of another object. */
+  standIn?(value: object): object | undefined
   /** How an export is called in messages. */
   nameOf?(id: number): string | undefined
 }
@@ -168,7 +170,8 @@ export class Session {
     return id
   }
 
-  #export(value: object): string | undefined {
+  #export(given: object): string | undefined {
+    const value = this.#options.standIn?.(given) ?? given
     const imported = this.#importIds.get(value)
     // A stub that goes back to where it came from is the thing itself there.
     if (imported !== undefined) return `b${imported}`

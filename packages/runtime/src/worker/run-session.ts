@@ -3,6 +3,7 @@ import type { EncodeOptions } from "@mayfly/protocol/clone"
 import { RpcTarget } from "../bridge/rpc-target.ts"
 import { Session } from "../bridge/session.ts"
 import { type AbortNotice, RunTarget, runTarget } from "../bridge/run-target.ts"
+import { standInOf } from "../bridge/stand-in.ts"
 import { type ReadableClass, readableFrom } from "../bridge/stream-target.ts"
 import { type WebClasses, webSpecials } from "../bridge/web-specials.ts"
 import type { CallAnswer, RunPort } from "../pool/isolate-pool.ts"
@@ -41,6 +42,7 @@ export class RunSession {
       nextExport: env.nextExport,
       nameOf: (id) => env.names[id],
       specials: webSpecials(hostClasses),
+      standIn: standInOf,
       isTarget: (value) => value instanceof RpcTarget,
       describe: (error) => JSON.stringify(callFailure(error)),
       revive: errorOfGuest,
