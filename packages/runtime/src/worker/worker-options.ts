@@ -117,8 +117,17 @@ function parseScript(script: unknown): string {
 
 function parseLanguage(language: unknown): CompileRequest["language"] {
   if (language === undefined) return "auto"
+  if (typeof language === "string" && /^py(?:thon)?[\d.]*$/i.test(language)) throw pythonRefused()
   if (typeof language === "string" && languages.includes(language)) return language as CompileRequest["language"]
   throw invalid("language", `must be one of ${languages.join(", ")}`)
+}
+
+/** See docs/decisions/0016: no Python that runs in an isolate is the one that programs are written for. */
+function pythonRefused(): MayflyError {
+  return new MayflyError("input.invalid", "language is Python, which isolates do not run", {
+    fix: 'Run it in a sandbox: `sandbox.runCode("python", code)`, or write the program in JavaScript or TypeScript.',
+    details: { path: "language" },
+  })
 }
 
 function parseModules(modules: Record<string, unknown>): Record<string, ModuleSource> {
