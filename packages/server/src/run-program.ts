@@ -16,6 +16,7 @@ const authorErrors: ReadonlySet<ErrorCode> = new Set([
   "worker.syntax",
   "worker.module-not-found",
   "worker.no-entrypoint",
+  "worker.typecheck",
   "worker.compile-timeout",
 ])
 

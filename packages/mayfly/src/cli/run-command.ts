@@ -12,7 +12,7 @@ import { errorLine, exitCodeOf, exitCodes } from "./command-error.ts"
 import { listenForInterrupts } from "./interrupts.ts"
 import type { Output } from "./output.ts"
 import { printPlan } from "./print-plan.ts"
-import { printLog, printRun } from "./print-run.ts"
+import { printLog, printResult, printRun } from "./print-run.ts"
 import { type ProgramText, readProgram } from "./read-program.ts"
 import { parseRunFlags, type RunFlags } from "./run-flags.ts"
 import { watchFiles } from "./watch-files.ts"
@@ -82,6 +82,7 @@ class ProgramRunner {
     let exitCode: number = exitCodes.failed
     for await (const event of streamProgram(program, signal)) {
       if (event.type === "log") printLog(this.#output, event)
+      if (event.type === "value") printResult(this.#output, event.value)
       if (event.type !== "result" && event.type !== "error") continue
       printRun(this.#output, event.run)
       exitCode = this.#finished(event.run)
