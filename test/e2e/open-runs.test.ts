@@ -2,6 +2,8 @@ import assert from "node:assert/strict"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { after, test } from "node:test"
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
 import { createPlatform, DynamicWorker, MayflyError, WorkerLoader } from "mayfly"
 import { hostsOf } from "../attacks/processes.ts"
 
@@ -238,6 +240,24 @@ test("tails are told when an open run is over", async () => {
     told.map(({ outcome, logs }) => [outcome, logs.map(({ message }) => message[0])]),
     [["ok", ["called"]]],
   )
+})
+
+test("runs end when nobody holds their stubs any more", { timeout: 60_000 }, async () => {
+  setFlagsFromString("--expose-gc")
+  const collect = runInNewContext("gc") as () => void
+  await using own = await createPlatform({ hosts: 1, spare: false })
+  const worker = await DynamicWorker.create({
+    script: "export default () => ({ call: (n) => n + 1 })",
+    platform: own,
+    limits: { wallMs: null },
+  })
+  const plain = await DynamicWorker.create({ script: "1", platform: own })
+  const held = (await worker.run(undefined, { stubs: true })) as { call: Call }
+  for (let count = 0; count < 10; count++)
+    await ((await worker.run(undefined, { stubs: true })) as { call: Call }).call(1)
+  // Finalizers have their turns while other runs do.
+  for (collect(); own.runtime.openRuns.size > 1; collect()) await plain.run()
+  assert.equal(await held.call(1), 2)
 })
 
 test("a program that holds a stub and does nothing ends by itself", { timeout: 20_000 }, async () => {

@@ -15,7 +15,7 @@ import type { Run } from "./run.ts"
 import { because, limitError, runError } from "./run-error.ts"
 import { RunRecord, type RunWatcher } from "./run-record.ts"
 import type { RunSession } from "./run-session.ts"
-import { withResolvers } from "./with-resolvers.ts"
+import { type Resolvers, withResolvers } from "./with-resolvers.ts"
 import type { ParsedWorkerOptions } from "./worker-options.ts"
 
 export interface RunOptions {
@@ -101,7 +101,8 @@ class WorkerRun implements OpenRun {
   readonly #gives: Gives
   readonly #id = `run_${randomUUID().replaceAll("-", "")}`
   readonly #record: RunRecord
-  readonly #answered = withResolvers<Run>()
+  /** Gone when the caller has its answer: what it was given must not be held here, or its stubs could never be collected. */
+  #answer: Omit<Resolvers<Run>, "promise"> | undefined
   /** Takes the isolate away. */
   readonly #stop = new AbortController()
   #inputBytes = 0
@@ -111,6 +112,7 @@ class WorkerRun implements OpenRun {
   /** Why the supervisor itself ended the run. */
   #verdict: MayflyError | undefined
   #timer: NodeJS.Timeout | undefined
+  #notice: NodeJS.Timeout | undefined
 
   constructor(parts: WorkerParts, options: RunOptions, hooks: RunHooks) {
     this.#parts = parts
@@ -137,9 +139,19 @@ class WorkerRun implements OpenRun {
   /** The run as soon as its result is there. It may go on then: see `onEnd`. */
   async execute(call: PoolRequest["call"], argument: unknown): Promise<Run> {
     const request = this.#request(call, argument)
-    const { promise, resolve, reject } = this.#answered
-    this.#perform(request).then(resolve, reject)
+    const { promise, resolve, reject } = withResolvers<Run>()
+    this.#answer = { resolve, reject }
+    this.#perform(request).then(
+      (run) => this.#settle(run),
+      (error: unknown) => this.#answer?.reject(error),
+    )
     return promise
+  }
+
+  #settle(run: Run): void {
+    const answer = this.#answer
+    this.#answer = undefined
+    answer?.resolve(run)
   }
 
   #request(call: PoolRequest["call"], argument: unknown): PoolRequest {
@@ -184,6 +196,7 @@ class WorkerRun implements OpenRun {
     } finally {
       signal?.removeEventListener("abort", cancel)
       clearTimeout(this.#timer)
+      clearTimeout(this.#notice)
       this.#parts.runtime.openRuns.remove(this)
     }
   }
@@ -193,7 +206,7 @@ class WorkerRun implements OpenRun {
     const message = `the run was cancelled${because(reason)}`
     const isAsked = this.#record.session.notify({ name: "AbortError", message })
     if (!isAsked && this.#values === undefined) return this.#stop.abort()
-    this.#answered.resolve(this.#finish({ ...unused, kind: "aborted" }))
+    this.#settle(this.#finish({ ...unused, kind: "aborted" }))
     void this.#values?.stop()
     clearTimeout(this.#timer)
     this.#timer = setTimeout(() => this.#stop.abort(), cleanupMs)
@@ -205,7 +218,7 @@ class WorkerRun implements OpenRun {
     const noticeMs = Math.min(maxNoticeMs, wallMs * noticeShare)
     const dueMs = this.#record.startedAt + wallMs - noticeMs - performance.now()
     const message = `limits.wallMs, ${wallMs} ms, is nearly over`
-    this.#timer ??= setTimeout(
+    this.#notice = setTimeout(
       () => this.#record.session.notify({ name: "TimeoutError", message }),
       Math.min(Math.max(0, dueMs), 2_147_483_647),
     ).unref()
@@ -213,6 +226,8 @@ class WorkerRun implements OpenRun {
 
   /** What the guest gives before its run ends; a second time makes no sense, except from a process that lies. */
   #early(source: number, text: string, usage: PoolUsage): void {
+    // The caller has its answer already: nothing more is wanted.
+    if (this.#answer === undefined) return this.#stop.abort()
     const { onAnswer, onValues } = this.#hooks
     this.#usage = usage
     try {
@@ -235,7 +250,7 @@ class WorkerRun implements OpenRun {
     this.#used(false)
     const usage = (): Run["usage"] => this.#usageNow()
     const record = this.#record
-    this.#answered.resolve({
+    this.#settle({
       id: this.#id,
       ok: true,
       result,
