@@ -23,7 +23,7 @@ try {
     return text.startsWith("[") ? (JSON.parse(text) as unknown) : text
   }
   assert.equal(await get("load"), "loaded once")
-  assert.equal(await get("get"), "2")
+  assert.deepEqual(await get("get"), ["loaded by id", "loaded by id", 1])
   assert.equal(await get("bindings"), "hello Ada (in #agents)")
   assert.deepEqual(await get("egress"), [{ pathname: "/data", isAuthorized: true }, 403, true])
   assert.deepEqual(await get("tails"), [["w1", "ok", [["working 1"]]]])

@@ -64,11 +64,18 @@ export class Assets extends WorkerEntrypoint<Env, { project: string }> {
 const load: Handler = async (request, env) =>
   env.LOADER.load(code("export default { fetch: () => new Response('loaded once') }")).getEntrypoint().fetch(request)
 
+let loads = 0
+
 const get: Handler = async (request, env) => {
-  const counting = "let count = 0; export default { fetch: () => new Response(String(++count)) }"
-  const worker = env.LOADER.get("counter-v1", async () => code(counting))
-  await worker.getEntrypoint().fetch(request)
-  return worker.getEntrypoint().fetch(request)
+  // Called when the id is not loaded; a second call finds it there.
+  const getCode = async (): Promise<ReturnType<typeof code>> => {
+    loads++
+    return code("export default { fetch: () => new Response('loaded by id') }")
+  }
+  const answers = []
+  for (let call = 0; call < 2; call++)
+    answers.push(await (await env.LOADER.get("page-v1", getCode).getEntrypoint().fetch(request)).text())
+  return Response.json([...answers, loads])
 }
 
 const bindings: Handler = async (request, env, ctx) => {
