@@ -63,7 +63,7 @@ export class WorkerStub {
 
   async #call(entry: string, method: string, args: readonly unknown[], options: EntrypointOptions): Promise<unknown> {
     const worker = await this.#load()
-    const hooks: RunHooks = { decode: (text, session) => session.decode(text), entry, method, gives: "stubs" }
+    const hooks: RunHooks = { decode: (text, session) => session.decodeResult(text), entry, method, gives: "stubs" }
     const run = await this.#run(worker, { call: "run", argument: args, event: { rpcMethod: method } }, options, hooks)
     if (run.ok) return run.result
     throw run.error

@@ -38,7 +38,7 @@ export class DynamicWorker implements AsyncDisposable {
 
   /** The whole run: result or error, logs, usage, egress. Never rejects for what the guest did. */
   async execute(input?: unknown, options: RunOptions = {}): Promise<Run> {
-    return this.#run(input, options, { decode: (text, session) => session.decode(text) })
+    return this.#run(input, options, { decode: (text, session) => session.decodeResult(text) })
   }
 
   /**

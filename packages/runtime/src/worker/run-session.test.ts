@@ -111,7 +111,7 @@ test("RunSession bounds what it hands out, and what it answers", async () => {
 
 test("RunSession fails calls under way with the run's error, and later ones as expired because of it", async () => {
   const { own, released } = session()
-  const [call, other] = own.decode('t[["a",2,1,2],["f","f1"],["f","o2"]]') as [
+  const [call, other] = own.decodeResult('t[["a",2,1,2],["f","f1"],["f","o2"]]') as [
     (() => Promise<unknown>) & Disposable,
     Record<string, () => Promise<unknown>>,
   ]

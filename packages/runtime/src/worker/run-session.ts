@@ -4,7 +4,7 @@ import { RpcTarget } from "../bridge/rpc-target.ts"
 import { Session } from "../bridge/session.ts"
 import { type AbortNotice, RunTarget, runTarget } from "../bridge/run-target.ts"
 import { standInOf } from "../bridge/stand-in.ts"
-import { type ReadableClass, readableFrom } from "../bridge/stream-target.ts"
+import { type ReadableClass, readableFrom, ReadableTarget, WritableTarget } from "../bridge/stream-target.ts"
 import { type WebClasses, webSpecials } from "../bridge/web-specials.ts"
 import type { CallAnswer, RunPort } from "../pool/isolate-pool.ts"
 import { type CallFailure, callFailure, errorOfGuest } from "./call-failure.ts"
@@ -70,6 +70,17 @@ export class RunSession {
     return text
   }
 
+  /** Decodes what the run sent, with its streams and functions. Throws CloneError. */
+  decode(text: string): unknown {
+    return this.#session.decode(text)
+  }
+
+  /** Whether a call of the guest reads or writes a stream of ours. */
+  isStreamCall(payload: string): boolean {
+    const target = this.#session.exported(Number(payload.slice(0, payload.indexOf("\n"))))
+    return target instanceof ReadableTarget || target instanceof WritableTarget
+  }
+
   /** The guest's export `id`, which is a stream. */
   readable(id: number): ReadableStream<unknown> {
     return readableFrom(
@@ -79,8 +90,8 @@ export class RunSession {
     ) as unknown as ReadableStream<unknown>
   }
 
-  /** What a guest's result or arguments are, with stubs for what they hold. */
-  decode(text: string): unknown {
+  /** A guest's result, with stubs for what it holds; it can be disposed. */
+  decodeResult(text: string): unknown {
     return this.#session.decodeAnswer(text)
   }
 
