@@ -117,17 +117,11 @@ function jobOf(job: unknown, input: unknown, env: unknown): GuestJob {
   return { ...(JSON.parse(job as string) as GuestJob), input: input as string, env: env as string }
 }
 
-type Namespace = Readonly<Record<string, unknown>>
-
-/** The evaluated program, for a guest that is kept warm. */
-const programs = new Map<GuestKernel, Namespace>()
-
 /** Another run of the same worker: a new bridge, no timers or calls of the last run, the module's own state as it is. */
 function again(kernel: GuestKernel, job: GuestJob): void {
   kernel.reset()
   kernel.logs.begin(job.logBytes)
-  const namespace = programs.get(kernel)
-  if (namespace !== undefined) runJob(namespace, job, kernel)
+  runJob(kernel.namespace, job, kernel)
 }
 
 /** Everything a run needs, before the first line of guest code. */
@@ -153,7 +147,7 @@ function defineHidden(kernel: GuestKernel, job: GuestJob): void {
     if (job.imports.length === 0) {
       for (const name of Object.keys(helpers)) Reflect.deleteProperty(globalThis, `${job.prefix}_${name}`)
     }
-    programs.set(kernel, namespace)
+    kernel.namespace = namespace
     runJob(namespace, job, kernel)
   })
 }

@@ -30,6 +30,8 @@ interface Waiting {
 /** The kernel of one isolate, with the ends that the host speaks to. */
 export class GuestKernel implements Kernel {
   #session: Session | undefined
+  /** The evaluated program's exports; nothing before. */
+  namespace: Readonly<Record<string, unknown>> = {}
   readonly outbox: Outbox
   readonly logs: LogSink
   readonly #ask: AskHost
@@ -132,7 +134,7 @@ export class GuestKernel implements Kernel {
 
   /** Forgets the timers and operations of a run that is over. */
   reset(): void {
-    this.#session = undefined
+    this.#session?.restart()
     this.#timers.clear()
     this.#waiting.clear()
     this.outbox.clear()
@@ -141,6 +143,13 @@ export class GuestKernel implements Kernel {
   /** The bridge to the parent; made when something crosses that is more than JSON. */
   get session(): Session {
     return (this.#session ??= this.rich.createGuestSession(this))
+  }
+
+  /** What `env` holds is the worker's, and stays when its run is over. */
+  decodeEnv(text: string): unknown {
+    const env = this.decode(text)
+    this.#session?.pin()
+    return env
   }
 
   get rich(): Rich {

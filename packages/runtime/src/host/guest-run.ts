@@ -1,6 +1,6 @@
 import type { CompiledProgram } from "../compile/program.ts"
 import type { GuestFailure } from "../guest/guest-error.ts"
-import type { GuestJob } from "../guest/job.ts"
+import type { Gives, GuestJob } from "../guest/job.ts"
 import type { LimitKind } from "../pool/isolate-pool.ts"
 import type { LaneMember } from "./lane.ts"
 import type { Guest } from "./guest.ts"
@@ -22,6 +22,7 @@ export interface RunOrder {
   readonly wallMs: number | null
   readonly outputBytes: number
   readonly logBytes: number
+  readonly gives?: Gives
 }
 
 export interface RunTexts {
@@ -75,6 +76,8 @@ export class GuestRun implements LaneMember {
   readonly #pending = new Set<number>()
   #wallTimer: NodeJS.Timeout | undefined
   #isOver = false
+  /** Its caller holds something that it gave: more calls may come. */
+  #isOpen = false
   #hasTimerTurn = false
   #isCalled = false
   #rejectionBytes = 0
@@ -158,7 +161,7 @@ export class GuestRun implements LaneMember {
 
   #park(): void {
     this.#timers.arm()
-    const isWaiting = this.#timers.size > 0 || this.#pending.size > 0 || this.#queuedTurns > 0
+    const isWaiting = this.#isOpen || this.#timers.size > 0 || this.#pending.size > 0 || this.#queuedTurns > 0
     if (!isWaiting && this.order.wallMs === null) return this.end({ kind: "unsettled" })
     this.#events.onParked(this)
   }
@@ -227,6 +230,7 @@ export class GuestRun implements LaneMember {
       case "A":
         return this.#events.onReply(this, id, payload)
       case "R":
+        this.#isOpen = true
         return this.#events.onResponse(this, id, payload)
       case "D":
         return this.#events.onRelease(this, id, Number(payload) || 0)

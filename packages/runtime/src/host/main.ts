@@ -51,7 +51,10 @@ const events: RunEvents = {
   onCall: (run, op, id, payload) => channel.send({ t: "call", run: run.order.run, id, op }, payload),
   onCancel: (run, id) => channel.send({ t: "cancel-call", run: run.order.run, id }),
   onReply: (run, id, text) => channel.send({ t: "reply", run: run.order.run, id }, text),
-  onResponse: (run, stream, head) => channel.send({ t: "response", run: run.order.run, stream }, head),
+  onResponse(run, stream, head) {
+    const { cpuMs, wallMs, peakBytes } = run
+    channel.send({ t: "response", run: run.order.run, stream, cpuMs, wallMs, peakBytes }, head)
+  },
   onRelease: (run, target, count) => channel.send({ t: "release", run: run.order.run, target, count }),
   onSubtle: (run, id, payload) => lane.enqueue(turnOf(run, () => subtle(run, id, payload), false)),
   onParked: (run) => channel.send({ t: "parked", run: run.order.run }),
@@ -80,7 +83,7 @@ const channel = channelOnFd(3, (head, parts) => {
     case "abort":
       return abort(head["run"] as number)
     case "end":
-      return runs.get(head["run"] as number)?.end({ kind: "limit", limit: "requests", used: head["used"] as number })
+      return endAtLimit(head)
     case "ping":
       lane.checkIdle()
       kept.forgetIdle()
@@ -157,6 +160,12 @@ const memoryGraceMs = 8
 function abort(id: number): void {
   const run = runs.get(id)
   run?.end({ kind: "limit", limit: "wall", used: run.wallMs })
+}
+
+/** A limit that the supervisor counts. */
+function endAtLimit(head: Head): void {
+  const limit = head["limit"] === "calls" ? "calls" : "requests"
+  runs.get(head["run"] as number)?.end({ kind: "limit", limit, used: head["used"] as number })
 }
 
 function giveBack(run: GuestRun): void {
