@@ -18,6 +18,7 @@ const chunks = [
   "compression",
   "subtle",
   "inspect",
+  "websocket",
 ]
 
 // A program per script that makes V8 compile what most programs use, before the code cache is taken.
@@ -35,6 +36,7 @@ const exercise = {
   streams: `new ReadableStream({ start(c) { c.enqueue(1); c.close() } }).getReader().read()`,
   compression: `CompressionStream`,
   subtle: `crypto.subtle.digest("SHA-256", new Uint8Array(1)).catch(() => {})`,
+  websocket: `const p = new WebSocketPair(); p[0].accept(); p[1].accept(); p[0].addEventListener("message", () => {}); p[1].send("x"); p[1].close(1000, "")`,
   inspect: `console.log({ a: [1, "x", { b: null }] }, new Map([[1, 2]]), [1, 2, 3], new Error("x"))`,
 }
 

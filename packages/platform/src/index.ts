@@ -3,7 +3,15 @@ import { defaultPlatform } from "./platform.ts"
 
 provideDefaultRuntime(() => defaultPlatform().runtime)
 
-export { detectJail, DynamicWorker, RpcTarget, runToJson, WorkerLoader } from "@mayfly/runtime"
+export {
+  detectJail,
+  DynamicWorker,
+  RpcTarget,
+  runToJson,
+  WebSocketPair,
+  WorkerLoader,
+  WorkerResponse,
+} from "@mayfly/runtime"
 export type {
   DynamicWorkerOptions,
   Entrypoint,
@@ -12,6 +20,8 @@ export type {
   Run,
   RunEvent,
   RunOptions,
+  RunWebSocket,
+  SocketErrorEvent,
   Tail,
   TraceItem,
   WorkerCode,

@@ -9,6 +9,8 @@ export type { Egress, EgressContext, EgressRequest, EgressResponse } from "./egr
 export { RpcTarget } from "./bridge/rpc-target.ts"
 export { createRuntime, type Runtime, type RuntimeOptions } from "./runtime.ts"
 export { DynamicWorker } from "./worker/dynamic-worker.ts"
+export { type RunWebSocket, type SocketErrorEvent, WebSocketPair } from "./socket/run-web-socket.ts"
+export { WorkerResponse } from "./socket/worker-response.ts"
 export type { RunOptions } from "./worker/worker-run.ts"
 export { type Run, type RunEvent, runToJson } from "./worker/run.ts"
 export type { DynamicWorkerOptions, GivenModule } from "./worker/worker-options.ts"

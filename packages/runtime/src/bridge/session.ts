@@ -38,6 +38,13 @@ export interface SessionOptions {
   nameOf?(id: number): string | undefined
 }
 
+/** A method of exports of the runtime's own: the session is over, nobody will call any more. */
+export const sessionClosed: unique symbol = Symbol("sessionClosed")
+
+interface Closable {
+  [sessionClosed]?(reason: Error): void
+}
+
 type Callable = (...args: unknown[]) => unknown
 
 interface Exported {
@@ -271,6 +278,7 @@ export class Session {
     this.#closed = reason
     for (const waiting of this.#waiting.values()) waiting.reject(reason)
     this.#waiting.clear()
+    for (const { value } of this.#exports.values()) (value as Closable)[sessionClosed]?.(reason)
     this.#exports.clear()
     this.#exportIds.clear()
     this.#imports.clear()

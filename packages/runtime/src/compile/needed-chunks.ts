@@ -8,6 +8,7 @@ const names: Readonly<Partial<Record<ChunkName, RegExp>>> = {
   fetch: /\b(?:fetch|Headers|Request|Response|FormData|Blob|File)\b/,
   streams: /\b(?:Readable|Writable|Transform)\w*Stream|\bText(?:En|De)coderStream\b|\.body\b|\bpipeThrough\b/,
   compression: /\b(?:Dec|C)ompressionStream\b/,
+  websocket: /\bWebSocket(?:Pair)?\b/,
   subtle: /\bsubtle\b/,
   "builtin:buffer": /\bBuffer\b/,
   // `console.log("text")` needs no inspection; anything else in its parentheses may.
@@ -26,6 +27,6 @@ export function neededChunks(sources: readonly string[]): ChunkName[] {
   if (found.has("fetch") || found.has("urlpattern")) found.add("url")
   if (found.has("compression")) found.add("streams")
   // Their code is written in terms of the small globals.
-  if (found.has("url") || found.has("streams") || found.has("subtle")) found.add("base")
+  if (found.has("url") || found.has("streams") || found.has("subtle") || found.has("websocket")) found.add("base")
   return [...found]
 }

@@ -57,6 +57,7 @@ export const lazyGlobals: Readonly<Partial<Record<ChunkName, readonly string[]>>
   ],
   compression: ["CompressionStream", "DecompressionStream"],
   subtle: ["CryptoKey", "SubtleCrypto"],
+  websocket: ["WebSocket", "WebSocketPair"],
   "builtin:buffer": ["Buffer"],
 }
 

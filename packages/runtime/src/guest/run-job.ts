@@ -1,12 +1,13 @@
 import { callEntrypoint } from "./call-entrypoint.ts"
 import { failureOf } from "./guest-error.ts"
+import type { Session } from "../bridge/session.ts"
 import type { GuestKernel } from "./guest-kernel.ts"
 import type { GuestJob } from "./job.ts"
-import type { StreamedResponse, WireResponse } from "./web/response.ts"
+import type { StreamedResponse, UpgradeResponse, WireResponse } from "./web/response.ts"
 
 interface FetchInternals {
   requestFromWire(wire: unknown): unknown
-  responseToWire(response: unknown): Promise<WireResponse | StreamedResponse>
+  responseToWire(response: unknown): Promise<WireResponse | StreamedResponse | UpgradeResponse>
 }
 
 // Taken at evaluation, before guest code can replace them.
@@ -39,6 +40,7 @@ export function runJob(namespace: Readonly<Record<string, unknown>>, job: GuestJ
  */
 async function respond(value: unknown, kernel: GuestKernel): Promise<unknown> {
   const response = await internals(kernel).responseToWire(value)
+  if ("webSocket" in response) return upgrade(response, kernel)
   if (!("stream" in response)) return response
   const { stream, ...head } = response
   await new PromiseOf<void>((resolve) => {
@@ -46,6 +48,18 @@ async function respond(value: unknown, kernel: GuestKernel): Promise<unknown> {
     kernel.outbox.put("R", id, kernel.encode(head))
   })
   return undefined
+}
+
+interface BridgeInternals {
+  handOver(socket: object, session: Session, finished: () => void): number
+}
+
+/** The supervisor gets the socket ahead of the run's end, which comes when the socket is closed. */
+async function upgrade({ webSocket, ...head }: UpgradeResponse, kernel: GuestKernel): Promise<undefined> {
+  await new PromiseOf<void>((resolve) => {
+    const id = kernel.chunk<BridgeInternals>("bridge").handOver(webSocket, kernel.session, resolve)
+    kernel.outbox.put("R", id, kernel.encode(head))
+  })
 }
 
 function argumentOf(job: GuestJob, kernel: GuestKernel): unknown {

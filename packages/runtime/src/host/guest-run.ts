@@ -77,6 +77,8 @@ export class GuestRun implements LaneMember {
   #isOver = false
   #hasTimerTurn = false
   #isCalled = false
+  /** A response was begun: the supervisor may ask for more of it, or a socket's messages come, at any time. */
+  #hasResponse = false
   #rejectionBytes = 0
   #turnEnd = 0
   /** Turns that wait for the lane. */
@@ -158,7 +160,7 @@ export class GuestRun implements LaneMember {
 
   #park(): void {
     this.#timers.arm()
-    const isWaiting = this.#timers.size > 0 || this.#pending.size > 0 || this.#queuedTurns > 0
+    const isWaiting = this.#timers.size > 0 || this.#pending.size > 0 || this.#queuedTurns > 0 || this.#hasResponse
     if (!isWaiting && this.order.wallMs === null) return this.end({ kind: "unsettled" })
     this.#events.onParked(this)
   }
@@ -227,6 +229,7 @@ export class GuestRun implements LaneMember {
       case "A":
         return this.#events.onReply(this, id, payload)
       case "R":
+        this.#hasResponse = true
         return this.#events.onResponse(this, id, payload)
       case "D":
         return this.#events.onRelease(this, id, Number(payload) || 0)

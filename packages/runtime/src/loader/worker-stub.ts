@@ -1,6 +1,7 @@
 import type { Limits } from "@mayfly/protocol"
 import { decodeValue } from "@mayfly/protocol/clone"
 import { decodeHandlerResult, responseOf } from "../worker/handler-answer.ts"
+import type { WorkerResponse } from "../socket/worker-response.ts"
 import type { Run } from "../worker/run.ts"
 import { requestToWire } from "../worker/wire-message.ts"
 import { type RunHooks, type RunOptions, runWorker, type WorkerParts } from "../worker/worker-run.ts"
@@ -17,7 +18,7 @@ export interface EntrypointOptions {
 
 /** A loaded worker's entrypoint: `fetch`, and any other method as RPC. */
 export interface Entrypoint {
-  fetch(request: Request | string | URL, init?: RequestInit): Promise<Response>
+  fetch(request: Request | string | URL, init?: RequestInit): Promise<WorkerResponse>
   readonly [method: string]: (...args: never[]) => Promise<unknown>
 }
 
@@ -52,7 +53,7 @@ export class WorkerStub {
     })
   }
 
-  async #fetch(entry: string, request: Request, options: EntrypointOptions): Promise<Response> {
+  async #fetch(entry: string, request: Request, options: EntrypointOptions): Promise<WorkerResponse> {
     const worker = await this.#load()
     const wire = await requestToWire(request)
     const event = { request: { url: request.url, method: request.method } }

@@ -4,15 +4,26 @@ import { RpcTarget } from "../bridge/rpc-target.ts"
 import { Session } from "../bridge/session.ts"
 import { type ReadableClass, readableFrom } from "../bridge/stream-target.ts"
 import { type WebClasses, webSpecials } from "../bridge/web-specials.ts"
+import { importSocket } from "../socket/carry-socket.ts"
+import { type RunWebSocket, RunWebSocketClass, socketInternals } from "../socket/run-web-socket.ts"
+import { WorkerResponse } from "../socket/worker-response.ts"
 import type { CallAnswer, RunPort } from "../pool/isolate-pool.ts"
 import { type CallFailure, callFailure, errorOfGuest } from "./call-failure.ts"
 import type { EnvBindings } from "./env-bindings.ts"
 
 const collected = new FinalizationRegistry<() => void>((gone) => gone())
 
+/** What is passed by class, and what is made of what comes. A guest's response may be an upgrade, which Node's own class can't be. */
 const hostClasses: WebClasses = {
-  known: (name) => globalThis[name] as ReturnType<WebClasses["known"]>,
-  load: (name) => globalThis[name],
+  known(name) {
+    if (name === "WebSocketInternals") return undefined
+    return (name === "WebSocket" ? RunWebSocketClass : globalThis[name]) as ReturnType<WebClasses["known"]>
+  },
+  load(name) {
+    if (name === "WebSocketInternals") return socketInternals
+    if (name === "Response") return WorkerResponse
+    return name === "WebSocket" ? RunWebSocketClass : globalThis[name]
+  },
 }
 
 /** The supervisor's end of the bridge to one run's guest: what the guest may call, and what it gave us to call. */
@@ -67,6 +78,11 @@ export class RunSession {
       id,
       ReadableStream as unknown as ReadableClass,
     ) as unknown as ReadableStream<unknown>
+  }
+
+  /** The guest's export `id`, which is a WebSocket. */
+  webSocket(id: number): RunWebSocket {
+    return socketInternals.wrap(importSocket(this.#session, id)) as RunWebSocket
   }
 
   /** A call of the guest: `<target>\n<method>\n<arguments>`. */
