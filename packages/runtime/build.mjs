@@ -19,6 +19,7 @@ const chunks = [
   "subtle",
   "inspect",
   "websocket",
+  "html",
 ]
 
 // A program per script that makes V8 compile what most programs use, before the code cache is taken.
@@ -37,6 +38,7 @@ const exercise = {
   compression: `CompressionStream`,
   subtle: `crypto.subtle.digest("SHA-256", new Uint8Array(1)).catch(() => {})`,
   websocket: `const p = new WebSocketPair(); p[0].accept(); p[1].accept(); p[0].addEventListener("message", () => {}); p[1].send("x"); p[1].close(1000, "")`,
+  html: `new HTMLRewriter().on("a.b > c, [d]", { element(e) { e.setAttribute("a", "b"); e.after("x") } }).transform(new Response("<p class=a>x<!-- y --></p>")).text()`,
   inspect: `console.log({ a: [1, "x", { b: null }] }, new Map([[1, 2]]), [1, 2, 3], new Error("x"))`,
 }
 

@@ -1,3 +1,4 @@
+import { sessionClosed } from "./session-closed.ts"
 import { decodeValue, type EncodeOptions, encodeValue } from "@mayfly/protocol/clone"
 
 /** Carries a session's messages to the other side, in order. Texts are encoded values. */
@@ -37,9 +38,6 @@ export interface SessionOptions {
   /** How an export is called in messages. */
   nameOf?(id: number): string | undefined
 }
-
-/** A method of exports of the runtime's own: the session is over, nobody will call any more. */
-export const sessionClosed: unique symbol = Symbol("sessionClosed")
 
 interface Closable {
   [sessionClosed]?(reason: Error): void

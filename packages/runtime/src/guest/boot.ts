@@ -57,6 +57,7 @@ export const lazyGlobals: Readonly<Partial<Record<ChunkName, readonly string[]>>
   ],
   compression: ["CompressionStream", "DecompressionStream"],
   subtle: ["CryptoKey", "SubtleCrypto"],
+  html: ["HTMLRewriter"],
   websocket: ["WebSocket", "WebSocketPair"],
   "builtin:buffer": ["Buffer"],
 }

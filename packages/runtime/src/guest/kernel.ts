@@ -73,6 +73,7 @@ export type ChunkName =
   | "subtle"
   | "inspect"
   | "websocket"
+  | "html"
 
 export interface PendingRequest {
   readonly answer: Promise<string>

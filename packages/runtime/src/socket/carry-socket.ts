@@ -1,4 +1,5 @@
-import { type Session, sessionClosed } from "../bridge/session.ts"
+import { sessionClosed } from "../bridge/session-closed.ts"
+import type { Session } from "../bridge/session.ts"
 import { type Closing, maxMessageBytes, type SocketBatch, SocketEnd, type SocketMessage } from "./socket-end.ts"
 
 /** Open sockets that one side may make the other hold. */
