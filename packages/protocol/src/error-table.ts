@@ -63,8 +63,23 @@ export const errorTable = {
     retry: false,
     fix: "Add the origin to network.allowedOrigins if the program should reach it.",
   },
+  "mesh.pending": { status: 403, retry: true, fix: "Wait until the approval is decided, then ask again." },
+  "mesh.rate-limited": { status: 429, retry: true, fix: "Wait for `details.retryAfterMs`, then try again." },
+  "mesh.too-many-connections": {
+    status: 429,
+    retry: true,
+    fix: "Read or cancel the bodies of earlier responses, then try again.",
+  },
   "mesh.unreachable": { status: 502, retry: true, fix: "Check that the origin answers." },
+  "mesh.request-too-large": { status: 413, retry: false, fix: "Send less, or raise the rule's maxRequestBytes." },
   "mesh.response-too-large": { status: 502, retry: false, fix: "Ask for less, or raise the rule's maxResponseBytes." },
+  "mesh.body-used": {
+    status: 422,
+    retry: false,
+    fix: "Send the body as text or bytes: a stream cannot be sent again after a redirect.",
+  },
+  "mesh.secret-missing": { status: 422, retry: false, fix: "Store the secret that the rule names, then try again." },
+  "mesh.ledger-failed": { status: 503, retry: true, fix: "Make the ledger writable again: nothing leaves unrecorded." },
 
   "auth.missing": { status: 401, retry: false, fix: "Send `Authorization: Bearer mf_…`." },
   "auth.invalid": { status: 401, retry: false, fix: "Use a key that this server issued." },

@@ -38,8 +38,12 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
 }
 
 const nowhere: Egress = {
-  async fetch(request) {
-    throw new MayflyError("mesh.denied", `"${request.url}" can't be reached: this runtime has no way out`)
-  },
   check() {},
+  fetch: ({ url }) => Promise.reject(noWayOut(url)),
+  openWebSocket: (url) => Promise.reject(noWayOut(url)),
+  openSocket: ({ host, port }) => Promise.reject(noWayOut(`${host}:${port}`)),
+}
+
+function noWayOut(to: string): MayflyError {
+  return new MayflyError("mesh.denied", `"${to.slice(0, 500)}" can't be reached: this runtime has no way out`)
 }

@@ -2,7 +2,7 @@ import { MayflyError } from "@mayfly/protocol"
 import type { EncodeOptions } from "@mayfly/protocol/clone"
 import { RpcTarget } from "../bridge/rpc-target.ts"
 import { Session } from "../bridge/session.ts"
-import { type ReadableClass, readableFrom } from "../bridge/stream-target.ts"
+import { type ReadableClass, readableFrom, ReadableTarget, WritableTarget } from "../bridge/stream-target.ts"
 import { type WebClasses, webSpecials } from "../bridge/web-specials.ts"
 import { importSocket } from "../socket/carry-socket.ts"
 import { type RunWebSocket, RunWebSocketClass, socketInternals } from "../socket/run-web-socket.ts"
@@ -69,6 +69,17 @@ export class RunSession {
     const text = this.#session.encode(value, options)
     if (this.#session.exportCount > 0) this.#hasExports = true
     return text
+  }
+
+  /** Decodes what the run sent, with its streams and functions. Throws CloneError. */
+  decode(text: string): unknown {
+    return this.#session.decode(text)
+  }
+
+  /** Whether a call of the guest reads or writes a stream of ours. */
+  isStreamCall(payload: string): boolean {
+    const target = this.#session.exported(Number(payload.slice(0, payload.indexOf("\n"))))
+    return target instanceof ReadableTarget || target instanceof WritableTarget
   }
 
   /** The guest's export `id`, which is a stream. */

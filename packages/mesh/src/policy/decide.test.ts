@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import type { NetworkPolicy } from "@mayfly/protocol"
-import { canonicalTarget } from "./canonical-origin.ts"
+import { canonicalTarget } from "./canonical-target.ts"
 import { decide, type Verdict } from "./decide.ts"
 import { parsePolicy } from "./parse-policy.ts"
 
@@ -29,7 +29,10 @@ test("decide compares scheme, host and port", () => {
     allow: true,
     rule: "https://api.example.com",
     namesHost: true,
+    maxRequestBytes: null,
     maxResponseBytes: null,
+    headers: [],
+    counted: [],
   })
   for (const url of [
     "http://api.example.com",

@@ -4,13 +4,16 @@ export interface Unreachable {
   readonly method: string
   readonly origin: string
   readonly wasConnected: boolean
+  /** In words, when more is known than the cause says. */
+  readonly why?: string
 }
 
 /** Says in words why an allowed origin gave no answer. Only the code of the cause is shown: its text holds addresses. */
-export function unreachableError(cause: unknown, { method, origin, wasConnected }: Unreachable): MayflyError {
+export function unreachableError(cause: unknown, { method, origin, wasConnected, why }: Unreachable): MayflyError {
   const code = codeOf(cause)
-  const why = reasons.get(code) ?? (wasConnected ? "its answer could not be read" : "no connection could be made")
-  const message = `"${origin}" could not be reached: ${why}${code === "" ? "" : ` (${code})`}`
+  const reason =
+    why ?? reasons.get(code) ?? (wasConnected ? "its answer could not be read" : "no connection could be made")
+  const message = `"${origin}" could not be reached: ${reason}${code === "" ? "" : ` (${code})`}`
   // After a connection stood the request may have had its effect; doing it twice is for the program to decide.
   const retry = !wasConnected || ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"].includes(method)
   return new MayflyError("mesh.unreachable", message, { cause, retry, details: { origin, code } })

@@ -16,9 +16,12 @@ function refusal(input: unknown): string {
   return "accepted"
 }
 
+const nothing = { defaultPolicy: "deny", rules: [], denied: [], allowAll: false, within: null }
+const unlimited = { headers: [], maxRequests: null, maxRequestBytes: null, rate: null }
+
 test("parsePolicy denies everything when nothing is given", () => {
-  assert.deepEqual(parsePolicy(undefined), { defaultPolicy: "deny", rules: [], denied: [] })
-  assert.deepEqual(parsePolicy({}), { defaultPolicy: "deny", rules: [], denied: [] })
+  assert.deepEqual(parsePolicy(undefined), nothing)
+  assert.deepEqual(parsePolicy({}), nothing)
 })
 
 test("parsePolicy reads texts and rules into one form", () => {
@@ -38,6 +41,7 @@ test("parsePolicy reads texts and rules into one form", () => {
         methods: null,
         paths: null,
         maxResponseBytes: null,
+        ...unlimited,
       },
       {
         pattern: {
@@ -50,14 +54,26 @@ test("parsePolicy reads texts and rules into one form", () => {
         methods: new Set(["GET", "POST"]),
         paths: ["/v1/*"],
         maxResponseBytes: 10,
+        ...unlimited,
       },
     ],
     denied: [{ kind: "any", text: "https://*", scheme: "https" }],
+    allowAll: false,
+    within: null,
   })
 })
 
 test("parsePolicy refuses rules that cover hosts of anybody, unless allowAll is true", () => {
-  for (const origin of ["*", "https://*", "HTTP://*", "https://*.com", "https://*.co.uk", "https://*.localhost"]) {
+  for (const origin of [
+    "*",
+    "https://*",
+    "HTTP://*",
+    "https://*.com",
+    "https://*.co.uk",
+    "https://*.localhost",
+    "https://*.github.io",
+    "https://*.s3.amazonaws.com",
+  ]) {
     assert.match(refusal({ allowedOrigins: ["https://a.example", origin] }), /^network\.allowedOrigins\[1\] .*allowAll/)
     assert.match(refusal({ allowedOrigins: [{ origin }] }), /^network\.allowedOrigins\[0\]\.origin /)
     assert.equal(refusal({ allowedOrigins: [origin], allowAll: true }), "accepted")
@@ -99,5 +115,5 @@ test("parsePolicy names the field that is wrong", () => {
 
 test("parsePolicy lets nothing inherited loosen a policy", () => {
   const input = Object.create({ defaultPolicy: "allow", allowAll: true }) as object
-  assert.deepEqual(parsePolicy(input), { defaultPolicy: "deny", rules: [], denied: [] })
+  assert.deepEqual(parsePolicy(input), nothing)
 })

@@ -6,18 +6,20 @@ import { type TestContext, test } from "node:test"
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from "node:zlib"
 import type { EgressContext, EgressRequest, EgressResponse, LedgerRow, NetworkPolicy } from "@mayfly/protocol"
 import { MayflyError } from "@mayfly/protocol"
-import { createHttpEgress, type HttpEgressOptions } from "./http-egress.ts"
+import { policyHash } from "../policy/policy-hash.ts"
+import { createHttpEgress } from "./create-egress.ts"
+import type { EgressOptions } from "./egress-options.ts"
 
 interface Call extends Partial<EgressRequest> {
   readonly policy: NetworkPolicy
-  readonly egress?: HttpEgressOptions
+  readonly egress?: EgressOptions
   readonly signal?: AbortSignal
   readonly maxResponseBytes?: number
   readonly onHop?: () => void
 }
 
 interface Done {
-  readonly response: EgressResponse | null
+  readonly response: (Omit<EgressResponse, "body"> & { readonly body: Uint8Array }) | null
   readonly error: unknown
   readonly rows: readonly LedgerRow[]
 }
@@ -34,11 +36,15 @@ async function call(url: string, options: Call): Promise<Done> {
     onHop: options.onHop ?? (() => {}),
   }
   const { method = "GET", headers = [], body = null, redirect = "follow" } = options
+  const egress = createHttpEgress(options.egress)
   try {
-    const response = await createHttpEgress(options.egress).fetch({ url, method, headers, body, redirect }, context)
-    return { response, error: null, rows }
+    const response = await egress.fetch({ url, method, headers, body, redirect }, context)
+    const bytes = new Uint8Array(await new Response(response.body).arrayBuffer())
+    return { response: { ...response, body: bytes }, error: null, rows }
   } catch (error) {
     return { response: null, error, rows }
+  } finally {
+    await egress.close()
   }
 }
 
@@ -127,6 +133,8 @@ test("fetch performs what a rule allows and records one row", async (t) => {
     status: 201,
     bytesIn: 5,
     bytesOut: 4,
+    policyHash: policyHash({ allowedOrigins: [origin] }),
+    secrets: [],
   })
 })
 
@@ -140,7 +148,8 @@ test("fetch denies with a text for agents, asks no name server, and records the 
     message:
       "GET https://user-data.evil.example/secret was denied: no rule names this origin. Allowed origins: " +
       "https://api.example.com, https://*.example.org. To allow it: --allow https://user-data.evil.example, " +
-      'or add "https://user-data.evil.example" to network.allowedOrigins.',
+      'or add "https://user-data.evil.example" to network.allowedOrigins. ' +
+      "Do not try other routes: every one is decided by the same policy and recorded.",
     retry: false,
     fix: "Add the origin to network.allowedOrigins if the program should reach it.",
     details: {
@@ -259,11 +268,12 @@ test("fetch dials the address that it checked, and checks anew on every hop (DNS
   const answers = [["127.0.0.1"], ["169.254.169.254"]]
   let asked = 0
   const lookup = (): Promise<string[]> => Promise.resolve(answers[asked++] ?? [])
+  const egress = { lookup, lookupMaxAgeMs: 0 }
 
-  assert.equal(text(await call(`${rebind}/again`, { policy, egress: { lookup } })), "inside")
+  assert.equal(text(await call(`${rebind}/again`, { policy, egress })), "inside")
   assert.equal(asked, 1)
   asked = 0
-  const done = await call(rebind, { policy, egress: { lookup } })
+  const done = await call(rebind, { policy, egress })
   assert.equal(codeOf(done), "mesh.denied")
   assert.deepEqual(
     done.rows.map(({ decision, address, reason }) => [decision, address, reason]),

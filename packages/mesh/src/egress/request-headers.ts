@@ -1,23 +1,25 @@
-export type Headers = readonly (readonly [string, string])[]
+import type { HeaderPairs } from "@mayfly/protocol"
+import { connectionHeaders } from "../policy/connection-headers.ts"
 
 export type CheckedHeaders =
-  | { readonly ok: true; readonly headers: Headers }
+  | { readonly ok: true; readonly headers: HeaderPairs }
   | { readonly ok: false; readonly problem: string }
 
 /**
- * The headers that leave, from those that a guest gave. Dropped: what belongs to the connection and not to the request
- * (a guest that could set them would speak to proxies, smuggle requests or pose as another host). Refused: what cannot
- * be a header, such as a value with a line break.
+ * The headers that leave, from those that a guest gave. Dropped: what belongs to the connection and not to the request,
+ * and what the policy's rule speaks about (`ruled`, lower-case). Refused: what cannot be a header, such as a value with a
+ * line break.
  */
-export function outgoingHeaders(given: Headers): CheckedHeaders {
+export function outgoingHeaders(given: HeaderPairs, ruled: ReadonlySet<string> = new Set()): CheckedHeaders {
   const problem = problemOf(given)
   if (problem !== null) return { ok: false, problem }
   const named = listedIn(given, "connection")
-  const kept = given.filter(([name]) => !connectionHeaders.has(name.toLowerCase()) && !named.has(name.toLowerCase()))
+  const isKept = (name: string): boolean => !connectionHeaders.has(name) && !named.has(name) && !ruled.has(name)
+  const kept = given.filter(([name]) => isKept(name.toLowerCase()))
   const has = (wanted: string): boolean => kept.some(([name]) => name.toLowerCase() === wanted)
   // A range counts bytes of the encoded form, so it only makes sense without encoding.
   const encoding = has("range") ? "identity" : "gzip, deflate, br"
-  const agent: Headers = has("user-agent") ? [] : [["user-agent", "mayfly"]]
+  const agent: HeaderPairs = has("user-agent") || ruled.has("user-agent") ? [] : [["user-agent", "mayfly"]]
   return { ok: true, headers: [...kept, ...agent, ["accept-encoding", encoding]] }
 }
 
@@ -25,7 +27,7 @@ export function outgoingHeaders(given: Headers): CheckedHeaders {
 export function incomingHeaders(
   received: Readonly<Record<string, string | string[] | undefined>>,
   { decoded }: { readonly decoded: boolean },
-): Headers {
+): HeaderPairs {
   const all = Object.entries(received).flatMap(([name, value]) =>
     [value ?? []].flat().map((one): readonly [string, string] => [name.toLowerCase(), one]),
   )
@@ -37,36 +39,19 @@ export function incomingHeaders(
 }
 
 /** Drops what only the first origin may see. */
-export function withoutCredentials(headers: Headers): Headers {
+export function withoutCredentials(headers: HeaderPairs): HeaderPairs {
   return headers.filter(([name]) => !["authorization", "cookie", "proxy-authorization"].includes(name.toLowerCase()))
 }
 
 /** Drops what describes a body, for a request that lost its own. */
-export function withoutBodyHeaders(headers: Headers): Headers {
+export function withoutBodyHeaders(headers: HeaderPairs): HeaderPairs {
   return headers.filter(([name]) => !name.toLowerCase().startsWith("content-"))
 }
 
 const maxHeaders = 256
 const maxHeaderBytes = 64 * 1024
 
-const connectionHeaders = new Set([
-  "accept-encoding",
-  "connection",
-  "content-length",
-  "expect",
-  "host",
-  "http2-settings",
-  "keep-alive",
-  "proxy-authenticate",
-  "proxy-authorization",
-  "proxy-connection",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-])
-
-function problemOf(headers: Headers): string | null {
+function problemOf(headers: HeaderPairs): string | null {
   if (headers.length > maxHeaders) return `more than ${maxHeaders} headers`
   const bytes = headers.reduce((sum, [name, value]) => sum + name.length + value.length, 0)
   if (bytes > maxHeaderBytes) return `more than ${maxHeaderBytes} bytes of headers`
@@ -78,7 +63,7 @@ function problemOf(headers: Headers): string | null {
 const isToken = /^[!#$%&'*+.^_`|~0-9a-z-]+$/i
 const isValue = /^[\t\x20-\x7e\x80-\xff]*$/
 
-function listedIn(headers: Headers, header: string): Set<string> {
+function listedIn(headers: HeaderPairs, header: string): Set<string> {
   const values = headers.filter(([name]) => name.toLowerCase() === header).map(([, value]) => value)
   return new Set(values.flatMap((value) => value.toLowerCase().split(",")).map((name) => name.trim()))
 }

@@ -1,12 +1,13 @@
-import { canonicalTarget } from "./canonical-origin.ts"
-import { type Headers, withoutBodyHeaders, withoutCredentials } from "./request-headers.ts"
+import type { HeaderPairs } from "@mayfly/protocol"
+import { canonicalTarget } from "../policy/canonical-target.ts"
+import { withoutBodyHeaders, withoutCredentials } from "./request-headers.ts"
 
 /** One request of a chain of redirects. */
 export interface Hop {
   readonly url: string
   readonly method: string
-  readonly headers: Headers
-  readonly body: Uint8Array | null
+  readonly headers: HeaderPairs
+  readonly body: Uint8Array | ReadableStream<Uint8Array> | null
 }
 
 /** True for an answer that sends the client elsewhere. */

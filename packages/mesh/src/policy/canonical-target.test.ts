@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { canonicalTarget } from "./canonical-origin.ts"
+import { canonicalTarget } from "./canonical-target.ts"
 
 /** The origin of a URL, or the problem with it. */
 function originOf(text: string): string {

@@ -1,14 +1,14 @@
 import ipaddr from "ipaddr.js"
 
-/** One http or https address in the only spelling that policies and the dialler see. */
+/** One address in the only spelling that policies and the dialler see. */
 export interface Target {
   /** Scheme, host and, unless it is the default one, port: "https://api.example.com". */
   readonly origin: string
-  readonly scheme: "http" | "https"
+  readonly scheme: Scheme
   /** Lower-case, punycode, no trailing dot; an IPv6 address is in brackets. */
   readonly host: string
   readonly port: number
-  /** Without the query. Begins with a slash; dot segments are resolved. */
+  /** Without the query. Begins with a slash; dot segments are resolved. Empty for a raw connection. */
   readonly path: string
   /** Path and query, as sent. */
   readonly pathAndQuery: string
@@ -16,7 +16,10 @@ export interface Target {
   readonly url: string
 }
 
-export type TargetProblem = "url" | "scheme" | "userinfo" | "host"
+/** "tcp" and "tls" are raw connections. */
+export type Scheme = "http" | "https" | "tcp" | "tls"
+
+export type TargetProblem = "url" | "scheme" | "userinfo" | "host" | "port"
 
 export type CanonicalTarget =
   | { readonly ok: true; readonly target: Target }
@@ -28,7 +31,7 @@ export type CanonicalTarget =
  * refused (it disguises hosts and carries credentials), and spellings that it keeps apart are made one.
  */
 export function canonicalTarget(text: string): CanonicalTarget {
-  if (!URL.canParse(text)) return { ok: false, problem: "url" }
+  if (text.length > maxUrlLength || !URL.canParse(text)) return { ok: false, problem: "url" }
   const url = new URL(text)
   const scheme = schemeOf(url.protocol)
   if (scheme === null) return { ok: false, problem: "scheme" }
@@ -42,6 +45,29 @@ export function canonicalTarget(text: string): CanonicalTarget {
   return { ok: true, target }
 }
 
+/** The same for a WebSocket's address, which is decided about as the http or https address that its handshake goes to. */
+export function webSocketTarget(text: string): CanonicalTarget {
+  const match = /^\s*ws(s?):/i.exec(text)
+  if (match === null) return canonicalTarget(text)
+  return canonicalTarget(`http${match[1] ?? ""}:${text.slice(match[0].length)}`)
+}
+
+/** The same for a raw connection. An IPv6 address may be given with or without brackets. */
+export function socketTarget({ host, port, tls }: { host: string; port: number; tls: boolean }): CanonicalTarget {
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) return { ok: false, problem: "port" }
+  const text = ipaddr.IPv6.isValid(host) ? `[${host}]` : host
+  // What has a meaning of its own in a URL must not get it here: "good.example/@evil.example".
+  if (!/^(?:[^\s/?#@\\:%[\]]+|\[[0-9a-f:.]+\])$/i.test(text)) return { ok: false, problem: "host" }
+  const parsed = canonicalTarget(`http://${text}:${port}`)
+  if (!parsed.ok) return { ok: false, problem: "host" }
+  const scheme = tls ? "tls" : "tcp"
+  const origin = `${scheme}://${parsed.target.host}:${port}`
+  return {
+    ok: true,
+    target: { ...parsed.target, origin, scheme, port, path: "", pathAndQuery: "", url: origin },
+  }
+}
+
 /** The address that a host is, without brackets; null when it is a name. */
 export function addressOf(host: string): string | null {
   const text = host.startsWith("[") ? host.slice(1, -1) : host
@@ -49,6 +75,7 @@ export function addressOf(host: string): string | null {
 }
 
 const defaultPorts = { http: 80, https: 443 } as const
+const maxUrlLength = 65_536
 
 function schemeOf(protocol: string): "http" | "https" | null {
   if (protocol === "http:") return "http"

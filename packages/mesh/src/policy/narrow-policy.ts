@@ -1,0 +1,39 @@
+import type { NetworkPolicy } from "@mayfly/protocol"
+import { parsePolicy } from "./parse-policy.ts"
+import { canonicalPolicy } from "./policy-hash.ts"
+import { invalidField } from "./read-field.ts"
+
+/**
+ * The policy that an update leaves of another one. Never wider: whatever it allows, `policy` allows.
+ *
+ * - A field that the update does not have stays as it is.
+ * - `deniedOrigins` are added to those that are there.
+ * - `defaultPolicy` becomes the stricter of the two (allow, ask, deny).
+ * - `allowedOrigins`: a request must be allowed by the update and by `policy`. What the update does not name is denied,
+ *   unless the update has a `defaultPolicy` of its own. Limits of both count; a private host must be named by both.
+ * - `headers` in the update are refused: they could add a credential.
+ *
+ * Throws `input.invalid` for either policy.
+ */
+export function narrowPolicy(policy: NetworkPolicy, update: NetworkPolicy): NetworkPolicy {
+  const base = canonicalPolicy(policy)
+  const parsed = parsePolicy(update, "update")
+  const added = parsed.rules.findIndex(({ headers }) => headers.length > 0)
+  if (added !== -1) {
+    throw invalidField(`update.allowedOrigins[${added}].headers`, "cannot be part of an update: it may only narrow")
+  }
+  if (parsed.within !== null) throw invalidField("update.within", "cannot be part of an update")
+  if (update.allowedOrigins !== undefined) return canonicalPolicy({ ...update, within: base })
+  const { defaultPolicy = "deny", deniedOrigins = [] } = base
+  return canonicalPolicy({
+    ...base,
+    defaultPolicy: stricter(defaultPolicy, update.defaultPolicy ?? defaultPolicy),
+    deniedOrigins: [...deniedOrigins, ...(update.deniedOrigins ?? [])],
+  })
+}
+
+const strictness = ["allow", "ask", "deny"] as const
+
+function stricter(one: (typeof strictness)[number], other: (typeof strictness)[number]): (typeof strictness)[number] {
+  return strictness[Math.max(strictness.indexOf(one), strictness.indexOf(other))] ?? "deny"
+}
