@@ -20,6 +20,7 @@ const chunks = [
   "inspect",
   "websocket",
   "html",
+  "cache",
 ]
 
 // A program per script that makes V8 compile what most programs use, before the code cache is taken.
@@ -39,6 +40,7 @@ const exercise = {
   subtle: `crypto.subtle.digest("SHA-256", new Uint8Array(1)).catch(() => {})`,
   websocket: `const p = new WebSocketPair(); p[0].accept(); p[1].accept(); p[0].addEventListener("message", () => {}); p[1].send("x"); p[1].close(1000, "")`,
   html: `new HTMLRewriter().on("a.b > c, [d]", { element(e) { e.setAttribute("a", "b"); e.after("x") } }).transform(new Response("<p class=a>x<!-- y --></p>")).text()`,
+  cache: `caches.default`,
   inspect: `console.log({ a: [1, "x", { b: null }] }, new Map([[1, 2]]), [1, 2, 3], new Error("x"))`,
 }
 

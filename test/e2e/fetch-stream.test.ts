@@ -226,4 +226,3 @@ test("an echo of a large body passes through without being held", async (t) => {
     return [sent, got]`
   assert.deepEqual(resultOf(await run(origin, script)), [16 << 20, 16 << 20])
 })
-

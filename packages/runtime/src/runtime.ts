@@ -1,4 +1,5 @@
 import { MayflyError, type NetworkPolicy } from "@mayfly/protocol"
+import { CacheBudget } from "./cache/cache-budget.ts"
 import type { Egress } from "./egress.ts"
 import { CompilerPool } from "./pool/compiler-pool.ts"
 import { HostPool, type HostPoolOptions } from "./pool/host-pool.ts"
@@ -17,6 +18,8 @@ export interface Runtime {
   readonly compiler: CompilerPool
   readonly egress: Egress
   readonly network: NetworkPolicy
+  /** Bounds what all workers keep with the Cache API. */
+  readonly cacheBudget: CacheBudget
   /** Kills all processes. Runs under way end as `worker.aborted`. Disposing twice is safe. */
   dispose(): Promise<void>
 }
@@ -31,11 +34,15 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
     compiler,
     egress: options.egress ?? nowhere,
     network: options.network ?? {},
+    cacheBudget: new CacheBudget(maxCacheBytes),
     async dispose() {
       await Promise.all([pool.dispose(), compiler.dispose()])
     },
   }
 }
+
+/** Of all workers of the process. */
+const maxCacheBytes = 256 << 20
 
 const nowhere: Egress = {
   check() {},

@@ -8,6 +8,7 @@ const names: Readonly<Partial<Record<ChunkName, RegExp>>> = {
   fetch: /\b(?:fetch|Headers|Request|Response|FormData|Blob|File)\b/,
   streams: /\b(?:Readable|Writable|Transform)\w*Stream|\bText(?:En|De)coderStream\b|\.body\b|\bpipeThrough\b/,
   compression: /\b(?:Dec|C)ompressionStream\b/,
+  cache: /\bcaches\b/,
   html: /\bHTMLRewriter\b/,
   websocket: /\bWebSocket(?:Pair)?\b/,
   subtle: /\bsubtle\b/,
@@ -25,6 +26,7 @@ export function neededChunks(sources: readonly string[]): ChunkName[] {
   for (const [chunk, pattern] of Object.entries(names)) {
     if (sources.some((source) => pattern.test(source))) found.add(chunk as ChunkName)
   }
+  if (found.has("cache")) found.add("fetch")
   if (found.has("html")) for (const chunk of ["fetch", "streams"] as const) found.add(chunk)
   if (found.has("fetch") || found.has("urlpattern")) found.add("url")
   if (found.has("compression")) found.add("streams")

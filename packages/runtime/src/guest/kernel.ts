@@ -74,6 +74,7 @@ export type ChunkName =
   | "inspect"
   | "websocket"
   | "html"
+  | "cache"
 
 export interface PendingRequest {
   readonly answer: Promise<string>

@@ -134,6 +134,7 @@ export class DynamicWorker implements AsyncDisposable {
   /** Lets go of the program. Runs under way go on; later ones are `worker.disposed`. Disposing twice is safe. */
   async dispose(): Promise<void> {
     this.#isDisposed = true
+    this.#parts.cache.clear()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

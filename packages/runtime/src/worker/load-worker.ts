@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto"
 import { defaultRuntime } from "../default-runtime.ts"
+import { WorkerCache } from "../cache/worker-cache.ts"
 import { bindEnv } from "./env-bindings.ts"
 import { GuestStack } from "./guest-stack.ts"
 import { type DynamicWorkerOptions, parseWorkerOptions } from "./worker-options.ts"
@@ -19,6 +20,7 @@ export async function loadWorker(options: DynamicWorkerOptions): Promise<WorkerP
     compiled,
     env,
     stack: new GuestStack(compiled.positions),
+    cache: new WorkerCache(parsed.tenant, runtime.cacheBudget),
     key: randomUUID(),
   }
 }

@@ -13,6 +13,8 @@ import type { CallAnswer, PoolHandler, PoolUsage, RunPort } from "../pool/isolat
 import type { EnvBindings } from "./env-bindings.ts"
 import type { GuestStack } from "./guest-stack.ts"
 import { fetchedBody } from "./fetched-body.ts"
+import type { WorkerCache } from "../cache/worker-cache.ts"
+import { CacheService, cacheTarget } from "../cache/cache-service.ts"
 import { RunSession } from "./run-session.ts"
 import { Semaphore } from "./semaphore.ts"
 
@@ -22,6 +24,7 @@ export interface RunRecordOptions {
   readonly limits: Limits
   readonly network: NetworkPolicy
   readonly env: EnvBindings
+  readonly cache: WorkerCache
   readonly egress: Egress
   readonly stack: GuestStack
   /** Told of logs and egress as they happen; a run that is watched can't silently be run again. */
@@ -54,6 +57,7 @@ export class RunRecord implements PoolHandler {
   #logBytes = 0
   #hasEffects = false
   #subRequests = 0
+  #isOverRequests = false
   #bindingCalls = 0
   #bytesIn = 0
   #bytesOut = 0
@@ -65,7 +69,10 @@ export class RunRecord implements PoolHandler {
 
   constructor(options: RunRecordOptions) {
     this.#options = options
-    this.session = new RunSession(options.env, options.limits.memoryMb * 1_048_576)
+    const services = new Map<number, object>([
+      [cacheTarget, new CacheService(options.cache, () => this.#countRequest())],
+    ])
+    this.session = new RunSession(options.env, options.limits.memoryMb * 1_048_576, services)
     this.#requests = new Semaphore(options.limits.concurrentRequests)
   }
 
@@ -172,7 +179,10 @@ export class RunRecord implements PoolHandler {
   }
 
   async #call(payload: string): Promise<CallAnswer> {
-    return this.session.perform(payload)
+    const answer = await this.session.perform(payload)
+    // Only the runtime's own services count requests; a binding that throws such an error does not end the run.
+    if (answer.ok || answer.code !== "worker.subrequest-limit" || !this.#isOverRequests) return answer
+    return { ...answer, endsAtRequests: this.#options.limits.subRequests + 1 }
   }
 
   async #fetch(payload: string, signal: AbortSignal): Promise<CallAnswer> {
@@ -207,6 +217,7 @@ export class RunRecord implements PoolHandler {
   #countRequest(): void {
     const { subRequests } = this.#options.limits
     if (this.#subRequests >= subRequests) {
+      this.#isOverRequests = true
       const message = `the run has made ${this.#subRequests} requests; limits.subRequests is ${subRequests}`
       throw new MayflyError("worker.subrequest-limit", message, { details: { used: subRequests + 1 } })
     }

@@ -4,7 +4,7 @@ import { RpcTarget } from "../bridge/rpc-target.ts"
 import { Session } from "../bridge/session.ts"
 import { type ReadableClass, readableFrom, ReadableTarget, WritableTarget } from "../bridge/stream-target.ts"
 import { type WebClasses, webSpecials } from "../bridge/web-specials.ts"
-import { importSocket } from "../socket/carry-socket.ts"
+import { importSocket, SocketSource } from "../socket/carry-socket.ts"
 import { type RunWebSocket, RunWebSocketClass, socketInternals } from "../socket/run-web-socket.ts"
 import { WorkerResponse } from "../socket/worker-response.ts"
 import type { CallAnswer, RunPort } from "../pool/isolate-pool.ts"
@@ -33,7 +33,8 @@ export class RunSession {
   #port: RunPort | undefined
   #hasExports = false
 
-  constructor(env: EnvBindings, maxAnswer = Infinity) {
+  /** `services` are the runtime's own objects that every guest may call, by negative numbers. */
+  constructor(env: EnvBindings, maxAnswer = Infinity, services: ReadonlyMap<number, object> = new Map()) {
     this.#session = new Session({
       wire: {
         call: (id, target, method, args) => this.#port?.invoke(id, `${target}\n${method}`, args),
@@ -41,7 +42,7 @@ export class RunSession {
         answer() {},
         release: (target, count) => this.#port?.release(target, count),
       },
-      base: (id) => env.functions[id],
+      base: (id) => env.functions[id] ?? services.get(id),
       firstExport: env.functions.length,
       nameOf: (id) => env.names[id],
       specials: webSpecials(hostClasses),
@@ -76,10 +77,12 @@ export class RunSession {
     return this.#session.decode(text)
   }
 
-  /** Whether a call of the guest reads or writes a stream of ours. */
+  /** Whether a call of the guest is no binding's: it reads or writes a stream or a socket of ours, or asks the runtime itself. */
   isStreamCall(payload: string): boolean {
-    const target = this.#session.exported(Number(payload.slice(0, payload.indexOf("\n"))))
-    return target instanceof ReadableTarget || target instanceof WritableTarget
+    const id = Number(payload.slice(0, payload.indexOf("\n")))
+    const target = this.#session.exported(id)
+    const isStream = target instanceof ReadableTarget || target instanceof WritableTarget
+    return isStream || target instanceof SocketSource || id < 0
   }
 
   /** The guest's export `id`, which is a stream. */

@@ -55,7 +55,10 @@ export interface TransformController {
 }
 
 export interface StreamsChunk {
-  readonly ReadableStream: new (source: ByteSource | StreamSource, strategy?: { highWaterMark: number }) => GuestReadableStream
+  readonly ReadableStream: new (
+    source: ByteSource | StreamSource,
+    strategy?: { highWaterMark: number },
+  ) => GuestReadableStream
   readonly TransformStream: new (transformer?: Transformer) => GuestTransformStream
   isReadableStream(value: unknown): value is GuestReadableStream
   isDisturbed(stream: GuestReadableStream): boolean
