@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url"
 import { runInThisContext } from "node:vm"
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url))
-const builtins = ["buffer", "path", "events", "util", "url", "crypto", "small", "cloudflare"]
+const builtins = ["buffer", "path", "events", "util", "url", "crypto", "small", "cloudflare", "sockets"]
 const chunks = [
   "base",
   "bridge",
@@ -109,7 +109,7 @@ async function buildGuest({ alias, define }) {
   }
   const { nodeBuild } = await import(here("src/guest/node/node-build.ts"))
   for (const name of builtins) {
-    const folder = name === "cloudflare" ? "cloudflare" : "node"
+    const folder = name === "cloudflare" || name === "sockets" ? "cloudflare" : "node"
     const code = await guestScript(`export { default } from "./${folder}/${name}-chunk.ts"`, nodeBuild)
     sources[`builtin:${name}`] = scriptOf(code, "exported.default")
   }

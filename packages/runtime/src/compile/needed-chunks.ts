@@ -10,7 +10,7 @@ const names: Readonly<Partial<Record<ChunkName, RegExp>>> = {
   compression: /\b(?:Dec|C)ompressionStream\b/,
   cache: /\bcaches\b/,
   html: /\bHTMLRewriter\b/,
-  websocket: /\bWebSocket(?:Pair)?\b/,
+  websocket: /\bWebSocket(?:Pair)?\b|\bwebSocket\b/,
   subtle: /\bsubtle\b/,
   "builtin:buffer": /\bBuffer\b/,
   // `console.log("text")` needs no inspection; anything else in its parentheses may.

@@ -1,4 +1,5 @@
 import {
+  type EgressContext,
   type Limits,
   type LedgerRow,
   type LogLine,
@@ -15,6 +16,7 @@ import type { GuestStack } from "./guest-stack.ts"
 import { fetchedBody } from "./fetched-body.ts"
 import type { WorkerCache } from "../cache/worker-cache.ts"
 import { CacheService, cacheTarget } from "../cache/cache-service.ts"
+import { EgressService, egressTarget } from "./egress-service.ts"
 import { RunSession } from "./run-session.ts"
 import { Semaphore } from "./semaphore.ts"
 
@@ -58,6 +60,8 @@ export class RunRecord implements PoolHandler {
   #hasEffects = false
   #subRequests = 0
   #isOverRequests = false
+  /** Ends what outlasts a call: connections. */
+  readonly #over = new AbortController()
   #bindingCalls = 0
   #bytesIn = 0
   #bytesOut = 0
@@ -69,11 +73,12 @@ export class RunRecord implements PoolHandler {
 
   constructor(options: RunRecordOptions) {
     this.#options = options
+    this.#requests = new Semaphore(options.limits.concurrentRequests)
     const services = new Map<number, object>([
       [cacheTarget, new CacheService(options.cache, () => this.#countRequest())],
+      [egressTarget, this.#egressService()],
     ])
     this.session = new RunSession(options.env, options.limits.memoryMb * 1_048_576, services)
-    this.#requests = new Semaphore(options.limits.concurrentRequests)
   }
 
   get hasEffects(): boolean {
@@ -132,6 +137,7 @@ export class RunRecord implements PoolHandler {
   /** The run has ended; what the guest gave fails with `reason`. */
   close(reason?: MayflyError): void {
     this.session.close(reason)
+    this.#over.abort(reason)
   }
 
   onLogs(lines: readonly string[]): void {
@@ -186,27 +192,40 @@ export class RunRecord implements PoolHandler {
   }
 
   async #fetch(payload: string, signal: AbortSignal): Promise<CallAnswer> {
-    const { tenant, id, network, egress, limits } = this.#options
+    const { egress } = this.#options
     try {
       const request = parseRequest(this.session.decode(payload))
       this.#countRequest()
-      const response = await this.#requests.use(signal, () =>
-        egress.fetch(request, {
-          tenant,
-          runId: id,
-          policy: network,
-          signal,
-          maxResponseBytes: Math.min(limits.memoryMb * 1_048_576, 256 << 20),
-          record: (row) => this.#recordEgress(row),
-          onHop: () => this.#countRequest(),
-        }),
-      )
+      const response = await this.#requests.use(signal, () => egress.fetch(request, this.#context(signal)))
       // The request is over for `concurrentRequests` when its head is there: a program may hold answers that it reads later.
       const body = await fetchedBody(response.body, { onError: (error) => this.#noteCode(error) })
       return { ok: true, text: this.session.encode({ ...response, body }, { root: "response" }) }
     } catch (error) {
       return requestFailure(error)
     }
+  }
+
+  #context(signal: AbortSignal): EgressContext {
+    const { tenant, id, network, limits } = this.#options
+    return {
+      tenant,
+      runId: id,
+      policy: network,
+      signal,
+      maxResponseBytes: Math.min(limits.memoryMb * 1_048_576, 256 << 20),
+      record: (row) => this.#recordEgress(row),
+      onHop: () => this.#countRequest(),
+    }
+  }
+
+  #egressService(): EgressService {
+    return new EgressService({
+      egress: this.#options.egress,
+      context: () => this.#context(this.#over.signal),
+      requests: this.#requests,
+      countRequest: () => this.#countRequest(),
+      onFailure: (error) => this.#noteCode(error),
+    })
   }
 
   /** A body failed while the guest read it. */
