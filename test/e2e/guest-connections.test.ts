@@ -13,14 +13,18 @@ after(() => platform.dispose())
 /** A server that echoes, closes with what it is told, or refuses. */
 const httpServer: Server = createHttpServer((_, response) => response.writeHead(426).end("upgrade, please"))
 const clients: { headers: Record<string, unknown>; socket: WebSocket }[] = []
-const webSockets = new WebSocketServer({ server: httpServer, handleProtocols: (offered) => [...offered].at(-1) ?? false })
+const webSockets = new WebSocketServer({
+  server: httpServer,
+  handleProtocols: (offered) => [...offered].at(-1) ?? false,
+})
 webSockets.on("connection", (socket, request) => {
   clients.push({ headers: request.headers, socket })
   socket.on("message", (data: Buffer, isBinary) => {
     const text = data.toString()
     if (text.startsWith("close ")) socket.close(Number(text.slice(6)), "asked")
     else if (text === "terminate") socket.terminate()
-    else if (text.startsWith("flood ")) for (let n = 0; n < Number(text.slice(6)); n++) socket.send(String(n).padEnd(1_000))
+    else if (text.startsWith("flood "))
+      for (let n = 0; n < Number(text.slice(6)); n++) socket.send(String(n).padEnd(1_000))
     else socket.send(isBinary ? data : `echo ${text}`)
   })
 })
@@ -142,7 +146,8 @@ test("a server that breaks the connection is an error and a close with 1006", as
 })
 
 test("what a server floods arrives complete, at the pace of the guest", async () => {
-  const result = await run(`
+  const result = await run(
+    `
     const socket = new WebSocket(url)
     await event(socket, "open")
     let count = 0, inOrder = true
@@ -150,7 +155,9 @@ test("what a server floods arrives complete, at the pace of the guest", async ()
     socket.send("flood 3000")
     await all
     socket.close()
-    return [count, inOrder]`, { limits: { memoryMb: 64 } })
+    return [count, inOrder]`,
+    { limits: { memoryMb: 64 } },
+  )
   assert.deepEqual(result, [3_000, true])
 })
 
@@ -228,7 +235,9 @@ test("a denied or wrong address, and what is not there, say so", async () => {
 })
 
 test("an uncaught denial of a socket that nobody looks at fails no run", async () => {
-  const done = await execute(`connect("example.com:1"); await new Promise((done) => setTimeout(done, 50)); return "fine"`)
+  const done = await execute(
+    `connect("example.com:1"); await new Promise((done) => setTimeout(done, 50)); return "fine"`,
+  )
   assert.deepEqual([resultOf(done), done.logs], ["fine", []])
 })
 
@@ -265,5 +274,7 @@ test("a loader's globalOutbound answers WebSockets, and null forbids them", asyn
     },
   }
   assert.deepEqual(await guest(outbound).getEntrypoint()["ask"]?.(), ["https://example.com/ q", "p"])
-  await assert.rejects(async () => guest(null).getEntrypoint()["ask"]?.(), { message: /not permitted to reach the network/ })
+  await assert.rejects(async () => guest(null).getEntrypoint()["ask"]?.(), {
+    message: /not permitted to reach the network/,
+  })
 })

@@ -6,6 +6,8 @@ provideDefaultRuntime(() => defaultPlatform().runtime)
 export {
   detectJail,
   DynamicWorker,
+  planWorker,
+  provideStandIn,
   RpcTarget,
   runToJson,
   WebSocketPair,
@@ -17,6 +19,7 @@ export type {
   Entrypoint,
   Fetcher,
   Jail,
+  ProgramPlan,
   Run,
   RunEvent,
   RunOptions,
@@ -28,6 +31,6 @@ export type {
   WorkerStub,
 } from "@mayfly/runtime"
 export { createWorkerBundle, type WorkerBundle, type WorkerBundleOptions } from "./create-worker-bundle.ts"
-export { createPlatform, defaultPlatform, type Platform } from "./platform.ts"
+export { createPlatform, defaultPlatform, type Platform, provideDefaultPlatform } from "./platform.ts"
 export type { PlatformOptions } from "./platform-options.ts"
 export * from "./code-mode/index.ts"

@@ -15,6 +15,7 @@ export type {
   HeaderPairs,
 } from "./egress.ts"
 export { RpcTarget } from "./bridge/rpc-target.ts"
+export { provideStandIn } from "./bridge/stand-in.ts"
 export { createRuntime, type Runtime, type RuntimeOptions } from "./runtime.ts"
 export { DynamicWorker } from "./worker/dynamic-worker.ts"
 export { type RunWebSocket, type SocketErrorEvent, WebSocketPair } from "./socket/run-web-socket.ts"
@@ -22,3 +23,5 @@ export { WorkerResponse } from "./socket/worker-response.ts"
 export type { RunOptions } from "./worker/worker-run.ts"
 export { type Run, type RunEvent, runToJson } from "./worker/run.ts"
 export type { DynamicWorkerOptions, GivenModule } from "./worker/worker-options.ts"
+export type { ProgramPlan } from "./compile/plan-program.ts"
+export { planWorker } from "./worker/plan-worker.ts"
