@@ -1,7 +1,10 @@
 // WebSockets as a way to fill the supervisor's memory, to hold it up, or to outlive a run. A neighbour must not notice.
 import assert from "node:assert/strict"
+import { once } from "node:events"
+import type { AddressInfo } from "node:net"
 import { after, test } from "node:test"
-import { createPlatform, type RunWebSocket } from "@mayfly/platform"
+import { createPlatform, DynamicWorker, type RunWebSocket } from "@mayfly/platform"
+import { WebSocketServer } from "ws"
 import { attack, codeOf } from "./beside-neighbours.ts"
 
 const platform = await createPlatform({ hosts: 1, spare: false })
@@ -99,7 +102,7 @@ test("sockets that are opened and closed for ever leave nothing behind", async (
   const { take } = listener()
   const { run } = await attack(
     `export default async (input, env) => {
-      for (let n = 0; n < 2_000; n++) {
+      for (let n = 0; n < 600; n++) {
         ${pair}
         const closed = new Promise((resolve) => server.addEventListener("close", resolve))
         await env.take(client)
@@ -144,7 +147,6 @@ test("a program that replaces the globals a socket is made of hurts only itself"
 })
 
 test("an upgrade's headers are data: the response lets nothing else through", async () => {
-  const { DynamicWorker } = await import("@mayfly/platform")
   const worker = await DynamicWorker.create({
     script: `export default { fetch() { const [client, server] = Object.values(new WebSocketPair()); server.accept(); server.close(1000)
       return new Response(null, { status: 101, webSocket: client, headers: { "sec-websocket-accept": "forged", connection: "close", "transfer-encoding": "chunked", "sec-websocket-protocol": "chat" } }) } }`,
@@ -161,4 +163,36 @@ test("an upgrade's headers are data: the response lets nothing else through", as
     platform,
   })
   await assert.rejects(split.fetch("https://a.b/"), { code: "worker.guest" })
+})
+
+test("a server that floods a guest which does not read has to wait, and so has nothing in our memory", async () => {
+  const server = new WebSocketServer({ port: 0, host: "127.0.0.1" })
+  const waiting = Promise.withResolvers<number>()
+  server.on("connection", (socket) => {
+    const message = Buffer.alloc(1 << 20)
+    for (let n = 0; n < 100; n++) socket.send(message)
+    socket.on("error", () => {})
+    socket.on("message", () => waiting.resolve(socket.bufferedAmount))
+  })
+  await once(server, "listening")
+  const { port } = server.address() as AddressInfo
+  try {
+    const { run } = await attack(
+      `export default async () => {
+        const { webSocket } = await fetch("http://127.0.0.1:${port}/", { headers: { upgrade: "websocket" } })
+        await new Promise((done) => setTimeout(done, 300))
+        webSocket.accept()
+        webSocket.send("how much waits?")
+        await new Promise((done) => setTimeout(done, 100))
+        webSocket.close()
+        return "done" }`,
+      { platform, network: { allowedOrigins: [`http://127.0.0.1:${port}`] } },
+    )
+    assert.deepEqual(run.ok && run.result, "done")
+    const left = await waiting.promise
+    assert.ok(left > 80 << 20, `only ${left} bytes waited at the server`)
+  } finally {
+    for (const socket of server.clients) socket.terminate()
+    server.close()
+  }
 })

@@ -15,6 +15,7 @@ const httpServer: Server = createHttpServer((_, response) => response.writeHead(
 const clients: { headers: Record<string, unknown>; socket: WebSocket }[] = []
 const webSockets = new WebSocketServer({
   server: httpServer,
+  path: "/chat",
   handleProtocols: (offered) => [...offered].at(-1) ?? false,
 })
 webSockets.on("connection", (socket, request) => {
@@ -116,6 +117,8 @@ test("a denied, refused or wrong WebSocket says so", async () => {
     return [
       await failed(new WebSocket("wss://example.com/")),
       await attempt(() => fetch("https://example.com/", { headers: { upgrade: "websocket" } })),
+      await failed(new WebSocket(refusing)),
+      await attempt(() => fetch(refusing.replace("ws:", "http:"), { headers: { upgrade: "websocket" } })),
       await attempt(() => new WebSocket("ftp://example.com/")),
       await attempt(() => new WebSocket("no url")),
       await attempt(() => new WebSocket(url + "#x")),
@@ -124,14 +127,15 @@ test("a denied, refused or wrong WebSocket says so", async () => {
       await attempt(() => new WebSocket(url).send("early")),
       await attempt(() => new WebSocket(url).accept()),
     ]`)
-  const thrown = (message: string): string[] => ["SyntaxError", message]
-  assert.deepEqual((result as unknown[]).slice(0, 2), [
+  assert.deepEqual((result as unknown[]).slice(0, 4), [
     ["mesh.denied", 1006, 3],
     ["TypeError", "mesh.denied"],
+    ["mesh.unreachable", 1006, 3],
+    ["TypeError", "mesh.unreachable"],
   ])
   assert.deepEqual(
-    (result as [string, unknown][]).slice(2).map(([name]) => name),
-    [...Array.from({ length: 5 }, () => thrown("")[0]), "TypeError", "TypeError"],
+    (result as [string, unknown][]).slice(4).map(([name]) => name),
+    [...Array.from({ length: 5 }, () => "SyntaxError"), "TypeError", "TypeError"],
   )
 })
 
