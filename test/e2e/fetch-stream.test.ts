@@ -16,7 +16,7 @@ interface Call {
 async function run(origin: string, script: string, { env = {}, rule = {} }: Call = {}): Promise<Run> {
   const network = { allowedOrigins: [{ origin, ...rule }] }
   await using worker = await DynamicWorker.create({ script, platform, env, network })
-  return worker.execute(origin)
+  return await worker.execute(origin)
 }
 
 function resultOf(run: Run): unknown {

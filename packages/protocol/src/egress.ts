@@ -60,11 +60,21 @@ export interface EgressContext {
   onHop(): void
 }
 
+/** Finds secrets in every form they may have taken, and puts "*" in their place. */
+export interface TextRedactor {
+  text(text: string): string
+}
+
 /** Performs guest requests that the policy allows. Rejects with a `mesh.*` MayflyError otherwise. Implemented by mesh. */
 export interface Egress {
   /** Throws `input.invalid` for a policy that can't be carried out, or is wider than its author may have meant. */
   check(policy: NetworkPolicy): void
   fetch(request: EgressRequest, context: EgressContext): Promise<EgressResponse>
+  /**
+   * What takes secrets that were added to requests of this tenant out of a text, null when there are none. `where` says what is looked at
+   * ("logs", "result"), for the alert.
+   */
+  redactor?(tenant: string, seen: { readonly where: string; readonly runId: string }): TextRedactor | null
   /** Opens a WebSocket. `url` has the scheme ws or wss, decided as http or https of the same origin. */
   openWebSocket(
     url: string,

@@ -4,12 +4,13 @@ export type {
   EgressRequest,
   EgressResponse,
   EgressSocket,
+  TextRedactor,
   EgressWebSocket,
   HeaderPairs,
 } from "./egress.ts"
 export { type ErrorCode, type ErrorRow, errorTable } from "./error-table.ts"
 export { defaultLimits, type Limits, limitTable, parseLimits } from "./limits.ts"
 export { MayflyError, type MayflyErrorOptions } from "./mayfly-error.ts"
-export type { LedgerRow, NetworkPolicy, OriginRule, SecretHeader } from "./network.ts"
+export type { LedgerRow, NetworkPolicy, OriginRule, SecretHeader, NamedSecret, BasicAuth, AwsAuth } from "./network.ts"
 export type { ErrorJson, LogLevel, LogLine, RunJson, Usage } from "./run.ts"
 export { fromTaggedJson, toTaggedJson } from "./tagged-json.ts"

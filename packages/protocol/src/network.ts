@@ -20,12 +20,39 @@ export interface OriginRule {
   readonly paths?: readonly string[]
   /** Headers of each request: set to this text or secret, or taken out (null), whatever the guest gave. */
   readonly headers?: Readonly<Record<string, string | SecretHeader | null>>
+  /** A credential of a known kind, made for each request on the way out. */
+  readonly auth?: BasicAuth | AwsAuth
+  /**
+   * Texts that stand for secrets in headers, paths and queries that a program sends, replaced on the way out: for SDKs that insist on a key.
+   * Elsewhere they are what they look like, and worth nothing.
+   */
+  readonly placeholders?: Readonly<Record<string, NamedSecret>>
   /** Most requests of one run. */
   readonly maxRequests?: number
   readonly maxRequestBytes?: number
   readonly maxResponseBytes?: number
   /** Most requests of one tenant within a time. */
   readonly rate?: { readonly requests: number; readonly perSeconds: number }
+}
+
+export interface NamedSecret {
+  readonly secret: string
+}
+
+/** RFC 7617. For git over https: the user name that the forge wants ("x-access-token", "oauth2") and a token. */
+export interface BasicAuth {
+  readonly basic: { readonly username?: string; readonly password: NamedSecret }
+}
+
+/** AWS Signature Version 4. What a program's own SDK signed with dummy keys is replaced. */
+export interface AwsAuth {
+  readonly aws: {
+    readonly region: string
+    readonly service: string
+    readonly accessKeyId: NamedSecret
+    readonly secretAccessKey: NamedSecret
+    readonly sessionToken?: NamedSecret
+  }
 }
 
 /** A header that holds a secret, which is added on the way out: no guest ever sees it. */

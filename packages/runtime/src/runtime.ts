@@ -4,6 +4,7 @@ import type { Egress } from "./egress.ts"
 import { CompilerPool } from "./pool/compiler-pool.ts"
 import { HostPool, type HostPoolOptions } from "./pool/host-pool.ts"
 import type { IsolatePool } from "./pool/isolate-pool.ts"
+import { pinPolicy } from "./worker/pin-policy.ts"
 
 export interface RuntimeOptions extends HostPoolOptions {
   /** How guests reach the network. Without it nothing can be reached. */
@@ -33,7 +34,7 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
     pool,
     compiler,
     egress: options.egress ?? nowhere,
-    network: options.network ?? {},
+    network: pinPolicy(options.network ?? {}),
     cacheBudget: new CacheBudget(maxCacheBytes),
     async dispose() {
       await Promise.all([pool.dispose(), compiler.dispose()])

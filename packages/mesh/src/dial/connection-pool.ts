@@ -6,6 +6,7 @@ import { dial } from "./dial.ts"
 export interface PoolOptions {
   /** Certificates to trust instead of the system's. */
   readonly ca?: string | readonly string[]
+  readonly http2: boolean
   readonly connectMs: number
   /** Time until the answer's head. */
   readonly headersMs: number
@@ -111,8 +112,7 @@ export class ConnectionPool {
       release: (isReusable) => {
         if (isReleased) return
         isReleased = true
-        // Over HTTP/2 an answer that is given up ends its own stream only.
-        if (!isReusable && connection.capacity === 1) connection.isGone = true
+        if (!isReusable) this.#abandon(connection)
         this.#released(connection, tenant)
       },
     }
@@ -125,6 +125,15 @@ export class ConnectionPool {
     this.#connections.clear()
     this.#idle.clear()
     await Promise.all(all.map(({ client }) => client.destroy()))
+  }
+
+  /**
+   * No further request goes over it. Over HTTP/2 others may still be under way: undici leaves a stream that is given up half
+   * open (it closes it without a reset), so the connection goes when the last of them has ended.
+   */
+  #abandon(connection: Connection): void {
+    connection.isGone = true
+    this.#forget(connection)
   }
 
   #free(name: string): Connection | undefined {
@@ -146,13 +155,13 @@ export class ConnectionPool {
   }
 
   #open(key: ConnectionKey): Connection {
-    const { ca, connectMs, headersMs, idleMs } = this.#options
+    const { ca, http2, connectMs, headersMs, idleMs } = this.#options
     const { target, addresses } = key
     const isTls = target.scheme === "https"
     const host = addressOf(target.host) ?? target.host
     const client = new Client(target.origin, {
       connect: (_options, callback) => {
-        const tls = { host, protocols: ["h2", "http/1.1"], ...(ca === undefined ? {} : { ca }) }
+        const tls = { host, protocols: http2 ? ["h2", "http/1.1"] : ["http/1.1"], ...(ca === undefined ? {} : { ca }) }
         dial(addresses, { port: target.port, timeoutMs: connectMs, ...(isTls ? { tls } : {}) }).then(
           (socket) => {
             connection.address = socket.remoteAddress ?? null
@@ -162,9 +171,9 @@ export class ConnectionPool {
           (error: Error) => callback(error, null),
         )
       },
-      allowH2: true,
+      allowH2: http2,
       maxConcurrentStreams: maxStreams,
-      pipelining: isTls ? maxStreams : 1,
+      pipelining: http2 && isTls ? maxStreams : 1,
       headersTimeout: headersMs,
       bodyTimeout: idleMs,
       keepAliveTimeout: keepAliveMs,

@@ -5,11 +5,13 @@ import type { RecentAnswers } from "../dial/recent-answers.ts"
 import { addressOf, type CanonicalTarget, type Target } from "../policy/canonical-target.ts"
 import { type Allowed, decide } from "../policy/decide.ts"
 import { deniedError, type RefusalReason } from "../policy/denied-error.ts"
-import { type HeaderRule, withSecret } from "../policy/header-rule.ts"
 import type { Policy } from "../policy/parse-policy.ts"
 import { hashOf } from "../policy/policy-hash.ts"
 import { readPolicy } from "../policy/read-policy.ts"
 import type { RuleUsage } from "../policy/rule-usage.ts"
+import type { Redactor } from "../secrets/redactor.ts"
+import type { SecretGuard } from "../secrets/secret-guard.ts"
+import { addCredentials, type Credentialed } from "./add-credentials.ts"
 import type { EgressOptions, Timeouts } from "./egress-options.ts"
 import { LedgerEntry } from "./ledger-entry.ts"
 import { outgoingHeaders } from "./request-headers.ts"
@@ -22,6 +24,7 @@ export interface EgressTools {
   readonly usage: RuleUsage
   readonly pool: ConnectionPool
   readonly timeouts: Timeouts
+  readonly guard: SecretGuard
   readonly options: EgressOptions
 }
 
@@ -29,13 +32,17 @@ export interface Asked {
   readonly method: string
   readonly target: CanonicalTarget
   readonly headers: HeaderPairs
-  /** When it is known before the request is sent. */
-  readonly bodyBytes?: number
+  /** "streamed" when its bytes are not known before the request is sent. Default: none. */
+  readonly body?: Uint8Array | "streamed" | null
 }
 
 /** An attempt that may happen, with all that is needed for it. Its row is begun. */
 export interface Cleared {
   readonly target: Target
+  /** What to ask for: the target's, secrets filled in. Must not get back to the guest. */
+  readonly pathAndQuery: string
+  /** Takes brokered secrets out of what comes back; null when there are none. */
+  readonly redactor: Redactor | null
   readonly policyHash: string
   readonly entry: LedgerEntry
   /** Checked addresses, at least one. Nothing else is dialled. */
@@ -96,12 +103,15 @@ class Clearance {
     await this.#count(verdict)
     await this.#checkSize(target, verdict)
     const addresses = await this.#addresses(target, verdict)
-    const headers = [...given, ...(await this.#ruleHeaders(target, verdict))]
+    const { headers, pathAndQuery } = await this.#addCredentials(target, given, verdict)
     context.signal.throwIfAborted()
     await entry.begin()
     context.signal.throwIfAborted()
+    const where = { where: target.origin, runId: context.runId }
     return {
       target,
+      pathAndQuery,
+      redactor: this.#parts.tools.guard.redactor(context.tenant, where),
       policyHash,
       entry,
       addresses,
@@ -153,13 +163,15 @@ class Clearance {
       maxRequestBytes: null,
       maxResponseBytes: null,
       headers: [],
+      auth: null,
+      placeholders: [],
       counted: [],
     }
   }
 
-  async #checkedHeaders({ origin }: Target, { headers }: Allowed): Promise<HeaderPairs> {
+  async #checkedHeaders({ origin }: Target, { headers, auth }: Allowed): Promise<HeaderPairs> {
     const { asked } = this.#parts
-    const ruled = new Set(headers.map(({ name }) => name))
+    const ruled = new Set([...headers.map(({ name }) => name), ...(auth === null ? [] : ["authorization"])])
     const checked = outgoingHeaders(asked.headers, ruled)
     if (checked.ok) return checked.headers
     const error = new MayflyError("input.invalid", `${asked.method} ${origin} was not sent: ${checked.problem}`)
@@ -176,7 +188,8 @@ class Clearance {
   }
 
   async #checkSize({ origin }: Target, { maxRequestBytes }: Allowed): Promise<void> {
-    const { bodyBytes = 0 } = this.#parts.asked
+    const { body } = this.#parts.asked
+    const bodyBytes = body instanceof Uint8Array ? body.length : 0
     if (maxRequestBytes === null || bodyBytes <= maxRequestBytes) return
     await this.#refuse("request-too-large", { error: tooLargeRequest(origin, maxRequestBytes) })
   }
@@ -200,25 +213,26 @@ class Clearance {
     }
   }
 
-  /** Headers that the rule sets. Secrets are known to nobody before this. */
-  async #ruleHeaders(target: Target, { headers }: Allowed): Promise<HeaderPairs> {
-    const pairs: [string, string][] = []
-    for (const rule of headers) {
-      if (rule.kind === "text") pairs.push([rule.name, rule.text])
-      if (rule.kind === "secret") pairs.push([rule.name, await this.#secretHeader(target, rule)])
-    }
-    const names = headers.flatMap((rule) => (rule.kind === "secret" ? [rule.secret] : []))
-    this.#parts.entry.set({ secrets: [...new Set(names)] })
-    return pairs
+  /** What the rule adds. Secrets are known to nobody before this. */
+  async #addCredentials(target: Target, headers: HeaderPairs, verdict: Allowed): Promise<Credentialed> {
+    const { method, body = null } = this.#parts.asked
+    const request = { method, target, headers, body }
+    const added = await addCredentials(request, verdict, (name) => this.#secretValue(target, name))
+    this.#parts.entry.set({ secrets: added.secrets })
+    return added
   }
 
-  async #secretHeader(target: Target, rule: Extract<HeaderRule, { kind: "secret" }>): Promise<string> {
-    const { tenant, signal } = this.#parts.context
-    const value = await this.#secret(tenant, rule.secret, signal)
+  async #secretValue(target: Target, name: string): Promise<string> {
+    const { context, tools } = this.#parts
+    const { tenant, signal } = context
+    const value = await this.#secret(tenant, name, signal)
     const problem = value === null ? "is not stored" : sendable.test(value) ? null : "cannot be sent as a header"
-    if (value !== null && problem === null) return withSecret(rule.format, value)
-    const message = `${this.#parts.asked.method} ${target.origin} was not sent: the secret "${rule.secret}" ${problem}`
-    const error = new MayflyError("mesh.secret-missing", message, { details: { secret: rule.secret } })
+    if (value !== null && problem === null) {
+      tools.guard.brokered(tenant, { name, value })
+      return value
+    }
+    const message = `${this.#parts.asked.method} ${target.origin} was not sent: the secret "${name}" ${problem}`
+    const error = new MayflyError("mesh.secret-missing", message, { details: { secret: name } })
     return this.#refuse("secret-missing", { error })
   }
 

@@ -5,6 +5,7 @@ import { lookupAddresses } from "../dial/resolve-addresses.ts"
 import { canonicalTarget } from "../policy/canonical-target.ts"
 import { readPolicy } from "../policy/read-policy.ts"
 import { RuleUsage } from "../policy/rule-usage.ts"
+import { SecretGuard } from "../secrets/secret-guard.ts"
 import { clear, type EgressTools } from "./clear.ts"
 import type { EgressOptions, Timeouts } from "./egress-options.ts"
 import { type Answer, exchange } from "./exchange.ts"
@@ -21,15 +22,22 @@ export interface HttpEgress extends Egress {
 /** The one way out: every request of a guest is decided, performed and recorded here, redirects included. */
 export function createHttpEgress(options: EgressOptions = {}): HttpEgress {
   const timeouts: Timeouts = { connectMs: 10_000, headersMs: 300_000, idleMs: 300_000, ...options.timeouts }
-  const { lookup = lookupAddresses, lookupMaxAgeMs = 5_000, maxConnections = 1_000, ca } = options
-  const pool = new ConnectionPool({ ...timeouts, maxPerTenant: maxConnections, ...(ca === undefined ? {} : { ca }) })
+  const { lookup = lookupAddresses, lookupMaxAgeMs = 5_000, maxConnections = 1_000, http2 = false, ca } = options
+  const pool = new ConnectionPool({
+    ...timeouts,
+    http2,
+    maxPerTenant: maxConnections,
+    ...(ca === undefined ? {} : { ca }),
+  })
+  const guard = new SecretGuard(options.onAlert ?? (() => {}))
   const answers = new RecentAnswers(lookup, lookupMaxAgeMs)
-  const tools: EgressTools = { answers, usage: new RuleUsage(), pool, timeouts, options }
+  const tools: EgressTools = { answers, usage: new RuleUsage(), pool, timeouts, guard, options }
   return {
     fetch: (request, context) => performAll(request, context, tools),
     check: (policy) => void readPolicy(policy),
     openWebSocket: (url, wanted, context) => openWebSocket(url, wanted, { context, tools }),
     openSocket: (target, context) => openSocket(target, { context, tools }),
+    redactor: (tenant, where) => guard.redactor(tenant, where),
     close: () => pool.close(),
   }
 }
@@ -57,8 +65,8 @@ async function performAll(request: EgressRequest, context: EgressContext, tools:
 async function perform(hop: Hop, context: EgressContext, tools: EgressTools): Promise<Answer> {
   const { body } = hop
   const target = canonicalTarget(hop.url)
-  const size = body instanceof Uint8Array ? { bodyBytes: body.length } : {}
-  const cleared = await clear({ method: hop.method, target, headers: hop.headers, ...size }, context, tools)
+  const sent = body instanceof ReadableStream ? "streamed" : body
+  const cleared = await clear({ method: hop.method, target, headers: hop.headers, body: sent }, context, tools)
   return exchange(hop, cleared, { context, tools })
 }
 

@@ -1,4 +1,5 @@
 import type { LedgerRow } from "@mayfly/protocol"
+import type { SecretAlert } from "../secrets/secret-guard.ts"
 import type { Lookup } from "../dial/resolve-addresses.ts"
 
 export interface EgressOptions {
@@ -10,12 +11,16 @@ export interface EgressOptions {
   readonly ownPorts?: () => Iterable<number>
   /** Certificates of authorities, in PEM, to trust instead of the system's. */
   readonly ca?: string | readonly string[]
+  /** Speak HTTP/2 with servers that offer it. Default false: see docs/decisions/0019. */
+  readonly http2?: boolean
   readonly timeouts?: Partial<Timeouts>
   /** Most requests and connections under way of one tenant. Default 1,000. */
   readonly maxConnections?: number
   readonly ledger?: EgressLedger
   readonly approvals?: Approvals
   readonly secrets?: Secrets
+  /** Told when a brokered secret came back from somewhere and was taken out. */
+  readonly onAlert?: (alert: SecretAlert) => void
 }
 
 /** In milliseconds. */

@@ -6,6 +6,7 @@ import { answerBody, type BodyEnd } from "./answer-body.ts"
 import type { Cleared, EgressTools } from "./clear.ts"
 import { decodersOf } from "./decode-body.ts"
 import type { Hop } from "./next-hop.ts"
+import { redactedBody, redactedHeaders } from "./redacted.ts"
 import { incomingHeaders } from "./request-headers.ts"
 import { sentBody } from "./sent-body.ts"
 import { unreachableError } from "./unreachable-error.ts"
@@ -64,12 +65,12 @@ class Exchange {
   }
 
   #request(isFresh: boolean): Promise<ResponseData> {
-    const { target, headers, addresses, policyHash } = this.#cleared
+    const { target, pathAndQuery, headers, addresses, policyHash } = this.#cleared
     const { context, tools } = this.#parts
     const key = { tenant: context.tenant, policyHash, target, addresses }
     this.#lease = tools.pool.lease(key, { isFresh })
     return this.#lease.client.request({
-      path: target.pathAndQuery,
+      path: pathAndQuery,
       // undici's list of methods is shorter than what HTTP permits.
       method: this.#hop.method as "GET",
       headers: headers.flat(),
@@ -102,26 +103,30 @@ class Exchange {
   #mayTryAgain(error: unknown): boolean {
     const { context } = this.#parts
     if (this.#lease?.isReused !== true || context.signal.aborted || this.#hop.body !== null) return false
-    return ["GET", "HEAD", "OPTIONS"].includes(this.#hop.method) && lostConnection.has(`${codeOf(error)}`)
+    return ["GET", "HEAD", "OPTIONS"].includes(this.#hop.method) && lostConnection.has(codeOf(error))
   }
 
   #answered(answer: ResponseData): Answer {
-    const { entry } = this.#cleared
+    const { entry, redactor } = this.#cleared
     const { statusCode: status, statusText, headers, body: raw } = answer
     entry.set({ status, address: this.#lease?.address ?? null })
     this.#countSent()
     const hasBody = this.#hop.method !== "HEAD" && !bodyless.has(status) && headers["content-length"] !== "0"
     const decoders = hasBody ? decodersOf([headers["content-encoding"] ?? ""].flat().join(",")) : []
     raw.on("error", () => {})
+    const given = redactedHeaders(incomingHeaders(headers, { decoded: decoders.length > 0 }), redactor)
     return {
       status,
-      statusText,
-      headers: incomingHeaders(headers, { decoded: decoders.length > 0 }),
-      location: [headers["location"] ?? []].flat()[0] ?? null,
+      statusText: isReason.test(statusText) ? (redactor?.text(statusText) ?? statusText) : "",
+      headers: given,
+      location: given.find(([name]) => name === "location")?.[1] ?? null,
       body: () => (hasBody ? this.#stream(answer, decoders) : this.#finish(answer)),
       skip: async () => {
-        await raw.dump({ limit: maxSkippedBytes, signal: this.#parts.context.signal }).catch(() => {})
-        this.#end(raw.readableEnded)
+        // A body that is there with its head leaves the connection usable; nobody waits for another one.
+        await Promise.race([raw.dump({ limit: maxSkippedBytes }).catch(() => {}), nextTurn()])
+        const isRead = raw.readableEnded
+        if (!isRead) raw.destroy()
+        this.#end(isRead)
       },
     }
   }
@@ -135,13 +140,14 @@ class Exchange {
       raw.destroy()
       throw this.#bodyOver({ status: "too-large" })
     }
-    return answerBody(raw, {
+    const body = answerBody(raw, {
       decoders,
       maxBytes,
       signal,
       onBytes: (count) => entry.addBytes("bytesIn", count),
       onEnd: (end) => this.#bodyOver(end),
     })
+    return redactedBody(body, this.#cleared.redactor)
   }
 
   #finish({ body: raw }: ResponseData): null {
@@ -213,9 +219,15 @@ class Exchange {
   }
 }
 
+/** RFC 9112, 4; what is longer is no phrase for a person. */
+const isReason = /^[\t\x20-\x7e\x80-\xff]{0,256}$/
 const maxSkippedBytes = 128 * 1024
 const bodyless = new Set([101, 204, 205, 304])
-const lostConnection = new Set(["UND_ERR_SOCKET", "ECONNRESET", "EPIPE"])
+const lostConnection: ReadonlySet<unknown> = new Set(["UND_ERR_SOCKET", "ECONNRESET", "EPIPE"])
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}
 
 function codeOf(error: unknown): unknown {
   return error instanceof Error && "code" in error ? error.code : undefined

@@ -3,6 +3,7 @@ import type { EgressContext, EgressSocket } from "@mayfly/protocol"
 import { dial } from "../dial/dial.ts"
 import { addressOf, socketTarget } from "../policy/canonical-target.ts"
 import { clear, type Cleared, type EgressTools } from "./clear.ts"
+import { redactedSocket } from "./redacted.ts"
 import { socketStreams } from "./socket-streams.ts"
 import { unreachableError } from "./unreachable-error.ts"
 
@@ -23,7 +24,7 @@ export async function openSocket(
     release = tools.pool.reserve(context.tenant, cleared.target.origin)
     const socket = await dialCleared(cleared, { context, tools })
     socket.once("close", release)
-    return socketStreams(socket, { cleared, signal: context.signal })
+    return redactedSocket(socketStreams(socket, { cleared, signal: context.signal }), cleared.redactor)
   } catch (error) {
     cleared.entry.end({ reason: "too-many-connections" })
     release()

@@ -3,6 +3,7 @@ import { WebSocket } from "ws"
 import { webSocketTarget } from "../policy/canonical-target.ts"
 import { clear, type Cleared } from "./clear.ts"
 import { dialCleared, type OpenParts } from "./open-socket.ts"
+import { redactedWebSocket } from "./redacted.ts"
 import { unreachableError } from "./unreachable-error.ts"
 import { webSocketStreams } from "./web-socket-streams.ts"
 
@@ -24,7 +25,7 @@ export async function openWebSocket(
     release = tools.pool.reserve(context.tenant, cleared.target.origin)
     const socket = await dialCleared(cleared, { context, tools })
     socket.once("close", release)
-    const client = new WebSocket(cleared.target.url.replace(/^http/, "ws"), [...protocols], {
+    const client = new WebSocket(webSocketUrl(cleared), [...protocols], {
       // Connected and checked already.
       createConnection: () => socket,
       headers: grouped(cleared.headers),
@@ -35,14 +36,16 @@ export async function openWebSocket(
       handshakeTimeout: tools.timeouts.headersMs,
       maxPayload: Math.min(cleared.maxResponseBytes, maxMessageBytes),
     })
-    await opened(client, cleared, context.signal)
-    cleared.entry.set({ status: 101 })
-    return webSocketStreams(client, { cleared, signal: context.signal })
+    return redactedWebSocket(await opened(client, cleared, context.signal), cleared.redactor)
   } catch (error) {
     cleared.entry.end({ reason: "too-many-connections" })
     release()
     throw error
   }
+}
+
+function webSocketUrl({ target, pathAndQuery }: Cleared): string {
+  return target.origin.replace(/^http/, "ws") + pathAndQuery
 }
 
 const maxMessageBytes = 32 << 20
@@ -70,26 +73,30 @@ function grouped(pairs: HeaderPairs): Record<string, string[]> {
   return headers
 }
 
-function opened(client: WebSocket, { entry, target }: Cleared, signal: AbortSignal): Promise<void> {
+function opened(client: WebSocket, cleared: Cleared, signal: AbortSignal): Promise<EgressWebSocket> {
+  const { entry, target } = cleared
   return new Promise((resolve, reject) => {
     const onAbort = (): void => client.terminate()
-    const settle = (): void => signal.removeEventListener("abort", onAbort)
     const fail = (cause: unknown, status: number | null): void => {
-      settle()
+      signal.removeEventListener("abort", onAbort)
       entry.end({ status, reason: signal.aborted ? "aborted" : "unreachable" })
       const why = status === null ? {} : { why: `it answered ${status} instead of opening a WebSocket` }
       const failure = { method: "GET", origin: target.origin, wasConnected: true, ...why }
+      // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- the reason is whatever its owner gave
       reject(signal.aborted ? signal.reason : unreachableError(cause, failure))
     }
-    // Stays: an error without a listener would end the process.
-    client.on("error", (error) => fail(error, null))
+    const onError = (error: Error): void => fail(error, null)
+    client.on("error", onError)
     client.once("unexpected-response", (request, response) => {
       fail(new Error("no upgrade"), response.statusCode ?? null)
       request.destroy()
     })
     client.once("open", () => {
-      settle()
-      resolve()
+      client.off("error", onError)
+      signal.removeEventListener("abort", onAbort)
+      entry.set({ status: 101 })
+      // At once: messages may have come with the handshake, and whoever listens later misses them.
+      resolve(webSocketStreams(client, { cleared, signal }))
     })
     signal.addEventListener("abort", onAbort, { once: true })
     if (signal.aborted) onAbort()

@@ -78,6 +78,7 @@ class SocketStreams {
         cleared.entry.addBytes("bytesIn", next.value.byteLength)
         if (this.#received > (cleared.maxStreamBytes ?? Infinity)) throw this.#fail(this.#tooMuch())
       }
+      // oxlint-disable-next-line typescript/only-throw-error -- the signal's reason is whatever its owner gave
       if (this.#failure !== undefined) throw this.#failure
       return next
     } catch (cause) {
@@ -96,6 +97,7 @@ class SocketStreams {
     return new Promise((resolve, reject) => {
       this.#socket.write(chunk, (error) => {
         if (error === null || error === undefined) resolve()
+        // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- as above
         else reject(this.#failure ?? this.#broken(error))
       })
     })
@@ -103,7 +105,9 @@ class SocketStreams {
 
   /** Both halves are closed: nothing can happen any more. */
   #closeIfOver(): void {
-    if (this.#socket.readableEnded && this.#socket.writableEnded) this.#socket.destroySoon()
+    if (!this.#socket.readableEnded || !this.#socket.writableEnded) return
+    this.#options.cleared.entry.end()
+    this.#socket.destroySoon()
   }
 
   #fail(error: unknown, reason = this.#options.signal.aborted ? "aborted" : "response-too-large"): unknown {

@@ -59,6 +59,7 @@ class OpenWebSocket implements EgressWebSocket {
 
   async send(message: string | Uint8Array): Promise<void> {
     const { cleared } = this.#options
+    // oxlint-disable-next-line typescript/only-throw-error -- the signal's reason is whatever its owner gave
     if (this.#failure !== undefined) throw this.#failure
     if (this.#client.readyState !== WebSocket.OPEN) throw notOpen(cleared.target.origin)
     const size = typeof message === "string" ? Buffer.byteLength(message) : message.byteLength

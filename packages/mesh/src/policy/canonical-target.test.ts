@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { canonicalTarget } from "./canonical-target.ts"
+import { canonicalTarget, socketTarget, webSocketTarget } from "./canonical-target.ts"
 
 /** The origin of a URL, or the problem with it. */
 function originOf(text: string): string {
@@ -68,4 +68,58 @@ test("canonicalTarget leaves its own results as they are", () => {
     assert.ok(once.ok)
     assert.deepEqual(canonicalTarget(once.target.url), once)
   }
+})
+
+test("socketTarget gives a raw connection the same spelling, and lets nothing in a host be more than a host", () => {
+  const originOfSocket = (host: string, port = 5432, tls = false): string => {
+    const parsed = socketTarget({ host, port, tls })
+    return parsed.ok ? parsed.target.origin : parsed.problem
+  }
+  assert.deepEqual(
+    ["DB.Example.com.", "2130706433", "::1", "[::1]", "::ffff:10.0.0.1", "bücher.example"].map((h) =>
+      originOfSocket(h),
+    ),
+    [
+      "tcp://db.example.com:5432",
+      "tcp://127.0.0.1:5432",
+      "tcp://[::1]:5432",
+      "tcp://[::1]:5432",
+      "tcp://10.0.0.1:5432",
+      "tcp://xn--bcher-kva.example:5432",
+    ],
+  )
+  assert.equal(originOfSocket("a.example", 80, true), "tls://a.example:80")
+  assert.equal(originOfSocket("a.example", 443, true), "tls://a.example:443")
+  const hosts = [
+    "",
+    "a/b",
+    "a@b.example",
+    "a:1",
+    "a\\b",
+    "a b",
+    "a\u0000.example",
+    "a\r\n",
+    "fe80::1%eth0",
+    "[::1]:22",
+    "*",
+    "a?b",
+    "a#b",
+    "%61",
+  ]
+  for (const host of hosts) assert.equal(originOfSocket(host), "host", JSON.stringify(host))
+  for (const port of [0, -1, 65_536, 1.5, NaN]) assert.equal(originOfSocket("a.example", port), "port")
+})
+
+test("webSocketTarget decides about ws as http and about wss as https", () => {
+  const urlOf = (text: string): string => {
+    const parsed = webSocketTarget(text)
+    return parsed.ok ? parsed.target.url : parsed.problem
+  }
+  assert.equal(urlOf("WSS://A.example/x?y"), "https://a.example/x?y")
+  assert.equal(urlOf("ws://a.example:80"), "http://a.example/")
+  assert.deepEqual(["wss://u@a.example", "wss:", "file:///x"].map(urlOf), ["userinfo", "url", "scheme"])
+})
+
+test("canonicalTarget reads no address that is longer than servers read", () => {
+  assert.equal(originOf(`https://a.example/${"x".repeat(65_536)}`), "url")
 })

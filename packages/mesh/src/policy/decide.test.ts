@@ -1,9 +1,10 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import type { NetworkPolicy } from "@mayfly/protocol"
-import { canonicalTarget } from "./canonical-target.ts"
-import { decide, type Verdict } from "./decide.ts"
+import { canonicalTarget, socketTarget } from "./canonical-target.ts"
+import { decide, decideConnection, type Verdict } from "./decide.ts"
 import { parsePolicy } from "./parse-policy.ts"
+import { seed, seededRandom } from "./seeded-random.ts"
 
 function verdict(policy: NetworkPolicy, url: string, method = "GET"): Verdict {
   const parsed = canonicalTarget(url)
@@ -32,6 +33,8 @@ test("decide compares scheme, host and port", () => {
     maxRequestBytes: null,
     maxResponseBytes: null,
     headers: [],
+    auth: null,
+    placeholders: [],
     counted: [],
   })
   for (const url of [
@@ -107,10 +110,99 @@ test("decide takes the most exact of several rules that fit", () => {
   assert.equal(found.namesHost, false)
 })
 
-const seed = Number(process.env["MAYFLY_SEED"] ?? Math.floor(Math.random() * 2 ** 31))
+test("decide lets a wildcard not reach hosts that unrelated owners have below it", () => {
+  const policy = { allowedOrigins: ["https://*.amazonaws.com"] }
+  assert.equal(answer(policy, "https://sts.amazonaws.com"), "allow")
+  assert.equal(answer(policy, "https://evil-bucket.s3.amazonaws.com"), "no-rule")
+  assert.equal(answer({ ...policy, allowAll: true }, "https://evil-bucket.s3.amazonaws.com"), "allow")
+  // What is denied is denied in full.
+  const denied = { defaultPolicy: "allow" as const, deniedOrigins: ["https://*.amazonaws.com"] }
+  assert.equal(answer(denied, "https://evil-bucket.s3.amazonaws.com"), "denied-origin")
+})
+
+test("decide takes the longest of several wildcards", () => {
+  const policy = {
+    allowedOrigins: ["https://*.example.com", { origin: "https://*.b.example.com", methods: ["POST"] }],
+  }
+  const found = verdict(policy, "https://a.b.example.com", "POST")
+  assert.equal(found.rule, "https://*.b.example.com")
+  assert.equal(verdict(policy, "https://a.b.example.com", "GET").rule, "https://*.example.com")
+})
+
+test("decide opens raw connections only to rules that name host and port", () => {
+  const connect = (policy: NetworkPolicy, host: string, port: number, tls = false): string => {
+    const parsed = socketTarget({ host, port, tls })
+    assert.ok(parsed.ok)
+    const found = decide(parsePolicy(policy), { method: "CONNECT", target: parsed.target })
+    return found.allow ? "allow" : found.reason
+  }
+  const policy = { allowedOrigins: ["tcp://db.example.com:5432", "tls://*.example.org:6380"] }
+  assert.equal(connect(policy, "db.example.com", 5432), "allow")
+  assert.equal(connect(policy, "a.example.org", 6380, true), "allow")
+  assert.equal(connect(policy, "db.example.com", 5433), "no-rule")
+  assert.equal(connect(policy, "db.example.com", 5432, true), "no-rule")
+  assert.equal(connect({ defaultPolicy: "allow" }, "db.example.com", 5432), "no-rule")
+  assert.equal(connect({ allowedOrigins: ["*", "https://*"], allowAll: true }, "db.example.com", 443, true), "no-rule")
+  assert.equal(connect({ ...policy, deniedOrigins: ["*"] }, "db.example.com", 5432), "denied-origin")
+  assert.equal(answer(policy, "https://db.example.com:5432"), "no-rule")
+})
+
+test("decide allows within another policy what both allow, with the limits of both", () => {
+  const outer = {
+    allowedOrigins: [
+      { origin: "https://a.example", maxResponseBytes: 10, headers: { "x-a": "outer" } },
+      "https://*.b.example",
+      "http://localhost:1",
+    ],
+    deniedOrigins: ["https://no.b.example"],
+  }
+  const inner = {
+    defaultPolicy: "allow" as const,
+    allowedOrigins: [{ origin: "https://a.example", methods: ["GET"], maxResponseBytes: 20, maxRequestBytes: 5 }],
+  }
+  const policy = { ...inner, within: outer }
+  assert.deepEqual(verdict(policy, "https://a.example"), {
+    allow: true,
+    rule: "https://a.example",
+    namesHost: true,
+    maxRequestBytes: 5,
+    maxResponseBytes: 10,
+    headers: [{ name: "x-a", kind: "text", text: "outer" }],
+    auth: null,
+    placeholders: [],
+    counted: [],
+  })
+  assert.equal(answer(policy, "https://a.example", "POST"), "method")
+  assert.equal(answer(policy, "https://x.b.example"), "allow")
+  assert.equal(answer(policy, "https://no.b.example"), "denied-origin")
+  assert.equal(answer(policy, "https://c.example"), "no-rule")
+  // Both would have to name a private host.
+  const local = verdict(policy, "http://localhost:1")
+  assert.ok(local.allow && !local.namesHost)
+  const asks = { allowedOrigins: ["https://c.example"], within: { defaultPolicy: "ask" as const } }
+  assert.equal(answer(asks, "https://c.example"), "ask")
+  assert.equal(answer(asks, "https://d.example"), "no-rule")
+})
+
+test("decideConnection says whether a tunnel's requests must be looked at", () => {
+  const connection = (policy: NetworkPolicy, url: string): unknown => {
+    const parsed = canonicalTarget(url)
+    assert.ok(parsed.ok)
+    const found = decideConnection(parsePolicy(policy), parsed.target)
+    return found.allow ? found.needsRequests : found.reason
+  }
+  const policy = { allowedOrigins: ["https://a.example", { origin: "https://b.example", paths: ["/v1/*"] }] }
+  assert.deepEqual(
+    ["https://a.example", "https://b.example", "https://c.example"].map((url) => connection(policy, url)),
+    [false, true, "no-rule"],
+  )
+  assert.equal(connection({ allowedOrigins: ["https://a.example"], within: policy }, "https://a.example"), false)
+  assert.equal(connection({ allowedOrigins: ["https://b.example"], within: policy }, "https://b.example"), true)
+  assert.equal(connection({ defaultPolicy: "ask" }, "https://a.example"), "ask")
+})
 
 test(`decide allows nothing that a rule does not spell out (seed ${seed})`, () => {
-  const random = randomFrom(seed)
+  const random = seededRandom(seed)
   const pick = <T>(items: readonly [T, ...T[]]): T => items[Math.floor(random() * items.length)] ?? items[0]
   const host = (): string => {
     const labels = Array.from({ length: 1 + Math.floor(random() * 3) }, () => pick(["a", "b", "evil", "example", "xa"]))
@@ -141,15 +233,4 @@ function isNamed(url: string, origins: readonly string[]): boolean {
     const parts = hostname.split(".").toReversed()
     return parts.length > wanted.length && wanted.every((part, index) => parts[index] === part)
   })
-}
-
-/** mulberry32: small, and the same everywhere. */
-function randomFrom(start: number): () => number {
-  let state = start
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
 }

@@ -1,4 +1,5 @@
 import type { Target } from "./canonical-target.ts"
+import type { AuthRule, PlaceholderRule } from "./credential-rule.ts"
 import type { HeaderRule } from "./header-rule.ts"
 import type { Policy, PolicyRule } from "./parse-policy.ts"
 import { indexPolicy } from "./policy-index.ts"
@@ -19,6 +20,8 @@ export interface Allowed {
   readonly maxRequestBytes: number | null
   readonly maxResponseBytes: number | null
   readonly headers: readonly HeaderRule[]
+  readonly auth: AuthRule | null
+  readonly placeholders: readonly PlaceholderRule[]
   /** Rules that count requests. The caller takes one from each. */
   readonly counted: readonly PolicyRule[]
 }
@@ -114,13 +117,22 @@ function byDefault({ defaultPolicy }: Policy, { scheme }: Target): Verdict {
   }
 }
 
-const unnamed = { allow: true, maxRequestBytes: null, maxResponseBytes: null, headers: [], counted: [] } as const
+const unnamed = {
+  allow: true,
+  maxRequestBytes: null,
+  maxResponseBytes: null,
+  headers: [],
+  auth: null,
+  placeholders: [],
+  counted: [],
+} as const
 
 function allowedBy(rule: PolicyRule): Allowed {
-  const { pattern, maxRequestBytes, maxResponseBytes, headers } = rule
+  const { pattern, maxRequestBytes, maxResponseBytes, headers, auth, placeholders } = rule
   const counted = rule.maxRequests === null && rule.rate === null ? unnamed.counted : [rule]
   const namesHost = pattern.kind === "exact"
-  return { allow: true, rule: pattern.text, namesHost, maxRequestBytes, maxResponseBytes, headers, counted }
+  const added = { headers, auth, placeholders }
+  return { allow: true, rule: pattern.text, namesHost, maxRequestBytes, maxResponseBytes, ...added, counted }
 }
 
 function bothAllow(inner: Allowed, outer: Allowed): Allowed {
@@ -132,7 +144,12 @@ function bothAllow(inner: Allowed, outer: Allowed): Allowed {
     maxRequestBytes: smaller(inner.maxRequestBytes, outer.maxRequestBytes),
     maxResponseBytes: smaller(inner.maxResponseBytes, outer.maxResponseBytes),
     // The outer policy is its author's word about headers; an inner one may add to it, and not contradict.
-    headers: [...outer.headers, ...inner.headers.filter(({ name }) => !outerNames.has(name))],
+    headers: [
+      ...outer.headers,
+      ...inner.headers.filter(({ name }) => !outerNames.has(name) && (outer.auth === null || name !== "authorization")),
+    ],
+    auth: outer.auth ?? (outerNames.has("authorization") ? null : inner.auth),
+    placeholders: [...outer.placeholders, ...inner.placeholders],
     counted: [...inner.counted, ...outer.counted],
   }
 }
@@ -153,8 +170,8 @@ function limitsRequests(rule: PolicyRule): boolean {
   const { methods, paths, headers, maxRequests, maxRequestBytes, maxResponseBytes, rate, pattern } = rule
   // Nobody sees requests in a raw connection; its bytes and its number are what is limited.
   if (/^(tcp|tls):/.test(pattern.text)) return false
-  const limits = [methods, paths, maxRequests, maxRequestBytes, maxResponseBytes, rate]
-  return headers.length > 0 || limits.some((limit) => limit !== null)
+  const limits = [methods, paths, maxRequests, maxRequestBytes, maxResponseBytes, rate, rule.auth]
+  return headers.length > 0 || rule.placeholders.length > 0 || limits.some((limit) => limit !== null)
 }
 
 function allowsPath({ paths }: PolicyRule, path: string): boolean {

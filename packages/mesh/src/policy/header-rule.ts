@@ -1,5 +1,6 @@
 import { connectionHeaders } from "./connection-headers.ts"
 import { invalidField, readObject, readRecord, readText } from "./read-field.ts"
+import { readSecretName } from "./secret-name.ts"
 
 /** What becomes of one header of the requests that a rule allows. The guest's own header of that name never leaves. */
 export type HeaderRule = { readonly name: string } & (
@@ -21,6 +22,8 @@ export function readHeaderRules(value: unknown, field: string): readonly HeaderR
 
 /** The text of a header with its secret filled in. */
 export function withSecret(format: string, secret: string): string {
+  // A secret that is stored with its scheme needs no second one.
+  if (format === `Bearer ${placeholder}` && /^(bearer|basic|token|digest|apikey) +\S/i.test(secret)) return secret
   // Not replace(): its replacement text has patterns of its own, such as "$&".
   return format.split(placeholder).join(secret)
 }
@@ -29,7 +32,6 @@ const placeholder = "{secret}"
 const maxHeaders = 64
 const headerName = /^[!#$%&'*+.^_`|~0-9a-z-]{1,100}$/
 const headerValue = /^[\t\x20-\x7e\x80-\xff]*$/
-const secretName = /^[A-Za-z0-9_.-]{1,200}$/
 
 function ruleOf(given: string, value: unknown, field: string): HeaderRule {
   const name = given.toLowerCase()
@@ -39,8 +41,7 @@ function ruleOf(given: string, value: unknown, field: string): HeaderRule {
   if (value === null) return { name, kind: "removed" }
   if (typeof value !== "object") return { name, kind: "text", text: valueOf(value, path) }
   const fields = readObject(value, path, ["secret", "format"])
-  const secret = readText(fields["secret"], `${path}.secret`)
-  if (!secretName.test(secret)) throw invalidField(`${path}.secret`, "must be the name of a secret")
+  const secret = readSecretName(fields["secret"], `${path}.secret`)
   const usual = name === "authorization" ? `Bearer ${placeholder}` : placeholder
   const format = fields["format"] === undefined ? usual : valueOf(fields["format"], `${path}.format`)
   if (format.split(placeholder).length !== 2) {

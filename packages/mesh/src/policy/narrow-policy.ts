@@ -11,17 +11,19 @@ import { invalidField } from "./read-field.ts"
  * - `defaultPolicy` becomes the stricter of the two (allow, ask, deny).
  * - `allowedOrigins`: a request must be allowed by the update and by `policy`. What the update does not name is denied,
  *   unless the update has a `defaultPolicy` of its own. Limits of both count; a private host must be named by both.
- * - `headers` in the update are refused: they could add a credential.
+ * - `headers`, `auth` and `placeholders` in the update are refused: they could add a credential.
  *
  * Throws `input.invalid` for either policy.
  */
 export function narrowPolicy(policy: NetworkPolicy, update: NetworkPolicy): NetworkPolicy {
   const base = canonicalPolicy(policy)
   const parsed = parsePolicy(update, "update")
-  const added = parsed.rules.findIndex(({ headers }) => headers.length > 0)
-  if (added !== -1) {
-    throw invalidField(`update.allowedOrigins[${added}].headers`, "cannot be part of an update: it may only narrow")
-  }
+  parsed.rules.forEach(({ headers, auth, placeholders }, at) => {
+    const field =
+      headers.length > 0 ? "headers" : auth !== null ? "auth" : placeholders.length > 0 ? "placeholders" : null
+    if (field === null) return
+    throw invalidField(`update.allowedOrigins[${at}].${field}`, "cannot be part of an update: it may only narrow")
+  })
   if (parsed.within !== null) throw invalidField("update.within", "cannot be part of an update")
   if (update.allowedOrigins !== undefined) return canonicalPolicy({ ...update, within: base })
   const { defaultPolicy = "deny", deniedOrigins = [] } = base

@@ -17,7 +17,7 @@ function refusal(input: unknown): string {
 }
 
 const nothing = { defaultPolicy: "deny", rules: [], denied: [], allowAll: false, within: null }
-const unlimited = { headers: [], maxRequests: null, maxRequestBytes: null, rate: null }
+const unlimited = { headers: [], auth: null, placeholders: [], maxRequests: null, maxRequestBytes: null, rate: null }
 
 test("parsePolicy denies everything when nothing is given", () => {
   assert.deepEqual(parsePolicy(undefined), nothing)
@@ -81,6 +81,10 @@ test("parsePolicy refuses rules that cover hosts of anybody, unless allowAll is 
   }
 })
 
+function nested(depth: number): unknown {
+  return depth === 0 ? {} : { within: nested(depth - 1) }
+}
+
 test("parsePolicy names the field that is wrong", () => {
   const rule = (fields: object): unknown => ({ allowedOrigins: [{ origin: "https://a.example", ...fields }] })
   const cases: readonly (readonly [unknown, RegExp])[] = [
@@ -108,6 +112,27 @@ test("parsePolicy names the field that is wrong", () => {
     [rule({ paths: ["v1"] }), /^network\.allowedOrigins\[0\]\.paths\[0\] must begin/],
     [rule({ paths: ["/a/*/b"] }), /^network\.allowedOrigins\[0\]\.paths\[0\] must begin/],
     [rule({ paths: ["/a/../b"] }), /^network\.allowedOrigins\[0\]\.paths\[0\] must be spelt/],
+    [rule({ maxRequests: -1 }), /^network\.allowedOrigins\[0\]\.maxRequests must be a whole/],
+    [rule({ rate: { requests: 1 } }), /^network\.allowedOrigins\[0\]\.rate must have/],
+    [rule({ rate: { requests: 1, perSeconds: 1e6 } }), /^network\.allowedOrigins\[0\]\.rate\.perSeconds must be/],
+    [rule({ headers: { Host: "x" } }), /^network\.allowedOrigins\[0\]\.headers\.Host belongs to the connection/],
+    [rule({ headers: { "a;b": "x" } }), /^network\.allowedOrigins\[0\]\.headers\.a;b is not the name/],
+    [rule({ headers: { a: "x\r\ny: z" } }), /^network\.allowedOrigins\[0\]\.headers\.a cannot be sent/],
+    [rule({ headers: { a: "x", A: "y" } }), /^network\.allowedOrigins\[0\]\.headers must name each header once/],
+    [rule({ headers: { a: { secret: "no spaces" } } }), /^network\.allowedOrigins\[0\]\.headers\.a\.secret must be/],
+    [rule({ headers: { a: { secret: "K", format: "x" } } }), /^network\.allowedOrigins\[0\]\.headers\.a\.format must/],
+    [rule({ headers: { a: { secret: "K", value: "x" } } }), /^network\.allowedOrigins\[0\]\.headers\.a\.value is not/],
+    [{ allowedOrigins: ["tcp://db.example"] }, /^network\.allowedOrigins\[0\] .*port/],
+    [{ allowedOrigins: ["tcp://*"] }, /^network\.allowedOrigins\[0\] .*host and a port/],
+    [{ allowedOrigins: ["tcp://u@db.example:1"] }, /^network\.allowedOrigins\[0\] .*user name/],
+    [{ allowedOrigins: ["ws://a.example"] }, /^network\.allowedOrigins\[0\] .*must begin with https/],
+    [
+      { allowedOrigins: [{ origin: "tls://db.example:1", methods: ["GET"] }] },
+      /^network\.allowedOrigins\[0\] .*raw connection/,
+    ],
+    [{ within: 1 }, /^network\.within must be an object/],
+    [{ within: { allowedOrigins: ["*"] } }, /^network\.within\.allowedOrigins\[0\] .*allowAll/],
+    [nested(20), /^network(\.within){16} is nested/],
     [rule({ maxResponseBytes: 0 }), /^network\.allowedOrigins\[0\]\.maxResponseBytes must be a whole/],
   ]
   for (const [input, expected] of cases) assert.match(refusal(input), expected)
@@ -116,4 +141,24 @@ test("parsePolicy names the field that is wrong", () => {
 test("parsePolicy lets nothing inherited loosen a policy", () => {
   const input = Object.create({ defaultPolicy: "allow", allowAll: true }) as object
   assert.deepEqual(parsePolicy(input), nothing)
+})
+
+test("parsePolicy lets a secret only go to known owners, and not in clear text", () => {
+  const headers = { "X-Api-Key": { secret: "KEY" }, authorization: { secret: "TOKEN" }, "x-plain": "p", cookie: null }
+  const policy = parsePolicy({ allowedOrigins: [{ origin: "https://*.example.com", headers }] })
+  assert.deepEqual(policy.rules[0]?.headers, [
+    { name: "x-api-key", kind: "secret", secret: "KEY", format: "{secret}" },
+    { name: "authorization", kind: "secret", secret: "TOKEN", format: "Bearer {secret}" },
+    { name: "x-plain", kind: "text", text: "p" },
+    { name: "cookie", kind: "removed" },
+  ])
+  for (const origin of ["*", "https://*", "https://*.github.io", "https://*.com"]) {
+    assert.match(refusal({ allowedOrigins: [{ origin, headers }], allowAll: true }), /send a secret to anybody/)
+  }
+  for (const origin of ["http://a.example", "http://*.example.com", "http://10.0.0.1"]) {
+    assert.match(refusal({ allowedOrigins: [{ origin, headers }] }), /clear text/)
+  }
+  for (const origin of ["http://localhost:1", "http://127.0.0.1", "http://[::1]:8080"]) {
+    assert.equal(refusal({ allowedOrigins: [{ origin, headers }] }), "accepted")
+  }
 })

@@ -1,4 +1,5 @@
 import { canonicalTarget } from "./canonical-target.ts"
+import { type AuthRule, type PlaceholderRule, readAuth, readPlaceholders, secretsOfAuth } from "./credential-rule.ts"
 import { type HeaderRule, readHeaderRules } from "./header-rule.ts"
 import { isOverBroad, type OriginPattern, parseOriginPattern } from "./origin-pattern.ts"
 import { invalidField, readCount, readList, readObject, readText } from "./read-field.ts"
@@ -21,6 +22,8 @@ export interface PolicyRule {
   /** Each whole, or a beginning when it ends in "*"; null means all. */
   readonly paths: readonly string[] | null
   readonly headers: readonly HeaderRule[]
+  readonly auth: AuthRule | null
+  readonly placeholders: readonly PlaceholderRule[]
   /** Per run. */
   readonly maxRequests: number | null
   readonly maxRequestBytes: number | null
@@ -67,6 +70,8 @@ const ruleFields = [
   "methods",
   "paths",
   "headers",
+  "auth",
+  "placeholders",
   "maxRequests",
   "maxRequestBytes",
   "maxResponseBytes",
@@ -89,6 +94,8 @@ function ruleOf(value: unknown, field: string, allowAll: boolean): PolicyRule {
     methods: methods === null ? null : new Set(methods),
     paths: readList(fields["paths"], `${field}.paths`, pathOf),
     headers: readHeaderRules(fields["headers"], `${field}.headers`),
+    auth: readAuth(fields["auth"], `${field}.auth`),
+    placeholders: readPlaceholders(fields["placeholders"], `${field}.placeholders`),
     maxRequests: readCount(fields["maxRequests"], `${field}.maxRequests`),
     maxRequestBytes: readCount(fields["maxRequestBytes"], `${field}.maxRequestBytes`),
     maxResponseBytes: readCount(fields["maxResponseBytes"], `${field}.maxResponseBytes`),
@@ -103,6 +110,8 @@ const unlimited: Omit<PolicyRule, "pattern"> = {
   methods: null,
   paths: null,
   headers: [],
+  auth: null,
+  placeholders: [],
   maxRequests: null,
   maxRequestBytes: null,
   maxResponseBytes: null,
@@ -155,22 +164,41 @@ function rateOf(value: unknown, field: string): Rate | null {
 const maxRateSeconds = 86_400
 
 /** A raw connection has no method, path or headers: a rule that seems to limit them would limit nothing. */
-function checkRaw({ pattern, methods, paths, headers }: PolicyRule, field: string): void {
+function checkRaw(rule: PolicyRule, field: string): void {
+  const { pattern, methods, paths, headers } = rule
   if (!/^(tcp|tls):/.test(pattern.text)) return
-  if (methods !== null || paths !== null || headers.length > 0) {
+  if (methods !== null || paths !== null || headers.length > 0 || hasSecrets(rule)) {
     throw invalidField(field, `"${pattern.text}" is a raw connection, which has no methods, paths or headers`)
   }
 }
 
 /** A secret goes to a known owner, and not in clear text over a network. */
-function checkSecrets({ pattern, headers }: PolicyRule, field: string): void {
-  if (!headers.some(({ kind }) => kind === "secret")) return
+function checkSecrets(rule: PolicyRule, field: string): void {
+  const { pattern, headers, auth } = rule
+  if (auth !== null && headers.some(({ name }) => name === "authorization")) {
+    throw invalidField(field, "sets the authorization header twice, with auth and with headers")
+  }
+  if (!hasSecrets(rule)) return
   if (pattern.kind === "any" || isOverBroad(pattern)) {
     throw invalidField(field, `"${pattern.text}" would send a secret to anybody; name the origins that may get it`)
   }
   if (pattern.text.startsWith("http://") && !isLoopback(pattern)) {
     throw invalidField(field, `"${pattern.text}" would send a secret in clear text; use https`)
   }
+}
+
+function hasSecrets({ headers, auth, placeholders }: PolicyRule): boolean {
+  return auth !== null || placeholders.length > 0 || headers.some(({ kind }) => kind === "secret")
+}
+
+/** Names of all secrets that a policy may add. */
+export function secretNames({ rules, within }: Policy): readonly string[] {
+  const own = rules.flatMap(({ headers, auth, placeholders }) => [
+    ...headers.flatMap((rule) => (rule.kind === "secret" ? [rule.secret] : [])),
+    ...secretsOfAuth(auth),
+    ...placeholders.map(({ secret }) => secret),
+  ])
+  return [...new Set([...own, ...(within === null ? [] : secretNames(within))])]
 }
 
 function isLoopback(pattern: OriginPattern): boolean {

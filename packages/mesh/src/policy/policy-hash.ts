@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto"
 import type { NetworkPolicy, OriginRule } from "@mayfly/protocol"
+import type { AuthRule, PlaceholderRule } from "./credential-rule.ts"
 import type { HeaderRule } from "./header-rule.ts"
 import { parsePolicy, type Policy, type PolicyRule } from "./parse-policy.ts"
 
@@ -47,12 +48,27 @@ function ruleForm(rule: PolicyRule): string | OriginRule {
     ...(methods === null ? {} : { methods: [...methods].toSorted() }),
     ...(paths === null ? {} : { paths: [...new Set(paths)].toSorted() }),
     ...(headers.length === 0 ? {} : { headers: headersForm(headers) }),
+    ...(rule.auth === null ? {} : { auth: authForm(rule.auth) }),
+    ...(rule.placeholders.length === 0 ? {} : { placeholders: placeholdersForm(rule.placeholders) }),
     ...(maxRequests === null ? {} : { maxRequests }),
     ...(maxRequestBytes === null ? {} : { maxRequestBytes }),
     ...(maxResponseBytes === null ? {} : { maxResponseBytes }),
     ...(rate === null ? {} : { rate }),
   }
   return Object.keys(form).length === 0 ? pattern.text : { origin: pattern.text, ...form }
+}
+
+function authForm(auth: AuthRule): NonNullable<OriginRule["auth"]> {
+  if (auth.kind === "basic") return { basic: { username: auth.username, password: { secret: auth.passwordSecret } } }
+  const { region, service, accessKeyIdSecret, secretAccessKeySecret, sessionTokenSecret } = auth
+  const keys = { accessKeyId: { secret: accessKeyIdSecret }, secretAccessKey: { secret: secretAccessKeySecret } }
+  const session = sessionTokenSecret === null ? {} : { sessionToken: { secret: sessionTokenSecret } }
+  return { aws: { region, service, ...keys, ...session } }
+}
+
+function placeholdersForm(rules: readonly PlaceholderRule[]): NonNullable<OriginRule["placeholders"]> {
+  const sorted = rules.toSorted((a, b) => (a.text < b.text ? -1 : 1))
+  return Object.fromEntries(sorted.map(({ text, secret }) => [text, { secret }]))
 }
 
 function headersForm(headers: readonly HeaderRule[]): NonNullable<OriginRule["headers"]> {
