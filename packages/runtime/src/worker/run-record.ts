@@ -61,7 +61,8 @@ export class RunRecord implements PoolHandler {
   #subRequests = 0
   #isOverRequests = false
   /** Ends what outlasts a call: connections. */
-  readonly #over = new AbortController()
+  #over: AbortController | undefined
+  #isClosed = false
   #bindingCalls = 0
   #bytesIn = 0
   #bytesOut = 0
@@ -137,7 +138,8 @@ export class RunRecord implements PoolHandler {
   /** The run has ended; what the guest gave fails with `reason`. */
   close(reason?: MayflyError): void {
     this.session.close(reason)
-    this.#over.abort(reason)
+    this.#isClosed = true
+    this.#over?.abort(reason)
   }
 
   onLogs(lines: readonly string[]): void {
@@ -218,10 +220,16 @@ export class RunRecord implements PoolHandler {
     }
   }
 
+  /** Made for the runs that open connections: most do not. */
+  #untilOver(): AbortSignal {
+    if (this.#isClosed) return AbortSignal.abort()
+    return (this.#over ??= new AbortController()).signal
+  }
+
   #egressService(): EgressService {
     return new EgressService({
       egress: this.#options.egress,
-      context: () => this.#context(this.#over.signal),
+      context: () => this.#context(this.#untilOver()),
       requests: this.#requests,
       countRequest: () => this.#countRequest(),
       onFailure: (error) => this.#noteCode(error),

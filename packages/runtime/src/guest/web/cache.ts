@@ -105,7 +105,8 @@ export class CacheStorage {
   }
 
   async open(name: unknown): Promise<Cache> {
-    return making(() => new Cache(`named ${name as string}`))
+    const text = `named ${name as string}`
+    return making(() => new Cache(text))
   }
 
   get [Symbol.toStringTag](): string {
