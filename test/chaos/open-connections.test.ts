@@ -1,7 +1,7 @@
 // Host processes die while guests hold sockets: both ends are told, what was kept stays.
 import assert from "node:assert/strict"
 import { once } from "node:events"
-import { type AddressInfo, createServer } from "node:net"
+import { type AddressInfo, createServer, type Socket } from "node:net"
 import { after, test } from "node:test"
 import { createPlatform, DynamicWorker, type RunWebSocket } from "@mayfly/platform"
 import { hostsOf } from "../attacks/processes.ts"
@@ -50,7 +50,7 @@ test("a killed host's connections are closed", { timeout }, async () => {
     platform,
   })
   const run = worker.execute()
-  const [connection] = (await connected) as [import("node:net").Socket]
+  const [connection] = (await connected) as [Socket]
   connection.on("error", () => {})
   const gone = once(connection, "close")
   killHosts()

@@ -110,7 +110,11 @@ test("only what its headers permit is kept", async () => {
     [control("private=Set-Cookie, max-age=60", { "set-cookie": "a=1" }), true],
   ]
   for (const [init, expected] of cases) assert.equal(await kept(init), expected, JSON.stringify(init))
-  assert.equal(await kept(hour, { url, headers: { authorization: "Bearer x" } }), false, "a request with authorization")
+  const authorized = { url, headers: { authorization: "Bearer x" } }
+  assert.deepEqual(
+    [await kept(hour, authorized), await kept({}, authorized), await kept(control("public, max-age=60"), authorized)],
+    [false, false, true],
+  )
 })
 
 test("private=set-cookie keeps the response without its cookie", async () => {

@@ -80,7 +80,7 @@ function withLifetime(
   const saysItself = /(?:^|[\s,])(?:s-maxage|max-age)\s*=/i.test(control) || headers["expires"] !== undefined
   const seconds = defaultSeconds[status]
   if (!saysItself && seconds === undefined) return undefined
-  const lifetime = saysItself ? [] : [`s-maxage=${seconds}`]
+  const lifetime = saysItself ? [] : [`max-age=${seconds}`]
   return { ...headers, "cache-control": [control, ...lifetime].filter((part) => part !== "").join(", ") }
 }
 
