@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url"
 import { runInThisContext } from "node:vm"
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url))
-const builtins = ["buffer", "path", "events", "util", "url", "crypto", "small", "cloudflare"]
+const builtins = ["buffer", "path", "events", "util", "url", "crypto", "small", "cloudflare", "sockets"]
 const chunks = [
   "base",
   "bridge",
@@ -18,6 +18,9 @@ const chunks = [
   "compression",
   "subtle",
   "inspect",
+  "websocket",
+  "html",
+  "cache",
 ]
 
 // A program per script that makes V8 compile what most programs use, before the code cache is taken.
@@ -35,6 +38,9 @@ const exercise = {
   streams: `new ReadableStream({ start(c) { c.enqueue(1); c.close() } }).getReader().read()`,
   compression: `CompressionStream`,
   subtle: `crypto.subtle.digest("SHA-256", new Uint8Array(1)).catch(() => {})`,
+  websocket: `const p = new WebSocketPair(); p[0].accept(); p[1].accept(); p[0].addEventListener("message", () => {}); p[1].send("x"); p[1].close(1000, "")`,
+  html: `new HTMLRewriter().on("a.b > c, [d]", { element(e) { e.setAttribute("a", "b"); e.after("x") } }).transform(new Response("<p class=a>x<!-- y --></p>")).text()`,
+  cache: `caches.default`,
   inspect: `console.log({ a: [1, "x", { b: null }] }, new Map([[1, 2]]), [1, 2, 3], new Error("x"))`,
 }
 
@@ -103,7 +109,7 @@ async function buildGuest({ alias, define }) {
   }
   const { nodeBuild } = await import(here("src/guest/node/node-build.ts"))
   for (const name of builtins) {
-    const folder = name === "cloudflare" ? "cloudflare" : "node"
+    const folder = name === "cloudflare" || name === "sockets" ? "cloudflare" : "node"
     const code = await guestScript(`export { default } from "./${folder}/${name}-chunk.ts"`, nodeBuild)
     sources[`builtin:${name}`] = scriptOf(code, "exported.default")
   }

@@ -40,11 +40,15 @@ export {
   type Run,
   type RunEvent,
   type RunOptions,
+  type RunWebSocket,
   runToJson,
+  type SocketErrorEvent,
   type Tail,
   type TraceItem,
   type WorkerCode,
+  WebSocketPair,
   WorkerLoader,
+  WorkerResponse,
   type WorkerStub,
 } from "@mayfly/platform"
 export {

@@ -31,7 +31,9 @@ export {
   provideStandIn,
   RpcTarget,
   runToJson,
+  WebSocketPair,
   WorkerLoader,
+  WorkerResponse,
 } from "@mayfly/runtime"
 export type {
   DynamicWorkerOptions,
@@ -42,6 +44,8 @@ export type {
   Run,
   RunEvent,
   RunOptions,
+  RunWebSocket,
+  SocketErrorEvent,
   Tail,
   TraceItem,
   WorkerCode,

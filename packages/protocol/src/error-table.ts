@@ -45,6 +45,21 @@ export const errorTable = {
     fix: "Export a default function, or an object with run or fetch.",
   },
   "worker.module-not-found": { status: 400, retry: false, fix: "Give the module in `modules`, or remove the import." },
+  "worker.websocket-limit": {
+    status: 422,
+    retry: false,
+    fix: "Send smaller messages, and no more while bufferedAmount is high.",
+  },
+  "worker.cache-limit": {
+    status: 422,
+    retry: false,
+    fix: "Put responses of at most 8 MiB into the cache, a few at a time.",
+  },
+  "worker.unsupported": {
+    status: 501,
+    retry: false,
+    fix: "Use what the message names; this part of the Workers API is not available.",
+  },
   "worker.typecheck": { status: 422, retry: false, fix: "Correct the lines shown so that they fit the declarations." },
   "worker.code-too-large": { status: 413, retry: false, fix: "Keep all modules together under 64 MiB." },
   "worker.compile-timeout": {

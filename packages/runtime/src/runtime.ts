@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os"
 import { MayflyError, type NetworkPolicy } from "@mayfly/protocol"
+import { CacheBudget } from "./cache/cache-budget.ts"
 import type { Egress } from "./egress.ts"
 import { CompilerPool } from "./pool/compiler-pool.ts"
 import { HostPool, type HostPoolOptions } from "./pool/host-pool.ts"
@@ -27,6 +28,8 @@ export interface Runtime {
   readonly network: NetworkPolicy
   readonly openRuns: OpenRuns
   readonly typecheck?: TypeCheck
+  /** Bounds what all workers keep with the Cache API. */
+  readonly cacheBudget: CacheBudget
   /** Kills all processes. Runs under way end as `worker.aborted`. Disposing twice is safe. */
   dispose(): Promise<void>
 }
@@ -46,11 +49,15 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
     openRuns: new OpenRuns({ total: openPerCore * availableParallelism(), ...options.openRuns }),
     ...(options.typecheck === undefined ? {} : { typecheck: options.typecheck }),
     network: pinPolicy(options.network ?? {}),
+    cacheBudget: new CacheBudget(maxCacheBytes),
     async dispose() {
       await Promise.all([pool.dispose(), compiler.dispose()])
     },
   }
 }
+
+/** Of all workers of the process. */
+const maxCacheBytes = 256 << 20
 
 const nowhere: Egress = {
   check() {},

@@ -1,3 +1,4 @@
+import { sessionClosed } from "./session-closed.ts"
 import { decodeValue, type EncodeOptions, encodeValue } from "@mayfly/protocol/clone"
 import { RpcTarget } from "./rpc-target.ts"
 import { iterableFrom, iteratorOf, IteratorTarget } from "./iterator-target.ts"
@@ -43,6 +44,10 @@ export interface SessionOptions {
   standIn?(value: object): object | undefined
   /** How an export is called in messages. */
   nameOf?(id: number): string | undefined
+}
+
+interface Closable {
+  [sessionClosed]?(reason: Error): void
 }
 
 type Callable = (...args: unknown[]) => unknown
@@ -364,6 +369,7 @@ export class Session {
     this.#closed = { reason, stubs }
     for (const waiting of this.#waiting.values()) waiting.reject(reason)
     this.#waiting.clear()
+    for (const { value } of this.#exports.values()) (value as Closable)[sessionClosed]?.(reason)
     this.#exports.clear()
     this.#exportIds.clear()
     this.#imports.clear()

@@ -57,6 +57,9 @@ export const lazyGlobals: Readonly<Partial<Record<ChunkName, readonly string[]>>
   ],
   compression: ["CompressionStream", "DecompressionStream"],
   subtle: ["CryptoKey", "SubtleCrypto"],
+  html: ["HTMLRewriter"],
+  cache: ["caches", "Cache", "CacheStorage"],
+  websocket: ["WebSocket", "WebSocketPair"],
   "builtin:buffer": ["Buffer"],
 }
 

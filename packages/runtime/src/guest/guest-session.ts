@@ -37,7 +37,7 @@ export function lazySpecials(kernel: GuestKernel): Specials {
   }
 }
 
-const makers: readonly ChunkName[] = ["streams", "fetch", "url", "base"]
+const makers: readonly ChunkName[] = ["streams", "fetch", "url", "base", "websocket"]
 
 async function settle(session: Session, id: number, answer: Promise<string>): Promise<void> {
   try {

@@ -2,13 +2,14 @@ import { callEntrypoint } from "./call-entrypoint.ts"
 import { type ExecutionContext, executionContext } from "./execution-context.ts"
 import { giveResult } from "./give-result.ts"
 import { failureOf } from "./guest-error.ts"
+import type { Session } from "../bridge/session.ts"
 import type { GuestKernel } from "./guest-kernel.ts"
 import type { GuestJob } from "./job.ts"
-import type { StreamedResponse, WireResponse } from "./web/response.ts"
+import type { StreamedResponse, UpgradeResponse, WireResponse } from "./web/response.ts"
 
 interface FetchInternals {
   requestFromWire(wire: unknown, signal: () => unknown): unknown
-  responseToWire(response: unknown): Promise<WireResponse | StreamedResponse>
+  responseToWire(response: unknown): Promise<WireResponse | StreamedResponse | UpgradeResponse>
 }
 
 // Taken at evaluation, before guest code can replace them.
@@ -43,6 +44,7 @@ export function runJob(namespace: Readonly<Record<string, unknown>>, job: GuestJ
  */
 async function respond(value: unknown, kernel: GuestKernel): Promise<unknown> {
   const response = await internals(kernel).responseToWire(value)
+  if ("webSocket" in response) return upgrade(response, kernel)
   if (!("stream" in response)) return response
   const { stream, ...head } = response
   await new PromiseOf<void>((resolve) => {
@@ -50,6 +52,18 @@ async function respond(value: unknown, kernel: GuestKernel): Promise<unknown> {
     kernel.outbox.put("R", id, kernel.encode(head))
   })
   return undefined
+}
+
+interface BridgeInternals {
+  handOver(socket: object, session: Session, finished: () => void): number
+}
+
+/** The supervisor gets the socket ahead of the run's end, which comes when the socket is closed. */
+async function upgrade({ webSocket, ...head }: UpgradeResponse, kernel: GuestKernel): Promise<undefined> {
+  await new PromiseOf<void>((resolve) => {
+    const id = kernel.chunk<BridgeInternals>("bridge").handOver(webSocket, kernel.session, resolve)
+    kernel.outbox.put("R", id, kernel.encode(head))
+  })
 }
 
 function argumentOf(job: GuestJob, kernel: GuestKernel, { ctx }: RunContext): unknown {

@@ -1,5 +1,6 @@
 import type { Limits } from "@mayfly/protocol"
 import { decodeHandlerResult, responseOf } from "../worker/handler-answer.ts"
+import type { WorkerResponse } from "../socket/worker-response.ts"
 import type { Run } from "../worker/run.ts"
 import { requestToWire } from "../worker/wire-message.ts"
 import { type RunHooks, type RunOptions, runWorker, type WorkerParts } from "../worker/worker-run.ts"
@@ -16,7 +17,7 @@ export interface EntrypointOptions {
 
 /** A loaded worker's entrypoint: `fetch`, and any other method as RPC. */
 export interface Entrypoint {
-  fetch(request: Request | string | URL, init?: RequestInit): Promise<Response>
+  fetch(request: Request | string | URL, init?: RequestInit): Promise<WorkerResponse>
   readonly [method: string]: (...args: never[]) => Promise<unknown>
 }
 
@@ -51,7 +52,7 @@ export class WorkerStub {
     })
   }
 
-  async #fetch(entry: string, request: Request, options: EntrypointOptions): Promise<Response> {
+  async #fetch(entry: string, request: Request, options: EntrypointOptions): Promise<WorkerResponse> {
     const worker = await this.#load()
     const wire = await requestToWire(request)
     const event = { request: { url: request.url, method: request.method } }

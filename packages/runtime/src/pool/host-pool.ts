@@ -95,6 +95,8 @@ export class HostPool implements IsolatePool {
   /** Processes keep the caller's event loop alive only while something runs. */
   #hold(change: number): void {
     this.#running += change
+    // Whoever disposes waits for the processes to be gone.
+    if (this.#isDisposed) return
     const isHeld = this.#running > 0
     if (this.#running === (change > 0 ? 1 : 0)) {
       for (const host of this.#all()) host.hold(isHeld)
