@@ -18,6 +18,7 @@ const chunks = [
   "compression",
   "subtle",
   "inspect",
+  "objects",
 ]
 
 // A program per script that makes V8 compile what most programs use, before the code cache is taken.
@@ -35,6 +36,7 @@ const exercise = {
   streams: `new ReadableStream({ start(c) { c.enqueue(1); c.close() } }).getReader().read()`,
   compression: `CompressionStream`,
   subtle: `crypto.subtle.digest("SHA-256", new Uint8Array(1)).catch(() => {})`,
+  objects: ``,
   inspect: `console.log({ a: [1, "x", { b: null }] }, new Map([[1, 2]]), [1, 2, 3], new Error("x"))`,
 }
 
@@ -49,6 +51,7 @@ export async function buildRuntime() {
   const define = { mayflyBuiltinExports: JSON.stringify(exportsOfBuiltins(guest)) }
   await Promise.all([
     bundle("src/host/main.ts", "dist/host.cjs", "cjs", []),
+    bundle("src/storage/main.ts", "dist/storage.cjs", "cjs", []),
     bundle("src/compile/main.ts", "dist/compiler.mjs", "esm", ["oxc-parser", "oxc-transform"], define),
   ])
   return Object.fromEntries([
@@ -98,7 +101,8 @@ const scriptOf = (code, value) => `(()=>{"use strict";${code};return ${value}})(
 async function buildGuest({ alias, define }) {
   const sources = {}
   for (const name of chunks) {
-    const code = await guestScript(`export { default } from "./web/${name}-chunk.ts"`, { alias, define })
+    const folder = name === "objects" ? "objects" : "web"
+    const code = await guestScript(`export { default } from "./${folder}/${name}-chunk.ts"`, { alias, define })
     sources[name] = scriptOf(code, "exported.default")
   }
   const { nodeBuild } = await import(here("src/guest/node/node-build.ts"))

@@ -9,9 +9,17 @@ export {
 export { createWorkerBundle, type WorkerBundle, type WorkerBundleOptions } from "@mayfly/platform"
 export {
   createPlatform,
+  DurableObject,
+  DurableObjectClass,
+  DurableObjectId,
+  DurableObjectNamespace,
+  type DurableObjectNamespaceOptions,
+  type DurableObjectState,
   DynamicWorker,
   type DynamicWorkerOptions,
   type Entrypoint,
+  type FacetStartupOptions,
+  Facets,
   type Fetcher,
   type Platform,
   type PlatformOptions,

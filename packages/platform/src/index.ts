@@ -3,10 +3,24 @@ import { defaultPlatform } from "./platform.ts"
 
 provideDefaultRuntime(() => defaultPlatform().runtime)
 
-export { detectJail, DynamicWorker, RpcTarget, runToJson, WorkerLoader } from "@mayfly/runtime"
+export {
+  detectJail,
+  DurableObject,
+  DurableObjectClass,
+  DurableObjectId,
+  DurableObjectNamespace,
+  DynamicWorker,
+  Facets,
+  RpcTarget,
+  runToJson,
+  WorkerLoader,
+} from "@mayfly/runtime"
 export type {
+  DurableObjectNamespaceOptions,
+  DurableObjectState,
   DynamicWorkerOptions,
   Entrypoint,
+  FacetStartupOptions,
   Fetcher,
   Jail,
   Run,

@@ -10,11 +10,13 @@ export interface PlatformOptions {
   readonly spare?: boolean
   /** The network policy of workers that bring none. Default: nothing can be reached. */
   readonly network?: NetworkPolicy
-  /** Where the parts keep their files. Dynamic workers keep none. Default "./.mayfly". */
+  /** Where the parts keep their files; made when the first one needs it. Dynamic workers keep none, facets their storage. Default "./.mayfly". */
   readonly dataDir?: string
+  /** Facets: most bytes of each one's storage (default 1 GiB), and how long an unused one stays warm (default 60,000 ms). */
+  readonly facets?: { readonly maxBytes?: number; readonly idleMs?: number }
 }
 
-const known = ["hosts", "isolates", "spare", "network", "dataDir"]
+const known = ["hosts", "isolates", "spare", "network", "dataDir", "facets"]
 
 /** Checks untrusted options and fills in defaults. Throws `input.invalid`. */
 export function parsePlatformOptions(options: PlatformOptions): Required<PlatformOptions> {
@@ -22,12 +24,24 @@ export function parsePlatformOptions(options: PlatformOptions): Required<Platfor
     if (!known.includes(name)) throw invalid(name, `is not a platform option; the options are ${known.join(", ")}`)
   }
   const { hosts = availableParallelism(), isolates = 8, spare = true, network = {}, dataDir = "./.mayfly" } = options
+  const facets = parseFacets(options.facets)
   checkCount("hosts", hosts, 1, 256)
   checkCount("isolates", isolates, 0, 1_000)
   if (typeof spare !== "boolean") throw invalid("spare", "must be true or false")
   if (typeof network !== "object" || network === null) throw invalid("network", "must be an object")
   if (typeof dataDir !== "string" || dataDir === "") throw invalid("dataDir", "must be the path of a folder")
-  return { hosts, isolates, spare, network, dataDir }
+  return { hosts, isolates, spare, network, dataDir, facets }
+}
+
+function parseFacets(given: unknown): NonNullable<PlatformOptions["facets"]> {
+  if (given === undefined) return {}
+  if (typeof given !== "object" || given === null) throw invalid("facets", "must be an object")
+  for (const [name, value] of Object.entries(given)) {
+    if (name === "maxBytes") checkCount("facets.maxBytes", value, 65_536, 2 ** 40)
+    else if (name === "idleMs") checkCount("facets.idleMs", value, 1, 86_400_000)
+    else throw invalid(`facets.${name}`, "is not an option of facets; they are maxBytes, idleMs")
+  }
+  return given
 }
 
 function checkCount(name: string, value: unknown, min: number, max: number): void {

@@ -1,5 +1,6 @@
+import { join, resolve } from "node:path"
 import { createHttpEgress } from "@mayfly/mesh"
-import { createRuntime, type Runtime, WorkerLoader } from "@mayfly/runtime"
+import { createRuntime, Facets, facetScope, type Runtime, WorkerLoader } from "@mayfly/runtime"
 import { parsePlatformOptions, type PlatformOptions } from "./platform-options.ts"
 
 /** One object that holds the parts. Whoever creates it disposes it. */
@@ -7,6 +8,11 @@ export interface Platform extends AsyncDisposable {
   readonly runtime: Runtime
   /** Bindings for code that expects them, as at Cloudflare. */
   readonly env: { readonly LOADER: WorkerLoader }
+  /**
+   * Facets without a parent class: Durable Objects of dynamic workers under a name of yours, with storage of their own. Cloudflare's `ctx.facets` is the
+   * same, for the objects of a DurableObjectNamespace.
+   */
+  facets(parent: string, options?: { readonly tenant?: string }): Facets
   /** Kills all processes. Runs under way end as `worker.aborted`. Disposing twice is safe. */
   dispose(): Promise<void>
 }
@@ -17,14 +23,16 @@ export async function createPlatform(options: PlatformOptions = {}): Promise<Pla
 }
 
 function startPlatform(options: PlatformOptions): Platform {
-  const { hosts, isolates, spare, network } = parsePlatformOptions(options)
+  const { hosts, isolates, spare, network, dataDir, facets } = parsePlatformOptions(options)
   const egress = createHttpEgress()
   egress.check(network)
-  const runtime = createRuntime({ hosts, isolates, spare, network, egress })
+  const objects = { ...facets, directory: join(resolve(dataDir), "objects") }
+  const runtime = createRuntime({ hosts, isolates, spare, network, egress, objects })
   const dispose = (): Promise<void> => runtime.dispose()
   return {
     runtime,
     env: { LOADER: new WorkerLoader({ platform: { runtime } }) },
+    facets: (parent, { tenant } = {}) => new Facets(runtime.objects, facetScope(parent, tenant)),
     dispose,
     [Symbol.asyncDispose]: dispose,
   }

@@ -53,6 +53,19 @@ export const errorTable = {
     fix: "Call a function that a guest gave only while its run lasts.",
   },
 
+  "object.aborted": { status: 409, retry: true, fix: "Get the facet again; this stub is from before it was stopped." },
+  "object.reset": { status: 503, retry: true, fix: "Call again: the object starts over with what it had stored." },
+  "object.storage-limit": {
+    status: 422,
+    retry: false,
+    fix: "Make the query cheaper: add an index or a LIMIT, sort and join less at once.",
+  },
+  "object.storage-failed": {
+    status: 500,
+    retry: false,
+    fix: "Check the data directory: its disk may be full, the file damaged, or another process may use it.",
+  },
+
   "mesh.denied": {
     status: 403,
     retry: false,

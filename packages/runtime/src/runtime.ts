@@ -1,5 +1,7 @@
+import { availableParallelism } from "node:os"
 import { MayflyError, type NetworkPolicy } from "@mayfly/protocol"
 import type { Egress } from "./egress.ts"
+import { ObjectHost, type ObjectHostOptions } from "./objects/object-host.ts"
 import { CompilerPool } from "./pool/compiler-pool.ts"
 import { HostPool, type HostPoolOptions } from "./pool/host-pool.ts"
 import type { IsolatePool } from "./pool/isolate-pool.ts"
@@ -9,6 +11,8 @@ export interface RuntimeOptions extends HostPoolOptions {
   readonly egress?: Egress
   /** The policy of workers that bring none. Default: nothing can be reached. */
   readonly network?: NetworkPolicy
+  /** Durable Objects: where they keep their storage, how much, how long they stay warm. */
+  readonly objects?: Omit<ObjectHostOptions, "maxWarm"> & { readonly maxWarm?: number }
 }
 
 /** Everything that dynamic workers need: isolates, the compiler, the way out. */
@@ -17,6 +21,7 @@ export interface Runtime {
   readonly compiler: CompilerPool
   readonly egress: Egress
   readonly network: NetworkPolicy
+  readonly objects: ObjectHost
   /** Kills all processes. Runs under way end as `worker.aborted`. Disposing twice is safe. */
   dispose(): Promise<void>
 }
@@ -26,16 +31,24 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
   const pool = new HostPool(options)
   const compiler = new CompilerPool()
   compiler.warm()
+  const egress = options.egress ?? nowhere
+  const maxWarm = (options.hosts ?? availableParallelism()) * warmPerHost
+  const objects = new ObjectHost({ pool, egress }, { maxWarm, ...options.objects })
   return {
     pool,
     compiler,
-    egress: options.egress ?? nowhere,
+    egress,
     network: options.network ?? {},
+    objects,
     async dispose() {
+      await objects.dispose()
       await Promise.all([pool.dispose(), compiler.dispose()])
     },
   }
 }
+
+/** A host process holds 64 runs: objects leave room for others. */
+const warmPerHost = 32
 
 const nowhere: Egress = {
   async fetch(request) {

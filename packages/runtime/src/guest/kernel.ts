@@ -72,6 +72,7 @@ export type ChunkName =
   | "compression"
   | "subtle"
   | "inspect"
+  | "objects"
 
 export interface PendingRequest {
   readonly answer: Promise<string>

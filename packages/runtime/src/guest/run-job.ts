@@ -2,6 +2,7 @@ import { callEntrypoint } from "./call-entrypoint.ts"
 import { failureOf } from "./guest-error.ts"
 import type { GuestKernel } from "./guest-kernel.ts"
 import type { GuestJob } from "./job.ts"
+import type { Objects } from "./objects/objects-chunk.ts"
 import type { StreamedResponse, WireResponse } from "./web/response.ts"
 
 interface FetchInternals {
@@ -22,6 +23,7 @@ export function runJob(namespace: Readonly<Record<string, unknown>>, job: GuestJ
   const fail = (error: unknown): void => {
     kernel.outbox.finish(`-${stringify(failureOf(error, kernel))}`)
   }
+  if (job.call === "object") return runObject(namespace, job, kernel, fail)
   const settle = async (): Promise<string> => {
     const context = contextOf(job, kernel)
     const value = await callEntrypoint(namespace, job, argumentOf(job, kernel), context)
@@ -31,6 +33,21 @@ export function runJob(namespace: Readonly<Record<string, unknown>>, job: GuestJ
     return encoded
   }
   apply(promiseThen, settle(), [(outcome: string) => kernel.outbox.finish(outcome), fail])
+}
+
+/** The object's run ends only by failing: it is called from outside until then. */
+function runObject(
+  namespace: Readonly<Record<string, unknown>>,
+  job: GuestJob,
+  kernel: GuestKernel,
+  fail: (error: unknown) => void,
+): void {
+  try {
+    const { serveObject } = kernel.chunk<Objects>("objects")
+    serveObject(namespace, job, kernel, (env, ctx) => (latest = { job, context: { env, ctx, background: [] } }))
+  } catch (error) {
+    fail(error)
+  }
 }
 
 /**

@@ -67,15 +67,25 @@ export class HostPool implements IsolatePool {
     const run = new PoolRun(request, handler)
     const abort = (): void => this.#abort(run)
     signal?.addEventListener("abort", abort, { once: true })
-    this.#hold(1)
+    const isHeld = request.call !== "object"
+    if (isHeld) this.#hold(1)
     try {
       this.#lastActive.set(request.tenant, performance.now())
       this.#queue.add(request.tenant, run)
       this.#dispatch()
       return await run.outcome
     } finally {
-      this.#hold(-1)
+      if (isHeld) this.#hold(-1)
       signal?.removeEventListener("abort", abort)
+    }
+  }
+
+  hold(): () => void {
+    let isHeld = true
+    this.#hold(1)
+    return () => {
+      if (isHeld) this.#hold(-1)
+      isHeld = false
     }
   }
 

@@ -21,11 +21,14 @@ export class RunSession {
 
   #port: RunPort | undefined
   #hasExports = false
+  /** While a call to an object is sent, which happens at once. */
+  #isRenewing = false
 
   constructor(env: EnvBindings, maxAnswer = Infinity) {
     this.#session = new Session({
       wire: {
-        call: (id, target, method, args) => this.#port?.invoke(id, `${target}\n${method}`, args),
+        call: (id, target, method, args) =>
+          this.#port?.[this.#isRenewing ? "renew" : "invoke"](id, `${target}\n${method}`, args),
         // Calls of the guest are answered by `perform`.
         answer() {},
         release: (target, count) => this.#port?.release(target, count),
@@ -58,6 +61,21 @@ export class RunSession {
     const text = this.#session.encode(value, options)
     if (this.#session.exportCount > 0) this.#hasExports = true
     return text
+  }
+
+  /** Calls the function that is the guest's export `target`, as a call to an object. */
+  call(target: number, args: readonly unknown[]): Promise<unknown> {
+    this.#isRenewing = true
+    try {
+      return this.#session.call(target, "", args)
+    } finally {
+      this.#isRenewing = false
+    }
+  }
+
+  /** What the guest holds of ours. */
+  get exportCount(): number {
+    return this.#session.exportCount
   }
 
   /** The guest's export `id`, which is a stream. */
