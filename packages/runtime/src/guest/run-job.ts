@@ -23,7 +23,7 @@ export function runJob(namespace: Readonly<Record<string, unknown>>, job: GuestJ
   const fail = (error: unknown): void => {
     kernel.outbox.finish(`-${stringify(failureOf(error, kernel))}`)
   }
-  if (job.call === "object") return runObject(namespace, job, kernel, fail)
+  if (job.call === "object") return runObject(namespace, job, kernel)
   const settle = async (): Promise<string> => {
     const context = contextOf(job, kernel)
     const value = await callEntrypoint(namespace, job, argumentOf(job, kernel), context)
@@ -36,18 +36,9 @@ export function runJob(namespace: Readonly<Record<string, unknown>>, job: GuestJ
 }
 
 /** The object's run ends only by failing: it is called from outside until then. */
-function runObject(
-  namespace: Readonly<Record<string, unknown>>,
-  job: GuestJob,
-  kernel: GuestKernel,
-  fail: (error: unknown) => void,
-): void {
-  try {
-    const { serveObject } = kernel.chunk<Objects>("objects")
-    serveObject(namespace, job, kernel, (env, ctx) => (latest = { job, context: { env, ctx, background: [] } }))
-  } catch (error) {
-    fail(error)
-  }
+function runObject(namespace: Readonly<Record<string, unknown>>, job: GuestJob, kernel: GuestKernel): void {
+  const { serveObject } = kernel.chunk<Objects>("objects")
+  serveObject(namespace, job, kernel, (env, ctx) => (latest = { job, context: { env, ctx, background: [] } }))
 }
 
 /**

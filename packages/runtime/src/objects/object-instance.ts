@@ -60,6 +60,7 @@ export class ObjectInstance {
       stack: parts.stack,
       onResponse: (_head, target) => this.#target.resolve(target),
       storage,
+      hold: () => options.runtime.pool.hold(),
       onFailure: (error) => this.end(error),
     })
     this.#target.promise.catch(() => {})
@@ -72,7 +73,7 @@ export class ObjectInstance {
 
   /** How long nothing has happened; 0 while a call is under way. */
   get idleMs(): number {
-    return this.#calls > 0 ? 0 : performance.now() - this.#record.lastActive
+    return this.#calls > 0 || this.#record.isBusy ? 0 : performance.now() - this.#record.lastActive
   }
 
   /** Whether it should start over when nobody uses it. */
@@ -152,7 +153,9 @@ export class ObjectInstance {
 
   async #call({ kind, method, args }: ObjectCall): Promise<unknown> {
     const target = await this.#target.promise
-    const answer = (await this.#record.session.call(target, [kind, method, args])) as { failure?: unknown } | null
+    const answer = (await this.#record.session.call(target, [kind, method, args]).catch(rethrowCoded)) as {
+      failure?: unknown
+    } | null
     if (typeof answer !== "object" || answer === null)
       throw new MayflyError("object.reset", "the object's answer can't be read")
     if (typeof answer.failure !== "string") return (answer as { value?: unknown }).value
@@ -192,6 +195,15 @@ export class ObjectInstance {
     const item = traceItem(run, event, startedAt)
     for (const tail of tails) void tell(tail, { ...item, wallTime: Date.now() - startedAt })
   }
+}
+
+/** What the bridge itself refused: arguments or a result that can't cross, or too much of it. */
+function rethrowCoded(error: unknown): never {
+  const { name, message, code } = error as Error & { code?: unknown }
+  if (name === "DataCloneError")
+    throw new MayflyError("worker.not-serializable", message, { details: { path: "call" } })
+  if (code === "worker.output-limit" && !(error instanceof MayflyError)) throw new MayflyError(code, message)
+  throw error
 }
 
 function codedError(error: unknown): MayflyError {

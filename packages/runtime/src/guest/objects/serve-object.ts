@@ -26,13 +26,18 @@ const hiddenNames = new Set<string | symbol>([
   ...["then", "alarm", "connect", "dup", "webSocketMessage", "webSocketClose", "webSocketError"],
 ])
 
-/** Constructs a Durable Object and exports what calls it. The run lasts until the parent ends it. Throws what the constructor throws. */
-export function serveObject(
-  namespace: Namespace,
-  job: GuestJob,
-  kernel: GuestKernel,
-  adopt: (env: unknown, ctx: DurableObjectState) => void,
-): void {
+type Adopt = (env: unknown, ctx: DurableObjectState) => void
+
+/** Constructs a Durable Object and exports what calls it. The run lasts until the parent ends it, or fails with what the constructor throws. */
+export function serveObject(namespace: Namespace, job: GuestJob, kernel: GuestKernel, adopt: Adopt): void {
+  try {
+    startObject(namespace, job, kernel, adopt)
+  } catch (error) {
+    kernel.outbox.finish(`-${stringify(failureOf(error, kernel))}`)
+  }
+}
+
+function startObject(namespace: Namespace, job: GuestJob, kernel: GuestKernel, adopt: Adopt): void {
   const gate = new InputGate()
   const Class = classOf(namespace, job.entry ?? "default")
   const store = storageCall(kernel)
