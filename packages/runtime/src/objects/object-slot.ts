@@ -29,6 +29,8 @@ export interface SlotOptions {
 }
 
 const maxTimerMs = 2_147_483_647
+/** An object that sets its next alarm in its alarm must not keep the supervisor busy. */
+const minAlarmGapMs = 50
 /** After a failure that says nothing about the alarm itself, such as a program that does not load. */
 const alarmPauseMs = 30_000
 
@@ -44,6 +46,7 @@ export class ObjectSlot {
   #settled: Promise<void> = Promise.resolve()
   #timer: NodeJS.Timeout | undefined
   #isFiring = false
+  #lastFired = -Infinity
   #isDisposed = false
   #aborts = 0
   #reason: unknown
@@ -177,7 +180,8 @@ export class ObjectSlot {
     clearTimeout(this.#timer)
     this.#timer = undefined
     if (at === null || this.#start === undefined) return
-    const ms = Math.min(Math.max(at - Date.now(), 0), maxTimerMs)
+    const gapMs = Math.max(0, this.#lastFired + minAlarmGapMs - performance.now())
+    const ms = Math.min(Math.max(at - Date.now(), gapMs), maxTimerMs)
     this.#timer = setTimeout(() => void this.#fireAlarm(at), ms).unref()
   }
 
@@ -191,6 +195,7 @@ export class ObjectSlot {
       pauseUntil = await this.#alarmFailed()
     } finally {
       this.#isFiring = false
+      this.#lastFired = performance.now()
     }
     this.#armAlarm(pauseUntil ?? this.#storage.alarm ?? null)
   }

@@ -6,6 +6,7 @@ import { removeAlarmFile, writeAlarmFile } from "./alarm-file.ts"
 import type { ObjectFiles, ObjectKey } from "./object-key.ts"
 import type { StoragePool } from "./storage-pool.ts"
 import { type StorageAnswer, StorageGone, type StorageProcess } from "./storage-process.ts"
+import { TransactionLog } from "./transaction-log.ts"
 
 export interface ObjectStorageOptions {
   readonly key: ObjectKey
@@ -23,10 +24,13 @@ const systemTimeoutMs = 30_000
 const apartMs = 600_000
 const maxAttempts = 3
 
+/** What a storage operation costs the processes on its way, which nobody else pays: a flood of them ends at `cpuMs`. */
+const callCostMs = 0.1
+
 let nextObject = 0
 
 /**
- * One object's storage, as the supervisor sees it: opened when first used, opened again when its process died and nothing was lost. Everything that it
+ * One object's storage, as the supervisor sees it: opened when first used, opened again when its process died as long as that can be done without loss. Everything that it
  * throws but `platform.*` means that the object's instance has to go.
  */
 export class ObjectStorage {
@@ -34,9 +38,12 @@ export class ObjectStorage {
   readonly #id = ++nextObject
   #process: StorageProcess | undefined
   #isUncommitted = false
-  /** The process died with writes that the guest believes done. */
-  #isLost = false
+  /** What was done in the transaction that is open, should it have to be done again. */
+  readonly #transaction = new TransactionLog()
+  /** The process died with a transaction, which a new one has to have first. */
+  #mustReplay = false
   #apartUntil = 0
+  #resets = 0
   /** As the guest sees it; committed with what else it writes. */
   #pendingAlarm: number | null = null
   #alarm: number | null | undefined
@@ -53,8 +60,11 @@ export class ObjectStorage {
 
   /** A guest's operation. Failures that are the guest's own are answers. */
   async call(payload: string, timeoutMs: number): Promise<StoreReply> {
-    const { isOk, isDirty, text, cpuMs } = await this.#request({ t: "call" }, payload, timeoutMs)
-    return { text: `${isOk ? "+" : "-"}${text}`, isDirty, cpuMs }
+    const answer = await this.#request({ t: "call" }, payload, timeoutMs)
+    const { isDirty, cpuMs } = answer
+    const text = replyOf(answer)
+    if (answer.isInTransaction) this.#transaction.add(payload, text)
+    return { text, isDirty, cpuMs: cpuMs + callCostMs }
   }
 
   /** What was written is on disk when this resolves. */
@@ -80,8 +90,11 @@ export class ObjectStorage {
 
   /** Takes back what an instance that is gone has not committed. Never rejects. */
   async reset(): Promise<void> {
-    this.#isLost = false
+    this.#mustReplay = false
     this.#isUncommitted = false
+    this.#transaction.clear()
+    this.#resets++
+    await this.#opening?.catch(() => {})
     if (this.#process === undefined) return
     await this.#send(this.#process, { t: "reset" }, "", systemTimeoutMs).catch(() => {})
   }
@@ -110,28 +123,34 @@ export class ObjectStorage {
   }
 
   async #request(head: Head, payload: string, timeoutMs: number): Promise<StorageAnswer> {
+    const resets = this.#resets
     for (let attempt = 1; ; attempt++) {
-      const process = await this.#opened()
-      const wasUncommitted = this.#isUncommitted
       try {
+        const process = await this.#opened()
+        // Whoever asked is gone; the next instance must not find what it would have done.
+        if (this.#resets !== resets) throw goneError()
         const answer = await this.#send(process, head, payload, timeoutMs)
         if (answer.isLost) throw lostError(failureMessage(answer.text))
         return answer
       } catch (error) {
         if (!(error instanceof StorageGone)) throw error
-        this.#gone(process)
-        this.#isLost = false
-        if (error.how !== "innocent") this.#apartUntil = Date.now() + apartMs
-        if (error.how === "late") throw lateError(timeoutMs)
-        if (wasUncommitted || head.t === "commit") throw goneError()
+        this.#blame(error, timeoutMs)
+        // Nobody knows whether it came to that.
+        if (head.t === "commit" && error.how === "died") throw goneError()
         if (attempt >= maxAttempts) throw error.how === "died" ? diedError() : goneError()
       }
     }
   }
 
+  #blame({ how }: StorageGone, timeoutMs: number): void {
+    if (how !== "innocent") this.#apartUntil = Date.now() + apartMs
+    if (how === "late") throw lateError(timeoutMs)
+  }
+
   async #send(process: StorageProcess, head: Head, payload: string, timeoutMs: number): Promise<StorageAnswer> {
     const answer = await process.request({ object: this.#id, head, payload, timeoutMs })
     this.#isUncommitted = answer.isInTransaction
+    if (!answer.isInTransaction) this.#transaction.clear()
     if (head.t === "close") return answer
     this.#pendingAlarm = answer.alarm
     if (!answer.isInTransaction) this.#committed(answer.alarm)
@@ -147,10 +166,43 @@ export class ObjectStorage {
   #opening: Promise<StorageProcess> | undefined
 
   async #opened(): Promise<StorageProcess> {
-    if (this.#isLost) throw goneError()
     if (this.#process !== undefined) return this.#process
-    this.#opening ??= this.#open().finally(() => (this.#opening = undefined))
+    this.#opening ??= this.#openAgain().finally(() => (this.#opening = undefined))
     return this.#opening
+  }
+
+  async #openAgain(): Promise<StorageProcess> {
+    const process = await this.#open()
+    if (!this.#mustReplay) return process
+    try {
+      await this.#replay(process)
+    } catch (error) {
+      // It stands in for the transaction as long as that is not back.
+      this.#mustReplay = true
+      throw error
+    }
+    this.#mustReplay = false
+    return process
+  }
+
+  /**
+   * Does again what a dead process took with it: another object's fault must not be this one's. Where an answer is another one than the guest has
+   * seen (it asked for a random number, or the time), the transaction is lost.
+   */
+  async #replay(process: StorageProcess): Promise<void> {
+    const entries = this.#transaction.entries
+    if (entries === undefined) throw goneError()
+    for (const { payload, reply } of entries) {
+      const answer = await process.request({
+        object: this.#id,
+        head: { t: "call" },
+        payload,
+        timeoutMs: systemTimeoutMs,
+      })
+      if (answer.isLost || replyOf(answer) !== reply) throw goneError()
+      this.#pendingAlarm = answer.alarm
+    }
+    this.#isUncommitted = true
   }
 
   async #open(): Promise<StorageProcess> {
@@ -159,8 +211,11 @@ export class ObjectStorage {
       const process = pool.acquire(files.folder, Date.now() < this.#apartUntil)
       try {
         const head = { t: "open", file: files.database, maxBytes }
-        const answer = await this.#send(process, head, "", systemTimeoutMs)
+        // Not by #send, for which an answer without a transaction means that there is none to do again.
+        const answer = await process.request({ object: this.#id, head, payload: "", timeoutMs: systemTimeoutMs })
         if (!answer.isOk) throw storageFailed(answer.text)
+        this.#pendingAlarm = answer.alarm
+        this.#committed(answer.alarm)
         this.#process = process
         process.onGone(this.#onGone)
         return process
@@ -175,7 +230,7 @@ export class ObjectStorage {
 
   readonly #onGone = (): void => {
     if (this.#process === undefined) return
-    if (this.#isUncommitted) this.#isLost = true
+    if (this.#isUncommitted) this.#mustReplay = true
     this.#gone(this.#process)
   }
 
@@ -207,6 +262,10 @@ export class ObjectStorage {
     this.#writtenAlarm = null
     await removeAlarmFile(this.#options.files.alarm)
   }
+}
+
+function replyOf({ isOk, text }: StorageAnswer): string {
+  return `${isOk ? "+" : "-"}${text}`
 }
 
 function failureMessage(text: string): string {

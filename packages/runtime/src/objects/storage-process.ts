@@ -49,7 +49,8 @@ const flags = ["--no-opt", "--no-warnings", "--v8-pool-size=0", "--max-old-space
 export class StorageProcess {
   /** Objects that are open here. */
   connections = 0
-  readonly isShared: boolean
+  /** It holds only objects whose storage died under them before. */
+  readonly isApart: boolean
   readonly #child: Child
   readonly #queue = new FairQueue<Waiting>()
   readonly #onGone = new Set<() => void>()
@@ -60,8 +61,8 @@ export class StorageProcess {
   #isLate = false
   #isGone = false
 
-  constructor(files: RuntimeFiles, folder: string, isShared: boolean) {
-    this.isShared = isShared
+  constructor(files: RuntimeFiles, folder: string, isApart: boolean) {
+    this.isApart = isApart
     const { node, storage } = files
     const program = { node, flags, script: storage, argument: "{}", reads: [], writes: [folder], dataKb }
     this.#child = new Child(
