@@ -59,6 +59,7 @@ export class StorageProcess {
   #nextId = 0
   #isReady = false
   #isLate = false
+  #isStopping = false
   #isGone = false
 
   constructor(files: RuntimeFiles, folder: string, isApart: boolean) {
@@ -100,7 +101,8 @@ export class StorageProcess {
   #next(): void {
     if (!this.#isReady || this.#current !== undefined) return
     const waiting = this.#queue.take(() => 0)
-    if (waiting === undefined) return this.#child.hold(false)
+    // Whoever stops it waits for its end, which must not be the end of the caller's event loop.
+    if (waiting === undefined) return this.#isStopping ? undefined : this.#child.hold(false)
     const { object, head, payload, timeoutMs } = waiting.request
     const id = ++this.#nextId
     this.#current = { id, waiting }
@@ -147,7 +149,9 @@ export class StorageProcess {
     for (const waiting of this.#queue.drain()) waiting.reject(new StorageGone("innocent", reason))
   }
 
+  /** Kills it and waits until it is gone. */
   stop(): Promise<void> {
+    this.#isStopping = true
     return this.#child.stop()
   }
 }
