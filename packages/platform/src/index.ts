@@ -11,6 +11,8 @@ export {
   DurableObjectNamespace,
   DynamicWorker,
   Facets,
+  planWorker,
+  provideStandIn,
   RpcTarget,
   runToJson,
   WorkerLoader,
@@ -23,6 +25,7 @@ export type {
   FacetStartupOptions,
   Fetcher,
   Jail,
+  ProgramPlan,
   Run,
   RunEvent,
   RunOptions,
@@ -32,6 +35,6 @@ export type {
   WorkerStub,
 } from "@mayfly/runtime"
 export { createWorkerBundle, type WorkerBundle, type WorkerBundleOptions } from "./create-worker-bundle.ts"
-export { createPlatform, defaultPlatform, type Platform } from "./platform.ts"
+export { createPlatform, defaultPlatform, type Platform, provideDefaultPlatform } from "./platform.ts"
 export type { PlatformOptions } from "./platform-options.ts"
 export * from "./code-mode/index.ts"
