@@ -36,7 +36,7 @@ export class AppRunner extends DurableObject<Env> {
       const appClass = worker.getDurableObjectClass("App")
       return { class: appClass }
     })
-    return await facet.fetch(request)
+    return facet.fetch(request)
   }
 
   #loadDynamicWorker() {
@@ -53,9 +53,9 @@ export class AppRunner extends DurableObject<Env> {
 }
 
 const worker = {
-  async fetch(request: Request, env: Env, ctx: ExecutionContext): Promise<Response> {
+  async fetch(request: Request, _env: Env, ctx: ExecutionContext): Promise<Response> {
     const obj = ctx.exports.AppRunner.getByName("my-app")
-    return await obj.fetch(request)
+    return obj.fetch(request)
   },
 }
 

@@ -1,4 +1,4 @@
-import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises"
+import { open, readdir, readFile, rename, rm } from "node:fs/promises"
 import { join } from "node:path"
 import type { ObjectKey } from "./object-key.ts"
 
@@ -39,9 +39,8 @@ export async function readAlarmFile(path: string): Promise<PendingAlarm | undefi
   }
 }
 
-/** The alarms of all objects in a tenant's folder. */
+/** The alarms of all objects in a tenant's folder. Rejects when there is no folder. */
 export async function listAlarmFiles(folder: string): Promise<PendingAlarm[]> {
-  await mkdir(folder, { recursive: true, mode: 0o700 })
   const names = (await readdir(folder)).filter((name) => name.endsWith(suffix))
   const alarms: PendingAlarm[] = []
   for (const name of names) {

@@ -41,6 +41,9 @@ interface Waiting {
   reject(error: StorageGone): void
 }
 
+/** Answers are batches of a few megabytes, lists of 16 MiB at most. */
+const maxAnswer = 128 << 20
+
 /** Some 600 MB are V8's reservations; SQLite gets the rest, and says "out of memory" beyond. */
 const dataKb = 900 * 1_024
 const flags = ["--no-opt", "--no-warnings", "--v8-pool-size=0", "--max-old-space-size=256", "--single-threaded-gc"]
@@ -117,7 +120,9 @@ export class StorageProcess {
   }
 
   #frame(head: Head, parts: readonly string[]): void {
+    const isTooLong = (parts[0]?.length ?? 0) > maxAnswer
     if (head.t === "ready") this.#isReady = true
+    else if (isTooLong) return this.#child.kill()
     else if (head.t === "done" && head["id"] === this.#current?.id) this.#done(head, parts[0] ?? "")
     // A process that talks nonsense is not ours any more.
     else return this.#child.kill()

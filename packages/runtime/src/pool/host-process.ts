@@ -32,6 +32,8 @@ const maxPendingBytes = 128 << 20
 const wallSlackMs = 2_000
 /** An innocent run that dies with its host again and again is told so in the end. */
 const maxMoves = 3
+/** An honest host refuses longer ones itself. */
+const maxStoreLength = 32 << 20
 const maxLogFrames = 200_000
 
 interface Active {
@@ -308,7 +310,8 @@ export class HostProcess {
   #store(active: Active, head: Head, payload: string): void {
     const { run } = active
     if (run.isOver) return
-    if (active.isStoring || run.handler.onStore === undefined) return this.kill()
+    const isNonsense = active.isStoring || payload.length > maxStoreLength
+    if (isNonsense || run.handler.onStore === undefined) return this.kill()
     active.isStoring = true
     const kind = head["kind"] === "commit" ? "commit" : "call"
     void run.handler.onStore(kind, payload).then(({ text, isDirty, cpuMs }) => {
