@@ -1,5 +1,5 @@
 import assert from "node:assert/strict"
-import { rmSync, writeFileSync } from "node:fs"
+import { existsSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { after, test } from "node:test"
 import { temporaryFolder } from "./facet-fixture.ts"
@@ -56,6 +56,7 @@ test(
       started.child.kill("SIGKILL")
       await started.finished
     }
+    assert.equal(existsSync(join(folder, "data", "objects")), true)
     assert.deepEqual(
       texts,
       [1, 2, 3, 4].map((count) => `You have made ${count} requests.`),
