@@ -1,10 +1,11 @@
 import assert from "node:assert/strict"
 import { readdirSync } from "node:fs"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, test } from "node:test"
-import { DurableObject, DurableObjectNamespace, type Tail, WorkerLoader } from "@mayfly/platform"
+import { createPlatform, DurableObject, DurableObjectNamespace, type Tail, WorkerLoader } from "@mayfly/platform"
 import { eventually } from "../attacks/processes.ts"
-import { type AnyFacet, openScene, sqlBody } from "./facet-fixture.ts"
+import { type AnyFacet, classText, openScene, sqlBody } from "./facet-fixture.ts"
 
 const scene = await openScene()
 after(() => scene[Symbol.asyncDispose]())
@@ -393,6 +394,22 @@ test("tails hear of each call", async () => {
     [{ rpcMethod: "x" }, [["said"]], "ok"],
     [{ rpcMethod: "y" }, [], "exception"],
   ])
+})
+
+test("without dataDir storage ends with the platform", async () => {
+  const folders = (): string[] => readdirSync(tmpdir()).filter((name) => name.startsWith("mayfly-objects-"))
+  const before = new Set(folders())
+  const own = await createPlatform({ hosts: 1, spare: false })
+  const stub = new WorkerLoader({ platform: own }).load({ mainModule: "m.js", modules: { "m.js": classText(counter) } })
+  const facet = own.facets("p").get("f", () => ({ class: stub.getDurableObjectClass("Main") })) as unknown as AnyFacet
+  const texts = [await textOf(facet), await textOf(facet)]
+  const made = folders().filter((name) => !before.has(name))
+  await own.dispose()
+  const left = new Set(folders())
+  assert.deepEqual(
+    [texts.at(-1), made.length > 0, made.some((name) => !left.has(name))],
+    ["You have made 2 requests.", true, true],
+  )
 })
 
 test("a full database is an error of the statement, and what was there stays", async () => {

@@ -8,6 +8,7 @@ export {
 } from "@mayfly/platform"
 export { createWorkerBundle, type WorkerBundle, type WorkerBundleOptions } from "@mayfly/platform"
 export {
+  canonicalPolicy,
   createPlatform,
   DurableObject,
   DurableObjectClass,
@@ -18,13 +19,20 @@ export {
   DynamicWorker,
   type DynamicWorkerOptions,
   type Entrypoint,
+  expectPolicy,
   type FacetStartupOptions,
   Facets,
   type Fetcher,
+  narrowPolicy,
   type Platform,
   type PlatformOptions,
   planWorker,
   type ProgramPlan,
+  type PolicyChange,
+  type PolicyExpectation,
+  PolicyHandle,
+  type PolicyHandleOptions,
+  policyHash,
   RpcTarget,
   type Run,
   type RunEvent,
@@ -50,6 +58,7 @@ export {
   type NetworkPolicy,
   type OriginRule,
   type RunJson,
+  type SecretHeader,
   toTaggedJson,
   type Usage,
 } from "@mayfly/protocol"

@@ -1,6 +1,9 @@
-import { join, resolve } from "node:path"
+import { join } from "node:path"
 import { createHttpEgress } from "@mayfly/mesh"
+import { createLedger, type Ledger } from "@mayfly/mesh/ledger"
 import { createRuntime, Facets, facetScope, type Runtime, WorkerLoader } from "@mayfly/runtime"
+import type { Store } from "@mayfly/store"
+import { LazyStore } from "./lazy-store.ts"
 import { parsePlatformOptions, type PlatformOptions } from "./platform-options.ts"
 
 /** One object that holds the parts. Whoever creates it disposes it. */
@@ -13,6 +16,12 @@ export interface Platform extends AsyncDisposable {
    * same, for the objects of a DurableObjectNamespace.
    */
   facets(parent: string, options?: { readonly tenant?: string }): Facets
+  /** Every egress attempt, allowed or denied. In `dataDir`; without one the last ten thousand, in memory. Opened at its first use. */
+  readonly ledger: Ledger
+  /** Where the parts keep rows and blobs: in `dataDir`, without one in memory. Opened at its first use; the platform closes it. */
+  store(): Promise<Store>
+  /** Ports that this platform's own servers listen on: no policy lets a program reach them on this machine. */
+  readonly ownPorts: Set<number>
   /** Kills all processes. Runs under way end as `worker.aborted`. Disposing twice is safe. */
   dispose(): Promise<void>
 }
@@ -22,17 +31,35 @@ export async function createPlatform(options: PlatformOptions = {}): Promise<Pla
   return startPlatform(options)
 }
 
+/** An attempt and its outcome are two entries. */
+const entriesInMemory = 20_000
+
 function startPlatform(options: PlatformOptions): Platform {
-  const { hosts, isolates, spare, network, dataDir, facets } = parsePlatformOptions(options)
-  const egress = createHttpEgress()
+  const { hosts, isolates, spare, network, dataDir, retainLedgerMs, facets } = parsePlatformOptions(options)
+  const store = new LazyStore(dataDir)
+  const ledger = createLedger({
+    store: () => store.get(),
+    ...(dataDir === undefined ? { retainEntries: entriesInMemory } : { directory: dataDir }),
+    ...(retainLedgerMs === undefined ? {} : { retainForMs: retainLedgerMs }),
+  })
+  const ownPorts = new Set<number>()
+  const egress = createHttpEgress({ ownPorts: () => ownPorts, ledger })
   egress.check(network)
-  const objects = { ...facets, directory: join(resolve(dataDir), "objects") }
+  const objects = { ...facets, ...(dataDir === undefined ? {} : { directory: join(dataDir, "objects") }) }
   const runtime = createRuntime({ hosts, isolates, spare, network, egress, objects })
-  const dispose = (): Promise<void> => runtime.dispose()
+  const dispose = async (): Promise<void> => {
+    await runtime.dispose()
+    await egress.close()
+    await ledger.close()
+    await store.close()
+  }
   return {
     runtime,
     env: { LOADER: new WorkerLoader({ platform: { runtime } }) },
     facets: (parent, { tenant } = {}) => new Facets(runtime.objects, facetScope(parent, tenant)),
+    ledger,
+    store: () => store.get(),
+    ownPorts,
     dispose,
     [Symbol.asyncDispose]: dispose,
   }

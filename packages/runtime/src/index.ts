@@ -11,7 +11,15 @@ export { DurableObject, type DurableObjectState } from "./objects/durable-object
 export { DurableObjectNamespace, type DurableObjectNamespaceOptions } from "./objects/durable-object-namespace.ts"
 export { Facets, facetScope } from "./objects/facets.ts"
 export type { FacetStartupOptions, GetStartupOptions } from "./objects/object-slot.ts"
-export type { Egress, EgressContext, EgressRequest, EgressResponse } from "./egress.ts"
+export type {
+  Egress,
+  EgressContext,
+  EgressRequest,
+  EgressResponse,
+  EgressSocket,
+  EgressWebSocket,
+  HeaderPairs,
+} from "./egress.ts"
 export { RpcTarget } from "./bridge/rpc-target.ts"
 export { provideStandIn } from "./bridge/stand-in.ts"
 export { createRuntime, type Runtime, type RuntimeOptions } from "./runtime.ts"

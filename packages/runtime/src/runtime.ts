@@ -5,6 +5,7 @@ import { ObjectHost, type ObjectHostOptions } from "./objects/object-host.ts"
 import { CompilerPool } from "./pool/compiler-pool.ts"
 import { HostPool, type HostPoolOptions } from "./pool/host-pool.ts"
 import type { IsolatePool } from "./pool/isolate-pool.ts"
+import { pinPolicy } from "./worker/pin-policy.ts"
 
 export interface RuntimeOptions extends HostPoolOptions {
   /** How guests reach the network. Without it nothing can be reached. */
@@ -38,7 +39,7 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
     pool,
     compiler,
     egress,
-    network: options.network ?? {},
+    network: pinPolicy(options.network ?? {}),
     objects,
     async dispose() {
       await objects.dispose()
@@ -51,8 +52,12 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
 const warmPerHost = 32
 
 const nowhere: Egress = {
-  async fetch(request) {
-    throw new MayflyError("mesh.denied", `"${request.url}" can't be reached: this runtime has no way out`)
-  },
   check() {},
+  fetch: ({ url }) => Promise.reject(noWayOut(url)),
+  openWebSocket: (url) => Promise.reject(noWayOut(url)),
+  openSocket: ({ host, port }) => Promise.reject(noWayOut(`${host}:${port}`)),
+}
+
+function noWayOut(to: string): MayflyError {
+  return new MayflyError("mesh.denied", `"${to.slice(0, 500)}" can't be reached: this runtime has no way out`)
 }

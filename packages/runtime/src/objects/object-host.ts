@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { MayflyError } from "@mayfly/protocol"
 import type { Runtime } from "../runtime.ts"
 import { listAlarmFiles, type PendingAlarm } from "./alarm-file.ts"
@@ -6,7 +9,7 @@ import { ObjectSlot } from "./object-slot.ts"
 import { StoragePool } from "./storage-pool.ts"
 
 export interface ObjectHostOptions {
-  /** Where objects have their databases. Without it there are none. */
+  /** Where objects have their databases. Default: a temporary folder that goes with the host. */
   readonly directory?: string
   /** Most bytes of one object's database. Default 1 GiB. */
   readonly maxBytes?: number
@@ -27,6 +30,7 @@ export class ObjectHost {
   readonly #storage = new StoragePool()
   readonly #slots = new Map<string, ObjectSlot>()
   #sweeper: NodeJS.Timeout | undefined
+  #temporary: string | undefined
   #isDisposed = false
 
   constructor(runtime: Pick<Runtime, "pool" | "egress">, options: ObjectHostOptions) {
@@ -67,9 +71,16 @@ export class ObjectHost {
   get #directory(): string {
     const { directory } = this.#options
     if (directory !== undefined) return directory
-    throw new MayflyError("input.invalid", "dataDir is missing: objects need a folder for their storage", {
-      details: { path: "dataDir" },
-    })
+    if (this.#temporary === undefined) {
+      this.#temporary = mkdtempSync(join(tmpdir(), "mayfly-objects-"))
+      process.on("exit", this.#removeTemporary)
+    }
+    return this.#temporary
+  }
+
+  readonly #removeTemporary = (): void => {
+    process.off("exit", this.#removeTemporary)
+    if (this.#temporary !== undefined) rmSync(this.#temporary, { recursive: true, force: true })
   }
 
   /** Room for one more instance: when there is none, the one that has rested longest goes. */
@@ -117,5 +128,6 @@ export class ObjectHost {
     for (const slot of this.#slots.values()) slot.dispose()
     this.#slots.clear()
     await this.#storage.dispose()
+    this.#removeTemporary()
   }
 }
