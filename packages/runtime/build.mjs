@@ -21,6 +21,7 @@ const chunks = [
   "websocket",
   "html",
   "cache",
+  "objects",
 ]
 
 // A program per script that makes V8 compile what most programs use, before the code cache is taken.
@@ -41,6 +42,7 @@ const exercise = {
   websocket: `const p = new WebSocketPair(); p[0].accept(); p[1].accept(); p[0].addEventListener("message", () => {}); p[1].send("x"); p[1].close(1000, "")`,
   html: `new HTMLRewriter().on("a.b > c, [d]", { element(e) { e.setAttribute("a", "b"); e.after("x") } }).transform(new Response("<p class=a>x<!-- y --></p>")).text()`,
   cache: `caches.default`,
+  objects: ``,
   inspect: `console.log({ a: [1, "x", { b: null }] }, new Map([[1, 2]]), [1, 2, 3], new Error("x"))`,
 }
 
@@ -55,6 +57,7 @@ export async function buildRuntime() {
   const define = { mayflyBuiltinExports: JSON.stringify(exportsOfBuiltins(guest)) }
   await Promise.all([
     bundle("src/host/main.ts", "dist/host.cjs", "cjs", []),
+    bundle("src/storage/main.ts", "dist/storage.cjs", "cjs", []),
     bundle("src/compile/main.ts", "dist/compiler.mjs", "esm", ["oxc-parser", "oxc-transform"], define),
   ])
   return Object.fromEntries([
@@ -104,7 +107,8 @@ const scriptOf = (code, value) => `(()=>{"use strict";${code};return ${value}})(
 async function buildGuest({ alias, define }) {
   const sources = {}
   for (const name of chunks) {
-    const code = await guestScript(`export { default } from "./web/${name}-chunk.ts"`, { alias, define })
+    const folder = name === "objects" ? "objects" : "web"
+    const code = await guestScript(`export { default } from "./${folder}/${name}-chunk.ts"`, { alias, define })
     sources[name] = scriptOf(code, "exported.default")
   }
   const { nodeBuild } = await import(here("src/guest/node/node-build.ts"))

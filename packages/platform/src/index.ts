@@ -26,7 +26,12 @@ export {
 } from "@mayfly/mesh"
 export {
   detectJail,
+  DurableObject,
+  DurableObjectClass,
+  DurableObjectId,
+  DurableObjectNamespace,
   DynamicWorker,
+  Facets,
   planWorker,
   provideStandIn,
   RpcTarget,
@@ -36,8 +41,11 @@ export {
   WorkerResponse,
 } from "@mayfly/runtime"
 export type {
+  DurableObjectNamespaceOptions,
+  DurableObjectState,
   DynamicWorkerOptions,
   Entrypoint,
+  FacetStartupOptions,
   Fetcher,
   Jail,
   ProgramPlan,

@@ -74,6 +74,19 @@ export const errorTable = {
     fix: "Call what a guest gave while its run is open, and hold it no longer than needed.",
   },
 
+  "object.aborted": { status: 409, retry: true, fix: "Get the facet again; this stub is from before it was stopped." },
+  "object.reset": { status: 503, retry: true, fix: "Call again: the object starts over with what it had stored." },
+  "object.storage-limit": {
+    status: 422,
+    retry: false,
+    fix: "Make the query cheaper: add an index or a LIMIT, sort and join less at once.",
+  },
+  "object.storage-failed": {
+    status: 500,
+    retry: false,
+    fix: "Check the data directory: its disk may be full, the file damaged, or another process may use it.",
+  },
+
   "mesh.approval-unknown": {
     status: 404,
     retry: false,

@@ -4,7 +4,13 @@ export { findNode, findRuntimeFiles } from "./pool/runtime-files.ts"
 export type { Fetcher, Tail, TraceItem, WorkerCode } from "./loader/worker-code.ts"
 export { WorkerLoader, type WorkerLoaderOptions } from "./loader/worker-loader.ts"
 export type { Entrypoint, EntrypointOptions, WorkerStub } from "./loader/worker-stub.ts"
-export { provideDefaultRuntime } from "./default-runtime.ts"
+export { defaultRuntime, provideDefaultRuntime } from "./default-runtime.ts"
+export { DurableObjectClass } from "./objects/durable-object-class.ts"
+export { DurableObjectId } from "./objects/durable-object-id.ts"
+export { DurableObject, type DurableObjectState } from "./objects/durable-object.ts"
+export { DurableObjectNamespace, type DurableObjectNamespaceOptions } from "./objects/durable-object-namespace.ts"
+export { Facets, facetScope } from "./objects/facets.ts"
+export type { FacetStartupOptions, GetStartupOptions } from "./objects/object-slot.ts"
 export type {
   Egress,
   EgressContext,

@@ -75,6 +75,7 @@ export type ChunkName =
   | "websocket"
   | "html"
   | "cache"
+  | "objects"
 
 export interface PendingRequest {
   readonly answer: Promise<string>

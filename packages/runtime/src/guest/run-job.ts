@@ -5,6 +5,7 @@ import { failureOf } from "./guest-error.ts"
 import type { Session } from "../bridge/session.ts"
 import type { GuestKernel } from "./guest-kernel.ts"
 import type { GuestJob } from "./job.ts"
+import type { Objects } from "./objects/objects-chunk.ts"
 import type { StreamedResponse, UpgradeResponse, WireResponse } from "./web/response.ts"
 
 interface FetchInternals {
@@ -25,6 +26,7 @@ export function runJob(namespace: Readonly<Record<string, unknown>>, job: GuestJ
   const fail = (error: unknown): void => {
     kernel.outbox.finish(`-${stringify(failureOf(error, kernel))}`)
   }
+  if (job.call === "object") return runObject(namespace, job, kernel)
   const settle = async (): Promise<string> => {
     const context = contextOf(job, kernel)
     const value = await callEntrypoint(namespace, job, argumentOf(job, kernel, context), context)
@@ -36,6 +38,12 @@ export function runJob(namespace: Readonly<Record<string, unknown>>, job: GuestJ
     return `=${encoded}`
   }
   apply(promiseThen, settle(), [(outcome: string) => kernel.outbox.finish(outcome), fail])
+}
+
+/** The object's run ends only by failing: it is called from outside until then. */
+function runObject(namespace: Readonly<Record<string, unknown>>, job: GuestJob, kernel: GuestKernel): void {
+  const { serveObject } = kernel.chunk<Objects>("objects")
+  serveObject(namespace, job, kernel, (env, ctx) => (latest = { job, context: { env, ctx, background: [] } }))
 }
 
 /**
@@ -78,7 +86,8 @@ function internals(kernel: GuestKernel): FetchInternals {
 
 export interface RunContext {
   readonly env: unknown
-  readonly ctx: ExecutionContext
+  /** That of an object has no signal: it outlives its calls. */
+  readonly ctx: Omit<ExecutionContext, "signal"> & Partial<Pick<ExecutionContext, "signal">>
   readonly background: readonly unknown[]
 }
 

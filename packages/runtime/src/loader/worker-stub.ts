@@ -1,6 +1,7 @@
 import type { Limits } from "@mayfly/protocol"
 import { decodeHandlerResult, responseOf } from "../worker/handler-answer.ts"
 import type { WorkerResponse } from "../socket/worker-response.ts"
+import { DurableObjectClass } from "../objects/durable-object-class.ts"
 import type { Run } from "../worker/run.ts"
 import { requestToWire } from "../worker/wire-message.ts"
 import { type RunHooks, type RunOptions, runWorker, type WorkerParts } from "../worker/worker-run.ts"
@@ -52,6 +53,11 @@ export class WorkerStub {
     })
   }
 
+  /** The exported class `name` (default: the default export) for a facet: `ctx.facets.get(name, () => ({ class }))`. */
+  getDurableObjectClass(name?: string | null, options: EntrypointOptions = {}): DurableObjectClass {
+    return new DurableObjectClass(name ?? "default", options, this.#load)
+  }
+
   async #fetch(entry: string, request: Request, options: EntrypointOptions): Promise<WorkerResponse> {
     const worker = await this.#load()
     const wire = await requestToWire(request)
@@ -94,7 +100,7 @@ export class WorkerStub {
 }
 
 /** A tail that fails must not hurt the worker that it watches. */
-async function tell(tail: ParsedCode["tails"][number], item: TraceItem): Promise<void> {
+export async function tell(tail: ParsedCode["tails"][number], item: TraceItem): Promise<void> {
   try {
     await tail.tail([item])
   } catch {

@@ -67,8 +67,9 @@ export class HostPool implements IsolatePool {
     const run = new PoolRun(request, handler)
     const abort = (): void => this.#abort(run)
     signal?.addEventListener("abort", abort, { once: true })
-    let isHeld = true
-    this.#hold(1)
+    // An object may wait for calls for ever.
+    let isHeld = request.call !== "object"
+    if (isHeld) this.#hold(1)
     run.onHold = (wanted) => {
       if (wanted === isHeld) return
       isHeld = wanted
@@ -82,6 +83,15 @@ export class HostPool implements IsolatePool {
     } finally {
       if (isHeld) this.#hold(-1)
       signal?.removeEventListener("abort", abort)
+    }
+  }
+
+  hold(): () => void {
+    let isHeld = true
+    this.#hold(1)
+    return () => {
+      if (isHeld) this.#hold(-1)
+      isHeld = false
     }
   }
 

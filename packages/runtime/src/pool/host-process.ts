@@ -32,12 +32,16 @@ const maxPendingBytes = 128 << 20
 const wallSlackMs = 2_000
 /** An innocent run that dies with its host again and again is told so in the end. */
 const maxMoves = 3
+/** An honest host refuses longer ones itself. */
+const maxStoreLength = 32 << 20
 const maxLogFrames = 200_000
 
 interface Active {
   readonly run: PoolRun
   isParked: boolean
   logFrames: number
+  /** Its guest waits for storage. */
+  isStoring: boolean
   /** Payloads of calls that are under way. */
   pendingBytes: number
   deadline: NodeJS.Timeout | undefined
@@ -131,7 +135,15 @@ export class HostProcess {
         ? undefined
         : setTimeout(() => this.#overdue(id, wallMs), Math.min(wallMs + wallSlackMs, 2_147_483_647))
     deadline?.unref()
-    this.#active.set(id, { run, isParked: false, logFrames: 0, pendingBytes: 0, deadline, calls: new Map() })
+    this.#active.set(id, {
+      run,
+      isParked: false,
+      logFrames: 0,
+      isStoring: false,
+      pendingBytes: 0,
+      deadline,
+      calls: new Map(),
+    })
     this.#count(run.request.tenant, 1)
     this.runsStarted++
     run.started(this.#port(id))
@@ -149,6 +161,11 @@ export class HostProcess {
     }
     return {
       invoke: (id, call, args) => send({ t: "invoke", run, id }, call, args),
+      renew: (id, call, args) => {
+        const active = this.#active.get(run)
+        if (active !== undefined) active.logFrames = 0
+        send({ t: "invoke", run, id, renews: true }, call, args)
+      },
       release: (target, count) => send({ t: "release", run, target, count }),
       hold: (isHeld) => this.#active.get(run)?.run.hold(isHeld),
     }
@@ -239,6 +256,8 @@ export class HostProcess {
         return active.run.handler.onEarly(numberOf(head["stream"]), parts[0] ?? "", usageOf(head))
       case "release":
         return active.run.handler.onRelease(numberOf(head["target"]), numberOf(head["count"]))
+      case "store":
+        return this.#store(active, head, parts[0] ?? "")
       case "cancel-call":
         return active.calls.get(head["id"] as number)?.abort()
       case "done":
@@ -288,6 +307,22 @@ export class HostProcess {
         return this.#child.channel.send({ t: "end", run, limit: "calls", used: answer.endsAtCalls })
       }
       this.#child.channel.send({ t: "answer", run, id, ok }, ok ? answer.text : JSON.stringify(answer))
+    })
+  }
+
+  /** A guest has one thread, so it waits for one thing. Whoever asks for more, or has no storage, is no guest of ours. */
+  #store(active: Active, head: Head, payload: string): void {
+    const { run } = active
+    if (run.isOver) return
+    const isNonsense = active.isStoring || payload.length > maxStoreLength
+    if (isNonsense || run.handler.onStore === undefined) return this.kill()
+    active.isStoring = true
+    const kind = head["kind"] === "commit" ? "commit" : "call"
+    void run.handler.onStore(kind, payload).then(({ text, isDirty, cpuMs }) => {
+      active.isStoring = false
+      if (this.#child.isGone || run.isOver) return
+      this.#child.channel.send({ t: "stored", run: head["run"], dirty: isDirty, ms: cpuMs }, text)
+      this.#child.channel.flush()
     })
   }
 

@@ -18,6 +18,7 @@ import { fetchedBody } from "./fetched-body.ts"
 import type { WorkerCache } from "../cache/worker-cache.ts"
 import { CacheService, cacheTarget } from "../cache/cache-service.ts"
 import { EgressService, egressTarget } from "./egress-service.ts"
+import type { Run } from "./run.ts"
 import { RunSession } from "./run-session.ts"
 import { Semaphore } from "./semaphore.ts"
 
@@ -121,6 +122,26 @@ export class RunRecord implements PoolHandler {
     // A run that was moved starts over; nobody has seen what it said before.
     this.#lines = []
     this.#logBytes = 0
+  }
+
+  /** What was gathered since the last time, for an object whose run lasts over many calls: logs, requests; and the limits start anew. */
+  renew(pool: PoolUsage): Pick<Run, "logs" | "egress" | "usage"> {
+    const gathered = { logs: this.logs, egress: [...this.egress], usage: this.usage(pool, 0, 0) }
+    this.#lines = []
+    this.#logBytes = 0
+    this.#subRequests = 0
+    this.#bindingCalls = 0
+    this.#bytesIn = 0
+    this.#bytesOut = 0
+    this.logsTruncated = false
+    this.egress.length = 0
+    this.answeredCodes.clear()
+    return gathered
+  }
+
+  /** The guest has stored something: it can't silently start again elsewhere. */
+  noteEffect(): void {
+    this.#hasEffects = true
   }
 
   onReply(id: number, text: string): void {

@@ -37,6 +37,8 @@ export class RunSession {
   #hasExports = false
   #onUse: ((isBusy: boolean) => void) | undefined
   #target: RunTarget | undefined
+  /** While a call to an object is sent, which happens at once. */
+  #isRenewing = false
 
   /** `services` are the runtime's own objects that every guest may call, by negative numbers. */
   constructor(env: EnvBindings, maxAnswer = Infinity, services: ReadonlyMap<number, object> = new Map()) {
@@ -44,7 +46,7 @@ export class RunSession {
       wire: {
         call: (id, target, method, args) => {
           this.#onUse?.(true)
-          this.#port?.invoke(id, `${target}\n${method}`, args)
+          this.#port?.[this.#isRenewing ? "renew" : "invoke"](id, `${target}\n${method}`, args)
         },
         // Calls of the guest are answered by `perform`.
         answer() {},
@@ -80,6 +82,21 @@ export class RunSession {
     const text = this.#session.encode(value, options)
     if (this.#session.exportCount > 0) this.#hasExports = true
     return text
+  }
+
+  /** Calls the function that is the guest's export `target`, as a call to an object. */
+  callObject(target: number, args: readonly unknown[]): Promise<unknown> {
+    this.#isRenewing = true
+    try {
+      return this.#session.call(target, "", args)
+    } finally {
+      this.#isRenewing = false
+    }
+  }
+
+  /** What the guest holds of ours. */
+  get exportCount(): number {
+    return this.#session.exportCount
   }
 
   /** Decodes what the run sent, with its streams and functions. Throws CloneError. */
