@@ -25,11 +25,14 @@ export async function openOwnerSocket(directory: DataDirectory): Promise<OwnerSo
   const path = join(directory.path, ownerSocketName)
   const key = createKey()
   const { promise: app, resolve: serve } = Promise.withResolvers<ServerApp>()
-  const listener = getRequestListener(async (request, env) => {
-    const headers = new Headers(request.headers)
-    headers.set("authorization", `Bearer ${key}`)
-    return (await app).fetch(new Request(request, { headers }), env)
-  })
+  const listener = getRequestListener(
+    async (request, env) => {
+      const headers = new Headers(request.headers)
+      headers.set("authorization", `Bearer ${key}`)
+      return (await app).fetch(new Request(request, { headers }), env)
+    },
+    { overrideGlobalObjects: false },
+  )
   const server = createServer((request, response) => void listener(request, response))
   // Left by an owner that died; we hold the directory's lock.
   rmSync(path, { force: true })
