@@ -70,16 +70,16 @@ function startPlatform(options: PlatformOptions): Platform {
   })
   egress.check(network)
   const objects = { ...facets, ...(dataDir === undefined ? {} : { directory: join(dataDir, "objects") }) }
-  const runtime = createRuntime(({
-	hosts,
-	isolates,
-	spare,
-	network,
-	egress,
-	openRuns,
-	objects,
-	typecheck: checkProgram
-}))
+  const runtime = createRuntime({
+    hosts,
+    isolates,
+    spare,
+    network,
+    egress,
+    openRuns,
+    objects,
+    typecheck: checkProgram,
+  })
   const dispose = async (): Promise<void> => {
     await runtime.dispose()
     await egress.close()
