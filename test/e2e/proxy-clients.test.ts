@@ -1,5 +1,6 @@
 import assert from "node:assert/strict"
 import { execFileSync, spawn } from "node:child_process"
+import { createServer as createHttpsServer } from "node:https"
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from "node:http"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
@@ -260,36 +261,37 @@ test("a raw connection needs a tcp rule, goes both ways, and half-closes", { ski
   ])
 })
 
-test(
-  "WebSockets go through plain, terminated and proxied connections, and are decided like requests",
-  { skip },
-  async (t) => {
-    const http = createHttpServer()
-    const sockets = new WebSocketServer({ server: http })
-    sockets.on("connection", (socket, request) => {
-      socket.on("message", (data, isBinary) =>
-        socket.send(isBinary ? data : `${request.url} ${String(data as Buffer)}`),
-      )
-    })
-    const port = await listen(t, http)
-    const policy = { allowedOrigins: [{ origin: `http://api.test:${port}`, paths: ["/allowed"] }] }
-    const net = await sandboxNetwork(t, { policy })
-    const script = (path: string): string => `
-    const socket = new WebSocket("ws://api.test:${port}${path}")
+test("WebSockets go through plain and terminated connections, and are decided like requests", { skip }, async (t) => {
+  const http = createHttpServer()
+  const sockets = new WebSocketServer({ server: http })
+  sockets.on("connection", (socket, request) => {
+    socket.on("message", (data, isBinary) => socket.send(isBinary ? data : `${request.url} ${String(data as Buffer)}`))
+  })
+  const port = await listen(t, http)
+  const https = createHttpsServer({ SNICallback: (name, callback) => callback(null, worldAuthority.contextFor(name)) })
+  https.on("upgrade", (request, socket, head) => http.emit("upgrade", request, socket, head))
+  const secure = await listen(t, https)
+  const paths = ["/allowed"]
+  const allowedOrigins = [
+    { origin: `http://api.test:${port}`, paths },
+    { origin: `https://api.test:${secure}`, paths },
+  ]
+  const net = await sandboxNetwork(t, { policy: { allowedOrigins }, egress: world })
+  const script = (path: string, origin = `ws://api.test:${port}`): string => `
+    const socket = new WebSocket("${origin}${path}")
     socket.binaryType = "arraybuffer"
     const said = []
     socket.onopen = () => { socket.send("text"); socket.send(new Uint8Array(70_000)) }
     socket.onmessage = ({ data }) => { said.push(data.byteLength ?? data); if (said.length === 2) socket.close(4000, "done") }
     socket.onclose = ({ code, reason }) => console.log(JSON.stringify([said, code, reason]))`
-    assert.deepEqual(JSON.parse(await net.node(script("/allowed"))), [["/allowed text", 70_000], 4000, "done"])
-    assert.deepEqual(JSON.parse(await net.node(script("/denied"))), [[], 1006, ""])
-    const told = net.rows.map(({ path, decision, status, reason }) => [path, decision, status, reason])
-    assert.deepEqual(told, [
-      ["/allowed", "allow", 101, null],
-      ["/denied", "deny", null, "path"],
-    ])
-  },
-)
+  assert.deepEqual(JSON.parse(await net.node(script("/allowed"))), [["/allowed text", 70_000], 4000, "done"])
+  assert.deepEqual(JSON.parse(await net.node(script("/denied"))), [[], 1006, ""])
+  const told = net.rows.map(({ path, decision, status, reason }) => [path, decision, status, reason])
+  assert.deepEqual(told, [
+    ["/allowed", "allow", 101, null],
+    ["/denied", "deny", null, "path"],
+  ])
+})
 
 test(
   "a policy that changes counts from the next request on, also on a connection that is kept open",

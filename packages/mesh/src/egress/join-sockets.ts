@@ -30,6 +30,10 @@ export function joinSockets(near: Socket, { far, reader }: FarEnd, { cleared, id
   }
   // Every byte passes both sockets, so one of them knows whether any does.
   near.setTimeout(idleMs, () => give("idle"))
+  // A client that is gone looks like one that has said all: without this it would keep its place for as long as the server is silent.
+  const hurry = (): void => void near.setTimeout(Math.min(idleMs, halfOpenIdleMs))
+  near.once("end", hurry)
+  far.once("end", hurry)
   // Clients of TLS often reset a connection when they have all that they wanted.
   near.on("error", () => give(null))
   far.on("error", () => give("unreachable"))
@@ -44,6 +48,8 @@ export function joinSockets(near: Socket, { far, reader }: FarEnd, { cleared, id
   if (inward !== null) inward.pipe(near)
   reader.readInto(inward ?? near, far)
 }
+
+const halfOpenIdleMs = 60_000
 
 /** What looks at the bytes of one direction, null when nothing needs to. */
 function filterFor(maxBytes: number, redacting: RedactingStream | null, onTooMany: () => void): Transform | null {

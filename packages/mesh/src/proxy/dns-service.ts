@@ -31,9 +31,12 @@ export class DnsService {
     // A datagram that cannot be delivered is lost, as datagrams are.
     socket.on("error", () => {})
     socket.on("message", (bytes, { port, address }) => {
-      void this.#answer(bytes).then((answer) => {
-        if (answer !== null && !this.#isClosed) socket.send(answer, port, address, () => {})
-      })
+      this.#answer(bytes)
+        .then((answer) => {
+          if (answer !== null && !this.#isClosed) socket.send(answer, port, address, () => {})
+        })
+        // Whoever owns the socket may have closed it meanwhile.
+        .catch(() => {})
     })
   }
 
