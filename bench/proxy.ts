@@ -52,7 +52,7 @@ try {
 async function measure(kind: "rate" | "time", shown: (value: number) => string): Promise<void> {
   const found = new Map<string, number[]>(Object.keys(ways).map((name) => [name, []]))
   for (let round = 0; round < rounds; round++) {
-    for (const [name, args] of Object.entries(ways)) found.get(name)?.push(await once1(kind, name, args))
+    for (const [name, args] of Object.entries(ways)) found.get(name)?.push(await oneRound(kind, name, args))
   }
   const base = median(found.get("own loopback") ?? [])
   for (const [name, values] of found) {
@@ -63,7 +63,7 @@ async function measure(kind: "rate" | "time", shown: (value: number) => string):
   }
 }
 
-async function once1(kind: string, name: string, args: readonly string[]): Promise<number> {
+async function oneRound(kind: string, name: string, args: readonly string[]): Promise<number> {
   const [program, ...within] = name === "own loopback" ? [process.execPath] : [...enter, process.execPath]
   const child = spawn(program, [...within, client, kind, ...args], {
     stdio: ["ignore", "pipe", "inherit"],

@@ -39,6 +39,8 @@ export interface SandboxNetwork {
   /** A file with the certificate that the sandbox trusts. */
   readonly caFile: string
   readonly folder: string
+  /** The command that enters it. */
+  readonly enter: readonly string[]
   /** Rows whose outcome is known. */
   readonly rows: readonly LedgerRow[]
   /** Runs a program whose network is the sandbox's. */
@@ -92,6 +94,7 @@ export async function sandboxNetwork(t: TestContext, options: SandboxNetworkOpti
     proxy,
     caFile,
     folder,
+    enter,
     rows,
     run,
     curl: (...args) => run("curl", ["-sS", "--max-time", "20", "--cacert", caFile, ...args]),
