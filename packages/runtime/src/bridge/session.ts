@@ -1,10 +1,19 @@
 import { decodeValue, type EncodeOptions, encodeValue } from "@mayfly/protocol/clone"
 
+/** Bytes that travel beside a text; it refers to each by its place, once. */
+export type Buffers = (ArrayBuffer | undefined)[]
+
+/** An encoded value. */
+export interface Packed {
+  readonly text: string
+  readonly buffers: ArrayBuffer[]
+}
+
 /** Carries a session's messages to the other side, in order. Texts are encoded values. */
 export interface Wire {
   /** Calls `method` of the other side's export `target`, or the export itself when `method` is "". */
-  call(id: number, target: number, method: string, args: string): void
-  answer(id: number, ok: boolean, text: string): void
+  call(id: number, target: number, method: string, args: Packed): void
+  answer(id: number, ok: boolean, answer: Packed): void
   /** This side has let go of the other's export, which it had been sent `count` times. */
   release(target: number, count: number): void
 }
@@ -79,6 +88,8 @@ export class Session {
   readonly #importIds = new WeakMap<object, number>()
   readonly #imports = new Map<number, { stub: WeakRef<object>; count: number }>()
   readonly #waiting = new Map<number, Waiting>()
+  /** Where the bytes of the message are that is being written or read. */
+  #buffers: Buffers | undefined
   #nextExport: number
   #nextCall = 0
   #closed: Error | undefined
@@ -88,15 +99,44 @@ export class Session {
     this.#nextExport = options.firstExport ?? 1
   }
 
-  /** Encodes a value, exporting the capabilities in it. */
+  /** Encodes a value, exporting the capabilities in it. Its bytes stand in the text. */
   encode(value: unknown, options: EncodeOptions = {}): string {
-    const { stacks } = this.#options
-    return encodeValue(value, { ...options, stacks, onCapability: (capability) => this.#export(capability) })
+    return this.#within(undefined, () => this.encodePart(value, options))
   }
 
-  /** Decodes a value of the other side, with stubs for its capabilities. */
-  decode(text: string): unknown {
-    return decodeValue(text, { onStub: (stub) => this.#import(stub) })
+  /** Encodes a value, with its larger bytes beside the text. */
+  pack(value: unknown, options: EncodeOptions = {}): Packed {
+    const buffers: ArrayBuffer[] = []
+    return { text: this.#within(buffers, () => this.encodePart(value, options)), buffers }
+  }
+
+  /** For specials: a part of the value that is being encoded. */
+  encodePart(value: unknown, options: EncodeOptions = {}): string {
+    const { stacks } = this.#options
+    const beside = this.#buffers === undefined ? {} : { buffers: this.#buffers as ArrayBuffer[] }
+    return encodeValue(value, { ...options, ...beside, stacks, onCapability: (capability) => this.#export(capability) })
+  }
+
+  /** Decodes a value of the other side, with stubs for its capabilities. Takes what it needs out of `buffers`. */
+  decode(text: string, buffers?: Buffers): unknown {
+    return this.#within(buffers, () => this.decodePart(text))
+  }
+
+  /** For specials: a part of the value that is being decoded. */
+  decodePart(text: string): unknown {
+    const beside = this.#buffers === undefined ? {} : { buffers: this.#buffers }
+    return decodeValue(text, { ...beside, onStub: (stub) => this.#import(stub) })
+  }
+
+  /** A getter of a value may start another message while this one is written. */
+  #within<Result>(buffers: Buffers | undefined, act: () => Result): Result {
+    const outer = this.#buffers
+    this.#buffers = buffers
+    try {
+      return act()
+    } finally {
+      this.#buffers = outer
+    }
   }
 
   /** How many objects the other side holds, those of the base not counted. */
@@ -203,20 +243,20 @@ export class Session {
       if (this.#closed !== undefined) return reject(this.#closed)
       if (this.#waiting.size >= maxWaiting)
         return reject(new RangeErrorOf("too many pending calls: await some before you start more"))
-      const text = this.encode(args, { root: "arguments" })
+      const packed = this.pack(args, { root: "arguments" })
       const id = ++this.#nextCall
       this.#waiting.set(id, { resolve, reject })
-      this.#options.wire.call(id, target, method, text)
+      this.#options.wire.call(id, target, method, packed)
     })
   }
 
   /** The other side's answer to call `id`. An answer that nobody waits for is ignored. */
-  onAnswer(id: number, ok: boolean, text: string): void {
+  onAnswer(id: number, ok: boolean, text: string, buffers: Buffers = []): void {
     const waiting = this.#waiting.get(id)
     if (waiting === undefined) return
     this.#waiting.delete(id)
     try {
-      if (ok) waiting.resolve(this.decode(text))
+      if (ok) waiting.resolve(this.decode(text, buffers))
       else waiting.reject(this.#options.revive(text))
     } catch (error) {
       waiting.reject(error)
@@ -224,9 +264,9 @@ export class Session {
   }
 
   /** The other side calls. Never throws; always answers, unless the session is closed meanwhile. */
-  async onCall(id: number, target: number, method: string, args: string): Promise<void> {
-    const answer = await this.perform(target, method, args)
-    if (this.#closed === undefined) this.#options.wire.answer(id, answer.ok, answer.text)
+  async onCall(id: number, target: number, method: string, args: string, buffers: Buffers = []): Promise<void> {
+    const answer = await this.perform(target, method, args, buffers)
+    if (this.#closed === undefined) this.#options.wire.answer(id, answer.ok, answer)
   }
 
   /** Calls an export of this side for the other. Failures are answers, too. */
@@ -234,14 +274,15 @@ export class Session {
     target: number,
     method: string,
     args: string,
-  ): Promise<{ readonly ok: boolean; readonly text: string }> {
+    buffers: Buffers = [],
+  ): Promise<Packed & { readonly ok: boolean }> {
     try {
-      const values = this.decode(args)
+      const values = this.decode(args, buffers)
       if (!isArray(values)) throw new TypeErrorOf("malformed arguments")
       const result: unknown = await invoke(this.#own(target), method, values as unknown[])
-      return { ok: true, text: this.encode(result, this.#answerOptions(target, method)) }
+      return { ok: true, ...this.pack(result, this.#answerOptions(target, method)) }
     } catch (error) {
-      return { ok: false, text: this.#options.describe(error) }
+      return { ok: false, text: this.#options.describe(error), buffers: [] }
     }
   }
 

@@ -1,3 +1,4 @@
+import ivm from "isolated-vm"
 import type { CompiledProgram } from "../compile/program.ts"
 import type { GuestFailure } from "../guest/guest-error.ts"
 import type { GuestJob } from "../guest/job.ts"
@@ -41,9 +42,9 @@ export interface RunEvents {
   onTurn(run: GuestRun, enter: () => Promise<unknown>, isStart: boolean): void
   onLogs(run: GuestRun, lines: readonly string[]): void
   onLogsCut(run: GuestRun): void
-  onCall(run: GuestRun, op: "F" | "B", id: number, payload: string): void
+  onCall(run: GuestRun, op: "F" | "B", id: number, payload: string, buffers: readonly ArrayBuffer[]): void
   onCancel(run: GuestRun, id: number): void
-  onReply(run: GuestRun, id: number, text: string): void
+  onReply(run: GuestRun, id: number, text: string, buffers: readonly ArrayBuffer[]): void
   onResponse(run: GuestRun, stream: number, head: string): void
   onRelease(run: GuestRun, target: number, count: number): void
   onSubtle(run: GuestRun, id: number, payload: string): void
@@ -81,8 +82,9 @@ export class GuestRun implements LaneMember {
   #turnEnd = 0
   /** Turns that wait for the lane. */
   #queuedTurns = 0
-  /** Answers that wait for their turn: header and text in turn. */
-  readonly #answers: string[] = []
+  /** Answers that wait for their turn, and how much they hold. */
+  #answers: Answer[] = []
+  #answerBytes = 0
   #prefix: string
 
   constructor(order: RunOrder, guest: Guest, events: RunEvents) {
@@ -196,12 +198,23 @@ export class GuestRun implements LaneMember {
     this.#turnEnd = performance.now()
     for (const entry of readOutbox(text)) {
       if (entry.op === "L") lines.push(`${entry.id} ${entry.payload}`)
-      else this.#operation(entry)
+      else this.#operation(entry, entry.buffers === 0 ? noBuffers : this.#takeBuffers(entry.buffers))
     }
     if (lines.length > 0) this.#events.onLogs(this, lines)
   }
 
-  #operation({ op, id, payload }: OutboxEntry): void {
+  /** Copies in one go, between turns. The isolate's own memory is not taken over: its allocator dies with the isolate. */
+  #takeBuffers(count: number): readonly ArrayBuffer[] {
+    const buffers: ArrayBuffer[] = []
+    for (let index = 0; index < count; index++) {
+      const buffer: unknown = this.#warm.dispatch.applySync(undefined, ["buffer"], { result: { copy: true } })
+      if (!(buffer instanceof ArrayBuffer)) throw new Error("malformed outbox")
+      buffers.push(buffer)
+    }
+    return buffers
+  }
+
+  #operation({ op, id, payload }: OutboxEntry, buffers: readonly ArrayBuffer[]): void {
     switch (op) {
       case "G":
         this.#isCalled = true
@@ -220,12 +233,12 @@ export class GuestRun implements LaneMember {
       case "F":
       case "B":
         this.#pending.add(id)
-        return this.#events.onCall(this, op, id, payload)
+        return this.#events.onCall(this, op, id, payload, buffers)
       case "I":
         this.#pending.add(id)
         return this.#dynamicImport(id, payload)
       case "A":
-        return this.#events.onReply(this, id, payload)
+        return this.#events.onReply(this, id, payload, buffers)
       case "R":
         return this.#events.onResponse(this, id, payload)
       case "D":
@@ -235,20 +248,29 @@ export class GuestRun implements LaneMember {
   }
 
   /** The answer to operation `id`, when it is still wanted. Answers that come while others wait for the lane share their turn. */
-  answer(id: number, ok: boolean, text: string): void {
+  answer(id: number, ok: boolean, text: string, buffers: readonly ArrayBuffer[] = noBuffers): void {
     if (this.#isOver || !this.#pending.delete(id)) return
-    this.#answers.push(`${id} ${ok ? "+" : "-"} ${text.length}\n`, text)
-    if (this.#answers.length === 2) this.#turn(() => this.#deliver())
+    this.#answers.push({ head: `${id} ${ok ? "+" : "-"} ${text.length} ${buffers.length}`, text, buffers })
+    this.#answerBytes += text.length + bytesOf(buffers)
+    if (this.#answers.length === 1) this.#turn(() => this.#deliver())
+    // What waits for the lane is in this process's memory and not yet in the isolate's, but it is the run's all the same.
+    if (this.#answerBytes > this.order.memoryMb * mebibyte) this.#memoryOver(this.#answerBytes)
   }
 
   #deliver(): Promise<unknown> {
-    const answers = this.#answers.splice(0)
-    return this.#warm.dispatch.apply(undefined, ["answers", answers.join("")])
+    const answers = this.#answers
+    this.#answers = []
+    this.#answerBytes = 0
+    const heads = answers.map(({ head }) => head).join("\n")
+    const texts = answers.length === 1 ? (answers[0] as Answer).text : answers.map(({ text }) => text).join("")
+    const buffers = answers.flatMap((answer) => answer.buffers)
+    return this.#warm.dispatch.apply(undefined, ["answers", heads, texts, undefined, ...moved(buffers)])
   }
 
   /** The supervisor calls a function of the program. */
-  invoke(id: number, call: string, args: string): void {
-    if (!this.#isOver) this.#turn(() => this.#warm.dispatch.apply(undefined, ["invoke", id, call, args]))
+  invoke(id: number, call: string, args: string, buffers: readonly ArrayBuffer[]): void {
+    if (this.#isOver) return
+    this.#turn(() => this.#warm.dispatch.apply(undefined, ["invoke", id, call, args, ...moved(buffers)]))
   }
 
   /** The supervisor lets go of a function of the program. */
@@ -355,6 +377,25 @@ export class GuestRun implements LaneMember {
   dispose(): void {
     this.guest.dispose()
   }
+}
+
+interface Answer {
+  readonly head: string
+  readonly text: string
+  readonly buffers: readonly ArrayBuffer[]
+}
+
+const noBuffers: readonly ArrayBuffer[] = []
+
+function bytesOf(buffers: readonly ArrayBuffer[]): number {
+  return buffers.reduce((sum, { byteLength }) => sum + byteLength, 0)
+}
+
+/** Hands buffers over to the isolate without a copy; from then on they count as its memory. */
+function moved(buffers: readonly ArrayBuffer[]): unknown[] {
+  return buffers.map((buffer) =>
+    new ivm.ExternalCopy(buffer, { transferOut: true }).copyInto({ transferIn: true, release: true }),
+  )
 }
 
 /** The program's chunks, and those that what it gets and gives will need. A miss costs time only. */

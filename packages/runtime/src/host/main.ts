@@ -48,9 +48,10 @@ const events: RunEvents = {
     }
   },
   onLogsCut: (run) => channel.send({ t: "logs-cut", run: run.order.run }),
-  onCall: (run, op, id, payload) => channel.send({ t: "call", run: run.order.run, id, op }, payload),
+  onCall: (run, op, id, payload, buffers) =>
+    channel.sendWith(buffers, { t: "call", run: run.order.run, id, op }, payload),
   onCancel: (run, id) => channel.send({ t: "cancel-call", run: run.order.run, id }),
-  onReply: (run, id, text) => channel.send({ t: "reply", run: run.order.run, id }, text),
+  onReply: (run, id, text, buffers) => channel.sendWith(buffers, { t: "reply", run: run.order.run, id }, text),
   onResponse: (run, stream, head) => channel.send({ t: "response", run: run.order.run, stream }, head),
   onRelease: (run, target, count) => channel.send({ t: "release", run: run.order.run, target, count }),
   onSubtle: (run, id, payload) => lane.enqueue(turnOf(run, () => subtle(run, id, payload), false)),
@@ -63,7 +64,7 @@ const events: RunEvents = {
   },
 }
 
-const channel = channelOnFd(3, (head, parts) => {
+const channel = channelOnFd(3, (head, parts, buffers) => {
   switch (head.t) {
     case "code":
       return void programs.set(head["code"] as number, JSON.parse(parts[0] ?? "{}") as CompiledProgram)
@@ -72,9 +73,9 @@ const channel = channelOnFd(3, (head, parts) => {
     case "run":
       return start(head, parts)
     case "answer":
-      return runs.get(head["run"] as number)?.answer(head["id"] as number, head["ok"] === true, parts[0] ?? "")
+      return runs.get(head["run"] as number)?.answer(head["id"] as number, head["ok"] === true, parts[0] ?? "", buffers)
     case "invoke":
-      return runs.get(head["run"] as number)?.invoke(head["id"] as number, parts[0] ?? "", parts[1] ?? "j[]")
+      return runs.get(head["run"] as number)?.invoke(head["id"] as number, parts[0] ?? "", parts[1] ?? "j[]", buffers)
     case "release":
       return runs.get(head["run"] as number)?.released(head["target"] as number, head["count"] as number)
     case "abort":

@@ -28,6 +28,10 @@ const maxCodeBytes = 96 << 20
 const maxPrograms = 256
 const maxPendingCalls = 10_000
 const maxPendingBytes = 128 << 20
+/** Answers that a host has not read yet. It reads at once what it can; only one that is stuck or hostile lets them pile up. */
+const maxUntakenBytes = 256 << 20
+const tooManyCalls = rangeError("too many pending calls: await some before you start more")
+const tooMuchAnswered = rangeError("too many answers at once: await some calls before you start more")
 /** Beyond the limit itself: a host that does not enforce it in this time is broken. */
 const wallSlackMs = 2_000
 /** An innocent run that dies with its host again and again is told so in the end. */
@@ -75,7 +79,7 @@ export class HostProcess {
     const program = { node: files.node, flags, script: files.host, argument, reads: [files.addon, files.bundle] }
     this.#child = new Child(
       program,
-      { onFrame: (head, parts) => this.#frame(head, parts), onExit: (reason) => this.#gone(reason) },
+      { onFrame: (head, parts, buffers) => this.#frame(head, parts, buffers), onExit: (reason) => this.#gone(reason) },
       true,
     )
     this.#child.expectReady(() => this.#isReady)
@@ -144,12 +148,12 @@ export class HostProcess {
   }
 
   #port(run: number): RunPort {
-    const send = (head: Head, ...parts: string[]): void => {
-      if (!this.#child.isGone && this.#active.has(run)) this.#child.channel.send(head, ...parts)
+    const send = (buffers: readonly ArrayBuffer[], head: Head, ...parts: string[]): void => {
+      if (!this.#child.isGone && this.#active.has(run)) this.#child.channel.sendWith(buffers, head, ...parts)
     }
     return {
-      invoke: (id, call, args) => send({ t: "invoke", run, id }, call, args),
-      release: (target, count) => send({ t: "release", run, target, count }),
+      invoke: (id, call, args, buffers) => send(buffers, { t: "invoke", run, id }, call, args),
+      release: (target, count) => send([], { t: "release", run, target, count }),
     }
   }
 
@@ -196,7 +200,7 @@ export class HostProcess {
     return this.#child.stop()
   }
 
-  #frame(head: Head, parts: readonly string[]): void {
+  #frame(head: Head, parts: readonly string[], buffers: readonly ArrayBuffer[]): void {
     this.#unanswered = 0
     switch (head.t) {
       case "ready":
@@ -213,12 +217,12 @@ export class HostProcess {
         return this.#events.onFree()
       default: {
         const active = this.#active.get(head["run"] as number)
-        if (active !== undefined) this.#runFrame(active, head, parts)
+        if (active !== undefined) this.#runFrame(active, head, parts, buffers)
       }
     }
   }
 
-  #runFrame(active: Active, head: Head, parts: readonly string[]): void {
+  #runFrame(active: Active, head: Head, parts: readonly string[], buffers: readonly ArrayBuffer[]): void {
     switch (head.t) {
       case "parked":
         if (active.isParked) return
@@ -231,9 +235,9 @@ export class HostProcess {
       case "logs-cut":
         return active.run.handler.onLogsCut()
       case "call":
-        return this.#call(active, head, parts[0] ?? "")
+        return this.#call(active, head, parts[0] ?? "", buffers)
       case "reply":
-        return active.run.handler.onReply(head["id"] as number, parts[0] ?? "-{}")
+        return active.run.handler.onReply(head["id"] as number, parts[0] ?? "-{}", buffers)
       case "response":
         return active.run.handler.onResponse(numberOf(head["stream"]), parts[0] ?? "")
       case "release":
@@ -260,31 +264,39 @@ export class HostProcess {
     this.#events.onSentBack(runs)
   }
 
-  #call(active: Active, head: Head, payload: string): void {
+  #call(active: Active, head: Head, payload: string, buffers: readonly ArrayBuffer[]): void {
     const id = head["id"] as number
     if (active.run.isOver || active.calls.has(id)) return
-    if (active.calls.size >= maxPendingCalls || active.pendingBytes + payload.length > maxPendingBytes) {
-      const failure = { name: "RangeError", message: "too many pending calls: await some before you start more" }
-      return this.#child.channel.send({ t: "answer", run: head["run"], id, ok: false }, JSON.stringify(failure))
+    const size = buffers.reduce((sum, { byteLength }) => sum + byteLength, payload.length)
+    if (active.calls.size >= maxPendingCalls || active.pendingBytes + size > maxPendingBytes) {
+      return this.#child.channel.send({ t: "answer", run: head["run"], id, ok: false }, tooManyCalls)
     }
-    active.pendingBytes += payload.length
+    active.pendingBytes += size
     const abort = new AbortController()
     active.calls.set(id, abort)
     const signal = AbortSignal.any([abort.signal, active.run.callSignal])
     const run = head["run"]
     const operation = head["op"] === "F" ? "fetch" : "call"
     // A handler never rejects; if one does all the same, the guest gets an answer and the supervisor lives.
-    const answered = active.run.handler.onCall(operation, payload, signal).catch(() => failedCall)
+    const answered = active.run.handler.onCall(operation, payload, signal, buffers).catch(() => failedCall)
     void answered.then((answer) => {
       active.calls.delete(id)
-      active.pendingBytes -= payload.length
+      active.pendingBytes -= size
       if (this.#child.isGone || active.run.isOver) return
       const { ok } = answer
       if (!ok && answer.endsAtRequests !== undefined) {
         return this.#child.channel.send({ t: "end", run, limit: "requests", used: answer.endsAtRequests })
       }
-      this.#child.channel.send({ t: "answer", run, id, ok }, ok ? answer.text : JSON.stringify(answer))
+      this.#answer({ t: "answer", run, id, ok }, answer)
     })
+  }
+
+  /** A guest that asks for more than its process takes gets no more of it: what is not taken is in this process's memory. */
+  #answer(head: Head, answer: CallAnswer): void {
+    const { channel } = this.#child
+    if (!answer.ok) return channel.send(head, JSON.stringify(answer))
+    if (channel.pendingBytes > maxUntakenBytes) return channel.send({ ...head, ok: false }, tooMuchAnswered)
+    channel.sendWith(answer.buffers ?? [], head, answer.text)
   }
 
   /** Warm guests that wait here for a run with this key. A hint: the host may have let go of them. */
@@ -381,4 +393,8 @@ function isLimitKind(value: unknown): value is LimitKind {
 
 function numberOf(value: unknown): number {
   return typeof value === "number" && Number.isFinite(value) && value >= 0 ? value : 0
+}
+
+function rangeError(message: string): string {
+  return JSON.stringify({ name: "RangeError", message })
 }

@@ -30,15 +30,20 @@ export interface PoolHandler {
   /** The run has an isolate; `queueMs` after it was asked for. May be called again when the run was moved before it had any effect. */
   onStart(queueMs: number, port: RunPort): void
   /** The guest's answer to call `id` of the port: `+` and a result, or `-` and a failure. */
-  onReply(id: number, text: string): void
+  onReply(id: number, text: string, buffers: readonly ArrayBuffer[]): void
   /** A fetch handler's response whose body is the guest's export `stream`. The run lasts while it is read. */
   onResponse(stream: number, head: string): void
   /** The guest has let go of an export that it had received `count` times. */
   onRelease(target: number, count: number): void
   onLogs(lines: readonly string[]): void
   onLogsCut(): void
-  /** A request or binding call. Never rejects: a failure is an answer too. */
-  onCall(operation: "fetch" | "call", payload: string, signal: AbortSignal): Promise<CallAnswer>
+  /** A request or binding call, with the bytes that travel beside it. Never rejects: a failure is an answer too. */
+  onCall(
+    operation: "fetch" | "call",
+    payload: string,
+    signal: AbortSignal,
+    buffers: readonly ArrayBuffer[],
+  ): Promise<CallAnswer>
   /** Whether anything that the run did was seen by somebody, so that it can't silently be run again. */
   readonly hasEffects: boolean
 }
@@ -46,13 +51,13 @@ export interface PoolHandler {
 /** The way to a run's guest while it lasts; afterwards nothing happens. */
 export interface RunPort {
   /** Calls a function that the guest gave. `call` is its number, a newline, and a method name or nothing. */
-  invoke(id: number, call: string, args: string): void
+  invoke(id: number, call: string, args: string, buffers: readonly ArrayBuffer[]): void
   release(target: number, count: number): void
 }
 
 /** An encoded value, or what the guest may know of a failure: no stack, no cause. */
 export type CallAnswer =
-  | { readonly ok: true; readonly text: string }
+  | { readonly ok: true; readonly text: string; readonly buffers?: readonly ArrayBuffer[] }
   | {
       readonly ok: false
       readonly name: string

@@ -101,9 +101,9 @@ export class RunRecord implements PoolHandler {
     this.#logBytes = 0
   }
 
-  onReply(id: number, text: string): void {
-    this.#bytesIn += text.length
-    this.session.onReply(id, text)
+  onReply(id: number, text: string, buffers: readonly ArrayBuffer[]): void {
+    this.#bytesIn += text.length + bytesOf(buffers)
+    this.session.onReply(id, text, buffers)
   }
 
   onRelease(target: number, count: number): void {
@@ -159,18 +159,23 @@ export class RunRecord implements PoolHandler {
     this.#options.watcher?.onLog(line)
   }
 
-  async onCall(operation: "fetch" | "call", payload: string, signal: AbortSignal): Promise<CallAnswer> {
+  async onCall(
+    operation: "fetch" | "call",
+    payload: string,
+    signal: AbortSignal,
+    buffers: readonly ArrayBuffer[],
+  ): Promise<CallAnswer> {
     this.#hasEffects = true
-    this.#bytesOut += payload.length
+    this.#bytesOut += payload.length + bytesOf(buffers)
     if (operation === "call") this.#bindingCalls++
-    const answer = operation === "fetch" ? await this.#fetch(payload, signal) : await this.#call(payload)
-    if (answer.ok) this.#bytesIn += answer.text.length
+    const answer = operation === "fetch" ? await this.#fetch(payload, signal) : await this.#call(payload, buffers)
+    if (answer.ok) this.#bytesIn += answer.text.length + bytesOf(answer.buffers)
     else if (operation === "fetch" && answer.code !== undefined) this.answeredCodes.add(answer.code)
     return answer
   }
 
-  async #call(payload: string): Promise<CallAnswer> {
-    return this.session.perform(payload)
+  async #call(payload: string, buffers: readonly ArrayBuffer[]): Promise<CallAnswer> {
+    return this.session.perform(payload, buffers)
   }
 
   async #fetch(payload: string, signal: AbortSignal): Promise<CallAnswer> {
@@ -239,4 +244,10 @@ function requestFailure(error: unknown): CallAnswer {
 
 function round(ms: number): number {
   return Math.round(ms * 1_000) / 1_000
+}
+
+function bytesOf(buffers: readonly ArrayBuffer[] = []): number {
+  let bytes = 0
+  for (const { byteLength } of buffers) bytes += byteLength
+  return bytes
 }

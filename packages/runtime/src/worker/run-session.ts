@@ -25,7 +25,8 @@ export class RunSession {
   constructor(env: EnvBindings, maxAnswer = Infinity) {
     this.#session = new Session({
       wire: {
-        call: (id, target, method, args) => this.#port?.invoke(id, `${target}\n${method}`, args),
+        call: (id, target, method, { text, buffers }) =>
+          this.#port?.invoke(id, `${target}\n${method}`, text, buffers),
         // Calls of the guest are answered by `perform`.
         answer() {},
         release: (target, count) => this.#port?.release(target, count),
@@ -70,19 +71,19 @@ export class RunSession {
   }
 
   /** A call of the guest: `<target>\n<method>\n<arguments>`. */
-  async perform(payload: string): Promise<CallAnswer> {
+  async perform(payload: string, buffers: readonly ArrayBuffer[] = []): Promise<CallAnswer> {
     const afterTarget = payload.indexOf("\n")
     const afterMethod = payload.indexOf("\n", afterTarget + 1)
     if (afterMethod === -1) return { ok: false, name: "Error", message: "malformed call" }
     const target = afterTarget === 0 ? NaN : Number(payload.slice(0, afterTarget))
     const method = payload.slice(afterTarget + 1, afterMethod)
-    const answer = await this.#session.perform(target, method, payload.slice(afterMethod + 1))
-    return answer.ok ? { ok: true, text: answer.text } : { ok: false, ...(JSON.parse(answer.text) as CallFailure) }
+    const answer = await this.#session.perform(target, method, payload.slice(afterMethod + 1), [...buffers])
+    return answer.ok ? { ok: true, text: answer.text, buffers: answer.buffers } : { ok: false, ...(JSON.parse(answer.text) as CallFailure) }
   }
 
   /** The guest's answer to a call of ours: `+` and a result, or `-` and a failure. */
-  onReply(id: number, text: string): void {
-    this.#session.onAnswer(id, text.startsWith("+"), text.slice(1))
+  onReply(id: number, text: string, buffers: readonly ArrayBuffer[]): void {
+    this.#session.onAnswer(id, text.startsWith("+"), text.slice(1), [...buffers])
   }
 
   onRelease(target: number, count: number): void {
