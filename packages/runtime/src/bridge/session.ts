@@ -63,6 +63,8 @@ interface Waiting {
 /** Far more than an honest program holds at once; what a hostile one may cost this side. */
 const maxExports = 10_000
 const maxWaiting = 10_000
+/** Streams of one session that are read ahead, a batch each. */
+const maxAhead = 8
 
 // Taken at evaluation: this file also runs inside isolates, where guest code may replace intrinsics later.
 const { apply, get, ownKeys } = Reflect
@@ -91,6 +93,8 @@ export class Session {
   /** Where the bytes of the message are that is being written or read. */
   #buffers: Buffers | undefined
   #nextExport: number
+  /** Streams that are read ahead of their reader. */
+  #ahead = 0
   #nextCall = 0
   #closed: Error | undefined
 
@@ -235,6 +239,13 @@ export class Session {
       defineProperty: () => false,
       setPrototypeOf: () => false,
     })
+  }
+
+  /** Room to hold one batch of a stream that nobody has asked for yet; undefined when enough is held. The caller gives it back, once. */
+  readAhead(): (() => void) | undefined {
+    if (this.#ahead >= maxAhead) return undefined
+    this.#ahead++
+    return () => void this.#ahead--
   }
 
   /** Calls an export of the other side. Rejects with its error, or when the session is closed. */

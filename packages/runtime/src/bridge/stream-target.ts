@@ -35,8 +35,8 @@ interface Pulled {
   readonly done: boolean
 }
 
-/** One pull carries no more than this, so that neither side holds much of a stream. */
-const maxBatchBytes = 256 << 10
+/** One pull carries no more than this and one chunk, so that neither side holds much of a stream. */
+const maxBatchBytes = 1 << 20
 const maxBatchChunks = 64
 
 /** A stream that the other side reads, chunk by chunk as it asks: back-pressure is the asking. Locks the stream. */
@@ -66,7 +66,7 @@ export class ReadableTarget {
     let bytes = 0
     let { done, value } = await this.#read()
     while (!done) {
-      chunks[chunks.length] = value
+      chunks[chunks.length] = exact(value)
       bytes += sizeOf(value)
       if (bytes >= maxBatchBytes || chunks.length >= maxBatchChunks) return { chunks, done: false }
       const more = await this.#readNow()
@@ -104,28 +104,75 @@ async function microtasks(count: number): Promise<undefined> {
   return undefined
 }
 
+/** A chunk is often a piece of a larger buffer, and only the piece is meant. */
+function exact(chunk: unknown): unknown {
+  const isPiece = chunk instanceof Uint8Array && chunk.byteLength < chunk.buffer.byteLength
+  return isPiece ? new Uint8Array(chunk) : chunk
+}
+
 function sizeOf(chunk: unknown): number {
   return ArrayBuffer.isView(chunk) ? chunk.byteLength : typeof chunk === "string" ? chunk.length : 64
 }
 
-/** The other side's readable stream, here. */
+/** The other side's readable stream, here. Nothing is asked for before somebody reads; from then on one batch is under way ahead of the reader. */
 export function readableFrom(session: Session, id: number, Readable: ReadableClass): ReadableLike {
+  const batches = new Batches(session, id)
   return new Readable(
     {
       async pull(controller) {
-        const { chunks, done } = (await session.call(id, "pull", [])) as Pulled
+        const { chunks, done } = await batches.next()
         for (let at = 0; at < chunks.length; at++) controller.enqueue(chunks[at])
         if (!done) return
         controller.close()
         session.release(id)
       },
       async cancel(reason) {
+        batches.stop()
         await session.call(id, "cancel", [transferable(reason)])
         session.release(id)
       },
     },
-    { highWaterMark: 1 },
+    { highWaterMark: 0 },
   )
+}
+
+/** Pulls of one stream, the next one begun while the reader is busy with the last. */
+class Batches {
+  readonly #session: Session
+  readonly #id: number
+  #ahead: Promise<Pulled> | undefined
+  #giveBack: (() => void) | undefined
+
+  constructor(session: Session, id: number) {
+    this.#session = session
+    this.#id = id
+  }
+
+  async next(): Promise<Pulled> {
+    const pulled = await (this.#ahead ?? this.#pull())
+    this.stop()
+    if (!pulled.done) this.#readAhead()
+    return pulled
+  }
+
+  #pull(): Promise<Pulled> {
+    return this.#session.call(this.#id, "pull", []) as Promise<Pulled>
+  }
+
+  #readAhead(): void {
+    this.#giveBack = this.#session.readAhead()
+    if (this.#giveBack === undefined) return
+    this.#ahead = this.#pull()
+    // Whoever reads next is told.
+    this.#ahead.catch(() => {})
+  }
+
+  /** What is ahead is not held any more. */
+  stop(): void {
+    this.#ahead = undefined
+    this.#giveBack?.()
+    this.#giveBack = undefined
+  }
 }
 
 /** A stream that the other side writes to. Locks the stream. */
