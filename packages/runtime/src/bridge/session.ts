@@ -63,8 +63,8 @@ interface Waiting {
 /** Far more than an honest program holds at once; what a hostile one may cost this side. */
 const maxExports = 10_000
 const maxWaiting = 10_000
-/** Streams of one session that are read ahead, a batch each. */
-const maxAhead = 8
+/** Batches that the streams of one session read ahead, all together. */
+const maxAhead = 16
 
 // Taken at evaluation: this file also runs inside isolates, where guest code may replace intrinsics later.
 const { apply, get, ownKeys } = Reflect

@@ -45,6 +45,7 @@ export class ReadableTarget {
   readonly #finished: () => void
   /** A read that was begun and is not answered yet. */
   #next: Promise<{ readonly done: boolean; readonly value?: unknown }> | undefined
+  #last: Promise<void> = Promise.resolve()
 
   /** `finished` is called when the stream was read to its end, failed, or was cancelled. */
   constructor(stream: ReadableLike, finished: () => void = () => {}) {
@@ -52,13 +53,11 @@ export class ReadableTarget {
     this.#finished = finished
   }
 
-  async pull(): Promise<Pulled> {
-    try {
-      return await this.#pull()
-    } catch (error) {
-      this.#finished()
-      throw error
-    }
+  /** The reader may ask again before it has its answer: pulls are performed one after the other. */
+  pull(): Promise<Pulled> {
+    const pulled = this.#last.then(() => this.#pull())
+    this.#last = pulled.then(nothing, this.#finished)
+    return pulled
   }
 
   async #pull(): Promise<Pulled> {
@@ -99,6 +98,8 @@ export class ReadableTarget {
   }
 }
 
+function nothing(): void {}
+
 async function microtasks(count: number): Promise<undefined> {
   for (let turn = 0; turn < count; turn++) await Promise.resolve()
   return undefined
@@ -114,7 +115,7 @@ function sizeOf(chunk: unknown): number {
   return ArrayBuffer.isView(chunk) ? chunk.byteLength : typeof chunk === "string" ? chunk.length : 64
 }
 
-/** The other side's readable stream, here. Nothing is asked for before somebody reads; from then on one batch is under way ahead of the reader. */
+/** The other side's readable stream, here. Nothing is asked for before somebody reads; from then on the next batches are under way ahead of the reader. */
 export function readableFrom(session: Session, id: number, Readable: ReadableClass): ReadableLike {
   const batches = new Batches(session, id)
   return new Readable(
@@ -136,12 +137,21 @@ export function readableFrom(session: Session, id: number, Readable: ReadableCla
   )
 }
 
-/** Pulls of one stream, the next one begun while the reader is busy with the last. */
+/** A stream of chunks that are larger than this is not read ahead. */
+const maxBytesAhead = 2 * maxBatchBytes
+
+function bytesOf({ chunks }: Pulled): number {
+  return chunks.reduce<number>((sum, chunk) => sum + sizeOf(chunk), 0)
+}
+
+/** Batches of one stream that are under way ahead of its reader: one is on its way here while the other side makes the next. */
+const batchesAhead = 2
+
+/** Pulls of one stream, further ones begun while the reader is busy with the last. */
 class Batches {
   readonly #session: Session
   readonly #id: number
-  #ahead: Promise<Pulled> | undefined
-  #giveBack: (() => void) | undefined
+  readonly #ahead: { readonly pulled: Promise<Pulled>; readonly giveBack: () => void }[] = []
 
   constructor(session: Session, id: number) {
     this.#session = session
@@ -149,9 +159,11 @@ class Batches {
   }
 
   async next(): Promise<Pulled> {
-    const pulled = await (this.#ahead ?? this.#pull())
-    this.stop()
-    if (!pulled.done) this.#readAhead()
+    const first = this.#ahead.shift()
+    first?.giveBack()
+    const pulled = await (first?.pulled ?? this.#pull())
+    if (pulled.done) this.stop()
+    else if (bytesOf(pulled) <= maxBytesAhead) while (this.#ahead.length < batchesAhead && this.#readAhead());
     return pulled
   }
 
@@ -159,19 +171,19 @@ class Batches {
     return this.#session.call(this.#id, "pull", []) as Promise<Pulled>
   }
 
-  #readAhead(): void {
-    this.#giveBack = this.#session.readAhead()
-    if (this.#giveBack === undefined) return
-    this.#ahead = this.#pull()
+  #readAhead(): boolean {
+    const giveBack = this.#session.readAhead()
+    if (giveBack === undefined) return false
+    const pulled = this.#pull()
     // Whoever reads next is told.
-    this.#ahead.catch(() => {})
+    pulled.catch(() => {})
+    this.#ahead.push({ pulled, giveBack })
+    return true
   }
 
   /** What is ahead is not held any more. */
   stop(): void {
-    this.#ahead = undefined
-    this.#giveBack?.()
-    this.#giveBack = undefined
+    for (const { giveBack } of this.#ahead.splice(0)) giveBack()
   }
 }
 
