@@ -77,12 +77,15 @@ function dispatchTo(kernel: GuestKernel, outbox: Outbox): Dispatch {
       case "buffer":
         return outbox.takeBuffer()
       case "timer":
+        kernel.logs.speak()
         return kernel.fire(first as number)
       case "invoke":
+        kernel.logs.speak()
         return invoke(kernel, first as number, second as string, third as string, rest as ArrayBuffer[])
       case "release":
         return kernel.session.onRelease(first as number, second as number)
       case "answers":
+        kernel.logs.speak()
         return deliver(kernel, first as string, second as string, rest as ArrayBuffer[])
       case "imported":
         return kernel.imported(first as number, second)
@@ -91,7 +94,16 @@ function dispatchTo(kernel: GuestKernel, outbox: Outbox): Dispatch {
       case "job":
         return prepare(kernel, jobOf(first, second, third))
       case "again":
-        return again(kernel, jobOf(first, second, third))
+        outbox.clear()
+        return again(kernel, jobOf(first, second, third), false)
+      case "first":
+        outbox.clear()
+        turnBegan = now()
+        return again(kernel, jobOf(first, second, third), true)
+      case "next":
+        // What the last one left to do was done before this call: the host makes one for each run.
+        if (now() - turnBegan < maxSharedMs && outbox.endRun()) again(kernel, jobOf(first, second, third), true)
+        return undefined
       case "importing":
         return expectImport(kernel, first as number, second as string)
     }
@@ -120,15 +132,22 @@ function jobOf(job: unknown, input: unknown, env: unknown): GuestJob {
   return { ...(JSON.parse(job as string) as GuestJob), input: input as string, env: env as string }
 }
 
+// Taken at evaluation, before guest code can replace it.
+const { now } = Date
+/** When the first run of this turn began, for turns that several runs share. */
+let turnBegan = 0
+/** After this long the rest of them wait for another turn. */
+const maxSharedMs = 4
+
 type Namespace = Readonly<Record<string, unknown>>
 
 /** The evaluated program, for a guest that is kept warm. */
 const programs = new Map<GuestKernel, Namespace>()
 
 /** Another run of the same worker: a new bridge, no timers or calls of the last run, the module's own state as it is. */
-function again(kernel: GuestKernel, job: GuestJob): void {
+function again(kernel: GuestKernel, job: GuestJob, isShared: boolean): void {
   kernel.reset()
-  kernel.logs.begin(job.logBytes)
+  kernel.logs.begin(job.logBytes, isShared)
   const namespace = programs.get(kernel)
   if (namespace !== undefined) runJob(namespace, job, kernel)
 }

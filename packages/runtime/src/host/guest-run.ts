@@ -8,7 +8,7 @@ import type { Guest } from "./guest.ts"
 import type { ModuleGraph } from "./module-graph.ts"
 import { type OutboxEntry, readOutbox } from "./outbox-reader.ts"
 import { TimerQueue } from "./timer-queue.ts"
-import type { WarmIsolate } from "./warm-isolate.ts"
+import type { IsolateEvents, WarmIsolate } from "./warm-isolate.ts"
 
 /** What the supervisor asks for. */
 export interface RunOrder {
@@ -18,6 +18,8 @@ export interface RunOrder {
   readonly method?: string
   /** Keep the guest afterwards, for the next run with this key. */
   readonly keep?: string
+  /** Shares no turn with other runs: it was in one that went wrong, or could not be begun again elsewhere. */
+  readonly alone?: true
   readonly memoryMb: number
   readonly cpuMs: number | null
   readonly wallMs: number | null
@@ -64,6 +66,10 @@ const logFloodFactor = 16
 export class GuestRun implements LaneMember {
   readonly order: RunOrder
   readonly startedAt = performance.now()
+  /** Whether its turn is shared with other runs, to which the isolate then belongs as well. */
+  isBoarded = false
+  /** Its part of a shared turn's time, when it ended in that. */
+  sharedMs: number | undefined
   cpuMs = 0
   residentBytes = 0
   peakBytes = 0
@@ -107,26 +113,41 @@ export class GuestRun implements LaneMember {
   }
 
   get wallMs(): number {
-    return performance.now() - this.startedAt
+    return this.sharedMs ?? performance.now() - this.startedAt
   }
 
   /** Hands texts to the isolate and runs the program's first turn. The lane must be this run's. */
   async start(texts: RunTexts): Promise<void> {
-    const { wallMs } = this.order
-    if (wallMs !== null) this.#wallTimer = setTimeout(() => this.#wallOver(wallMs), Math.min(wallMs, 2_147_483_647))
-    const { modules: _modules, names: _names, chunks: _chunks, ...program } = this.#program
-    const job: Omit<GuestJob, "input" | "env"> = { ...this.order, ...program, props: texts.props }
-    const events = { onLine: (line: string) => this.#line(line), onCatastrophe: () => this.#catastrophe() }
     if (this.guest.isEvaluated) {
-      this.#isCalled = true
-      this.#warm.reassign(events)
-      await this.#warm.dispatch.apply(undefined, ["again", JSON.stringify(job), texts.input, texts.env])
+      this.takeOver()
+      await this.call("again", texts)
       return
     }
+    const { modules: _modules, names: _names, chunks: _chunks, ...program } = this.#program
+    const job: Omit<GuestJob, "input" | "env"> = { ...this.order, ...program, props: texts.props }
     const chunks = neededFor(this.order, texts, this.#program.chunks)
-    this.#warm.assign(events, chunks, JSON.stringify(job), texts.input, texts.env)
+    this.#warm.assign(this.#isolateEvents(), chunks, JSON.stringify(job), texts.input, texts.env)
     const main = await this.#graph.main()
     await main.evaluate()
+  }
+
+  /** From now on what the isolate says at once is this run's. */
+  takeOver(): void {
+    this.#isCalled = true
+    this.#warm.reassign(this.#isolateEvents())
+  }
+
+  #isolateEvents(): IsolateEvents {
+    return { onLine: (line) => this.#line(line), onCatastrophe: () => this.#catastrophe() }
+  }
+
+  /** Calls a program that is evaluated already. */
+  call(op: "again" | "first" | "next", texts: RunTexts): Promise<unknown> {
+    const { call, entry, method, outputBytes, logBytes } = this.order
+    const { shape } = this.#program
+    const { props } = texts
+    const job = { call, entry, method, shape, props, outputBytes, logBytes, imports: noNames, metas: noNames }
+    return this.#warm.dispatch.apply(undefined, [op, JSON.stringify(job), texts.input, texts.env])
   }
 
   /** After a turn: limits, then what the guest left. `error` is what the turn rejected with. */
@@ -138,6 +159,30 @@ export class GuestRun implements LaneMember {
     this.#drain()
     if (this.#isOver) return
     if (error !== undefined) this.#turnFailed(error)
+    if (!this.#isOver) this.#park()
+  }
+
+  /** What the isolate left of this run, in a turn that it shared. */
+  receive(entry: OutboxEntry): void {
+    if (!this.#isOver) this.#operation(entry, this.#takeBuffers(entry.buffers))
+  }
+
+  /** The run ended in a turn that it shared. */
+  receiveOutcome(text: string): void {
+    if (this.#isOver) return
+    if (text.startsWith("=")) this.#result(text.slice(1))
+    else this.end({ kind: "failure", text: text.slice(1) })
+  }
+
+  /** Something of its turn rejected. */
+  receiveRejection(error: unknown): void {
+    this.#isCalled = true
+    if (!this.#isOver) this.#turnFailed(error)
+  }
+
+  /** A shared turn is over, and this run is not. The isolate is its own from now on. */
+  goOn(): void {
+    this.takeOver()
     if (!this.#isOver) this.#park()
   }
 
@@ -159,6 +204,12 @@ export class GuestRun implements LaneMember {
   }
 
   #park(): void {
+    const { wallMs } = this.order
+    // Until here the lane has watched the clock; most runs never wait.
+    if (wallMs !== null && this.#wallTimer === undefined) {
+      const left = Math.max(0, Math.min(wallMs - this.wallMs, 2_147_483_647))
+      this.#wallTimer = setTimeout(() => this.#wallOver(wallMs), left)
+    }
     this.#timers.arm()
     const isWaiting = this.#timers.size > 0 || this.#pending.size > 0 || this.#queuedTurns > 0
     if (!isWaiting && this.order.wallMs === null) return this.end({ kind: "unsettled" })
@@ -239,10 +290,14 @@ export class GuestRun implements LaneMember {
         return this.#dynamicImport(id, payload)
       case "A":
         return this.#events.onReply(this, id, payload, buffers)
+      case "K":
+        return this.#events.onLogsCut(this)
       case "R":
         return this.#events.onResponse(this, id, payload)
       case "D":
         return this.#events.onRelease(this, id, Number(payload) || 0)
+      // Runs that share a turn are told apart before their operations come here.
+      case "E":
       case "L":
     }
   }
@@ -325,7 +380,9 @@ export class GuestRun implements LaneMember {
   watch(growth: number): void {
     const bytes = this.residentBytes + growth
     this.#peak(bytes)
+    const { wallMs } = this.order
     if (this.cpuLeftMs < 0) this.end({ kind: "limit", limit: "cpu", used: this.cpuMs })
+    else if (wallMs !== null && this.wallMs > wallMs) this.#wallOver(wallMs)
     else if (bytes > this.order.memoryMb * mebibyte * memoryFactor + memorySlack) this.#memoryOver(bytes)
   }
 
@@ -365,10 +422,11 @@ export class GuestRun implements LaneMember {
 
   /** Not while a turn is under way: the heap's numbers are the isolate's thread's. */
   #peakHeap(ending: Ending): void {
-    if (ending.kind !== "result" && ending.kind !== "failure") return
+    if (this.isBoarded || (ending.kind !== "result" && ending.kind !== "failure")) return
     try {
       const heap = this.#warm.isolate.getHeapStatisticsSync()
-      this.#peak(heap.used_heap_size + heap.externally_allocated_size)
+      this.guest.heapBytes = heap.used_heap_size + heap.externally_allocated_size
+      this.#peak(this.guest.heapBytes)
     } catch {
       // Disposed already.
     }
@@ -385,6 +443,7 @@ interface Answer {
   readonly buffers: readonly ArrayBuffer[]
 }
 
+const noNames: readonly never[] = []
 const noBuffers: readonly ArrayBuffer[] = []
 
 function bytesOf(buffers: readonly ArrayBuffer[]): number {

@@ -1,5 +1,5 @@
 import { guestCpuMs } from "./cpu-clock.ts"
-import { residentBytes } from "./resident-memory.ts"
+import { recentResidentBytes, residentBytes } from "./resident-memory.ts"
 
 /** What the lane needs to know of a run. */
 export interface LaneMember {
@@ -12,9 +12,12 @@ export interface LaneMember {
   watch(growth: number): void
   /** CPU milliseconds until its limit, Infinity without one. */
   readonly cpuLeftMs: number
+  /** Its turn, which is under way, takes long. */
+  onLong?(): void
 }
 
 export interface Turn<Member extends LaneMember> {
+  /** May change in `enter`. */
   readonly member: Member
   /** Runs guest code on a thread of its own. */
   enter(): Promise<unknown>
@@ -56,6 +59,8 @@ export class Lane<Member extends LaneMember> {
   #inFlight: InFlight<Member>[] = []
   #lastCpuMs = guestCpuMs()
   #ticker: NodeJS.Timeout | undefined
+  /** When the ticker fires; Infinity when it is not set. */
+  #tickAt = Infinity
   #isLong = false
   #idleCpuMs = 0
   readonly #condemned = new Map<Member, number>()
@@ -104,10 +109,11 @@ export class Lane<Member extends LaneMember> {
 
   #start(turn: Turn<Member>): void {
     this.#charge()
-    const flight = { turn, startedAt: performance.now(), residentAtStart: residentBytes() }
+    const flight = { turn, startedAt: performance.now(), residentAtStart: recentResidentBytes() }
     this.#inFlight.push(flight)
+    const entered = turn.enter()
     this.#tickIn(Math.min(tickMs, Math.max(1, turn.member.cpuLeftMs)))
-    turn.enter().then(
+    entered.then(
       () => this.#end(flight, undefined),
       (error: unknown) => this.#end(flight, error ?? String(error)),
     )
@@ -144,12 +150,17 @@ export class Lane<Member extends LaneMember> {
     this.#idleCpuMs = 0
   }
 
+  /** A tick that comes sooner is as good, also one that was meant for an earlier turn: most turns are over before theirs. */
   #tickIn(ms: number): void {
+    const at = performance.now() + ms
+    if (this.#tickAt <= at) return
     clearTimeout(this.#ticker)
+    this.#tickAt = at
     this.#ticker = setTimeout(() => this.#tick(), ms)
   }
 
   #tick(): void {
+    this.#tickAt = Infinity
     if (this.#inFlight.length === 0) return
     this.#charge()
     const resident = residentBytes()
@@ -166,6 +177,7 @@ export class Lane<Member extends LaneMember> {
   #noticeLong(now: number): void {
     if (this.#isLong || !this.#inFlight.some(({ startedAt }) => now - startedAt >= longMs)) return
     this.#isLong = true
+    for (const { turn } of this.#inFlight) turn.member.onLong?.()
     const starts = this.#queue.filter((turn) => turn.isStart)
     for (const turn of starts) this.#queue.splice(this.#queue.indexOf(turn), 1)
     this.#events.onLong(starts)

@@ -8,7 +8,7 @@ export interface OutboxEntry {
   readonly buffers: number
 }
 
-const entry = /([GTCLSFBXIADR]) (\d{1,15}) (\d{1,9})(?: (\d{1,5}))?\n/y
+const entry = /([GTCLSFBXIADREK]) (\d{1,15}) (\d{1,9})(?: (\d{1,5}))?\n/y
 
 /** Cuts an outbox apart. The text comes from a guest: anything out of shape ends the reading with an Error. */
 export function* readOutbox(text: string): Iterable<OutboxEntry> {

@@ -3,6 +3,7 @@ import { Child, noteFd } from "./child.ts"
 import type { CallAnswer, LimitKind, PoolOutcome, Program, RunPort } from "./isolate-pool.ts"
 import type { PoolRun } from "./pool-run.ts"
 import type { RuntimeFiles } from "./runtime-files.ts"
+import type { WarmPace } from "./warm-pace.ts"
 
 export interface HostEvents {
   /** Something changed that may let a waiting run start. */
@@ -19,6 +20,7 @@ export interface HostSettings {
   /** Warm isolates of the default size. */
   readonly isolates: number
   readonly memoryMb: number
+  readonly pace: WarmPace
 }
 
 /** V8 flags of hosts. Without TurboFan a guest meets less of V8's most attacked part; short runs never reach it anyway. */
@@ -40,11 +42,12 @@ const maxLogFrames = 200_000
 
 interface Active {
   readonly run: PoolRun
+  /** Milliseconds of `performance.now` at which the host must be done with it; Infinity without a limit. */
+  readonly deadline: number
   isParked: boolean
   logFrames: number
   /** Payloads of calls that are under way. */
   pendingBytes: number
-  deadline: NodeJS.Timeout | undefined
   readonly calls: Map<number, AbortController>
 }
 
@@ -55,6 +58,7 @@ export class HostProcess {
   idleSince = performance.now()
   isRetiring = false
   readonly #events: HostEvents
+  readonly #pace: WarmPace
   readonly #child: Child
   readonly #active = new Map<number, Active>()
   readonly #warm = new Map<string, number>()
@@ -68,6 +72,7 @@ export class HostProcess {
 
   constructor(settings: HostSettings, events: HostEvents) {
     this.#events = events
+    this.#pace = settings.pace
     const { files } = settings
     const argument = JSON.stringify({
       addon: files.addon,
@@ -130,17 +135,14 @@ export class HostProcess {
     const { limits, call, input, env, props, keep, entry, method } = run.request
     if (keep !== undefined && call !== "prewarm") this.#countWarm(keep, -1)
     const { memoryMb, cpuMs, wallMs, outputBytes, logBytes } = limits
-    const deadline =
-      wallMs === null
-        ? undefined
-        : setTimeout(() => this.#overdue(id, wallMs), Math.min(wallMs + wallSlackMs, 2_147_483_647))
-    deadline?.unref()
+    const deadline = wallMs === null ? Infinity : performance.now() + wallMs + wallSlackMs
+    const alone = keep !== undefined && (run.isAlone || run.moves > 0 || run.handler.hasEffects) ? true : undefined
     this.#active.set(id, { run, isParked: false, logFrames: 0, pendingBytes: 0, deadline, calls: new Map() })
     this.#count(run.request.tenant, 1)
     this.runsStarted++
     run.started(this.#port(id))
     this.#child.channel.send(
-      { t: "run", run: id, code, call, memoryMb, cpuMs, wallMs, outputBytes, logBytes, keep, entry, method },
+      { t: "run", run: id, code, call, memoryMb, cpuMs, wallMs, outputBytes, logBytes, keep, entry, method, alone },
       input,
       env,
       props,
@@ -187,6 +189,7 @@ export class HostProcess {
   ping(): void {
     if (!this.#isReady) return
     if (++this.#unanswered > 5) return this.kill()
+    this.#checkDeadlines()
     this.#child.channel.send({ t: "ping" })
   }
 
@@ -210,6 +213,8 @@ export class HostProcess {
         return undefined
       case "long":
         return this.#long(head["sentBack"])
+      case "undone":
+        return this.#undone(head["runs"])
       case "forgot":
         return this.#countWarm(String(head["key"]), -1)
       case "idle":
@@ -251,6 +256,16 @@ export class HostProcess {
 
   #long(sentBack: unknown): void {
     this.#isLong = true
+    this.#takeBack(sentBack, false)
+  }
+
+  /** A turn that several runs shared went wrong, and none of it was seen. */
+  #undone(ids: unknown): void {
+    this.#takeBack(ids, true)
+    this.#events.onFree()
+  }
+
+  #takeBack(sentBack: unknown, isAlone: boolean): void {
     const runs: PoolRun[] = []
     for (const id of Array.isArray(sentBack) ? sentBack : []) {
       const active = this.#active.get(id as number)
@@ -259,7 +274,10 @@ export class HostProcess {
       if (active.run.isOver) continue
       // Only a process that lies sends back what has had effects already.
       if (active.run.handler.hasEffects) active.run.crashed("the run was sent back after it had started", true)
-      else runs.push(active.run)
+      else {
+        active.run.isAlone ||= isAlone
+        runs.push(active.run)
+      }
     }
     this.#events.onSentBack(runs)
   }
@@ -312,7 +330,10 @@ export class HostProcess {
 
   #done(active: Active, head: Head, text: string): void {
     const { keep } = active.run.request
-    if (head["kept"] === true && keep !== undefined) this.#countWarm(keep, 1)
+    if (keep !== undefined) {
+      if (head["kept"] === true) this.#countWarm(keep, 1)
+      this.#pace.note(keep, numberOf(head["cpuMs"]))
+    }
     this.#remove(head["run"] as number, active)
     const { outputBytes } = active.run.request.limits
     const isTooLarge = text.length > Math.max(outputBytes, maxFailureLength) + 1
@@ -321,7 +342,6 @@ export class HostProcess {
   }
 
   #remove(id: number, active: Active): void {
-    clearTimeout(active.deadline)
     this.#active.delete(id)
     this.#count(active.run.request.tenant, -1)
     if (this.#active.size === 0) this.idleSince = performance.now()
@@ -334,9 +354,13 @@ export class HostProcess {
   }
 
   /** The host should have ended this run long ago. Its caller gets an answer, and the process goes. */
-  #overdue(id: number, wallMs: number): void {
-    this.#active.get(id)?.run.endWithout("wall", wallMs + wallSlackMs)
-    this.kill()
+  #checkDeadlines(): void {
+    const now = performance.now()
+    for (const { run, deadline } of this.#active.values()) {
+      if (now <= deadline) continue
+      run.endWithout("wall", (run.request.limits.wallMs ?? 0) + wallSlackMs)
+      this.kill()
+    }
   }
 
   #gone(reason: string): void {
@@ -344,7 +368,6 @@ export class HostProcess {
     const noted = Number(this.#child.readNote())
     const movable: PoolRun[] = []
     for (const [id, active] of this.#active) {
-      clearTimeout(active.deadline)
       const { run } = active
       if (run.isOver) continue
       const isSuspect = id === noted
