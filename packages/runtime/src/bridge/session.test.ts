@@ -118,7 +118,7 @@ test("Session closes pending and later calls", async () => {
   const { near, far } = pair()
   const never = far.decode(near.encode(() => new Promise(() => {}))) as () => Promise<never>
   const pending = assert.rejects(never(), { message: "over" })
-  far.close(new Error("over"))
+  far.close(() => new Error("over"))
   await pending
   await assert.rejects(never(), { message: "over" })
 })

@@ -96,7 +96,7 @@ export class Session {
   /** Streams that are read ahead of their reader. */
   #ahead = 0
   #nextCall = 0
-  #closed: Error | undefined
+  #closed: (() => Error) | undefined
 
   constructor(options: SessionOptions) {
     this.#options = options
@@ -251,7 +251,7 @@ export class Session {
   /** Calls an export of the other side. Rejects with its error, or when the session is closed. */
   call(target: number, method: string, args: readonly unknown[]): Promise<unknown> {
     return new PromiseOf((resolve, reject) => {
-      if (this.#closed !== undefined) return reject(this.#closed)
+      if (this.#closed !== undefined) return reject(this.#closed())
       if (this.#waiting.size >= maxWaiting)
         return reject(new RangeErrorOf("too many pending calls: await some before you start more"))
       const packed = this.pack(args, { root: "arguments" })
@@ -317,11 +317,11 @@ export class Session {
     this.#exportIds.delete(exported.value)
   }
 
-  /** Ends everything: pending and later calls reject with `reason`. */
-  close(reason: Error): void {
+  /** Ends everything: pending and later calls reject with what `reason` makes. It is asked only when there are any: an error costs a stack. */
+  close(reason: () => Error): void {
     if (this.#closed !== undefined) return
     this.#closed = reason
-    for (const waiting of this.#waiting.values()) waiting.reject(reason)
+    for (const waiting of this.#waiting.values()) waiting.reject(reason())
     this.#waiting.clear()
     this.#exports.clear()
     this.#exportIds.clear()

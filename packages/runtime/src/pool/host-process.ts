@@ -69,6 +69,7 @@ export class HostProcess {
   #isReady = false
   #isLong = false
   #unanswered = 0
+  #starting = 0
 
   constructor(settings: HostSettings, events: HostEvents) {
     this.#events = events
@@ -105,9 +106,7 @@ export class HostProcess {
 
   /** Runs whose first turn is not over. */
   get starting(): number {
-    let count = 0
-    for (const active of this.#active.values()) if (!active.isParked) count++
-    return count
+    return this.#starting
   }
 
   /** Whether runs of another tenant wait in this process. */
@@ -140,6 +139,7 @@ export class HostProcess {
     this.#active.set(id, { run, isParked: false, logFrames: 0, pendingBytes: 0, deadline, calls: new Map() })
     this.#count(run.request.tenant, 1)
     this.runsStarted++
+    this.#starting++
     run.started(this.#port(id))
     this.#child.channel.send(
       { t: "run", run: id, code, call, memoryMb, cpuMs, wallMs, outputBytes, logBytes, keep, entry, method, alone },
@@ -232,6 +232,7 @@ export class HostProcess {
       case "parked":
         if (active.isParked) return
         active.isParked = true
+        this.#starting--
         return this.#events.onFree()
       case "logs":
         active.logFrames += parts.length
@@ -342,6 +343,7 @@ export class HostProcess {
   }
 
   #remove(id: number, active: Active): void {
+    if (!active.isParked) this.#starting--
     this.#active.delete(id)
     this.#count(active.run.request.tenant, -1)
     if (this.#active.size === 0) this.idleSince = performance.now()
@@ -376,6 +378,7 @@ export class HostProcess {
       else run.crashed(reason, isSuspect)
     }
     this.#active.clear()
+    this.#starting = 0
     this.tenants.clear()
     for (const run of movable) run.moves++
     this.#events.onGone(this, movable, reason)

@@ -92,8 +92,7 @@ export class RunSession {
 
   /** The run is over: what the guest gave fails with `reason`. */
   close(reason?: MayflyError): void {
-    this.#session.close(
-      reason ?? new MayflyError("worker.stub-expired", "the function belonged to a run that has ended"),
-    )
+    const expired = "the function belonged to a run that has ended"
+    this.#session.close(() => reason ?? new MayflyError("worker.stub-expired", expired))
   }
 }
