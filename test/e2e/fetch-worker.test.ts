@@ -98,3 +98,11 @@ test("executeRequest gives the whole answer of a streaming handler", async () =>
   const run = await counting.executeRequest(new Request("https://a.b/"))
   assert.deepEqual(run.ok && run.result, { status: 200, headers: { a: "b" }, body: "abc" })
 })
+
+test("a response streams without a wall limit, too", async () => {
+  const body = `new ReadableStream({ pull(c) { c.enqueue(new Uint8Array(1_000)); if (++count > 5) c.close() } })`
+  const endless = await worker(`export default { fetch() { let count = 0; return new Response(${body}) } }`, {
+    limits: { wallMs: null },
+  })
+  assert.equal((await (await endless.fetch("https://a.b/")).bytes()).length, 6_000)
+})

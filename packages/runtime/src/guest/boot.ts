@@ -118,8 +118,15 @@ function deliver(kernel: GuestKernel, heads: string, texts: string, buffers: Arr
   for (const head of heads.split("\n")) {
     const [id, sign, length, count] = head.split(" ")
     const text = texts.slice(at, (at += Number(length)))
-    kernel.answer(Number(id), sign === "+", text, buffers.slice(buffer, (buffer += Number(count))))
+    kernel.answer(Number(id), sign === "+", text, part(buffers, buffer, (buffer += Number(count))))
   }
+}
+
+/** Without the array's own methods, which are the guest's to change. */
+function part(buffers: readonly ArrayBuffer[], from: number, to: number): ArrayBuffer[] {
+  const found: ArrayBuffer[] = []
+  for (let at = from; at < to; at++) found[at - from] = buffers[at] as ArrayBuffer
+  return found
 }
 
 /** The parent calls a function that this program gave it. `call` is the export's number and the method's name. */

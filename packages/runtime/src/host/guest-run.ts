@@ -84,6 +84,7 @@ export class GuestRun implements LaneMember {
   #isOver = false
   #hasTimerTurn = false
   #isCalled = false
+  #isStreaming = false
   #rejectionBytes = 0
   #turnEnd = 0
   /** Turns that wait for the lane. */
@@ -211,7 +212,7 @@ export class GuestRun implements LaneMember {
       this.#wallTimer = setTimeout(() => this.#wallOver(wallMs), left)
     }
     this.#timers.arm()
-    const isWaiting = this.#timers.size > 0 || this.#pending.size > 0 || this.#queuedTurns > 0
+    const isWaiting = this.#timers.size > 0 || this.#pending.size > 0 || this.#queuedTurns > 0 || this.#isStreaming
     if (!isWaiting && this.order.wallMs === null) return this.end({ kind: "unsettled" })
     this.#events.onParked(this)
   }
@@ -293,6 +294,8 @@ export class GuestRun implements LaneMember {
       case "K":
         return this.#events.onLogsCut(this)
       case "R":
+        // From here on the run waits for its reader.
+        this.#isStreaming = true
         return this.#events.onResponse(this, id, payload)
       case "D":
         return this.#events.onRelease(this, id, Number(payload) || 0)
