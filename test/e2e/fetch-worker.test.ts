@@ -106,3 +106,25 @@ test("a response streams without a wall limit, too", async () => {
   })
   assert.equal((await (await endless.fetch("https://a.b/")).bytes()).length, 6_000)
 })
+
+test("requests with bodies that stream wait for a lane and may be moved to another one", async () => {
+  const busy = await worker("export default () => { for (const until = Date.now() + 60; Date.now() < until;); }")
+  const echo = await worker("export default { async fetch(request) { return new Response(await request.text()) } }")
+  const long = [busy.run(), busy.run()]
+  const written = Promise.all(long)
+  const answers = Array.from({ length: 6 }, async (_, at) => {
+    const body = new ReadableStream<Uint8Array>({
+      async pull(c) {
+        // Later than any small body that goes along whole.
+        await written
+        c.enqueue(Buffer.from(`body ${at}`))
+        c.close()
+      },
+    })
+    return (await echo.fetch("https://a.b/", { method: "POST", body, duplex: "half" })).text()
+  })
+  assert.deepEqual(
+    await Promise.all(answers),
+    Array.from({ length: 6 }, (_, at) => `body ${at}`),
+  )
+})

@@ -143,11 +143,6 @@ export class Session {
     }
   }
 
-  /** How many objects the other side holds, those of the base not counted. */
-  get exportCount(): number {
-    return this.#exports.size
-  }
-
   /** Exports one object and gives its number: specials use it for their parts. */
   exportTarget(value: object): number {
     const known = this.#exportIds.get(value)

@@ -69,7 +69,7 @@ export class RunRecord implements PoolHandler {
   }
 
   get hasEffects(): boolean {
-    return this.#hasEffects || this.session.hasExports
+    return this.#hasEffects
   }
 
   /** Console lines in the order in which they were written. */
@@ -107,6 +107,8 @@ export class RunRecord implements PoolHandler {
   }
 
   onRelease(target: number, count: number): void {
+    // What was let go of is gone: another guest could not use it again.
+    this.#hasEffects = true
     this.session.onRelease(target, count)
   }
 

@@ -20,7 +20,6 @@ export class RunSession {
   readonly #session: Session
 
   #port: RunPort | undefined
-  #hasExports = false
 
   constructor(env: EnvBindings, maxAnswer = Infinity) {
     this.#session = new Session({
@@ -49,16 +48,9 @@ export class RunSession {
     this.#port = port
   }
 
-  /** Whether something of ours was handed out that a second guest could not use again: a stream, for instance. */
-  get hasExports(): boolean {
-    return this.#hasExports
-  }
-
   /** Encodes what the run gets. Throws CloneError and CloneTooLargeError. */
   encode(value: unknown, options: EncodeOptions): string {
-    const text = this.#session.encode(value, options)
-    if (this.#session.exportCount > 0) this.#hasExports = true
-    return text
+    return this.#session.encode(value, options)
   }
 
   /** The guest's export `id`, which is a stream. */
