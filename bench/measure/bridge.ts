@@ -47,15 +47,18 @@ export async function measureBridge(settings: Settings, withWorkerd: boolean): P
   return crossings.map(({ name }) => summary(name, rounds.get(name) ?? []))
 }
 
-async function roundOf(crossing: Crossing, { bridgeCalls, bridgeMegabytes }: Settings): Promise<Omit<BridgeRow, "name">> {
+async function roundOf(
+  crossing: Crossing,
+  { bridgeCalls, bridgeMegabytes }: Settings,
+): Promise<Omit<BridgeRow, "name">> {
   const bytes = bridgeMegabytes * mebibyte
   const { ms, gaps } = await crossing.sequence(bridgeCalls)
   return {
     callP50Ms: gaps === undefined ? undefined : percentile(gaps, 50),
     callMeanMs: ms / bridgeCalls,
     callsPerSecond: (bridgeCalls * 10_000) / (await crossing.concurrent(bridgeCalls * 10)),
-    downMegabytesPerSecond: (bytes / 1_000) / (await crossing.down(bytes)),
-    upMegabytesPerSecond: (bytes / 1_000) / (await crossing.up(bytes)),
+    downMegabytesPerSecond: bytes / 1_000 / (await crossing.down(bytes)),
+    upMegabytesPerSecond: bytes / 1_000 / (await crossing.up(bytes)),
   }
 }
 

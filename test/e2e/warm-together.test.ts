@@ -62,10 +62,9 @@ const bad: readonly [name: string, script: string, code: string, limits: object]
 
 for (const [name, script, code, limits] of bad) {
   test(`a warm run that ${name} takes none of those beside it along`, async () => {
-    const worker = await create(
-      `export default async (input) => { if (input === "odd") { ${script} } return input }`,
-      { limits },
-    )
+    const worker = await create(`export default async (input) => { if (input === "odd") { ${script} } return input }`, {
+      limits,
+    })
     const { odd, others } = await together(worker, "odd")
     assert.equal(odd.ok ? odd.result : odd.error.code, code)
     assert.deepEqual(results(others), inputsOf())

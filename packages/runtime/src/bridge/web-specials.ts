@@ -122,7 +122,9 @@ function importResponse(text: string, session: Session, classes: WebClasses): un
 
 function exportSignal(value: object, session: Session): string {
   const signal = value as SignalLike
-  return signal.aborted ? `x${session.encodePart(reasonOf(signal))}` : `a${session.exportTarget(new SignalTarget(signal))}`
+  return signal.aborted
+    ? `x${session.encodePart(reasonOf(signal))}`
+    : `a${session.exportTarget(new SignalTarget(signal))}`
 }
 
 /** Tells the other side when a signal fires: by answering a call that waits for it. */

@@ -20,12 +20,24 @@ test("readOutbox gives back what an Outbox was told", () => {
       { op: "B", id: 4, payload: "args", buffers: 2 },
     ],
   )
-  assert.deepEqual([outbox.takeBuffer()?.byteLength, outbox.takeBuffer()?.byteLength, outbox.takeBuffer()], [3, 5, undefined])
+  assert.deepEqual(
+    [outbox.takeBuffer()?.byteLength, outbox.takeBuffer()?.byteLength, outbox.takeBuffer()],
+    [3, 5, undefined],
+  )
   assert.deepEqual([outbox.take(), outbox.take()], ["=j1", ""])
 })
 
 test("readOutbox refuses malformed text", () => {
-  for (const text of ["T", "Z 1 1\nx", "T 1 5\nabc", "T -1 0\n", "T 1 99999999999\nx", "B 1 0 999999\n", "B 1 0 -1\n", "B 1 0 \n"]) {
+  for (const text of [
+    "T",
+    "Z 1 1\nx",
+    "T 1 5\nabc",
+    "T -1 0\n",
+    "T 1 99999999999\nx",
+    "B 1 0 999999\n",
+    "B 1 0 -1\n",
+    "B 1 0 \n",
+  ]) {
     assert.throws(() => [...readOutbox(text)], /malformed outbox/, text)
   }
 })

@@ -20,7 +20,12 @@ export function* readOutbox(text: string): Iterable<OutboxEntry> {
     const start = entry.lastIndex
     const end = start + Number(match[3])
     if (end > text.length) throw new Error("malformed outbox")
-    yield { op: match[1] as OutboxOp, id: Number(match[2]), payload: text.slice(start, end), buffers: Number(match[4] ?? 0) }
+    yield {
+      op: match[1] as OutboxOp,
+      id: Number(match[2]),
+      payload: text.slice(start, end),
+      buffers: Number(match[4] ?? 0),
+    }
     at = end
   }
 }

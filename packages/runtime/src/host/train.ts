@@ -20,6 +20,7 @@ export interface TrainEvents extends RunEvents {
   onLeftOver(waiting: readonly Boarding[]): void
 }
 
+const noTexts: RunTexts = { input: "j{}", env: "j{}", props: "j{}" }
 const mebibyte = 1_048_576
 const memorySlack = 48 * mebibyte
 
@@ -63,7 +64,9 @@ export class Train implements LaneMember {
       onLine: () => this.undo(),
       onCatastrophe: () => this.#catastrophe(),
     })
-    const calls = this.#boardings.map(({ texts }, at) => this.runs[at]?.call(at === 0 ? "first" : "next", texts))
+    const calls = this.runs.map((run, at) =>
+      run.call(at === 0 ? "first" : "next", this.#boardings[at]?.texts ?? noTexts),
+    )
     this.#rejections = await Promise.allSettled(calls)
   }
 

@@ -210,7 +210,8 @@ class ByteQueue {
     this.#chunks.push(chunk)
     this.length += chunk.length
     // Of a peer that writes byte by byte, the objects would weigh far more than the bytes.
-    if (this.#chunks.length % manyChunks === 0 && this.length < this.#chunks.length * smallChunk) this.#join(this.length)
+    if (this.#chunks.length % manyChunks === 0 && this.length < this.#chunks.length * smallChunk)
+      this.#join(this.length)
   }
 
   /** The next bytes, left where they are. There must be as many. */

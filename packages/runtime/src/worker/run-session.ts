@@ -24,8 +24,7 @@ export class RunSession {
   constructor(env: EnvBindings, maxAnswer = Infinity) {
     this.#session = new Session({
       wire: {
-        call: (id, target, method, { text, buffers }) =>
-          this.#port?.invoke(id, `${target}\n${method}`, text, buffers),
+        call: (id, target, method, { text, buffers }) => this.#port?.invoke(id, `${target}\n${method}`, text, buffers),
         // Calls of the guest are answered by `perform`.
         answer() {},
         release: (target, count) => this.#port?.release(target, count),
@@ -70,7 +69,9 @@ export class RunSession {
     const target = afterTarget === 0 ? NaN : Number(payload.slice(0, afterTarget))
     const method = payload.slice(afterTarget + 1, afterMethod)
     const answer = await this.#session.perform(target, method, payload.slice(afterMethod + 1), [...buffers])
-    return answer.ok ? { ok: true, text: answer.text, buffers: answer.buffers } : { ok: false, ...(JSON.parse(answer.text) as CallFailure) }
+    return answer.ok
+      ? { ok: true, text: answer.text, buffers: answer.buffers }
+      : { ok: false, ...(JSON.parse(answer.text) as CallFailure) }
   }
 
   /** The guest's answer to a call of ours: `+` and a result, or `-` and a failure. */
