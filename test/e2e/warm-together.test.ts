@@ -108,9 +108,11 @@ test("what a warm run leaves to do belongs to it, and not to the next one of its
   const { odd, others } = await together(worker, "odd")
   for (const run of [odd, ...others]) {
     const input = run.ok ? String(run.result) : "?"
-    const messages = run.logs.map(({ message }) => message.split("\n")[0])
-    const rejected = input === "3" ? ["Unhandled rejection: Error: nobody handles 3"] : []
-    assert.deepEqual(messages.toSorted(), [...rejected, `later ${input}`].toSorted(), input)
+    // A rejection that nobody handled is no line any more when its run has ended by then; above all it is none of another run.
+    assert.deepEqual(
+      run.logs.map(({ message }) => message),
+      [`later ${input}`],
+    )
     assert.equal(run.usage.bindingCalls, 1)
   }
   assert.deepEqual(new Set(hits), new Set<unknown>([-1, ...inputsOf(), "odd"]))

@@ -175,15 +175,10 @@ export class GuestRun implements LaneMember {
     else this.end({ kind: "failure", text: text.slice(1) })
   }
 
-  /** Something of its turn rejected. */
-  receiveRejection(error: unknown): void {
-    this.#isCalled = true
-    if (!this.#isOver) this.#turnFailed(error)
-  }
-
-  /** A shared turn is over, and this run is not. The isolate is its own from now on. */
-  goOn(): void {
+  /** A shared turn is over, and this run is not. The isolate is its own from now on. `settled` is what its part of the turn came to. */
+  goOn(settled: PromiseSettledResult<unknown> | undefined): void {
     this.takeOver()
+    if (settled?.status === "rejected") this.#turnFailed(settled.reason)
     if (!this.#isOver) this.#park()
   }
 

@@ -141,17 +141,10 @@ export class Train implements LaneMember {
       if (entry.op === "L") lines.push(`${entry.id} ${entry.payload}`)
       else if (entry.op === "E") {
         said(run)
-        this.#rejected(at)
         run.receiveOutcome(entry.payload)
       } else if (entry.op !== "G") run.receive(entry)
     }
     said(this.runs[at] as GuestRun)
-    this.#rejected(at)
-  }
-
-  #rejected(at: number): void {
-    const settled = this.#rejections[at]
-    if (settled?.status === "rejected") this.runs[at]?.receiveRejection(settled.reason)
   }
 
   /** The last run that began has the isolate for itself, whether it has ended or waits. */
@@ -162,7 +155,7 @@ export class Train implements LaneMember {
     else if (outcome !== "") last.receiveOutcome(outcome)
     else {
       last.sharedMs = undefined
-      last.goOn()
+      last.goOn(this.#rejections[this.runs.indexOf(last)])
     }
   }
 }
