@@ -207,6 +207,19 @@ test("bytes of any size and shape cross the bridge as they are, both ways, and c
   for (const count of [bytesIn, bytesOut]) assert.ok(count > 380_000 && count < 400_000, String(count))
 })
 
+test("thousands of answers with bytes arrive, however many come at once", async () => {
+  const worker = await DynamicWorker.create({
+    script: `export default async (_, env) => {
+      const lists = await Promise.all(Array.from({ length: 40 }, (_, at) => env.many(at)))
+      return lists.every((list, at) => list.length === 1_100 && list.every((bytes) => bytes.length === 1_030 && bytes[7] === at))
+    }`,
+    env: { many: (at: number) => Array.from({ length: 1_100 }, () => new Uint8Array(1_030).fill(at)) },
+    limits: { memoryMb: 512, cpuMs: 20_000 },
+    platform,
+  })
+  assert.equal(await worker.run(), true)
+})
+
 test("bytes that wait for a program count against its memory", async () => {
   const worker = await DynamicWorker.create({
     script: `export default async (_, env) => {

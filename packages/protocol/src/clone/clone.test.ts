@@ -142,6 +142,14 @@ test("encodeValue puts larger bytes beside the text, and decodeValue takes each 
   assert.throws(() => decodeValue(text, { buffers: taken }), TypeError, "nothing is left")
 })
 
+test("encodeValue puts no more than 1,000 buffers beside the text", () => {
+  const value = Array.from({ length: 1_003 }, (_, at) => new Uint8Array(1_024).fill(at))
+  const buffers: ArrayBuffer[] = []
+  const text = encodeValue(value, { buffers })
+  assert.equal(buffers.length, 1_000)
+  assert.deepEqual(decodeValue(text, { buffers }), value)
+})
+
 test("decodeValue refuses bytes that are not beside the text", () => {
   const buffers = (): ArrayBuffer[] => [new ArrayBuffer(4)]
   for (const index of ["-1", "1", "0.5", "1e9", "null", "true", '"0"x', "[0]", "{}"]) {

@@ -15,6 +15,8 @@ const { isArray } = Array
 const Bytes = Uint8Array
 /** Fewer bytes are better off in the text. */
 const leastApart = 1_024
+/** Of a value with more buffers the rest stands in the text: each one has a price of its own on the way. */
+const mostApart = 1_000
 
 /**
  * Any structured-cloneable value as text: `j` and JSON when JSON is exact, else `t` and a flat list of nodes.
@@ -46,7 +48,7 @@ function writeNode(node: CloneNode, buffers: ArrayBuffer[] | undefined): string 
 }
 
 function writeBytes(bytes: Uint8Array, buffer: ArrayBuffer, buffers: ArrayBuffer[] | undefined): string {
-  if (buffers === undefined || bytes.length < leastApart) return `["b","${bytesToBase64(bytes)}"]`
+  if (buffers === undefined || bytes.length < leastApart || buffers.length >= mostApart) return `["b","${bytesToBase64(bytes)}"]`
   buffers[buffers.length] = buffer
   return `["b",${buffers.length - 1}]`
 }

@@ -311,13 +311,20 @@ export class GuestRun implements LaneMember {
   }
 
   #deliver(): Promise<unknown> {
-    const answers = this.#answers
-    this.#answers = []
-    this.#answerBytes = 0
+    const answers = this.#answers.splice(0, this.#deliverable())
+    if (this.#answers.length > 0) this.#turn(() => this.#deliver())
+    for (const { text, buffers } of answers) this.#answerBytes -= text.length + bytesOf(buffers)
     const heads = answers.map(({ head }) => head).join("\n")
     const texts = answers.length === 1 ? (answers[0] as Answer).text : answers.map(({ text }) => text).join("")
     const buffers = answers.flatMap((answer) => answer.buffers)
     return this.#warm.dispatch.apply(undefined, ["answers", heads, texts, undefined, ...moved(buffers)])
+  }
+
+  /** How many answers go into one call: each buffer is an argument of it, and arguments take stack. */
+  #deliverable(): number {
+    let buffers = 0
+    const over = this.#answers.findIndex((answer) => (buffers += answer.buffers.length) > maxDelivered)
+    return over === -1 ? this.#answers.length : Math.max(1, over)
   }
 
   /** The supervisor calls a function of the program. */
@@ -441,6 +448,7 @@ interface Answer {
   readonly buffers: readonly ArrayBuffer[]
 }
 
+const maxDelivered = 1_000
 const noNames: readonly never[] = []
 const noBuffers: readonly ArrayBuffer[] = []
 
