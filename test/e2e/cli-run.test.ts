@@ -157,3 +157,35 @@ test("doctor runs a program and says what protects here", async () => {
     ["node", "isolated-vm", "host process", "jail", "cores", "memory"],
   )
 })
+
+test("run --plan says what a program seems to need, and does not run it", async () => {
+  const path = file("planned.js", `const r = await fetch("https://api.example.com/x"); return env.DB.get(r.status)`)
+  const { code, stdout, stderr } = await mayfly(["run", path, "--plan"])
+  assert.deepEqual(
+    [code, stdout.split("\n")],
+    [
+      0,
+      [
+        "shape     body",
+        "origins   https://api.example.com",
+        "bindings  env.DB",
+        "builtins  none",
+        "modules   planned.js",
+        "",
+      ],
+    ],
+  )
+  assert.match(stderr, /--allow https:\/\/api\.example\.com/)
+  const json = await mayfly(["run", path, "--plan", "--json"])
+  assert.deepEqual(JSON.parse(json.stdout), {
+    shape: "body",
+    origins: ["https://api.example.com"],
+    hasComputedRequests: false,
+    bindings: ["DB"],
+    builtins: [],
+    modules: ["planned.js"],
+  })
+  const wrong = await mayfly(["run", "-", "--plan"], { input: "const x =" })
+  assert.equal(wrong.code, 1)
+  assert.match(wrong.stderr, /worker.syntax: SyntaxError: /)
+})

@@ -15,6 +15,8 @@ export {
   type Fetcher,
   type Platform,
   type PlatformOptions,
+  planWorker,
+  type ProgramPlan,
   RpcTarget,
   type Run,
   type RunEvent,

@@ -32,6 +32,11 @@ function startPlatform(options: PlatformOptions): Platform {
 
 let shared: Platform | undefined
 
+/** Makes a platform the one of those who name none. Its owner disposes it. */
+export function provideDefaultPlatform(platform: Platform): void {
+  shared = platform
+}
+
 /** The platform of those who name none, made on first use. It does not keep the process alive. */
 export function defaultPlatform(): Platform {
   return (shared ??= startPlatform({}))

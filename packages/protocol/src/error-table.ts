@@ -75,6 +75,16 @@ export const errorTable = {
   "platform.port-in-use": { status: 409, retry: false, fix: "Stop what listens there, or choose another --port." },
   "server.not-found": { status: 404, retry: false, fix: "See /v1/openapi.json or docs for the routes." },
   "server.too-large": { status: 413, retry: false, fix: "Send a smaller body." },
+  "server.worker-failed": {
+    status: 500,
+    retry: false,
+    fix: "Correct the served worker: the terminal or log of `mayfly serve` has its stack under the request id.",
+  },
+  "server.no-worker": {
+    status: 503,
+    retry: true,
+    fix: "Correct the served worker: the terminal or log of `mayfly serve` says why it could not be loaded.",
+  },
   "server.internal": { status: 500, retry: false, fix: "This is a defect in Mayfly; please report it." },
 } as const satisfies Record<string, ErrorRow>
 

@@ -26,9 +26,9 @@ export function createCommandLine(stdout: NodeJS.WriteStream, stderr: NodeJS.Wri
     const { runCommand } = await import("./run-command.ts")
     exitCode = await runCommand(file, flags, outputOf(flags.color))
   })
-  addServe(program, async (flags) => {
+  addServe(program, async (worker, flags) => {
     const { serveCommand } = await import("./serve-command.ts")
-    exitCode = await serveCommand(flags, outputOf(true))
+    exitCode = await serveCommand(worker, flags, outputOf(true))
   })
   addDoctor(program, async (flags) => {
     const { doctorCommand } = await import("./doctor-command.ts")
@@ -62,6 +62,7 @@ function addRun(program: Command, action: (file: string, flags: RunFlags) => Pro
     .option("--tenant <NAME>", "domain of isolation and fairness (default default)")
     .option("--json", "print one JSON object: { id, ok, result | error, logs, usage, egress }")
     .option("--watch", "run again when a file of the program changes")
+    .option("--plan", "say what the program seems to need (origins, bindings, modules), and do not run it")
     .option("--no-color", "no colours, also on a terminal")
     .addHelpText(
       "after",
@@ -70,24 +71,44 @@ function addRun(program: Command, action: (file: string, flags: RunFlags) => Pro
         `mayfly run sum.ts --input '{"numbers":[1,2,3]}'`,
         `echo 'return input.a + 1' | mayfly run - --input '{"a":1}' --json`,
         "mayfly run fetch.js --allow https://api.example.com --wall 10000",
+        "mayfly run answer.md --plan",
         `mayfly run handler.ts --request '{"url":"http://app/items","method":"POST","body":"x"}'`,
       ]),
     )
     .action(action)
 }
 
-function addServe(program: Command, action: (flags: ServeFlags) => Promise<void>): void {
+function addServe(program: Command, action: (worker: string | undefined, flags: ServeFlags) => Promise<void>): void {
   program
     .command("serve")
-    .summary("serve the HTTP API")
-    .description("Serves the HTTP API. The first start prints the admin key, once; only its hash is stored.")
-    .option("--port <PORT>", "port; 0 for any free one", "8787")
-    .option("--host <HOST>", "address to bind", "127.0.0.1")
+    .summary("serve the HTTP API, and a worker of yours")
+    .description(
+      "Serves the HTTP API. The first start prints the admin key, once; only its hash is stored.\n" +
+        "With WORKER it serves that too, on a port of its own. The worker is your code: it runs in this process, with all that this\n" +
+        "process may do. What it loads through env.LOADER and DynamicWorker runs in isolates.",
+    )
+    .argument("[WORKER]", "a module that exports default { fetch(request, env, ctx) }, in JavaScript or TypeScript")
+    .option("--port <PORT>", "port of the API; 0 for any free one", "8787")
+    .option("--host <HOST>", "address to bind, for both", "127.0.0.1")
     .option("--data <DIR>", "data directory; one process owns it", "./.mayfly")
+    .option("--worker-port <PORT>", "port of the worker; 0 for any free one", "8788")
+    .option("--env <NAME=VALUE>", "a text in the worker's env; NAME alone takes this shell's; may be repeated", collect)
+    .option(
+      "--env-file <FILE>",
+      "a file of NAME=VALUE lines; may be repeated (default: .dev.vars beside the worker)",
+      collect,
+    )
+    .option("--allow-host <NAME>", "answer to this Host header too, behind a proxy; may be repeated", collect)
+    .option("--watch", "load the worker again when its files change")
     .option("--demo", "run a demonstration first")
     .addHelpText(
       "after",
-      examples(["mayfly serve", "mayfly serve --port 9000 --data /var/lib/mayfly", "mayfly serve --demo"]),
+      examples([
+        "mayfly serve",
+        "mayfly serve --port 9000 --data /var/lib/mayfly",
+        "mayfly serve worker.ts --watch",
+        "mayfly serve worker.ts --worker-port 3000 --env API_KEY --env REGION=eu",
+      ]),
     )
     .action(action)
 }

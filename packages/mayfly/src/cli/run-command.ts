@@ -1,9 +1,17 @@
-import { createPlatform, type Platform, type Run, runToJson } from "@mayfly/platform"
+import {
+  createPlatform,
+  type DynamicWorkerOptions,
+  planWorker,
+  type Platform,
+  type Run,
+  runToJson,
+} from "@mayfly/platform"
 import { MayflyError } from "@mayfly/protocol"
 import { failedRun, type Program, runProgram, streamProgram } from "@mayfly/server"
 import { errorLine, exitCodeOf, exitCodes } from "./command-error.ts"
 import { listenForInterrupts } from "./interrupts.ts"
 import type { Output } from "./output.ts"
+import { printPlan } from "./print-plan.ts"
 import { printLog, printRun } from "./print-run.ts"
 import { type ProgramText, readProgram } from "./read-program.ts"
 import { parseRunFlags, type RunFlags } from "./run-flags.ts"
@@ -45,7 +53,15 @@ class ProgramRunner {
     const { options, call } = parseRunFlags(this.#flags)
     const program = { options: { ...options, ...text.source, platform: this.#platform }, call }
     this.#files = text.files
+    if (this.#flags.plan === true) return this.#plan(program.options)
     return this.#flags.json === true ? this.#runForPrograms(program, signal) : this.#runForPeople(program, text, signal)
+  }
+
+  async #plan(options: DynamicWorkerOptions): Promise<number> {
+    const plan = await planWorker(options)
+    if (this.#flags.json === true) this.#output.stdout.write(`${JSON.stringify(plan)}\n`)
+    else printPlan(this.#output, plan)
+    return exitCodes.ok
   }
 
   close(): Promise<void> {

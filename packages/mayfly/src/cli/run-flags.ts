@@ -16,6 +16,7 @@ export interface RunFlags {
   readonly tenant?: string
   readonly json?: boolean
   readonly watch?: boolean
+  readonly plan?: boolean
   readonly color: boolean
 }
 

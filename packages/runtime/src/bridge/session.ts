@@ -43,6 +43,8 @@ export interface SessionOptions {
   /** Exports that are there from the start, below `firstExport`: a worker's `env` is the same in all of its runs. */
   base?(id: number): object | undefined
   readonly firstExport?: number
+  /** What is exported in the place of another object. */
+  standIn?(value: object): object | undefined
   /** How an export is called in messages. */
   nameOf?(id: number): string | undefined
 }
@@ -157,7 +159,8 @@ export class Session {
     return id
   }
 
-  #export(value: object): string | undefined {
+  #export(given: object): string | undefined {
+    const value = this.#options.standIn?.(given) ?? given
     const imported = this.#importIds.get(value)
     // A stub that goes back to where it came from is the thing itself there.
     if (imported !== undefined) return `b${imported}`

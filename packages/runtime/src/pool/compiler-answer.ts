@@ -1,4 +1,5 @@
 import { type ErrorCode, MayflyError } from "@mayfly/protocol"
+import type { ProgramPlan } from "../compile/plan-program.ts"
 import type { CompileFailure, ModulePositions } from "../compile/program.ts"
 
 // The compiler parses hostile text with native code: what it says is checked like a guest's words.
@@ -37,6 +38,23 @@ export function parsePositions(text: string): ModulePositions[] {
   const value = parse(text)
   if (!Array.isArray(value) || !value.every(isPositions)) throw broken()
   return value
+}
+
+/** Throws `platform.no-host` for a plan out of shape. */
+export function parsePlan(text: string): ProgramPlan {
+  const value = parse(text) as Partial<ProgramPlan> | null | undefined
+  if (typeof value !== "object" || value === null) throw broken()
+  const { shape, hasComputedRequests, origins, bindings, builtins, modules } = value
+  const isValid =
+    (shape === "module" || shape === "expression" || shape === "body") &&
+    typeof hasComputedRequests === "boolean" &&
+    [origins, bindings, builtins, modules].every(isTexts)
+  if (!isValid) throw broken()
+  return value as ProgramPlan
+}
+
+function isTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.every((item) => typeof item === "string")
 }
 
 function isPositions(value: unknown): value is ModulePositions {

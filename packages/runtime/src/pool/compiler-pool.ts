@@ -3,7 +3,8 @@ import { MayflyError } from "@mayfly/protocol"
 import type { CompileRequest, ModulePositions } from "../compile/program.ts"
 import type { Head } from "../wire/frame-channel.ts"
 import { Child } from "./child.ts"
-import { compileError, parsePositions } from "./compiler-answer.ts"
+import type { ProgramPlan } from "../compile/plan-program.ts"
+import { compileError, parsePlan, parsePositions } from "./compiler-answer.ts"
 import { FairQueue } from "./fair-queue.ts"
 import type { Program } from "./isolate-pool.ts"
 import { findRuntimeFiles, type RuntimeFiles } from "./runtime-files.ts"
@@ -58,6 +59,14 @@ export class CompilerPool {
     return compiled
   }
 
+  /** What a program seems to need. Rejects like `compile`. */
+  async plan(request: CompileRequest, tenant = "default"): Promise<ProgramPlan> {
+    const text = JSON.stringify(request)
+    const process = text.length <= smallProgram ? this.#small : this.#large
+    const [plan = ""] = await process.compile(text, tenant, "plan")
+    return parsePlan(plan)
+  }
+
   #remember(hash: string, compiled: Compiled, bytes: number): void {
     if (bytes > maxCachedBytes / 4 || this.#cache.has(hash)) return
     this.#cache.set(hash, { compiled, bytes })
@@ -75,6 +84,7 @@ export class CompilerPool {
 }
 
 interface Waiting {
+  readonly kind: "compile" | "plan"
   readonly text: string
   resolve(parts: readonly string[]): void
   reject(error: MayflyError): void
@@ -110,12 +120,12 @@ class CompilerProcess {
     this.#hold()
   }
 
-  compile(text: string, tenant: string): Promise<readonly string[]> {
+  compile(text: string, tenant: string, kind: Waiting["kind"] = "compile"): Promise<readonly string[]> {
     return new Promise((resolve, reject) => {
       if (this.#isStopped)
         return reject(new MayflyError("platform.disposed", "the platform was disposed; nothing can be compiled"))
       if (this.#queue.sizeOf(tenant) >= maxQueued) return reject(queueFull(tenant))
-      this.#queue.add(tenant, { text, resolve, reject })
+      this.#queue.add(tenant, { kind, text, resolve, reject })
       this.start()
       this.#hold()
       this.#next()
@@ -130,10 +140,10 @@ class CompilerProcess {
     if (!this.#isReady || this.#current !== undefined) return
     this.#current = this.#queue.take(() => 0)
     if (this.#current === undefined) return this.#hold()
-    const { text } = this.#current
+    const { kind, text } = this.#current
     const timeoutMs = baseTimeoutMs + (text.length / 1_048_576) * timeoutPerMebibyteMs
     this.#timer = setTimeout(() => this.#timeout(timeoutMs), timeoutMs)
-    this.#child?.channel.send({ t: "compile" }, text)
+    this.#child?.channel.send({ t: kind }, text)
     this.#child?.channel.flush()
   }
 
@@ -156,7 +166,7 @@ class CompilerProcess {
       this.#startFailures = 0
     } else {
       const current = this.#take()
-      if (head.t === "compiled") current?.resolve(parts)
+      if (head.t === (current?.kind === "plan" ? "planned" : "compiled")) current?.resolve(parts)
       else current?.reject(compileError(parts[0]))
     }
     this.#next()

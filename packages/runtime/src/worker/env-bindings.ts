@@ -1,5 +1,6 @@
 import { MayflyError } from "@mayfly/protocol"
 import { CloneError, encodeValue } from "@mayfly/protocol/clone"
+import { standInOf } from "../bridge/stand-in.ts"
 
 type HostFunction = (...args: unknown[]) => unknown
 
@@ -45,7 +46,8 @@ class EnvCopy {
     this.#register = register
   }
 
-  copy(value: unknown, path: string, owner?: unknown): unknown {
+  copy(given: unknown, path: string, owner?: unknown): unknown {
+    const value = (typeof given === "function" ? standInOf(given) : undefined) ?? given
     if (typeof value === "function") return this.#function(value as HostFunction, path, owner)
     if (typeof value !== "object" || value === null) return value
     const known = this.#seen.get(value)

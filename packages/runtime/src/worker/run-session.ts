@@ -2,6 +2,7 @@ import { MayflyError } from "@mayfly/protocol"
 import type { EncodeOptions } from "@mayfly/protocol/clone"
 import { RpcTarget } from "../bridge/rpc-target.ts"
 import { Session } from "../bridge/session.ts"
+import { standInOf } from "../bridge/stand-in.ts"
 import { type ReadableClass, readableFrom } from "../bridge/stream-target.ts"
 import { type WebClasses, webSpecials } from "../bridge/web-specials.ts"
 import type { CallAnswer, RunPort } from "../pool/isolate-pool.ts"
@@ -33,6 +34,7 @@ export class RunSession {
       firstExport: env.functions.length,
       nameOf: (id) => env.names[id],
       specials: webSpecials(hostClasses),
+      standIn: standInOf,
       isTarget: (value) => value instanceof RpcTarget,
       describe: (error) => JSON.stringify(callFailure(error)),
       revive: errorOfGuest,
