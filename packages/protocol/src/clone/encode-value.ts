@@ -48,7 +48,8 @@ function writeNode(node: CloneNode, buffers: ArrayBuffer[] | undefined): string 
 }
 
 function writeBytes(bytes: Uint8Array, buffer: ArrayBuffer, buffers: ArrayBuffer[] | undefined): string {
-  if (buffers === undefined || bytes.length < leastApart || buffers.length >= mostApart) return `["b","${bytesToBase64(bytes)}"]`
+  if (buffers === undefined || bytes.length < leastApart || buffers.length >= mostApart)
+    return `["b","${bytesToBase64(bytes)}"]`
   buffers[buffers.length] = buffer
   return `["b",${buffers.length - 1}]`
 }
