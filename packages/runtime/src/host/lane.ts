@@ -12,8 +12,6 @@ export interface LaneMember {
   watch(growth: number): void
   /** CPU milliseconds until its limit, Infinity without one. */
   readonly cpuLeftMs: number
-  /** Its turn, which is under way, takes long. */
-  onLong?(): void
 }
 
 export interface Turn<Member extends LaneMember> {
@@ -177,7 +175,6 @@ export class Lane<Member extends LaneMember> {
   #noticeLong(now: number): void {
     if (this.#isLong || !this.#inFlight.some(({ startedAt }) => now - startedAt >= longMs)) return
     this.#isLong = true
-    for (const { turn } of this.#inFlight) turn.member.onLong?.()
     const starts = this.#queue.filter((turn) => turn.isStart)
     for (const turn of starts) this.#queue.splice(this.#queue.indexOf(turn), 1)
     this.#events.onLong(starts)

@@ -191,13 +191,16 @@ function runsOf(member: GuestRun | Train | WarmStart): readonly number[] {
   return member instanceof WarmStart ? member.boardings.map(({ order }) => order.run) : []
 }
 
+/** Nobody has gone over a limit yet, and other runs of this process would go with it: longer than for those that have. */
+const undoneGraceMs = 250
+
 /** A train was stopped. Its isolate may need a moment to notice. */
 function undone(train: Train): void {
   const waiting = train.runs.filter((run) => !run.isOver).map(({ order }) => order.run)
   for (const { order } of train.runs) runs.delete(order.run)
   channel.send({ t: "undone", runs: waiting })
   channel.flush()
-  lane.condemn(train)
+  lane.condemn(train, undoneGraceMs)
   pool.refillSoon()
 }
 

@@ -22,6 +22,9 @@ export interface TrainEvents extends RunEvents {
 
 const noTexts: RunTexts = { input: "j{}", env: "j{}", props: "j{}" }
 const mebibyte = 1_048_576
+/** A turn that uses more is undone. By CPU, so that a busy machine undoes none; the time is for what waits without using any. */
+const maxCpuMs = 10
+const maxMs = 200
 const memorySlack = 48 * mebibyte
 
 /**
@@ -72,11 +75,8 @@ export class Train implements LaneMember {
 
   watch(growth: number): void {
     const { memoryMb } = this.guest.warm
-    if (this.cpuLeftMs < 0 || growth > memoryMb * mebibyte + memorySlack) this.undo()
-  }
-
-  onLong(): void {
-    this.undo()
+    const isLong = this.cpuMs > maxCpuMs || performance.now() - this.#startedAt > maxMs
+    if (isLong || this.cpuLeftMs < 0 || growth > memoryMb * mebibyte + memorySlack) this.undo()
   }
 
   /** Ends the turn as if it had never been. Safe to call twice. */
