@@ -8,15 +8,23 @@ export {
 } from "@mayfly/platform"
 export { createWorkerBundle, type WorkerBundle, type WorkerBundleOptions } from "@mayfly/platform"
 export {
+  canonicalPolicy,
   createPlatform,
   DynamicWorker,
   type DynamicWorkerOptions,
   type Entrypoint,
+  expectPolicy,
   type Fetcher,
+  narrowPolicy,
   type Platform,
   type PlatformOptions,
   planWorker,
   type ProgramPlan,
+  type PolicyChange,
+  type PolicyExpectation,
+  PolicyHandle,
+  type PolicyHandleOptions,
+  policyHash,
   RpcTarget,
   type Run,
   type RunEvent,
@@ -42,6 +50,7 @@ export {
   type NetworkPolicy,
   type OriginRule,
   type RunJson,
+  type SecretHeader,
   toTaggedJson,
   type Usage,
 } from "@mayfly/protocol"

@@ -4,6 +4,16 @@ import { defaultPlatform } from "./platform.ts"
 provideDefaultRuntime(() => defaultPlatform().runtime)
 
 export {
+  canonicalPolicy,
+  expectPolicy,
+  narrowPolicy,
+  type PolicyChange,
+  type PolicyExpectation,
+  PolicyHandle,
+  type PolicyHandleOptions,
+  policyHash,
+} from "@mayfly/mesh"
+export {
   detectJail,
   DynamicWorker,
   planWorker,
@@ -28,5 +38,19 @@ export type {
 } from "@mayfly/runtime"
 export { createWorkerBundle, type WorkerBundle, type WorkerBundleOptions } from "./create-worker-bundle.ts"
 export { createPlatform, defaultPlatform, type Platform, provideDefaultPlatform } from "./platform.ts"
+export { jsonLine } from "@mayfly/mesh/ledger"
+export { readLedger, type ReadLedgerOptions } from "./read-ledger.ts"
+export type {
+  ChainHead,
+  ExportFormat,
+  FollowedRow,
+  Ledger,
+  LedgerFilter,
+  LedgerPage,
+  LedgerQuery,
+  RecordedRow,
+  RunSummary,
+  Verification,
+} from "@mayfly/mesh/ledger"
 export type { PlatformOptions } from "./platform-options.ts"
 export * from "./code-mode/index.ts"

@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os"
+import { resolve } from "node:path"
 import { MayflyError, type NetworkPolicy } from "@mayfly/protocol"
 
 export interface PlatformOptions {
@@ -10,24 +11,35 @@ export interface PlatformOptions {
   readonly spare?: boolean
   /** The network policy of workers that bring none. Default: nothing can be reached. */
   readonly network?: NetworkPolicy
-  /** Where the parts keep their files. Dynamic workers keep none. Default "./.mayfly". */
+  /** Where the parts keep rows and files, the ledger among them; made when needed. Default: all stays in memory and ends with the platform. */
   readonly dataDir?: string
+  /** Rows of the ledger that are older are forgotten. Default: never. */
+  readonly retainLedgerMs?: number
 }
 
-const known = ["hosts", "isolates", "spare", "network", "dataDir"]
+const known = ["hosts", "isolates", "spare", "network", "dataDir", "retainLedgerMs"]
+
+export type ParsedPlatformOptions = Required<Omit<PlatformOptions, "dataDir" | "retainLedgerMs">> &
+  Pick<PlatformOptions, "dataDir" | "retainLedgerMs">
 
 /** Checks untrusted options and fills in defaults. Throws `input.invalid`. */
-export function parsePlatformOptions(options: PlatformOptions): Required<PlatformOptions> {
+export function parsePlatformOptions(options: PlatformOptions): ParsedPlatformOptions {
   for (const name of Object.keys(options)) {
     if (!known.includes(name)) throw invalid(name, `is not a platform option; the options are ${known.join(", ")}`)
   }
-  const { hosts = availableParallelism(), isolates = 8, spare = true, network = {}, dataDir = "./.mayfly" } = options
+  const { hosts = availableParallelism(), isolates = 8, spare = true, network = {}, dataDir, retainLedgerMs } = options
   checkCount("hosts", hosts, 1, 256)
   checkCount("isolates", isolates, 0, 1_000)
   if (typeof spare !== "boolean") throw invalid("spare", "must be true or false")
   if (typeof network !== "object" || network === null) throw invalid("network", "must be an object")
-  if (typeof dataDir !== "string" || dataDir === "") throw invalid("dataDir", "must be the path of a folder")
-  return { hosts, isolates, spare, network, dataDir }
+  if (dataDir !== undefined && (typeof dataDir !== "string" || dataDir === ""))
+    throw invalid("dataDir", "must be the path of a folder")
+  if (retainLedgerMs !== undefined) checkCount("retainLedgerMs", retainLedgerMs, 1, Number.MAX_SAFE_INTEGER)
+  const rest = {
+    ...(dataDir === undefined ? {} : { dataDir: resolve(dataDir) }),
+    ...(retainLedgerMs === undefined ? {} : { retainLedgerMs }),
+  }
+  return { hosts, isolates, spare, network, ...rest }
 }
 
 function checkCount(name: string, value: unknown, min: number, max: number): void {

@@ -1,5 +1,8 @@
 import { createHttpEgress } from "@mayfly/mesh"
+import { createLedger, type Ledger } from "@mayfly/mesh/ledger"
 import { createRuntime, type Runtime, WorkerLoader } from "@mayfly/runtime"
+import type { Store } from "@mayfly/store"
+import { LazyStore } from "./lazy-store.ts"
 import { parsePlatformOptions, type PlatformOptions } from "./platform-options.ts"
 
 /** One object that holds the parts. Whoever creates it disposes it. */
@@ -7,6 +10,12 @@ export interface Platform extends AsyncDisposable {
   readonly runtime: Runtime
   /** Bindings for code that expects them, as at Cloudflare. */
   readonly env: { readonly LOADER: WorkerLoader }
+  /** Every egress attempt, allowed or denied. In `dataDir`; without one the last ten thousand, in memory. Opened at its first use. */
+  readonly ledger: Ledger
+  /** Where the parts keep rows and blobs: in `dataDir`, without one in memory. Opened at its first use; the platform closes it. */
+  store(): Promise<Store>
+  /** Ports that this platform's own servers listen on: no policy lets a program reach them on this machine. */
+  readonly ownPorts: Set<number>
   /** Kills all processes. Runs under way end as `worker.aborted`. Disposing twice is safe. */
   dispose(): Promise<void>
 }
@@ -16,15 +25,33 @@ export async function createPlatform(options: PlatformOptions = {}): Promise<Pla
   return startPlatform(options)
 }
 
+/** An attempt and its outcome are two entries. */
+const entriesInMemory = 20_000
+
 function startPlatform(options: PlatformOptions): Platform {
-  const { hosts, isolates, spare, network } = parsePlatformOptions(options)
-  const egress = createHttpEgress()
+  const { hosts, isolates, spare, network, dataDir, retainLedgerMs } = parsePlatformOptions(options)
+  const store = new LazyStore(dataDir)
+  const ledger = createLedger({
+    store: () => store.get(),
+    ...(dataDir === undefined ? { retainEntries: entriesInMemory } : { directory: dataDir }),
+    ...(retainLedgerMs === undefined ? {} : { retainForMs: retainLedgerMs }),
+  })
+  const ownPorts = new Set<number>()
+  const egress = createHttpEgress({ ownPorts: () => ownPorts, ledger })
   egress.check(network)
   const runtime = createRuntime({ hosts, isolates, spare, network, egress })
-  const dispose = (): Promise<void> => runtime.dispose()
+  const dispose = async (): Promise<void> => {
+    await runtime.dispose()
+    await egress.close()
+    await ledger.close()
+    await store.close()
+  }
   return {
     runtime,
     env: { LOADER: new WorkerLoader({ platform: { runtime } }) },
+    ledger,
+    store: () => store.get(),
+    ownPorts,
     dispose,
     [Symbol.asyncDispose]: dispose,
   }

@@ -53,17 +53,76 @@ export const errorTable = {
     fix: "Call a function that a guest gave only while its run lasts.",
   },
 
+  "mesh.approval-unknown": {
+    status: 404,
+    retry: false,
+    fix: "List the approvals (`mayfly approvals`); a decided or expired one can't be decided again.",
+  },
+  "mesh.secret-unreadable": {
+    status: 500,
+    retry: false,
+    fix: "Start with the key that encrypted it (MAYFLY_SECRETS_KEY or the key file), or set the secret again.",
+  },
   "mesh.denied": {
     status: 403,
     retry: false,
     fix: "Add the origin to network.allowedOrigins if the program should reach it.",
   },
+  "mesh.pending": { status: 403, retry: true, fix: "Wait until the approval is decided, then ask again." },
+  "mesh.rate-limited": { status: 429, retry: true, fix: "Wait for `details.retryAfterMs`, then try again." },
+  "mesh.too-many-connections": {
+    status: 429,
+    retry: true,
+    fix: "Read or cancel the bodies of earlier responses, then try again.",
+  },
   "mesh.unreachable": { status: 502, retry: true, fix: "Check that the origin answers." },
+  "mesh.request-too-large": { status: 413, retry: false, fix: "Send less, or raise the rule's maxRequestBytes." },
   "mesh.response-too-large": { status: 502, retry: false, fix: "Ask for less, or raise the rule's maxResponseBytes." },
+  "mesh.body-used": {
+    status: 422,
+    retry: false,
+    fix: "Send the body as text or bytes: a stream cannot be sent again after a redirect.",
+  },
+  "mesh.secret-missing": { status: 422, retry: false, fix: "Store the secret that the rule names, then try again." },
+  "mesh.ledger-failed": { status: 503, retry: true, fix: "Make the ledger writable again: nothing leaves unrecorded." },
 
   "auth.missing": { status: 401, retry: false, fix: "Send `Authorization: Bearer mf_…`." },
   "auth.invalid": { status: 401, retry: false, fix: "Use a key that this server issued." },
   "auth.host": { status: 403, retry: false, fix: "Call the server by the address that it printed." },
+
+  "store.busy": { status: 503, retry: true, fix: "Another process writes to the same database; wait and try again." },
+  "store.queue-full": { status: 503, retry: true, fix: "Wait for `details.retryAfterMs`, then try again." },
+  "store.full": { status: 507, retry: true, fix: "Nothing was written. Free space on the disk, or raise the quota." },
+  "store.unknown-outcome": {
+    status: 503,
+    retry: false,
+    fix: "It may have been written or not: read before you try again.",
+  },
+  "store.constraint": {
+    status: 409,
+    retry: false,
+    fix: "A row with this key exists, or a rule of the table forbids it.",
+  },
+  "store.corrupt": {
+    status: 500,
+    retry: false,
+    fix: "Stored data is damaged: restore the data directory from a backup.",
+  },
+  "store.newer": {
+    status: 409,
+    retry: false,
+    fix: "A newer Mayfly has used this data directory; use that version or later.",
+  },
+  "store.migration-changed": {
+    status: 409,
+    retry: false,
+    fix: "Another build of Mayfly made this data directory; use that build, or another directory.",
+  },
+  "store.not-found": { status: 404, retry: false, fix: "Check the data directory; it is filled at its first use." },
+  "store.read-only": { status: 409, retry: false, fix: "Open the store for writing." },
+  "store.too-many-rows": { status: 422, retry: false, fix: "Ask for fewer rows at once, with a limit and a cursor." },
+  "store.closed": { status: 409, retry: false, fix: "Open the store again; this one was closed." },
+  "store.failed": { status: 500, retry: false, fix: "The message says what the database or the disk refused." },
 
   "platform.data-dir-in-use": {
     status: 409,

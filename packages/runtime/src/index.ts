@@ -5,7 +5,15 @@ export type { Fetcher, Tail, TraceItem, WorkerCode } from "./loader/worker-code.
 export { WorkerLoader, type WorkerLoaderOptions } from "./loader/worker-loader.ts"
 export type { Entrypoint, EntrypointOptions, WorkerStub } from "./loader/worker-stub.ts"
 export { provideDefaultRuntime } from "./default-runtime.ts"
-export type { Egress, EgressContext, EgressRequest, EgressResponse } from "./egress.ts"
+export type {
+  Egress,
+  EgressContext,
+  EgressRequest,
+  EgressResponse,
+  EgressSocket,
+  EgressWebSocket,
+  HeaderPairs,
+} from "./egress.ts"
 export { RpcTarget } from "./bridge/rpc-target.ts"
 export { provideStandIn } from "./bridge/stand-in.ts"
 export { createRuntime, type Runtime, type RuntimeOptions } from "./runtime.ts"

@@ -3,6 +3,7 @@ import type { Egress } from "./egress.ts"
 import { CompilerPool } from "./pool/compiler-pool.ts"
 import { HostPool, type HostPoolOptions } from "./pool/host-pool.ts"
 import type { IsolatePool } from "./pool/isolate-pool.ts"
+import { pinPolicy } from "./worker/pin-policy.ts"
 
 export interface RuntimeOptions extends HostPoolOptions {
   /** How guests reach the network. Without it nothing can be reached. */
@@ -30,7 +31,7 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
     pool,
     compiler,
     egress: options.egress ?? nowhere,
-    network: options.network ?? {},
+    network: pinPolicy(options.network ?? {}),
     async dispose() {
       await Promise.all([pool.dispose(), compiler.dispose()])
     },
@@ -38,8 +39,12 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
 }
 
 const nowhere: Egress = {
-  async fetch(request) {
-    throw new MayflyError("mesh.denied", `"${request.url}" can't be reached: this runtime has no way out`)
-  },
   check() {},
+  fetch: ({ url }) => Promise.reject(noWayOut(url)),
+  openWebSocket: (url) => Promise.reject(noWayOut(url)),
+  openSocket: ({ host, port }) => Promise.reject(noWayOut(`${host}:${port}`)),
+}
+
+function noWayOut(to: string): MayflyError {
+  return new MayflyError("mesh.denied", `"${to.slice(0, 500)}" can't be reached: this runtime has no way out`)
 }

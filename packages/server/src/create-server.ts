@@ -7,6 +7,7 @@ import type { ContentfulStatusCode } from "hono/utils/http-status"
 import { BodyBudget } from "./body-budget.ts"
 import { checkHost } from "./check-host.ts"
 import { errorBody, publicError } from "./error-response.ts"
+import { ledgerRoute, summarizeLedgerRoute, verifyLedgerRoute } from "./ledger-route.ts"
 import { Readiness } from "./readiness.ts"
 import { RequestSlots } from "./request-slots.ts"
 import { requireKey } from "./require-key.ts"
@@ -36,6 +37,8 @@ export interface ServerOptions {
 
 export type ServerApp = Hono<{ Variables: RequestIdVariables }>
 
+/** Those who follow stay long; they must not take the places of runs. */
+const maxLedgerReaders = 100
 const openPaths = ["/healthz", "/readyz"]
 const never = new AbortController().signal
 
@@ -62,6 +65,10 @@ export function createServer(options: ServerOptions): { app: ServerApp } {
   const slots = new RequestSlots(maxRequests)
   const body = { maxBytes: maxBodyBytes, budget: new BodyBudget(maxHeldBytes) }
   app.post("/v1/run", runRoute({ platform, slots, body, stopping, log }))
+  const ledger = { platform, slots: new RequestSlots(maxLedgerReaders), stopping, log }
+  app.get("/v1/ledger", ledgerRoute(ledger))
+  app.get("/v1/ledger/verify", verifyLedgerRoute(ledger))
+  app.get("/v1/ledger/summary", summarizeLedgerRoute(ledger))
   app.notFound((c) => answerError(c, new MayflyError("server.not-found", `there is no ${c.req.method} ${c.req.path}`)))
   app.onError((error, c) => {
     const known = publicError(error)

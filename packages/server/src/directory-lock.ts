@@ -42,6 +42,12 @@ export function lockDirectory(directory: string): DirectoryLock | { readonly own
   }
 }
 
+/** Who owns a directory, as far as can be seen without taking it: a process that takes over just now may be missed. */
+export function directoryOwner(directory: string): ProcessIdentity | undefined {
+  const found = readRecord(join(directory, first))
+  return found === "gone" || found === "broken" || !isAlive(found) ? undefined : found
+}
+
 function tryLink(from: string, to: string): boolean {
   try {
     linkSync(from, to)

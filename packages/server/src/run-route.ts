@@ -8,6 +8,7 @@ import type { RequestSlots } from "./request-slots.ts"
 import { eventToMessage } from "./run-events.ts"
 import { type Program, runProgram, streamProgram } from "./run-program.ts"
 import { type ServerLog, unexpected } from "./server-log.ts"
+import { wantsEvents } from "./wants-events.ts"
 
 export interface RunRouteOptions {
   readonly platform: Platform
@@ -32,10 +33,6 @@ export function runRoute(options: RunRouteOptions): Handler {
     const run = await runProgram(program, AbortSignal.any([c.req.raw.signal, options.stopping]))
     return c.json(runToJson(run))
   }
-}
-
-function wantsEvents(accept: string | undefined): boolean {
-  return accept !== undefined && /(?:^|,)\s*text\/event-stream\b/i.test(accept)
 }
 
 function streamRun(c: Context, program: Program, { stopping, log }: RunRouteOptions, held: Disposable): Response {

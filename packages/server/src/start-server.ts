@@ -15,6 +15,8 @@ const cancelMs = 700
 /** Serves the API on a bound socket. */
 export function startServer(listener: Listener, options: Omit<ServerOptions, "stopping">): RunningServer {
   const stopping = new AbortController()
+  // Before a program can run: it must not be able to call the API that it runs under.
+  options.platform.ownPorts.add(listener.port)
   listener.serve(createServer({ ...options, stopping: stopping.signal }).app)
   let stopped: Promise<void> | undefined
   return { url: listener.url, port: listener.port, stop: () => (stopped ??= stop(listener, stopping)) }

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs"
 import { Command } from "commander"
+import type { LedgerAction, LedgerFlags } from "./ledger-flags.ts"
 import type { Output } from "./output.ts"
 import type { RunFlags } from "./run-flags.ts"
 import type { ServeFlags } from "./serve-command.ts"
@@ -29,6 +30,10 @@ export function createCommandLine(stdout: NodeJS.WriteStream, stderr: NodeJS.Wri
   addServe(program, async (worker, flags) => {
     const { serveCommand } = await import("./serve-command.ts")
     exitCode = await serveCommand(worker, flags, outputOf(true))
+  })
+  addLedger(program, async (name, flags) => {
+    const { ledgerCommand } = await import("./ledger-command.ts")
+    exitCode = await ledgerCommand(name, flags, outputOf(true))
   })
   addDoctor(program, async (flags) => {
     const { doctorCommand } = await import("./doctor-command.ts")
@@ -111,6 +116,55 @@ function addServe(program: Command, action: (worker: string | undefined, flags: 
       ]),
     )
     .action(action)
+}
+
+function addLedger(program: Command, action: (name: LedgerAction, flags: LedgerFlags) => Promise<void>): void {
+  const ledger = program
+    .command("ledger")
+    .summary("show what programs reached for")
+    .description(
+      "Reads the ledger of a data directory, also while a server owns it. Every attempt to reach something is in it.",
+    )
+  const add = (name: LedgerAction, summary: string): Command =>
+    ledger
+      .command(name)
+      .summary(summary)
+      .option("--data <DIR>", "data directory", "./.mayfly")
+      .action((flags: LedgerFlags) => action(name, flags))
+  for (const [name, summary] of [
+    ["ls", "list rows, the newest last"],
+    ["export", "print all rows, the oldest first"],
+  ] as const) {
+    add(name, summary)
+      .option("--run <ID>", "rows of one run")
+      .option("--tenant <NAME>", "rows of one tenant")
+      .option("--decision <WORD>", "allow, deny or ask")
+      .option("--origin <ORIGIN>", "rows of one origin")
+      .option("--since <TIME>", "a date, or how long ago: 30m, 12h, 7d")
+      .option("--until <TIME>", "likewise")
+      .option("--json", "one JSON object per line")
+      .option("--csv", "comma-separated values")
+  }
+  ledger.commands
+    .find((command) => command.name() === "ls")
+    ?.option("--limit <N>", "how many rows, 1 to 1000 (default 100)")
+    .option("--follow", "wait for more")
+  add("verify", "check that the ledger is what was written; exit code 1 when it is not")
+    .option("--tenant <NAME>", "count rows of one tenant, name no others")
+    .option("--expect <HEAD>", "a head that was written down earlier, SEQ:HASH")
+    .option("--json", "print one JSON object")
+  add("summary", "say in words what a run did")
+    .requiredOption("--run <ID>", "the run")
+    .option("--json", "print one JSON object")
+  ledger.addHelpText(
+    "after",
+    examples([
+      "mayfly ledger ls --decision deny --since 24h",
+      "mayfly ledger summary --run run_…",
+      "mayfly ledger export --csv > egress.csv",
+      "mayfly ledger verify",
+    ]),
+  )
 }
 
 function addDoctor(program: Command, action: (flags: { json?: boolean }) => Promise<void>): void {

@@ -41,7 +41,7 @@ async function serve(
   const key = ensureAdminKey(directory)
   // At once: it is shown only this time, whatever happens next.
   if (key.created !== undefined) output.stdout.write(`admin key: ${key.created}\n`)
-  await using platform = await createPlatform()
+  await using platform = await createPlatform({ dataDir: directory.path })
   if (flags.demo === true) await runDemo(platform, output, interrupted)
   const server = startServer(listener, { platform, keyHashes: [key.hash], host, allowedHosts: allowHost })
   output.stdout.write(`Mayfly is serving at ${server.url}\n`)

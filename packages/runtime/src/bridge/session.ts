@@ -145,6 +145,11 @@ export class Session {
     }
   }
 
+  /** What the other side knows by this number. */
+  exported(id: number): object | undefined {
+    return this.#exports.get(id)?.value
+  }
+
   /** Exports one object and gives its number: specials use it for their parts. */
   exportTarget(value: object): number {
     const known = this.#exportIds.get(value)

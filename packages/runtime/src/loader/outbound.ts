@@ -14,18 +14,25 @@ export function outboundEgress(outbound: Fetcher | null): Egress {
         )
       return performThrough(outbound, request, context.signal)
     },
+    openWebSocket: () => Promise.reject(notYet("WebSocket")),
+    openSocket: () => Promise.reject(notYet("connect()")),
   }
+}
+
+function notYet(what: string): MayflyError {
+  return new MayflyError("mesh.denied", `${what} does not go through a globalOutbound: use fetch`)
 }
 
 async function performThrough(outbound: Fetcher, request: EgressRequest, signal: AbortSignal): Promise<EgressResponse> {
   const { url, method, headers, redirect } = request
-  const body = request.body === null ? null : new Uint8Array(request.body)
+  const body = request.body instanceof Uint8Array ? new Uint8Array(request.body) : request.body
   const given = new Request(url, {
     method,
     headers: headers.map(([name, value]) => [name, value]),
     body,
     redirect,
     signal,
+    ...(body instanceof ReadableStream ? { duplex: "half" } : {}),
   })
   const response = await outbound.fetch(given)
   if (!(response instanceof Response)) throw new TypeError("globalOutbound.fetch must give a Response")
@@ -35,6 +42,6 @@ async function performThrough(outbound: Fetcher, request: EgressRequest, signal:
     status: response.status,
     statusText: response.statusText,
     headers: [...response.headers],
-    body: new Uint8Array(await response.arrayBuffer()),
+    body: response.body,
   }
 }

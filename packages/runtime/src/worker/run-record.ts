@@ -7,11 +7,12 @@ import {
   type NetworkPolicy,
   type Usage,
 } from "@mayfly/protocol"
-import { CloneError, decodeValue, encodeValue } from "@mayfly/protocol/clone"
+import { CloneError } from "@mayfly/protocol/clone"
 import type { Egress, EgressRequest } from "../egress.ts"
 import type { CallAnswer, PoolHandler, PoolUsage, RunPort } from "../pool/isolate-pool.ts"
 import type { EnvBindings } from "./env-bindings.ts"
 import type { GuestStack } from "./guest-stack.ts"
+import { fetchedBody } from "./fetched-body.ts"
 import { RunSession } from "./run-session.ts"
 import { Semaphore } from "./semaphore.ts"
 
@@ -169,7 +170,8 @@ export class RunRecord implements PoolHandler {
   ): Promise<CallAnswer> {
     this.#hasEffects = true
     this.#bytesOut += payload.length + bytesOf(buffers)
-    if (operation === "call") this.#bindingCalls++
+    // Reading a stream, such as an answer's body, is no call of a binding.
+    if (operation === "call" && !this.session.isStreamCall(payload)) this.#bindingCalls++
     const answer = operation === "fetch" ? await this.#fetch(payload, signal) : await this.#call(payload, buffers)
     if (answer.ok) this.#bytesIn += answer.text.length + bytesOf(answer.buffers)
     else if (operation === "fetch" && answer.code !== undefined) this.answeredCodes.add(answer.code)
@@ -183,7 +185,7 @@ export class RunRecord implements PoolHandler {
   async #fetch(payload: string, signal: AbortSignal): Promise<CallAnswer> {
     const { tenant, id, network, egress, limits } = this.#options
     try {
-      const request = parseRequest(payload)
+      const request = parseRequest(this.session.decode(payload))
       this.#countRequest()
       const response = await this.#requests.use(signal, () =>
         egress.fetch(request, {
@@ -196,10 +198,17 @@ export class RunRecord implements PoolHandler {
           onHop: () => this.#countRequest(),
         }),
       )
-      return { ok: true, text: encodeValue(response) }
+      // The request is over for `concurrentRequests` when its head is there: a program may hold answers that it reads later.
+      const body = await fetchedBody(response.body, { onError: (error) => this.#noteCode(error) })
+      return { ok: true, text: this.session.encode({ ...response, body }, { root: "response" }) }
     } catch (error) {
       return requestFailure(error)
     }
+  }
+
+  /** A body failed while the guest read it. */
+  #noteCode(error: unknown): void {
+    if (error instanceof MayflyError) this.answeredCodes.add(error.code)
   }
 
   #countRequest(): void {
@@ -217,9 +226,8 @@ export class RunRecord implements PoolHandler {
   }
 }
 
-function parseRequest(payload: string): EgressRequest {
-  const value = decodeValue(payload) as Partial<EgressRequest> | null
-  const { url, method, headers, body, redirect } = value ?? {}
+function parseRequest(value: unknown): EgressRequest {
+  const { url, method, headers, body, redirect } = (value ?? {}) as Partial<EgressRequest>
   const isValid =
     typeof url === "string" &&
     typeof method === "string" &&
@@ -228,10 +236,10 @@ function parseRequest(payload: string): EgressRequest {
     headers.every(
       (header) => Array.isArray(header) && typeof header[0] === "string" && typeof header[1] === "string",
     ) &&
-    (body === null || body instanceof Uint8Array) &&
+    (body === null || body instanceof Uint8Array || body instanceof ReadableStream) &&
     (redirect === "follow" || redirect === "manual" || redirect === "error")
   if (!isValid) throw new MayflyError("input.invalid", "the request can't be read")
-  return { url, method, headers, body, redirect }
+  return { url, method, headers: headers as EgressRequest["headers"], body, redirect }
 }
 
 function requestFailure(error: unknown): CallAnswer {

@@ -3,7 +3,7 @@ import type { EncodeOptions } from "@mayfly/protocol/clone"
 import { RpcTarget } from "../bridge/rpc-target.ts"
 import { Session } from "../bridge/session.ts"
 import { standInOf } from "../bridge/stand-in.ts"
-import { type ReadableClass, readableFrom } from "../bridge/stream-target.ts"
+import { type ReadableClass, readableFrom, ReadableTarget, WritableTarget } from "../bridge/stream-target.ts"
 import { type WebClasses, webSpecials } from "../bridge/web-specials.ts"
 import type { CallAnswer, RunPort } from "../pool/isolate-pool.ts"
 import { type CallFailure, callFailure, errorOfGuest } from "./call-failure.ts"
@@ -52,6 +52,17 @@ export class RunSession {
   /** Encodes what the run gets. Throws CloneError and CloneTooLargeError. */
   encode(value: unknown, options: EncodeOptions): string {
     return this.#session.encode(value, options)
+  }
+
+  /** Decodes what the run sent, with its streams and functions. Throws CloneError. */
+  decode(text: string): unknown {
+    return this.#session.decode(text)
+  }
+
+  /** Whether a call of the guest reads or writes a stream of ours. */
+  isStreamCall(payload: string): boolean {
+    const target = this.#session.exported(Number(payload.slice(0, payload.indexOf("\n"))))
+    return target instanceof ReadableTarget || target instanceof WritableTarget
   }
 
   /** The guest's export `id`, which is a stream. */

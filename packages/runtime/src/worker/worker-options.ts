@@ -2,6 +2,7 @@ import { type Limits, MayflyError, type NetworkPolicy, parseLimits } from "@mayf
 import { bytesToBase64 } from "@mayfly/protocol/clone"
 import type { CompileRequest, ModuleSource } from "../compile/program.ts"
 import type { Runtime } from "../runtime.ts"
+import { pinPolicy } from "./pin-policy.ts"
 
 /** A module as callers give it. */
 export type GivenModule =
@@ -53,7 +54,7 @@ export function parseWorkerOptions(options: DynamicWorkerOptions): ParsedWorkerO
     if (!known.includes(name)) throw invalid(name, `is not an option; the options are ${known.join(", ")}`)
   }
   const source = parseSource(given)
-  const network = given["network"] === undefined ? {} : (record(given["network"], "network") as NetworkPolicy)
+  const network = given["network"] === undefined ? {} : pinPolicy(record(given["network"], "network"))
   const env = given["env"] === undefined ? {} : record(given["env"], "env")
   return { source, limits: parseLimits(given["limits"]), network, env, tenant: parseTenant(given["tenant"]) }
 }

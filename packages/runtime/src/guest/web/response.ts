@@ -12,9 +12,11 @@ export interface WireResponse {
   readonly body: Uint8Array<ArrayBuffer>
 }
 
-export interface FetchedResponse extends WireResponse {
+export interface FetchedResponse extends Omit<WireResponse, "body"> {
   readonly url: string
   readonly redirected: boolean
+  /** Bytes when the body was there with its head. */
+  readonly body: Uint8Array<ArrayBuffer> | GuestReadableStream | null
 }
 
 interface ResponseFields {
@@ -128,14 +130,20 @@ export class Response extends Body {
   }
 }
 
-/** The Response of a fetch. Takes ownership of the body's bytes. */
+/** The Response of a fetch. Takes ownership of the body. */
 export function responseFromFetch(answer: FetchedResponse): Response {
-  const { url, redirected, status, statusText } = answer
+  const { url, redirected, status, statusText, body } = answer
   const headers = new Headers(answer.headers)
   makeImmutable(headers)
-  const content = nullBodyStatus.includes(status) ? null : ownedBytes(answer.body)
+  const content = nullBodyStatus.includes(status) ? null : fetchedContent(body)
   const fields: ResponseFields = { url, redirected, type: "basic", status, statusText }
   return new Response(new Prepared({ fields, headers, content }))
+}
+
+function fetchedContent(body: FetchedResponse["body"]): BodyContent {
+  // An answer without a body has an empty one, as in browsers.
+  if (body === null) return ownedBytes(new Uint8Array())
+  return body instanceof Uint8Array ? ownedBytes(body) : { kind: "stream", stream: body }
 }
 
 /** A response whose body the supervisor reads while the program still writes it. */

@@ -1,0 +1,106 @@
+import { resolve } from "node:path"
+import { jsonLine, type Ledger, readLedger, type RecordedRow } from "@mayfly/platform"
+import { directoryOwner } from "@mayfly/server"
+import { errorLine, exitCodeOf, exitCodes, invalid } from "./command-error.ts"
+import { listenForInterrupts } from "./interrupts.ts"
+import { type LedgerAction, type LedgerFlags, parseFilter, parseHead, parseLimit } from "./ledger-flags.ts"
+import { type Output, paint } from "./output.ts"
+import { printable } from "./printable.ts"
+
+/** `mayfly ledger …`: reads the ledger of a data directory, whoever owns it. Gives the exit code; never rejects. */
+export async function ledgerCommand(action: LedgerAction, flags: LedgerFlags, output: Output): Promise<number> {
+  using interrupts = listenForInterrupts()
+  try {
+    if (flags.csv === true && flags.json === true) throw invalid("--csv", "can't be given together with --json")
+    const directory = resolve(flags.data)
+    await using ledger = await readLedger(directory, { hasOwner: directoryOwner(directory) !== undefined })
+    const context = { ledger, flags, output, signal: interrupts.signal }
+    return (await actions[action](context)) ?? exitCodes.ok
+  } catch (error) {
+    if (interrupts.exitCode !== undefined) return interrupts.exitCode
+    output.stderr.write(`${safe(errorLine(error))}\n`)
+    return exitCodeOf(error)
+  }
+}
+
+interface Context {
+  readonly ledger: Ledger
+  readonly flags: LedgerFlags
+  readonly output: Output
+  readonly signal: AbortSignal
+}
+
+const actions: Readonly<Record<LedgerAction, (context: Context) => Promise<number | void>>> = {
+  ls: list,
+  export: exportAll,
+  verify,
+  summary: summarize,
+}
+
+async function list({ ledger, flags, output, signal }: Context): Promise<void> {
+  const filter = parseFilter(flags, Date.now())
+  const { rows, latest } = await ledger.query({ ...filter, limit: parseLimit(flags.limit) })
+  if (flags.csv === true) throw invalid("--csv", "is for `mayfly ledger export`")
+  for (const row of rows.toReversed()) printRow(row, flags, output)
+  if (flags.follow !== true) return
+  for await (const { row } of ledger.follow({ ...filter, cursor: latest, signal })) printRow(row, flags, output)
+}
+
+async function exportAll({ ledger, flags, output, signal }: Context): Promise<void> {
+  const filter = parseFilter(flags, Date.now())
+  for await (const text of ledger.export(flags.csv === true ? "csv" : "jsonl", filter)) {
+    signal.throwIfAborted()
+    // A slow reader must not fill our memory.
+    if (!output.stdout.write(text)) await new Promise((resume) => output.stdout.once("drain", resume))
+  }
+}
+
+async function verify({ ledger, flags, output, signal }: Context): Promise<number> {
+  const { tenant, expect } = flags
+  const result = await ledger.verify({
+    ...(tenant === undefined ? {} : { tenant }),
+    ...(expect === undefined ? {} : { expect: parseHead(expect) }),
+    signal,
+  })
+  if (flags.json === true) output.stdout.write(jsonLine(result))
+  else if (result.ok) {
+    const { entries, rows, head } = result
+    output.stdout.write(
+      `the ledger is what was written: ${entries} entries, ${rows} rows\nhead ${head.seq}:${head.hash}\n`,
+    )
+  } else {
+    const { problem } = result
+    const row = problem.id === null ? "" : ` (row ${problem.id})`
+    const text = `the ledger is not what was written: ${problem.message}${row}`
+    output.stdout.write(`${paint(output, "stdout", "red", safe(text))}\n`)
+  }
+  return result.ok ? exitCodes.ok : exitCodes.failed
+}
+
+async function summarize({ ledger, flags, output }: Context): Promise<void> {
+  const summary = await ledger.summary(flags.run ?? "")
+  output.stdout.write(flags.json === true ? jsonLine(summary) : `${safe(summary.text)}\n`)
+}
+
+function printRow(row: RecordedRow, { json }: LedgerFlags, output: Output): void {
+  output.stdout.write(json === true ? jsonLine(row) : `${line(row, output)}\n`)
+}
+
+function line(row: RecordedRow, output: Output): string {
+  const { time, tenant, runId, method, origin, path, decision, reason, status, outcome, durationMs } = row
+  const color = decision === "deny" ? "red" : outcome === "unknown" ? "yellow" : "green"
+  const end =
+    decision === "deny" ? (reason ?? "") : outcome === "known" ? `${status ?? reason ?? ""} ${durationMs} ms` : outcome
+  const words = [new Date(time).toISOString(), paint(output, "stdout", color, decision.padEnd(5))]
+  const rest = [method, `${origin}${path}`, end, paint(output, "stdout", "dim", safe(`${tenant} ${runId}`))]
+  return [...words, ...rest.map((word, index) => (index === 3 ? word : safe(word)))].join("  ")
+}
+
+/** One line, whatever a guest put into it, on a terminal and off it. */
+function safe(text: string): string {
+  return printable(text.replaceAll(/[\n\t\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, visible), false)
+}
+
+function visible(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`
+}

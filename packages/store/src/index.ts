@@ -1,0 +1,5 @@
+export { type BlobHash, type Blobs, type CollectOptions, keepBlob, releaseBlobs } from "./blobs/blobs.ts"
+export { moduleBeside } from "./module-beside.ts"
+export { openStore, type StoreOptions } from "./open-store.ts"
+export type { Procedure, Procedures, SqlRow, SqlValue, Statement, StatementResult, Steps } from "./steps.ts"
+export type { ArgumentOf, ReadOptions, ResultOf, Store, StoreOwner, Tables } from "./store.ts"
