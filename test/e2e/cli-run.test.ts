@@ -84,7 +84,7 @@ test("run ends with 2 for a wrong command line, and says why", async () => {
     [["walk"], /unknown command/],
     [["run", "nowhere.js"], /can't be read/],
     [["run", "-", "--input", "{"], /--input is not JSON/],
-    [["run", "-", "--env", "[]"], /env must be an object/],
+    [["run", "-", "--env", "[]"], /--env must be an object/],
     [["run", "-", "--tenant", "a/b"], /tenant/],
     [["run", "-", "--language", "ruby"], /language/],
     [["run", "-", "--watch"], /--watch needs a file/],

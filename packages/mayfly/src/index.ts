@@ -15,6 +15,7 @@ export {
   type Entrypoint,
   expectPolicy,
   type Fetcher,
+  learnedPolicy,
   narrowPolicy,
   type Platform,
   type PlatformOptions,

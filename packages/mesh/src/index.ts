@@ -33,9 +33,21 @@ export {
 export { deniedError, type RefusalReason, type Refused } from "./policy/denied-error.ts"
 export { expectPolicy, type PolicyExpectation } from "./policy/expect-policy.ts"
 export type { HeaderRule } from "./policy/header-rule.ts"
+export { beyondPolicy, learnedPolicy, type SeenRequest } from "./policy/learned-policy.ts"
 export { narrowPolicy } from "./policy/narrow-policy.ts"
 export type { OriginPattern } from "./policy/origin-pattern.ts"
 export { parsePolicy, type Policy, type PolicyRule, type Rate } from "./policy/parse-policy.ts"
 export { type PolicyChange, PolicyHandle, type PolicyHandleOptions } from "./policy/policy-handle.ts"
 export { canonicalPolicy, policyHash } from "./policy/policy-hash.ts"
 export { readPolicy } from "./policy/read-policy.ts"
+export type { Approval, ApprovalQuestion, ApprovalScope } from "./approvals/approval.ts"
+export {
+  type ApprovalDesk,
+  type ApprovalsOptions,
+  type Decision,
+  type ListApprovals,
+  openApprovals,
+} from "./approvals/approvals.ts"
+export { parseSecretKey, type SecretKey, secretKeyFile } from "./secrets/secret-key.ts"
+export type { SecretAlert } from "./secrets/secret-guard.ts"
+export { checkSecret, openSecretVault, type SecretInfo, type SecretVault } from "./secrets/secret-vault.ts"

@@ -3,9 +3,20 @@ import { defaultPlatform } from "./platform.ts"
 
 provideDefaultRuntime(() => defaultPlatform().runtime)
 
+export type {
+  Approval,
+  ApprovalDesk,
+  ApprovalScope,
+  Decision,
+  SecretAlert,
+  SecretInfo,
+  SecretVault,
+} from "@mayfly/mesh"
 export {
+  beyondPolicy,
   canonicalPolicy,
   expectPolicy,
+  learnedPolicy,
   narrowPolicy,
   type PolicyChange,
   type PolicyExpectation,

@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os"
 import { resolve } from "node:path"
+import { checkSecret } from "@mayfly/mesh"
 import { MayflyError, type NetworkPolicy } from "@mayfly/protocol"
 
 export interface PlatformOptions {
@@ -15,9 +16,13 @@ export interface PlatformOptions {
   readonly dataDir?: string
   /** Rows of the ledger that are older are forgotten. Default: never. */
   readonly retainLedgerMs?: number
+  /** Secrets by name, for every tenant that has none of that name. Policies name them; programs never see them. */
+  readonly secrets?: Readonly<Record<string, string>>
+  /** Whether somebody answers what policies say to ask (`ask`). Default: when somebody listens with `approvals.onQuestion`. */
+  readonly attended?: boolean
 }
 
-const known = ["hosts", "isolates", "spare", "network", "dataDir", "retainLedgerMs"]
+const known = ["hosts", "isolates", "spare", "network", "dataDir", "retainLedgerMs", "secrets", "attended"]
 
 export type ParsedPlatformOptions = Required<Omit<PlatformOptions, "dataDir" | "retainLedgerMs">> &
   Pick<PlatformOptions, "dataDir" | "retainLedgerMs">
@@ -28,6 +33,7 @@ export function parsePlatformOptions(options: PlatformOptions): ParsedPlatformOp
     if (!known.includes(name)) throw invalid(name, `is not a platform option; the options are ${known.join(", ")}`)
   }
   const { hosts = availableParallelism(), isolates = 8, spare = true, network = {}, dataDir, retainLedgerMs } = options
+  const { secrets = {}, attended = false } = options
   checkCount("hosts", hosts, 1, 256)
   checkCount("isolates", isolates, 0, 1_000)
   if (typeof spare !== "boolean") throw invalid("spare", "must be true or false")
@@ -35,11 +41,14 @@ export function parsePlatformOptions(options: PlatformOptions): ParsedPlatformOp
   if (dataDir !== undefined && (typeof dataDir !== "string" || dataDir === ""))
     throw invalid("dataDir", "must be the path of a folder")
   if (retainLedgerMs !== undefined) checkCount("retainLedgerMs", retainLedgerMs, 1, Number.MAX_SAFE_INTEGER)
+  if (typeof attended !== "boolean") throw invalid("attended", "must be true or false")
+  if (typeof secrets !== "object" || secrets === null) throw invalid("secrets", "must be an object")
+  for (const [name, value] of Object.entries(secrets)) checkSecret(name, value)
   const rest = {
     ...(dataDir === undefined ? {} : { dataDir: resolve(dataDir) }),
     ...(retainLedgerMs === undefined ? {} : { retainLedgerMs }),
   }
-  return { hosts, isolates, spare, network, ...rest }
+  return { hosts, isolates, spare, network, secrets: { ...secrets }, attended, ...rest }
 }
 
 function checkCount(name: string, value: unknown, min: number, max: number): void {

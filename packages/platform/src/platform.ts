@@ -1,8 +1,10 @@
-import { createHttpEgress } from "@mayfly/mesh"
+import { type ApprovalDesk, createHttpEgress, type SecretAlert, type SecretVault } from "@mayfly/mesh"
 import { createLedger, type Ledger } from "@mayfly/mesh/ledger"
 import { createRuntime, type Runtime, WorkerLoader } from "@mayfly/runtime"
 import type { Store } from "@mayfly/store"
 import { LazyStore } from "./lazy-store.ts"
+import { PlatformApprovals } from "./platform-approvals.ts"
+import { PlatformSecrets } from "./platform-secrets.ts"
 import { parsePlatformOptions, type PlatformOptions } from "./platform-options.ts"
 
 /** One object that holds the parts. Whoever creates it disposes it. */
@@ -12,6 +14,12 @@ export interface Platform extends AsyncDisposable {
   readonly env: { readonly LOADER: WorkerLoader }
   /** Every egress attempt, allowed or denied. In `dataDir`; without one the last ten thousand, in memory. Opened at its first use. */
   readonly ledger: Ledger
+  /** Credentials that are added to requests on their way out, by name: no program ever sees one. In `dataDir`, encrypted; without one in memory. */
+  readonly secrets: SecretVault
+  /** Questions about requests that a policy leaves open (`ask`). With nobody to ask they are denied. */
+  readonly approvals: ApprovalDesk
+  /** Told when a secret came back from somewhere and was taken out of what the program got. Returns what ends it. */
+  onAlert(listener: (alert: SecretAlert) => void): () => void
   /** Where the parts keep rows and blobs: in `dataDir`, without one in memory. Opened at its first use; the platform closes it. */
   store(): Promise<Store>
   /** Ports that this platform's own servers listen on: no policy lets a program reach them on this machine. */
@@ -25,19 +33,33 @@ export async function createPlatform(options: PlatformOptions = {}): Promise<Pla
   return startPlatform(options)
 }
 
+/** Less than a run lasts unless told otherwise: a program is told that an answer is due, and can say so. */
+const approvalWaitMs = 20_000
+
 /** An attempt and its outcome are two entries. */
 const entriesInMemory = 20_000
 
 function startPlatform(options: PlatformOptions): Platform {
-  const { hosts, isolates, spare, network, dataDir, retainLedgerMs } = parsePlatformOptions(options)
+  const { hosts, isolates, spare, network, dataDir, retainLedgerMs, ...rest } = parsePlatformOptions(options)
   const store = new LazyStore(dataDir)
   const ledger = createLedger({
     store: () => store.get(),
     ...(dataDir === undefined ? { retainEntries: entriesInMemory } : { directory: dataDir }),
     ...(retainLedgerMs === undefined ? {} : { retainForMs: retainLedgerMs }),
   })
+  const secrets = new PlatformSecrets({ store: () => store.get(), dataDir, given: rest.secrets })
+  const approvals = new PlatformApprovals(() => store.get(), { attended: rest.attended, waitMs: approvalWaitMs })
+  const alerts = new Set<(alert: SecretAlert) => void>()
   const ownPorts = new Set<number>()
-  const egress = createHttpEgress({ ownPorts: () => ownPorts, ledger })
+  const egress = createHttpEgress({
+    ownPorts: () => ownPorts,
+    ledger,
+    secrets,
+    approvals: { ask: ({ signal, policyHash: _, ...question }) => approvals.ask(question, signal) },
+    onAlert: (alert) => {
+      for (const listener of alerts) listener(alert)
+    },
+  })
   egress.check(network)
   const runtime = createRuntime({ hosts, isolates, spare, network, egress })
   const dispose = async (): Promise<void> => {
@@ -50,6 +72,12 @@ function startPlatform(options: PlatformOptions): Platform {
     runtime,
     env: { LOADER: new WorkerLoader({ platform: { runtime } }) },
     ledger,
+    secrets,
+    approvals,
+    onAlert: (listener) => {
+      alerts.add(listener)
+      return () => void alerts.delete(listener)
+    },
     store: () => store.get(),
     ownPorts,
     dispose,
