@@ -26,6 +26,8 @@ test("the defaults are the documented ones", () => {
     outputBytes: 33_554_432,
     logBytes: 262_144,
     concurrentRequests: 6,
+    bindingCalls: 100_000,
+    bindingMs: 300_000,
   })
 })
 

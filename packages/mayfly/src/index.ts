@@ -7,7 +7,17 @@ export {
   type Executor,
 } from "@mayfly/platform"
 export { createWorkerBundle, type WorkerBundle, type WorkerBundleOptions } from "@mayfly/platform"
+export type {
+  Approval,
+  ApprovalDesk,
+  ApprovalScope,
+  Decision,
+  SecretAlert,
+  SecretInfo,
+  SecretVault,
+} from "@mayfly/platform"
 export {
+  beyondPolicy,
   canonicalPolicy,
   createPlatform,
   DynamicWorker,

@@ -14,6 +14,8 @@ export interface PlatformOptions {
   readonly network?: NetworkPolicy
   /** Where the parts keep rows and files, the ledger among them; made when needed. Default: all stays in memory and ends with the platform. */
   readonly dataDir?: string
+  /** Runs whose callers hold stubs of theirs: how many one tenant may have (default 32), and how long one lasts that nobody calls (default 60,000). */
+  readonly openRuns?: { readonly perTenant?: number; readonly idleMs?: number }
   /** Rows of the ledger that are older are forgotten. Default: never. */
   readonly retainLedgerMs?: number
   /** Secrets by name, for every tenant that has none of that name. Policies name them; programs never see them. */
@@ -22,7 +24,7 @@ export interface PlatformOptions {
   readonly attended?: boolean
 }
 
-const known = ["hosts", "isolates", "spare", "network", "dataDir", "retainLedgerMs", "secrets", "attended"]
+const known = ["hosts", "isolates", "spare", "network", "dataDir", "retainLedgerMs", "secrets", "attended", "openRuns"]
 
 export type ParsedPlatformOptions = Required<Omit<PlatformOptions, "dataDir" | "retainLedgerMs">> &
   Pick<PlatformOptions, "dataDir" | "retainLedgerMs">
@@ -33,7 +35,7 @@ export function parsePlatformOptions(options: PlatformOptions): ParsedPlatformOp
     if (!known.includes(name)) throw invalid(name, `is not a platform option; the options are ${known.join(", ")}`)
   }
   const { hosts = availableParallelism(), isolates = 8, spare = true, network = {}, dataDir, retainLedgerMs } = options
-  const { secrets = {}, attended = false } = options
+  const { secrets = {}, attended = false, openRuns = {} } = options
   checkCount("hosts", hosts, 1, 256)
   checkCount("isolates", isolates, 0, 1_000)
   if (typeof spare !== "boolean") throw invalid("spare", "must be true or false")
@@ -48,7 +50,19 @@ export function parsePlatformOptions(options: PlatformOptions): ParsedPlatformOp
     ...(dataDir === undefined ? {} : { dataDir: resolve(dataDir) }),
     ...(retainLedgerMs === undefined ? {} : { retainLedgerMs }),
   }
-  return { hosts, isolates, spare, network, secrets: { ...secrets }, attended, ...rest }
+  checkOpenRuns(openRuns)
+  return { hosts, isolates, spare, network, secrets: { ...secrets }, attended, openRuns, ...rest }
+}
+
+function checkOpenRuns(openRuns: PlatformOptions["openRuns"]): void {
+  if (typeof openRuns !== "object" || openRuns === null) throw invalid("openRuns", "must be an object")
+  for (const name of Object.keys(openRuns)) {
+    if (name !== "perTenant" && name !== "idleMs")
+      throw invalid(`openRuns.${name}`, "is not an option: there are perTenant and idleMs")
+  }
+  const { perTenant = 1, idleMs = 1 } = openRuns
+  checkCount("openRuns.perTenant", perTenant, 1, 10_000)
+  checkCount("openRuns.idleMs", idleMs, 1, 86_400_000)
 }
 
 function checkCount(name: string, value: unknown, min: number, max: number): void {

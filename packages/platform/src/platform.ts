@@ -1,4 +1,5 @@
 import { type ApprovalDesk, createHttpEgress, type SecretAlert, type SecretVault } from "@mayfly/mesh"
+import { checkProgram } from "./code-mode/typecheck/check-program.ts"
 import { createLedger, type Ledger } from "@mayfly/mesh/ledger"
 import { createRuntime, type Runtime, WorkerLoader } from "@mayfly/runtime"
 import type { Store } from "@mayfly/store"
@@ -40,7 +41,7 @@ const approvalWaitMs = 20_000
 const entriesInMemory = 20_000
 
 function startPlatform(options: PlatformOptions): Platform {
-  const { hosts, isolates, spare, network, dataDir, retainLedgerMs, ...rest } = parsePlatformOptions(options)
+  const { hosts, isolates, spare, network, dataDir, retainLedgerMs, openRuns, ...rest } = parsePlatformOptions(options)
   const store = new LazyStore(dataDir)
   const ledger = createLedger({
     store: () => store.get(),
@@ -61,7 +62,7 @@ function startPlatform(options: PlatformOptions): Platform {
     },
   })
   egress.check(network)
-  const runtime = createRuntime({ hosts, isolates, spare, network, egress })
+  const runtime = createRuntime({ hosts, isolates, spare, network, egress, openRuns, typecheck: checkProgram })
   const dispose = async (): Promise<void> => {
     await runtime.dispose()
     await egress.close()

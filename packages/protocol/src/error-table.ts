@@ -18,6 +18,12 @@ export const errorTable = {
   "worker.memory-limit": { status: 422, retry: false, fix: "Hold less data at once, or raise limits.memoryMb." },
   "worker.wall-limit": { status: 422, retry: false, fix: "Wait less, or raise limits.wallMs (null lifts it)." },
   "worker.subrequest-limit": { status: 422, retry: false, fix: "Make fewer requests, or raise limits.subRequests." },
+  "worker.binding-limit": { status: 422, retry: false, fix: "Call bindings less often, or raise limits.bindingCalls." },
+  "worker.binding-timeout": {
+    status: 422,
+    retry: false,
+    fix: "Let the binding answer sooner, or raise limits.bindingMs (null lifts it).",
+  },
   "worker.output-limit": { status: 422, retry: false, fix: "Return less, or raise limits.outputBytes." },
   "worker.log-limit": { status: 422, retry: false, fix: "Log less, or raise limits.logBytes." },
   "worker.unsettled": {
@@ -50,7 +56,7 @@ export const errorTable = {
   "worker.stub-expired": {
     status: 422,
     retry: false,
-    fix: "Call a function that a guest gave only while its run lasts.",
+    fix: "Call what a guest gave while its run is open, and hold it no longer than needed.",
   },
 
   "mesh.approval-unknown": {

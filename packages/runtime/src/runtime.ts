@@ -1,8 +1,11 @@
+import { availableParallelism } from "node:os"
 import { MayflyError, type NetworkPolicy } from "@mayfly/protocol"
 import type { Egress } from "./egress.ts"
 import { CompilerPool } from "./pool/compiler-pool.ts"
 import { HostPool, type HostPoolOptions } from "./pool/host-pool.ts"
 import type { IsolatePool } from "./pool/isolate-pool.ts"
+import type { TypeCheck } from "./typecheck.ts"
+import { OpenRuns, type OpenRunsOptions } from "./worker/open-runs.ts"
 import { pinPolicy } from "./worker/pin-policy.ts"
 
 export interface RuntimeOptions extends HostPoolOptions {
@@ -10,6 +13,10 @@ export interface RuntimeOptions extends HostPoolOptions {
   readonly egress?: Egress
   /** The policy of workers that bring none. Default: nothing can be reached. */
   readonly network?: NetworkPolicy
+  /** Bounds of runs whose callers hold stubs. */
+  readonly openRuns?: OpenRunsOptions
+  /** For workers with `typecheck: true`. */
+  readonly typecheck?: TypeCheck
 }
 
 /** Everything that dynamic workers need: isolates, the compiler, the way out. */
@@ -18,9 +25,14 @@ export interface Runtime {
   readonly compiler: CompilerPool
   readonly egress: Egress
   readonly network: NetworkPolicy
+  readonly openRuns: OpenRuns
+  readonly typecheck?: TypeCheck
   /** Kills all processes. Runs under way end as `worker.aborted`. Disposing twice is safe. */
   dispose(): Promise<void>
 }
+
+/** Half of the runs that a host process holds at most: the other half stays for runs that end by themselves. */
+const openPerCore = 32
 
 /** Starts host processes and the compiler in the background; the first run waits for them. */
 export function createRuntime(options: RuntimeOptions = {}): Runtime {
@@ -31,6 +43,8 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
     pool,
     compiler,
     egress: options.egress ?? nowhere,
+    openRuns: new OpenRuns({ total: openPerCore * availableParallelism(), ...options.openRuns }),
+    ...(options.typecheck === undefined ? {} : { typecheck: options.typecheck }),
     network: pinPolicy(options.network ?? {}),
     async dispose() {
       await Promise.all([pool.dispose(), compiler.dispose()])

@@ -15,7 +15,7 @@ import { listenForInterrupts } from "./interrupts.ts"
 import type { Output } from "./output.ts"
 import { printLearned } from "./print-learned.ts"
 import { printPlan } from "./print-plan.ts"
-import { printLog, printRun } from "./print-run.ts"
+import { printLog, printResult, printRun } from "./print-run.ts"
 import { type ProgramText, readProgram } from "./read-program.ts"
 import { parseRunFlags, type RunFlags } from "./run-flags.ts"
 import { parseNetworkFlags, type RunNetwork } from "./run-network.ts"
@@ -101,6 +101,7 @@ class ProgramRunner {
     let exitCode: number = exitCodes.failed
     for await (const event of streamProgram(program, signal)) {
       if (event.type === "log") printLog(this.#output, event)
+      if (event.type === "value") printResult(this.#output, event.value)
       if (event.type !== "result" && event.type !== "error") continue
       this.#print(event.run)
       exitCode = this.#finished(event.run)

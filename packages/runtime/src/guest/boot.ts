@@ -146,17 +146,11 @@ let turnBegan = 0
 /** After this long the rest of them wait for another turn. */
 const maxSharedMs = 4
 
-type Namespace = Readonly<Record<string, unknown>>
-
-/** The evaluated program, for a guest that is kept warm. */
-const programs = new Map<GuestKernel, Namespace>()
-
 /** Another run of the same worker: a new bridge, no timers or calls of the last run, the module's own state as it is. */
 function again(kernel: GuestKernel, job: GuestJob, isShared: boolean): void {
   kernel.reset()
   kernel.logs.begin(job.logBytes, isShared)
-  const namespace = programs.get(kernel)
-  if (namespace !== undefined) runJob(namespace, job, kernel)
+  runJob(kernel.namespace, job, kernel)
 }
 
 /** Everything a run needs, before the first line of guest code. */
@@ -182,7 +176,7 @@ function defineHidden(kernel: GuestKernel, job: GuestJob): void {
     if (job.imports.length === 0) {
       for (const name of Object.keys(helpers)) Reflect.deleteProperty(globalThis, `${job.prefix}_${name}`)
     }
-    programs.set(kernel, namespace)
+    kernel.namespace = namespace
     runJob(namespace, job, kernel)
   })
 }

@@ -33,6 +33,8 @@ interface Importing {
 /** The kernel of one isolate, with the ends that the host speaks to. */
 export class GuestKernel implements Kernel {
   #session: Session | undefined
+  /** The evaluated program's exports; nothing before. */
+  namespace: Readonly<Record<string, unknown>> = {}
   readonly outbox: Outbox
   readonly logs: LogSink
   readonly #ask: AskHost
@@ -154,7 +156,7 @@ export class GuestKernel implements Kernel {
 
   /** Forgets the timers and operations of a run that is over. */
   reset(): void {
-    this.#session = undefined
+    this.#session?.restart()
     // Most runs have none, and emptying a map makes it anew.
     if (this.#timers.size > 0) this.#timers.clear()
     if (this.#waiting.size > 0) this.#waiting.clear()
@@ -164,6 +166,13 @@ export class GuestKernel implements Kernel {
   /** The bridge to the parent; made when something crosses that is more than JSON. */
   get session(): Session {
     return (this.#session ??= this.rich.createGuestSession(this))
+  }
+
+  /** What `env` holds is the worker's, and stays when its run is over. */
+  decodeEnv(text: string): unknown {
+    const env = this.decode(text)
+    this.#session?.pin()
+    return env
   }
 
   get rich(): Rich {

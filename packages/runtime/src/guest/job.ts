@@ -13,6 +13,8 @@ export interface GuestJob {
   /** The input of `run`, or the request of `fetch`. */
   readonly input: string
   readonly outputBytes: number
+  /** What a result may be made of. Default "data". */
+  readonly gives?: Gives
   readonly logBytes: number
   /** Identifiers that stand for `import(` in a module, with the module's name and what its specifiers mean where that is known. */
   readonly imports: readonly (readonly [
@@ -26,3 +28,9 @@ export interface GuestJob {
   readonly prefix: string
   readonly hasHelpers: boolean
 }
+
+/**
+ * "data": what structured clone knows; a generator gives an array of its values. "targets": the same, and objects of RpcTarget classes as stubs.
+ * "stubs": also functions, streams and generators. "values": data, and a generator's values one by one.
+ */
+export type Gives = "data" | "targets" | "stubs" | "values"

@@ -1,7 +1,7 @@
 import ivm from "isolated-vm"
 import type { CompiledProgram } from "../compile/program.ts"
 import type { GuestFailure } from "../guest/guest-error.ts"
-import type { GuestJob } from "../guest/job.ts"
+import type { Gives, GuestJob } from "../guest/job.ts"
 import type { LimitKind } from "../pool/isolate-pool.ts"
 import type { LaneMember } from "./lane.ts"
 import type { Guest } from "./guest.ts"
@@ -25,6 +25,7 @@ export interface RunOrder {
   readonly wallMs: number | null
   readonly outputBytes: number
   readonly logBytes: number
+  readonly gives?: Gives
 }
 
 export interface RunTexts {
@@ -82,9 +83,10 @@ export class GuestRun implements LaneMember {
   readonly #pending = new Set<number>()
   #wallTimer: NodeJS.Timeout | undefined
   #isOver = false
+  /** Its caller holds something that it gave: more calls may come. */
+  #isOpen = false
   #hasTimerTurn = false
   #isCalled = false
-  #isStreaming = false
   #rejectionBytes = 0
   #turnEnd = 0
   /** Turns that wait for the lane. */
@@ -144,10 +146,10 @@ export class GuestRun implements LaneMember {
 
   /** Calls a program that is evaluated already. */
   call(op: "again" | "first" | "next", texts: RunTexts): Promise<unknown> {
-    const { call, entry, method, outputBytes, logBytes } = this.order
+    const { call, entry, method, gives, outputBytes, logBytes } = this.order
     const { shape } = this.#program
     const { props } = texts
-    const job = { call, entry, method, shape, props, outputBytes, logBytes, imports: noNames, metas: noNames }
+    const job = { call, entry, method, gives, shape, props, outputBytes, logBytes, imports: noNames, metas: noNames }
     return this.#warm.dispatch.apply(undefined, [op, JSON.stringify(job), texts.input, texts.env])
   }
 
@@ -207,7 +209,7 @@ export class GuestRun implements LaneMember {
       this.#wallTimer = setTimeout(() => this.#wallOver(wallMs), left)
     }
     this.#timers.arm()
-    const isWaiting = this.#timers.size > 0 || this.#pending.size > 0 || this.#queuedTurns > 0 || this.#isStreaming
+    const isWaiting = this.#isOpen || this.#timers.size > 0 || this.#pending.size > 0 || this.#queuedTurns > 0
     if (!isWaiting && this.order.wallMs === null) return this.end({ kind: "unsettled" })
     this.#events.onParked(this)
   }
@@ -289,8 +291,7 @@ export class GuestRun implements LaneMember {
       case "K":
         return this.#events.onLogsCut(this)
       case "R":
-        // From here on the run waits for its reader.
-        this.#isStreaming = true
+        this.#isOpen = true
         return this.#events.onResponse(this, id, payload)
       case "D":
         return this.#events.onRelease(this, id, Number(payload) || 0)

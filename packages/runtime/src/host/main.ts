@@ -57,7 +57,10 @@ const events: TrainEvents = {
     channel.sendWith(buffers, { t: "call", run: run.order.run, id, op }, payload),
   onCancel: (run, id) => channel.send({ t: "cancel-call", run: run.order.run, id }),
   onReply: (run, id, text, buffers) => channel.sendWith(buffers, { t: "reply", run: run.order.run, id }, text),
-  onResponse: (run, stream, head) => channel.send({ t: "response", run: run.order.run, stream }, head),
+  onResponse(run, stream, head) {
+    const { cpuMs, wallMs, peakBytes } = run
+    channel.send({ t: "response", run: run.order.run, stream, cpuMs, wallMs, peakBytes }, head)
+  },
   onRelease: (run, target, count) => channel.send({ t: "release", run: run.order.run, target, count }),
   onSubtle: (run, id, payload) => lane.enqueue(turnOf(run, () => subtle(run, id, payload), false)),
   onParked: (run) => channel.send({ t: "parked", run: run.order.run }),
@@ -99,7 +102,7 @@ const channel = channelOnFd(3, (head, parts, buffers) => {
     case "abort":
       return abort(head["run"] as number)
     case "end":
-      return runs.get(head["run"] as number)?.end({ kind: "limit", limit: "requests", used: head["used"] as number })
+      return endAtLimit(head)
     case "ping":
       lane.checkIdle()
       kept.forgetIdle()
@@ -202,6 +205,12 @@ function undone(train: Train): void {
   channel.flush()
   lane.condemn(train, undoneGraceMs)
   pool.refillSoon()
+}
+
+/** A limit that the supervisor counts. */
+function endAtLimit(head: Head): void {
+  const limit = head["limit"] === "calls" ? "calls" : "requests"
+  runs.get(head["run"] as number)?.end({ kind: "limit", limit, used: head["used"] as number })
 }
 
 function giveBack(run: GuestRun): void {

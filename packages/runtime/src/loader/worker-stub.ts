@@ -1,5 +1,4 @@
 import type { Limits } from "@mayfly/protocol"
-import { decodeValue } from "@mayfly/protocol/clone"
 import { decodeHandlerResult, responseOf } from "../worker/handler-answer.ts"
 import type { Run } from "../worker/run.ts"
 import { requestToWire } from "../worker/wire-message.ts"
@@ -64,7 +63,7 @@ export class WorkerStub {
 
   async #call(entry: string, method: string, args: readonly unknown[], options: EntrypointOptions): Promise<unknown> {
     const worker = await this.#load()
-    const hooks = { decode: (text: string) => decodeValue(text), entry, method }
+    const hooks: RunHooks = { decode: (text, session) => session.decodeResult(text), entry, method, gives: "stubs" }
     const run = await this.#run(worker, { call: "run", argument: args, event: { rpcMethod: method } }, options, hooks)
     if (run.ok) return run.result
     throw run.error
@@ -85,10 +84,11 @@ export class WorkerStub {
       ...(props === undefined ? {} : { props }),
     }
     const egress = code.outbound === undefined ? {} : { egress: outboundEgress(code.outbound) }
-    const run = await runWorker(parts, what.call, what.argument, runOptions, { ...hooks, ...egress })
-    const item = traceItem(run, what.event, startedAt)
-    for (const tail of code.tails) void tell(tail, item)
-    return run
+    const onEnd = (run: Run): void => {
+      const item = traceItem(run, what.event, startedAt)
+      for (const tail of code.tails) void tell(tail, item)
+    }
+    return runWorker(parts, what.call, what.argument, runOptions, { ...hooks, ...egress, onEnd })
   }
 }
 

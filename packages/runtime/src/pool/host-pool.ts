@@ -74,14 +74,20 @@ export class HostPool implements IsolatePool {
     const run = new PoolRun(request, handler)
     const abort = (): void => this.#abort(run)
     signal?.addEventListener("abort", abort, { once: true })
+    let isHeld = true
     this.#hold(1)
+    run.onHold = (wanted) => {
+      if (wanted === isHeld) return
+      isHeld = wanted
+      this.#hold(wanted ? 1 : -1)
+    }
     try {
       this.#lastActive.set(request.tenant, performance.now())
       this.#queue.add(request.tenant, run)
       this.#dispatch()
       return await run.outcome
     } finally {
-      this.#hold(-1)
+      if (isHeld) this.#hold(-1)
       signal?.removeEventListener("abort", abort)
     }
   }

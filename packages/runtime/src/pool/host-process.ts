@@ -1,6 +1,6 @@
 import type { Head } from "../wire/frame-channel.ts"
 import { Child, noteFd } from "./child.ts"
-import type { CallAnswer, LimitKind, PoolOutcome, Program, RunPort } from "./isolate-pool.ts"
+import type { CallAnswer, LimitKind, PoolOutcome, PoolUsage, Program, RunPort } from "./isolate-pool.ts"
 import type { PoolRun } from "./pool-run.ts"
 import type { RuntimeFiles } from "./runtime-files.ts"
 import type { WarmPace } from "./warm-pace.ts"
@@ -131,7 +131,7 @@ export class HostProcess {
   start(run: PoolRun): void {
     const code = this.#codeOf(run.request.program)
     const id = ++this.#nextRun
-    const { limits, call, input, env, props, keep, entry, method } = run.request
+    const { limits, call, input, env, props, keep, entry, method, gives } = run.request
     if (keep !== undefined && call !== "prewarm") this.#countWarm(keep, -1)
     const { memoryMb, cpuMs, wallMs, outputBytes, logBytes } = limits
     const deadline = wallMs === null ? Infinity : performance.now() + wallMs + wallSlackMs
@@ -142,7 +142,22 @@ export class HostProcess {
     this.#starting++
     run.started(this.#port(id))
     this.#child.channel.send(
-      { t: "run", run: id, code, call, memoryMb, cpuMs, wallMs, outputBytes, logBytes, keep, entry, method, alone },
+      {
+        t: "run",
+        run: id,
+        code,
+        call,
+        memoryMb,
+        cpuMs,
+        wallMs,
+        outputBytes,
+        logBytes,
+        keep,
+        entry,
+        method,
+        gives,
+        alone,
+      },
       input,
       env,
       props,
@@ -156,6 +171,7 @@ export class HostProcess {
     return {
       invoke: (id, call, args, buffers) => send(buffers, { t: "invoke", run, id }, call, args),
       release: (target, count) => send([], { t: "release", run, target, count }),
+      hold: (isHeld) => this.#active.get(run)?.run.hold(isHeld),
     }
   }
 
@@ -245,7 +261,7 @@ export class HostProcess {
       case "reply":
         return active.run.handler.onReply(head["id"] as number, parts[0] ?? "-{}", buffers)
       case "response":
-        return active.run.handler.onResponse(numberOf(head["stream"]), parts[0] ?? "")
+        return active.run.handler.onEarly(numberOf(head["stream"]), parts[0] ?? "", usageOf(head))
       case "release":
         return active.run.handler.onRelease(numberOf(head["target"]), numberOf(head["count"]))
       case "cancel-call":
@@ -305,6 +321,9 @@ export class HostProcess {
       const { ok } = answer
       if (!ok && answer.endsAtRequests !== undefined) {
         return this.#child.channel.send({ t: "end", run, limit: "requests", used: answer.endsAtRequests })
+      }
+      if (!ok && answer.endsAtCalls !== undefined) {
+        return this.#child.channel.send({ t: "end", run, limit: "calls", used: answer.endsAtCalls })
       }
       this.#answer({ t: "answer", run, id, ok }, answer)
     })
@@ -397,11 +416,7 @@ const maxFailureLength = 1 << 20
 
 /** `text` is undefined when there was more of it than the host may send. */
 function outcomeOf(head: Head, text: string | undefined): PoolOutcome {
-  const usage = {
-    cpuMs: numberOf(head["cpuMs"]),
-    wallMs: numberOf(head["wallMs"]),
-    peakMemoryBytes: numberOf(head["peakBytes"]),
-  }
+  const usage = usageOf(head)
   const { kind, limit } = head
   if ((kind === "result" || kind === "failure") && text !== undefined) return { ...usage, kind, text }
   if (kind === "limit" && isLimitKind(limit)) return { ...usage, kind, limit, used: numberOf(head["used"]) }
@@ -409,9 +424,17 @@ function outcomeOf(head: Head, text: string | undefined): PoolOutcome {
   return { ...usage, kind: "crashed", reason: "the host process gave an answer that makes no sense", isSuspect: true }
 }
 
+function usageOf(head: Head): PoolUsage {
+  return {
+    cpuMs: numberOf(head["cpuMs"]),
+    wallMs: numberOf(head["wallMs"]),
+    peakMemoryBytes: numberOf(head["peakBytes"]),
+  }
+}
+
 const failedCall: CallAnswer = { ok: false, name: "Error", message: "the call failed" }
 
-const limitKinds: readonly unknown[] = ["cpu", "memory", "wall", "log", "output", "requests"]
+const limitKinds: readonly unknown[] = ["cpu", "memory", "wall", "log", "output", "requests", "calls"]
 
 function isLimitKind(value: unknown): value is LimitKind {
   return limitKinds.includes(value)

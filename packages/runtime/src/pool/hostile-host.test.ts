@@ -68,7 +68,7 @@ async function runIn(act: string, call: PoolRequest["call"] = "run"): Promise<Fa
   const handler: PoolHandler = {
     onStart: (_, port) => session.connect(port),
     onReply: (id, text, buffers) => session.onReply(id, text, buffers),
-    onResponse() {},
+    onEarly() {},
     onRelease: (target, count) => session.onRelease(target, count),
     onLogs() {},
     onLogsCut() {},
@@ -87,6 +87,7 @@ async function runIn(act: string, call: PoolRequest["call"] = "run"): Promise<Fa
     input: "j1",
     env: "j{}",
     props: "j{}",
+    gives: "data",
     keep: "key",
   }
   const run = new PoolRun(request, handler)

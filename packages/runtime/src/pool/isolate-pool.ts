@@ -1,4 +1,5 @@
 import type { Limits } from "@mayfly/protocol"
+import type { Gives } from "../guest/job.ts"
 
 /** A compiled program. `text` is opaque to the supervisor; `hash` names it in hosts. */
 export interface Program {
@@ -19,6 +20,8 @@ export interface PoolRequest {
   readonly entry?: string
   readonly method?: string
   readonly limits: Limits
+  /** What the result may be made of. */
+  readonly gives: Gives
   /** Encoded values. */
   readonly input: string
   readonly env: string
@@ -31,8 +34,11 @@ export interface PoolHandler {
   onStart(queueMs: number, port: RunPort): void
   /** The guest's answer to call `id` of the port: `+` and a result, or `-` and a failure. */
   onReply(id: number, text: string, buffers: readonly ArrayBuffer[]): void
-  /** A fetch handler's response whose body is the guest's export `stream`. The run lasts while it is read. */
-  onResponse(stream: number, head: string): void
+  /**
+   * What the guest gives before its run ends. Of a fetch handler: the response's head, with the guest's export `source` as its body. Of others: the
+   * encoded result, which holds stubs, when `source` is 0, else an export that gives values. The run lasts while it is used.
+   */
+  onEarly(source: number, text: string, usage: PoolUsage): void
   /** The guest has let go of an export that it had received `count` times. */
   onRelease(target: number, count: number): void
   onLogs(lines: readonly string[]): void
@@ -53,6 +59,8 @@ export interface RunPort {
   /** Calls a function that the guest gave. `call` is its number, a newline, and a method name or nothing. */
   invoke(id: number, call: string, args: string, buffers: readonly ArrayBuffer[]): void
   release(target: number, count: number): void
+  /** Whether the run keeps the event loop alive. It does at first. */
+  hold(isHeld: boolean): void
 }
 
 /** An encoded value, or what the guest may know of a failure: no stack, no cause. */
@@ -65,6 +73,8 @@ export type CallAnswer =
       readonly code?: string
       /** The run is over as well, for this many requests. */
       readonly endsAtRequests?: number
+      /** The same, for this many binding calls. */
+      readonly endsAtCalls?: number
     }
 
 export interface PoolUsage {
@@ -73,7 +83,7 @@ export interface PoolUsage {
   readonly peakMemoryBytes: number
 }
 
-export type LimitKind = "cpu" | "memory" | "wall" | "log" | "output" | "requests"
+export type LimitKind = "cpu" | "memory" | "wall" | "log" | "output" | "requests" | "calls"
 
 /** How a run ended. Never a rejection: what a guest did wrong is a result. */
 export type PoolOutcome = PoolUsage &

@@ -46,9 +46,9 @@ test("bindEnv shows the methods of a class instance, own and inherited, and no f
 })
 
 test("bindEnv calls keep this and private fields", async () => {
-  assert.deepEqual(await call({ db: new Cached() }, 1, 1), { ok: true, text: encodeValue(["a"]), buffers: [] })
+  assert.deepEqual(await call({ db: new Cached() }, 1, 1), { ok: true, text: encodeValue(["a"]) })
   const counter = { count: 41, next() { return ++this.count } } // oxfmt-ignore
-  assert.deepEqual(await call({ counter }, 0), { ok: true, text: "j42", buffers: [] })
+  assert.deepEqual(await call({ counter }, 0), { ok: true, text: "j42" })
 })
 
 test("bindEnv keeps name, message and code of errors, and neither stack nor cause", async () => {

@@ -8,6 +8,7 @@ import {
   type Usage,
 } from "@mayfly/protocol"
 import { CloneError } from "@mayfly/protocol/clone"
+import { runTarget } from "../bridge/run-target.ts"
 import type { Egress, EgressRequest } from "../egress.ts"
 import type { CallAnswer, PoolHandler, PoolUsage, RunPort } from "../pool/isolate-pool.ts"
 import type { EnvBindings } from "./env-bindings.ts"
@@ -26,8 +27,8 @@ export interface RunRecordOptions {
   readonly stack: GuestStack
   /** Told of logs and egress as they happen; a run that is watched can't silently be run again. */
   readonly watcher?: RunWatcher
-  /** Told when a fetch handler's response comes before the run's end, with the guest's number of its body. */
-  onResponse?(head: string, stream: number): void
+  /** Told of what the guest gives before the run's end. */
+  onEarly(source: number, text: string, usage: PoolUsage): void
 }
 
 export interface RunWatcher {
@@ -59,6 +60,8 @@ export class RunRecord implements PoolHandler {
   #bytesOut = 0
   #queueMs = 0
   logsTruncated = false
+  /** When the run got its isolate, on the clock of `performance.now`. */
+  startedAt = 0
   readonly egress: LedgerRow[] = []
   /** Codes of failed requests. */
   readonly answeredCodes = new Set<string>()
@@ -67,6 +70,10 @@ export class RunRecord implements PoolHandler {
     this.#options = options
     this.session = new RunSession(options.env, options.limits.memoryMb * 1_048_576)
     this.#requests = new Semaphore(options.limits.concurrentRequests)
+  }
+
+  get outputBytes(): number {
+    return this.#options.limits.outputBytes
   }
 
   get hasEffects(): boolean {
@@ -97,6 +104,7 @@ export class RunRecord implements PoolHandler {
   onStart(queueMs: number, port: RunPort): void {
     this.session.connect(port)
     this.#queueMs = queueMs
+    this.startedAt = performance.now()
     // A run that was moved starts over; nobody has seen what it said before.
     this.#lines = []
     this.#logBytes = 0
@@ -113,13 +121,13 @@ export class RunRecord implements PoolHandler {
     this.session.onRelease(target, count)
   }
 
-  onResponse(stream: number, head: string): void {
-    // Somebody may have seen it; and a second one makes no sense.
+  onEarly(source: number, text: string, usage: PoolUsage): void {
+    // Somebody may have seen it.
     this.#hasEffects = true
-    this.#options.onResponse?.(head, stream)
+    this.#options.onEarly(source, text, usage)
   }
 
-  /** Bytes of a streamed response that were read. */
+  /** Bytes of a streamed response, or of values, that were read. */
   countOutput(bytes: number): void {
     this.#bytesOut += bytes
   }
@@ -168,18 +176,29 @@ export class RunRecord implements PoolHandler {
     signal: AbortSignal,
     buffers: readonly ArrayBuffer[],
   ): Promise<CallAnswer> {
+    // Asking for the run's own signal is seen by nobody.
+    if (operation === "call" && payload.startsWith(`${runTarget}\n`)) return this.session.perform(payload)
     this.#hasEffects = true
     this.#bytesOut += payload.length + bytesOf(buffers)
-    // Reading a stream, such as an answer's body, is no call of a binding.
-    if (operation === "call" && !this.session.isStreamCall(payload)) this.#bindingCalls++
     const answer = operation === "fetch" ? await this.#fetch(payload, signal) : await this.#call(payload, buffers)
     if (answer.ok) this.#bytesIn += answer.text.length + bytesOf(answer.buffers)
-    else if (operation === "fetch" && answer.code !== undefined) this.answeredCodes.add(answer.code)
+    else if (answer.code !== undefined && (operation === "fetch" || answer.code === bindingTimeout))
+      this.answeredCodes.add(answer.code)
     return answer
   }
 
   async #call(payload: string, buffers: readonly ArrayBuffer[]): Promise<CallAnswer> {
-    return this.session.perform(payload, buffers)
+    // Reading a stream, such as an answer's body, is no call of a binding.
+    if (this.session.isStreamCall(payload)) return this.session.perform(payload, buffers)
+    const { bindingCalls, bindingMs, wallMs } = this.#options.limits
+    if (this.#bindingCalls >= bindingCalls) {
+      const message = `the run has made ${this.#bindingCalls} binding calls; limits.bindingCalls is ${bindingCalls}`
+      return { ok: false, name: "Error", message, code: "worker.binding-limit", endsAtCalls: bindingCalls + 1 }
+    }
+    this.#bindingCalls++
+    const answer = this.session.perform(payload, buffers)
+    // The run's own end comes first: no timer is needed.
+    return bindingMs === null || (wallMs !== null && wallMs <= bindingMs) ? answer : inTime(answer, bindingMs)
   }
 
   async #fetch(payload: string, signal: AbortSignal): Promise<CallAnswer> {
@@ -223,6 +242,22 @@ export class RunRecord implements PoolHandler {
   #recordEgress(row: LedgerRow): void {
     this.egress.push(row)
     this.#options.watcher?.onEgress(row)
+  }
+}
+
+const bindingTimeout = "worker.binding-timeout"
+
+/** The binding may go on; its answer is not waited for any more. */
+async function inTime(answer: Promise<CallAnswer>, bindingMs: number): Promise<CallAnswer> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<CallAnswer>((resolve) => {
+    const message = `the binding took longer than limits.bindingMs, ${bindingMs} ms`
+    timer = setTimeout(() => resolve({ ok: false, name: "TimeoutError", message, code: bindingTimeout }), bindingMs)
+  })
+  try {
+    return await Promise.race([answer, late])
+  } finally {
+    clearTimeout(timer)
   }
 }
 

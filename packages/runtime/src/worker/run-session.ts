@@ -1,13 +1,15 @@
-import { MayflyError } from "@mayfly/protocol"
+import type { MayflyError } from "@mayfly/protocol"
 import type { EncodeOptions } from "@mayfly/protocol/clone"
 import { RpcTarget } from "../bridge/rpc-target.ts"
 import { Session } from "../bridge/session.ts"
+import { type AbortNotice, RunTarget, runTarget } from "../bridge/run-target.ts"
 import { standInOf } from "../bridge/stand-in.ts"
 import { type ReadableClass, readableFrom, ReadableTarget, WritableTarget } from "../bridge/stream-target.ts"
 import { type WebClasses, webSpecials } from "../bridge/web-specials.ts"
 import type { CallAnswer, RunPort } from "../pool/isolate-pool.ts"
 import { type CallFailure, callFailure, errorOfGuest } from "./call-failure.ts"
 import type { EnvBindings } from "./env-bindings.ts"
+import { stubExpired } from "./open-runs.ts"
 
 const collected = new FinalizationRegistry<() => void>((gone) => gone())
 
@@ -21,23 +23,29 @@ export class RunSession {
   readonly #session: Session
 
   #port: RunPort | undefined
+  #onUse: ((isBusy: boolean) => void) | undefined
+  #target: RunTarget | undefined
 
   constructor(env: EnvBindings, maxAnswer = Infinity) {
     this.#session = new Session({
       wire: {
-        call: (id, target, method, { text, buffers }) => this.#port?.invoke(id, `${target}\n${method}`, text, buffers),
+        call: (id, target, method, { text, buffers }) => {
+          this.#onUse?.(true)
+          this.#port?.invoke(id, `${target}\n${method}`, text, buffers)
+        },
         // Calls of the guest are answered by `perform`.
         answer() {},
         release: (target, count) => this.#port?.release(target, count),
       },
-      base: (id) => env.functions[id],
-      firstExport: env.functions.length,
+      base: (id) => (id === runTarget ? this.#target : env.functions[id]),
+      nextExport: env.nextExport,
       nameOf: (id) => env.names[id],
       specials: webSpecials(hostClasses),
       standIn: standInOf,
       isTarget: (value) => value instanceof RpcTarget,
       describe: (error) => JSON.stringify(callFailure(error)),
       revive: errorOfGuest,
+      expired: (message) => stubExpired(message),
       watch: (stub, gone) => collected.register(stub, gone),
       stacks: false,
       maxAnswer,
@@ -74,6 +82,37 @@ export class RunSession {
     ) as unknown as ReadableStream<unknown>
   }
 
+  /** A guest's result, with stubs for what it holds; it can be disposed. */
+  decodeResult(text: string): unknown {
+    return this.#session.decodeAnswer(text)
+  }
+
+  /** Calls the guest's export `id`: a source of values. */
+  call(id: number, method: string): Promise<unknown> {
+    return this.#session.call(id, method, [])
+  }
+
+  /** From now on `onUse` is told of calls to the guest: true when one begins, false when none waits any more. */
+  watchUse(onUse: (isBusy: boolean) => void): void {
+    this.#onUse = onUse
+  }
+
+  /** Whether the run keeps the event loop alive. */
+  hold(isHeld: boolean): void {
+    this.#port?.hold(isHeld)
+  }
+
+  /** Lets the guest ask for its run's signal; `onAsked` is called when it does. */
+  offerSignal(onAsked: () => void): void {
+    this.#target = new RunTarget(onAsked)
+  }
+
+  /** Fires the guest's signal. False when it has never asked for one. */
+  notify(notice: AbortNotice): boolean {
+    this.#target?.tell(notice)
+    return this.#target?.isAsked === true
+  }
+
   /** A call of the guest: `<target>\n<method>\n<arguments>`. */
   async perform(payload: string, buffers: readonly ArrayBuffer[] = []): Promise<CallAnswer> {
     const afterTarget = payload.indexOf("\n")
@@ -82,23 +121,30 @@ export class RunSession {
     const target = afterTarget === 0 ? NaN : Number(payload.slice(0, afterTarget))
     const method = payload.slice(afterTarget + 1, afterMethod)
     const answer = await this.#session.perform(target, method, payload.slice(afterMethod + 1), [...buffers])
-    return answer.ok
-      ? { ok: true, text: answer.text, buffers: answer.buffers }
-      : { ok: false, ...(JSON.parse(answer.text) as CallFailure) }
+    if (!answer.ok) return { ok: false, ...(JSON.parse(answer.text) as CallFailure) }
+    const beside = answer.buffers.length === 0 ? {} : { buffers: answer.buffers }
+    return { ok: true, text: answer.text, ...beside }
   }
 
   /** The guest's answer to a call of ours: `+` and a result, or `-` and a failure. */
-  onReply(id: number, text: string, buffers: readonly ArrayBuffer[]): void {
+  onReply(id: number, text: string, buffers: readonly ArrayBuffer[] = []): void {
     this.#session.onAnswer(id, text.startsWith("+"), text.slice(1), [...buffers])
+    if (this.#session.waitingCount === 0) this.#onUse?.(false)
   }
 
   onRelease(target: number, count: number): void {
     this.#session.onRelease(target, count)
   }
 
-  /** The run is over: what the guest gave fails with `reason`. */
+  /** The run is over: calls under way and streams fail with `reason`, stubs that are called later are expired because of it. */
   close(reason?: MayflyError): void {
-    const expired = "the function belonged to a run that has ended"
-    this.#session.close(() => reason ?? new MayflyError("worker.stub-expired", expired))
+    this.#onUse = undefined
+    const ended = "the function belonged to a run that has ended"
+    if (reason === undefined || reason.code === "worker.stub-expired")
+      return this.#session.close(() => reason ?? stubExpired(ended))
+    this.#session.close(
+      () => reason,
+      () => stubExpired(`${ended}: ${reason.message}`, reason),
+    )
   }
 }
