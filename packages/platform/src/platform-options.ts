@@ -22,9 +22,22 @@ export interface PlatformOptions {
   readonly secrets?: Readonly<Record<string, string>>
   /** Whether somebody answers what policies say to ask (`ask`). Default: when somebody listens with `approvals.onQuestion`. */
   readonly attended?: boolean
+  /** Facets: most bytes of each one's storage (default 1 GiB), and how long an unused one stays warm (default 60,000 ms). */
+  readonly facets?: { readonly maxBytes?: number; readonly idleMs?: number }
 }
 
-const known = ["hosts", "isolates", "spare", "network", "dataDir", "retainLedgerMs", "secrets", "attended", "openRuns"]
+const known = [
+  "hosts",
+  "isolates",
+  "spare",
+  "network",
+  "dataDir",
+  "retainLedgerMs",
+  "secrets",
+  "attended",
+  "openRuns",
+  "facets",
+]
 
 export type ParsedPlatformOptions = Required<Omit<PlatformOptions, "dataDir" | "retainLedgerMs">> &
   Pick<PlatformOptions, "dataDir" | "retainLedgerMs">
@@ -36,6 +49,7 @@ export function parsePlatformOptions(options: PlatformOptions): ParsedPlatformOp
   }
   const { hosts = availableParallelism(), isolates = 8, spare = true, network = {}, dataDir, retainLedgerMs } = options
   const { secrets = {}, attended = false, openRuns = {} } = options
+  const facets = parseFacets(options.facets)
   checkCount("hosts", hosts, 1, 256)
   checkCount("isolates", isolates, 0, 1_000)
   if (typeof spare !== "boolean") throw invalid("spare", "must be true or false")
@@ -51,7 +65,7 @@ export function parsePlatformOptions(options: PlatformOptions): ParsedPlatformOp
     ...(retainLedgerMs === undefined ? {} : { retainLedgerMs }),
   }
   checkOpenRuns(openRuns)
-  return { hosts, isolates, spare, network, secrets: { ...secrets }, attended, openRuns, ...rest }
+  return { hosts, isolates, spare, network, secrets: { ...secrets }, attended, openRuns, facets, ...rest }
 }
 
 function checkOpenRuns(openRuns: PlatformOptions["openRuns"]): void {
@@ -63,6 +77,17 @@ function checkOpenRuns(openRuns: PlatformOptions["openRuns"]): void {
   const { perTenant = 1, idleMs = 1 } = openRuns
   checkCount("openRuns.perTenant", perTenant, 1, 10_000)
   checkCount("openRuns.idleMs", idleMs, 1, 86_400_000)
+}
+
+function parseFacets(given: unknown): NonNullable<PlatformOptions["facets"]> {
+  if (given === undefined) return {}
+  if (typeof given !== "object" || given === null) throw invalid("facets", "must be an object")
+  for (const [name, value] of Object.entries(given)) {
+    if (name === "maxBytes") checkCount("facets.maxBytes", value, 65_536, 2 ** 40)
+    else if (name === "idleMs") checkCount("facets.idleMs", value, 1, 86_400_000)
+    else throw invalid(`facets.${name}`, "is not an option of facets; they are maxBytes, idleMs")
+  }
+  return given
 }
 
 function checkCount(name: string, value: unknown, min: number, max: number): void {

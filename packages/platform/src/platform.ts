@@ -1,7 +1,8 @@
+import { join } from "node:path"
 import { type ApprovalDesk, createHttpEgress, type SecretAlert, type SecretVault } from "@mayfly/mesh"
 import { checkProgram } from "./code-mode/typecheck/check-program.ts"
 import { createLedger, type Ledger } from "@mayfly/mesh/ledger"
-import { createRuntime, type Runtime, WorkerLoader } from "@mayfly/runtime"
+import { createRuntime, Facets, facetScope, type Runtime, WorkerLoader } from "@mayfly/runtime"
 import type { Store } from "@mayfly/store"
 import { LazyStore } from "./lazy-store.ts"
 import { PlatformApprovals } from "./platform-approvals.ts"
@@ -13,6 +14,11 @@ export interface Platform extends AsyncDisposable {
   readonly runtime: Runtime
   /** Bindings for code that expects them, as at Cloudflare. */
   readonly env: { readonly LOADER: WorkerLoader }
+  /**
+   * Facets without a parent class: Durable Objects of dynamic workers under a name of yours, with storage of their own. Cloudflare's `ctx.facets` is the
+   * same, for the objects of a DurableObjectNamespace.
+   */
+  facets(parent: string, options?: { readonly tenant?: string }): Facets
   /** Every egress attempt, allowed or denied. In `dataDir`; without one the last ten thousand, in memory. Opened at its first use. */
   readonly ledger: Ledger
   /** Credentials that are added to requests on their way out, by name: no program ever sees one. In `dataDir`, encrypted; without one in memory. */
@@ -41,7 +47,8 @@ const approvalWaitMs = 20_000
 const entriesInMemory = 20_000
 
 function startPlatform(options: PlatformOptions): Platform {
-  const { hosts, isolates, spare, network, dataDir, retainLedgerMs, openRuns, ...rest } = parsePlatformOptions(options)
+  const { hosts, isolates, spare, network, dataDir, retainLedgerMs, openRuns, facets, ...rest } =
+    parsePlatformOptions(options)
   const store = new LazyStore(dataDir)
   const ledger = createLedger({
     store: () => store.get(),
@@ -62,7 +69,17 @@ function startPlatform(options: PlatformOptions): Platform {
     },
   })
   egress.check(network)
-  const runtime = createRuntime({ hosts, isolates, spare, network, egress, openRuns, typecheck: checkProgram })
+  const objects = { ...facets, ...(dataDir === undefined ? {} : { directory: join(dataDir, "objects") }) }
+  const runtime = createRuntime({
+    hosts,
+    isolates,
+    spare,
+    network,
+    egress,
+    openRuns,
+    objects,
+    typecheck: checkProgram,
+  })
   const dispose = async (): Promise<void> => {
     await runtime.dispose()
     await egress.close()
@@ -72,6 +89,7 @@ function startPlatform(options: PlatformOptions): Platform {
   return {
     runtime,
     env: { LOADER: new WorkerLoader({ platform: { runtime } }) },
+    facets: (parent, { tenant } = {}) => new Facets(runtime.objects, facetScope(parent, tenant)),
     ledger,
     secrets,
     approvals,

@@ -45,6 +45,21 @@ export const errorTable = {
     fix: "Export a default function, or an object with run or fetch.",
   },
   "worker.module-not-found": { status: 400, retry: false, fix: "Give the module in `modules`, or remove the import." },
+  "worker.websocket-limit": {
+    status: 422,
+    retry: false,
+    fix: "Send smaller messages, and no more while bufferedAmount is high.",
+  },
+  "worker.cache-limit": {
+    status: 422,
+    retry: false,
+    fix: "Put responses of at most 8 MiB into the cache, a few at a time.",
+  },
+  "worker.unsupported": {
+    status: 501,
+    retry: false,
+    fix: "Use what the message names; this part of the Workers API is not available.",
+  },
   "worker.typecheck": { status: 422, retry: false, fix: "Correct the lines shown so that they fit the declarations." },
   "worker.code-too-large": { status: 413, retry: false, fix: "Keep all modules together under 64 MiB." },
   "worker.compile-timeout": {
@@ -57,6 +72,19 @@ export const errorTable = {
     status: 422,
     retry: false,
     fix: "Call what a guest gave while its run is open, and hold it no longer than needed.",
+  },
+
+  "object.aborted": { status: 409, retry: true, fix: "Get the facet again; this stub is from before it was stopped." },
+  "object.reset": { status: 503, retry: true, fix: "Call again: the object starts over with what it had stored." },
+  "object.storage-limit": {
+    status: 422,
+    retry: false,
+    fix: "Make the query cheaper: add an index or a LIMIT, sort and join less at once.",
+  },
+  "object.storage-failed": {
+    status: 500,
+    retry: false,
+    fix: "Check the data directory: its disk may be full, the file damaged, or another process may use it.",
   },
 
   "mesh.approval-unknown": {

@@ -25,12 +25,15 @@ export async function openOwnerSocket(directory: DataDirectory): Promise<OwnerSo
   const path = join(directory.path, ownerSocketName)
   const key = createKey()
   const { promise: app, resolve: serve } = Promise.withResolvers<ServerApp>()
-  const listener = getRequestListener(async (request, env) => {
-    const headers = new Headers(request.headers)
-    headers.set("authorization", `Bearer ${key}`)
-    return (await app).fetch(new Request(request, { headers }), env)
+  const listener = getRequestListener(async (request, env) => (await app).fetch(request, env), {
+    overrideGlobalObjects: false,
   })
-  const server = createServer((request, response) => void listener(request, response))
+  const server = createServer((request, response) => {
+    request.headers.authorization = `Bearer ${key}`
+    // The adapter reads these; the last one of a name would be one too many.
+    request.rawHeaders = [...withoutAuthorization(request.rawHeaders), "authorization", `Bearer ${key}`]
+    void listener(request, response)
+  })
   // Left by an owner that died; we hold the directory's lock.
   rmSync(path, { force: true })
   await new Promise<void>((resolve, reject) => {
@@ -46,4 +49,8 @@ export async function openOwnerSocket(directory: DataDirectory): Promise<OwnerSo
       await new Promise((resolve) => server.close(resolve))
     },
   }
+}
+
+function withoutAuthorization(raw: readonly string[]): string[] {
+  return raw.filter((_, at) => raw[at - (at % 2)]?.toLowerCase() !== "authorization")
 }

@@ -1,5 +1,5 @@
 /** The number by which a guest calls the run itself: a number that no binding and no export has. */
-export const runTarget = -1
+export const runTarget = -3
 
 /** Why a run is to end: what `ctx.signal` of the guest is given as its reason. */
 export interface AbortNotice {

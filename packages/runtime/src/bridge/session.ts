@@ -1,3 +1,4 @@
+import { sessionClosed } from "./session-closed.ts"
 import { decodeValue, type EncodeOptions, encodeValue } from "@mayfly/protocol/clone"
 import { RpcTarget } from "./rpc-target.ts"
 import { iterableFrom, iteratorOf, IteratorTarget } from "./iterator-target.ts"
@@ -45,6 +46,8 @@ export interface SessionOptions {
   expired(message: string): Error
   /** Calls `gone` some time after nobody holds the stub any more. */
   watch(stub: object, gone: () => void): void
+  /** The most bytes that one pull of a stream of the other side should bring, besides its last chunk. Default 1 MiB, which is the most. */
+  readonly maxBatch?: number
   /** The longest encoded answer to a call of the other side. Default: any. */
   readonly maxAnswer?: number
   /** Whether error stacks go along. */
@@ -57,6 +60,10 @@ export interface SessionOptions {
   standIn?(value: object): object | undefined
   /** How an export is called in messages. */
   nameOf?(id: number): string | undefined
+}
+
+interface Closable {
+  [sessionClosed]?(reason: Error): void
 }
 
 type Callable = (...args: unknown[]) => unknown
@@ -319,6 +326,10 @@ export class Session {
     })
   }
 
+  get maxBatch(): number | undefined {
+    return this.#options.maxBatch
+  }
+
   /** Room to hold one batch of a stream that nobody has asked for yet; undefined when enough is held. The caller gives it back, once. */
   readAhead(): (() => void) | undefined {
     if (this.#ahead >= maxAhead) return undefined
@@ -432,6 +443,7 @@ export class Session {
     this.#closed = { reason, stubs }
     for (const waiting of this.#waiting.values()) waiting.reject(reason())
     this.#waiting.clear()
+    for (const { value } of this.#exports.values()) (value as Closable)[sessionClosed]?.(reason())
     this.#exports.clear()
     this.#exportIds.clear()
     this.#imports.clear()

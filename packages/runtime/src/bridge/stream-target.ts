@@ -54,20 +54,21 @@ export class ReadableTarget {
   }
 
   /** The reader may ask again before it has its answer: pulls are performed one after the other. */
-  pull(): Promise<Pulled> {
-    const pulled = this.#last.then(() => this.#pull())
+  pull(maxBytes?: unknown): Promise<Pulled> {
+    const most = typeof maxBytes === "number" && maxBytes < maxBatchBytes ? maxBytes : maxBatchBytes
+    const pulled = this.#last.then(() => this.#pull(most))
     this.#last = pulled.then(nothing, this.#finished)
     return pulled
   }
 
-  async #pull(): Promise<Pulled> {
+  async #pull(maxBytes: number): Promise<Pulled> {
     const chunks: unknown[] = []
     let bytes = 0
     let { done, value } = await this.#read()
     while (!done) {
       chunks[chunks.length] = exact(value)
       bytes += sizeOf(value)
-      if (bytes >= maxBatchBytes || chunks.length >= maxBatchChunks) return { chunks, done: false }
+      if (bytes >= maxBytes || chunks.length >= maxBatchChunks) return { chunks, done: false }
       const more = await this.#readNow()
       if (more === undefined) return { chunks, done: false }
       ;({ done, value } = more)
@@ -168,7 +169,8 @@ class Batches {
   }
 
   #pull(): Promise<Pulled> {
-    return this.#session.call(this.#id, "pull", []) as Promise<Pulled>
+    const { maxBatch } = this.#session
+    return this.#session.call(this.#id, "pull", maxBatch === undefined ? [] : [maxBatch]) as Promise<Pulled>
   }
 
   #readAhead(): boolean {

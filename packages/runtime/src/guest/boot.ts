@@ -57,13 +57,25 @@ export const lazyGlobals: Readonly<Partial<Record<ChunkName, readonly string[]>>
   ],
   compression: ["CompressionStream", "DecompressionStream"],
   subtle: ["CryptoKey", "SubtleCrypto"],
+  html: ["HTMLRewriter"],
+  cache: ["caches", "Cache", "CacheStorage"],
+  websocket: ["WebSocket", "WebSocketPair"],
   "builtin:buffer": ["Buffer"],
 }
 
-/** Evaluated in every isolate before guest code. `push` sends a live log line; `ask` answers small questions at once. */
-export function boot(push: (line: string) => void, ask: AskHost): Dispatch {
+/** A function of the host's whose promise this isolate's thread waits for. */
+export interface Waiter {
+  applySyncPromise(receiver: undefined, args: readonly [string]): unknown
+}
+
+/**
+ * Evaluated in every isolate before guest code. `push` sends a live log line; `ask` answers small questions at once; `waiter` performs storage
+ * operations. It stays in here: a guest must not get hold of a reference to something of the host's.
+ */
+export function boot(push: (line: string) => void, ask: AskHost, waiter: Waiter): Dispatch {
   const outbox = new Outbox()
-  const kernel = new GuestKernel(outbox, new LogSink(outbox, push), ask)
+  const store = (payload: string): string => `${waiter.applySyncPromise(undefined, [payload]) as string}`
+  const kernel = new GuestKernel(outbox, new LogSink(outbox, push), ask, store)
   installCore(kernel)
   for (const [chunk, names] of Object.entries(lazyGlobals)) kernel.lazy(chunk as ChunkName, names)
   return dispatchTo(kernel, outbox)

@@ -9,6 +9,9 @@ import type { Rich } from "./web/rich-chunk.ts"
 /** Answers a small question at once. Bounded by the host; gives null when it refuses. */
 export type AskHost = (question: string, argument: string | number) => string | ArrayBuffer | null
 
+/** An operation of the object's storage; the isolate's thread waits for `+` and the answer, or `-` and a failure. */
+export type Store = (payload: string) => string
+
 const operations = { subtle: "S", fetch: "F", call: "B" } as const satisfies Record<string, OutboxOp>
 const maxTimers = 20_000
 const maxOperations = 10_000
@@ -38,6 +41,7 @@ export class GuestKernel implements Kernel {
   readonly outbox: Outbox
   readonly logs: LogSink
   readonly #ask: AskHost
+  readonly store: Store
   readonly #preloaded = new Map<string, LoadChunk>()
   readonly #loaded = new Map<string, Record<string, unknown>>()
   readonly #timers = new Map<number, () => void>()
@@ -45,10 +49,11 @@ export class GuestKernel implements Kernel {
   readonly #importing = new Map<number, Importing>()
   #nextId = 0
 
-  constructor(outbox: Outbox, logs: LogSink, ask: AskHost) {
+  constructor(outbox: Outbox, logs: LogSink, ask: AskHost, store: Store) {
     this.outbox = outbox
     this.logs = logs
     this.#ask = ask
+    this.store = store
   }
 
   define(name: string, value: unknown): void {

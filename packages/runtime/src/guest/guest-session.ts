@@ -38,4 +38,4 @@ export function lazySpecials(kernel: GuestKernel): Specials {
   }
 }
 
-const makers: readonly ChunkName[] = ["streams", "fetch", "url", "base"]
+const makers: readonly ChunkName[] = ["streams", "fetch", "url", "base", "websocket"]

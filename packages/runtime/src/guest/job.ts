@@ -1,7 +1,7 @@
 /** What the host hands to a fresh isolate before guest code runs, as JSON. `env`, `input`, `props` and `request` are encoded values. */
 export interface GuestJob {
-  /** "prewarm" evaluates the program's modules and calls nothing. */
-  readonly call: "run" | "fetch" | "prewarm"
+  /** "prewarm" evaluates the program's modules and calls nothing; "object" makes an instance of the class `entry`, which is then called from outside. */
+  readonly call: "run" | "fetch" | "prewarm" | "object"
   /** The export that is called, for the worker loader; else the program's shape decides. */
   readonly entry?: string
   /** The method of `entry`; its arguments are the input. */

@@ -2,13 +2,15 @@ import { callEntrypoint } from "./call-entrypoint.ts"
 import { type ExecutionContext, executionContext } from "./execution-context.ts"
 import { giveResult } from "./give-result.ts"
 import { failureOf } from "./guest-error.ts"
+import type { Session } from "../bridge/session.ts"
 import type { GuestKernel } from "./guest-kernel.ts"
 import type { GuestJob } from "./job.ts"
-import type { StreamedResponse, WireResponse } from "./web/response.ts"
+import type { Objects } from "./objects/objects-chunk.ts"
+import type { StreamedResponse, UpgradeResponse, WireResponse } from "./web/response.ts"
 
 interface FetchInternals {
   requestFromWire(wire: unknown, signal: () => unknown): unknown
-  responseToWire(response: unknown): Promise<WireResponse | StreamedResponse>
+  responseToWire(response: unknown): Promise<WireResponse | StreamedResponse | UpgradeResponse>
 }
 
 // Taken at evaluation, before guest code can replace them.
@@ -24,6 +26,7 @@ export function runJob(namespace: Readonly<Record<string, unknown>>, job: GuestJ
   const fail = (error: unknown): void => {
     kernel.outbox.finish(`-${stringify(failureOf(error, kernel))}`)
   }
+  if (job.call === "object") return runObject(namespace, job, kernel)
   const settle = async (): Promise<string> => {
     const context = contextOf(job, kernel)
     const value = await callEntrypoint(namespace, job, argumentOf(job, kernel, context), context)
@@ -37,12 +40,19 @@ export function runJob(namespace: Readonly<Record<string, unknown>>, job: GuestJ
   apply(promiseThen, settle(), [(outcome: string) => kernel.outbox.finish(outcome), fail])
 }
 
+/** The object's run ends only by failing: it is called from outside until then. */
+function runObject(namespace: Readonly<Record<string, unknown>>, job: GuestJob, kernel: GuestKernel): void {
+  const { serveObject } = kernel.chunk<Objects>("objects")
+  serveObject(namespace, job, kernel, (env, ctx) => (latest = { job, context: { env, ctx, background: [] } }))
+}
+
 /**
  * The handler's response. One with a stream goes ahead of the run's end: the supervisor reads it while the program writes it, and the run lasts
  * until it is read, has failed, or is cancelled. The run's own result is undefined then.
  */
 async function respond(value: unknown, kernel: GuestKernel): Promise<unknown> {
   const response = await internals(kernel).responseToWire(value)
+  if ("webSocket" in response) return upgrade(response, kernel)
   if (!("stream" in response)) return response
   const { stream, ...head } = response
   await new PromiseOf<void>((resolve) => {
@@ -50,6 +60,18 @@ async function respond(value: unknown, kernel: GuestKernel): Promise<unknown> {
     kernel.outbox.put("R", id, kernel.encode(head))
   })
   return undefined
+}
+
+interface BridgeInternals {
+  handOver(socket: object, session: Session, finished: () => void): number
+}
+
+/** The supervisor gets the socket ahead of the run's end, which comes when the socket is closed. */
+async function upgrade({ webSocket, ...head }: UpgradeResponse, kernel: GuestKernel): Promise<undefined> {
+  await new PromiseOf<void>((resolve) => {
+    const id = kernel.chunk<BridgeInternals>("bridge").handOver(webSocket, kernel.session, resolve)
+    kernel.outbox.put("R", id, kernel.encode(head))
+  })
 }
 
 function argumentOf(job: GuestJob, kernel: GuestKernel, { ctx }: RunContext): unknown {
@@ -64,7 +86,8 @@ function internals(kernel: GuestKernel): FetchInternals {
 
 export interface RunContext {
   readonly env: unknown
-  readonly ctx: ExecutionContext
+  /** That of an object has no signal: it outlives its calls. */
+  readonly ctx: Omit<ExecutionContext, "signal"> & Partial<Pick<ExecutionContext, "signal">>
   readonly background: readonly unknown[]
 }
 

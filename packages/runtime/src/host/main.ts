@@ -63,6 +63,12 @@ const events: TrainEvents = {
   },
   onRelease: (run, target, count) => channel.send({ t: "release", run: run.order.run, target, count }),
   onSubtle: (run, id, payload) => lane.enqueue(turnOf(run, () => subtle(run, id, payload), false)),
+  onStore(run, { kind, payload }) {
+    channel.send({ t: "store", run: run.order.run, kind }, payload)
+    // A thread stands still until the answer is here.
+    channel.flush()
+  },
+  onResume: (run, enter) => lane.enqueue({ ...turnOf(run, enter, false, true), resumes: true }),
   onParked: (run) => channel.send({ t: "parked", run: run.order.run }),
   onEnd: ended,
   onUndone: undone,
@@ -96,7 +102,13 @@ const channel = channelOnFd(3, (head, parts, buffers) => {
     case "answer":
       return runs.get(head["run"] as number)?.answer(head["id"] as number, head["ok"] === true, parts[0] ?? "", buffers)
     case "invoke":
-      return runs.get(head["run"] as number)?.invoke(head["id"] as number, parts[0] ?? "", parts[1] ?? "j[]", buffers)
+      return runs
+        .get(head["run"] as number)
+        ?.invoke(head["id"] as number, parts[0] ?? "", parts[1] ?? "j[]", buffers, head["renews"] === true)
+    case "stored":
+      return runs
+        .get(head["run"] as number)
+        ?.stored({ text: parts[0] ?? "-{}", isDirty: head["dirty"] === true }, head["ms"] as number)
     case "release":
       return runs.get(head["run"] as number)?.released(head["target"] as number, head["count"] as number)
     case "abort":
@@ -134,13 +146,13 @@ function guestFor({ keep, call, memoryMb }: RunOrder, program: CompiledProgram):
   return warm ?? new Guest(pool.take(memoryMb), program)
 }
 
-function turnOf(run: GuestRun, enter: () => Promise<unknown>, isStart: boolean): Turn<GuestRun> {
+function turnOf(run: GuestRun, enter: () => Promise<unknown>, isStart: boolean, isRest = false): Turn<GuestRun> {
   return {
     member: run,
     isStart,
     enter() {
       note(run.order.run)
-      return enter()
+      return isRest ? enter() : run.entered(enter)
     },
     leave: (error) => run.settle(error),
   }

@@ -35,6 +35,8 @@ const memorySlack = 48 * mebibyte
 export class Train implements LaneMember {
   cpuMs = 0
   residentBytes = 0
+  /** Objects, whose turns pause, are never warm runs. */
+  readonly isPaused = false
   readonly runs: readonly GuestRun[]
   readonly guest: Guest
   readonly #boardings: readonly Boarding[]

@@ -80,6 +80,7 @@ export class WarmStart implements Turn<GuestRun | Train | WarmStart>, LaneMember
   cpuMs = 0
   residentBytes = 0
   readonly cpuLeftMs = Infinity
+  readonly isPaused = false
   member: GuestRun | Train | WarmStart = this
   readonly #parts: WarmStartsParts
   readonly #hooks: WarmStartHooks

@@ -1,5 +1,7 @@
 import type { Limits } from "@mayfly/protocol"
 import { decodeHandlerResult, responseOf } from "../worker/handler-answer.ts"
+import type { WorkerResponse } from "../socket/worker-response.ts"
+import { DurableObjectClass } from "../objects/durable-object-class.ts"
 import type { Run } from "../worker/run.ts"
 import { requestToWire } from "../worker/wire-message.ts"
 import { type RunHooks, type RunOptions, runWorker, type WorkerParts } from "../worker/worker-run.ts"
@@ -16,7 +18,7 @@ export interface EntrypointOptions {
 
 /** A loaded worker's entrypoint: `fetch`, and any other method as RPC. */
 export interface Entrypoint {
-  fetch(request: Request | string | URL, init?: RequestInit): Promise<Response>
+  fetch(request: Request | string | URL, init?: RequestInit): Promise<WorkerResponse>
   readonly [method: string]: (...args: never[]) => Promise<unknown>
 }
 
@@ -51,7 +53,12 @@ export class WorkerStub {
     })
   }
 
-  async #fetch(entry: string, request: Request, options: EntrypointOptions): Promise<Response> {
+  /** The exported class `name` (default: the default export) for a facet: `ctx.facets.get(name, () => ({ class }))`. */
+  getDurableObjectClass(name?: string | null, options: EntrypointOptions = {}): DurableObjectClass {
+    return new DurableObjectClass(name ?? "default", options, this.#load)
+  }
+
+  async #fetch(entry: string, request: Request, options: EntrypointOptions): Promise<WorkerResponse> {
     const worker = await this.#load()
     const wire = await requestToWire(request)
     const event = { request: { url: request.url, method: request.method } }
@@ -93,7 +100,7 @@ export class WorkerStub {
 }
 
 /** A tail that fails must not hurt the worker that it watches. */
-async function tell(tail: ParsedCode["tails"][number], item: TraceItem): Promise<void> {
+export async function tell(tail: ParsedCode["tails"][number], item: TraceItem): Promise<void> {
   try {
     await tail.tail([item])
   } catch {

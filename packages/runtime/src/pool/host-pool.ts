@@ -74,8 +74,9 @@ export class HostPool implements IsolatePool {
     const run = new PoolRun(request, handler)
     const abort = (): void => this.#abort(run)
     signal?.addEventListener("abort", abort, { once: true })
-    let isHeld = true
-    this.#hold(1)
+    // An object may wait for calls for ever.
+    let isHeld = request.call !== "object"
+    if (isHeld) this.#hold(1)
     run.onHold = (wanted) => {
       if (wanted === isHeld) return
       isHeld = wanted
@@ -92,6 +93,15 @@ export class HostPool implements IsolatePool {
     }
   }
 
+  hold(): () => void {
+    let isHeld = true
+    this.#hold(1)
+    return () => {
+      if (isHeld) this.#hold(-1)
+      isHeld = false
+    }
+  }
+
   #queueFull(tenant: string): MayflyError {
     const message = `${this.#maxQueued} runs of tenant "${tenant}" are waiting already`
     return new MayflyError("worker.queue-full", message, {
@@ -102,6 +112,8 @@ export class HostPool implements IsolatePool {
   /** Processes keep the caller's event loop alive only while something runs. */
   #hold(change: number): void {
     this.#running += change
+    // Whoever disposes waits for the processes to be gone.
+    if (this.#isDisposed) return
     const isHeld = this.#running > 0
     if (this.#running === (change > 0 ? 1 : 0)) {
       for (const host of this.#all()) host.hold(isHeld)

@@ -38,6 +38,8 @@ const tooMuchAnswered = rangeError("too many answers at once: await some calls b
 const wallSlackMs = 2_000
 /** An innocent run that dies with its host again and again is told so in the end. */
 const maxMoves = 3
+/** An honest host refuses longer ones itself. */
+const maxStoreLength = 32 << 20
 const maxLogFrames = 200_000
 
 interface Active {
@@ -46,6 +48,8 @@ interface Active {
   readonly deadline: number
   isParked: boolean
   logFrames: number
+  /** Its guest waits for storage. */
+  isStoring: boolean
   /** Payloads of calls that are under way. */
   pendingBytes: number
   readonly calls: Map<number, AbortController>
@@ -136,7 +140,15 @@ export class HostProcess {
     const { memoryMb, cpuMs, wallMs, outputBytes, logBytes } = limits
     const deadline = wallMs === null ? Infinity : performance.now() + wallMs + wallSlackMs
     const alone = keep !== undefined && (run.isAlone || run.moves > 0 || run.handler.hasEffects) ? true : undefined
-    this.#active.set(id, { run, isParked: false, logFrames: 0, pendingBytes: 0, deadline, calls: new Map() })
+    this.#active.set(id, {
+      run,
+      isParked: false,
+      logFrames: 0,
+      isStoring: false,
+      pendingBytes: 0,
+      deadline,
+      calls: new Map(),
+    })
     this.#count(run.request.tenant, 1)
     this.runsStarted++
     this.#starting++
@@ -170,6 +182,11 @@ export class HostProcess {
     }
     return {
       invoke: (id, call, args, buffers) => send(buffers, { t: "invoke", run, id }, call, args),
+      renew: (id, call, args, buffers) => {
+        const active = this.#active.get(run)
+        if (active !== undefined) active.logFrames = 0
+        send(buffers, { t: "invoke", run, id, renews: true }, call, args)
+      },
       release: (target, count) => send([], { t: "release", run, target, count }),
       hold: (isHeld) => this.#active.get(run)?.run.hold(isHeld),
     }
@@ -264,6 +281,8 @@ export class HostProcess {
         return active.run.handler.onEarly(numberOf(head["stream"]), parts[0] ?? "", usageOf(head))
       case "release":
         return active.run.handler.onRelease(numberOf(head["target"]), numberOf(head["count"]))
+      case "store":
+        return this.#store(active, head, parts[0] ?? "")
       case "cancel-call":
         return active.calls.get(head["id"] as number)?.abort()
       case "done":
@@ -335,6 +354,22 @@ export class HostProcess {
     if (!answer.ok) return channel.send(head, JSON.stringify(answer))
     if (channel.pendingBytes > maxUntakenBytes) return channel.send({ ...head, ok: false }, tooMuchAnswered)
     channel.sendWith(answer.buffers ?? [], head, answer.text)
+  }
+
+  /** A guest has one thread, so it waits for one thing. Whoever asks for more, or has no storage, is no guest of ours. */
+  #store(active: Active, head: Head, payload: string): void {
+    const { run } = active
+    if (run.isOver) return
+    const isNonsense = active.isStoring || payload.length > maxStoreLength
+    if (isNonsense || run.handler.onStore === undefined) return this.kill()
+    active.isStoring = true
+    const kind = head["kind"] === "commit" ? "commit" : "call"
+    void run.handler.onStore(kind, payload).then(({ text, isDirty, cpuMs }) => {
+      active.isStoring = false
+      if (this.#child.isGone || run.isOver) return
+      this.#child.channel.send({ t: "stored", run: head["run"], dirty: isDirty, ms: cpuMs }, text)
+      this.#child.channel.flush()
+    })
   }
 
   /** Warm guests that wait here for a run with this key. A hint: the host may have let go of them. */

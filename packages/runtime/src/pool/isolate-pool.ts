@@ -12,8 +12,11 @@ export interface PoolRequest {
   readonly id: string
   readonly tenant: string
   readonly program: Program
-  /** "prewarm" evaluates the program's modules and calls nothing. */
-  readonly call: "run" | "fetch" | "prewarm"
+  /**
+   * "prewarm" evaluates the program's modules and calls nothing. "object" makes an instance of the class `entry`, says by `onResponse` which export
+   * calls it, and lasts until it is aborted; it does not keep the process alive.
+   */
+  readonly call: "run" | "fetch" | "prewarm" | "object"
   /** Use a guest that an earlier run with this key left warm, and leave it warm again. Only for one worker of one tenant. */
   readonly keep?: string
   /** The export and method that are called, for the worker loader. */
@@ -50,6 +53,8 @@ export interface PoolHandler {
     signal: AbortSignal,
     buffers: readonly ArrayBuffer[],
   ): Promise<CallAnswer>
+  /** An object's storage operation, or the end of a turn that wrote. Never rejects, and stays pending when the run is over. Only objects have it. */
+  onStore?(kind: "call" | "commit", payload: string): Promise<StoreReply>
   /** Whether anything that the run did was seen by somebody, so that it can't silently be run again. */
   readonly hasEffects: boolean
 }
@@ -58,9 +63,20 @@ export interface PoolHandler {
 export interface RunPort {
   /** Calls a function that the guest gave. `call` is its number, a newline, and a method name or nothing. */
   invoke(id: number, call: string, args: string, buffers: readonly ArrayBuffer[]): void
+  /** The same for a call to an object: its limits are fresh. */
+  renew(id: number, call: string, args: string, buffers: readonly ArrayBuffer[]): void
   release(target: number, count: number): void
   /** Whether the run keeps the event loop alive. It does at first. */
   hold(isHeld: boolean): void
+}
+
+/** What storage says: `+` and an encoded value, or `-` and a failure. */
+export interface StoreReply {
+  readonly text: string
+  /** Whether something is written that is not committed. */
+  readonly isDirty: boolean
+  /** CPU that the operation took. */
+  readonly cpuMs: number
 }
 
 /** An encoded value, or what the guest may know of a failure: no stack, no cause. */
@@ -100,6 +116,8 @@ export type PoolOutcome = PoolUsage &
 export interface IsolatePool {
   /** Rejects with `worker.queue-full` or `platform.*` only. Aborting answers at once; the isolate goes in the background. */
   run(request: PoolRequest, handler: PoolHandler, signal?: AbortSignal): Promise<PoolOutcome>
+  /** Keeps the caller's process alive until the function is called that it gives: an object is being called. */
+  hold(): () => void
   /** Kills all processes; runs under way end as aborted. Disposing twice is safe. */
   dispose(): Promise<void>
 }

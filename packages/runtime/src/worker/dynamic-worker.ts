@@ -1,5 +1,6 @@
 import { MayflyError } from "@mayfly/protocol"
 import { decodeValue } from "@mayfly/protocol/clone"
+import type { WorkerResponse } from "../socket/worker-response.ts"
 import { collectAnswer, type HandlerAnswer } from "./fetch-run.ts"
 import { decodeHandlerResult, responseOf } from "./handler-answer.ts"
 import { loadWorker } from "./load-worker.ts"
@@ -44,9 +45,12 @@ export class DynamicWorker implements AsyncDisposable {
   /**
    * Calls the program's fetch handler. Bodies stream in both directions: the request's as the handler reads it, the response's as the caller reads
    * it; cancelling either reaches the other side. Rejects with a coded error when the handler fails before it answers; a body that fails later
-   * errors with it.
+   * errors with it. A response that upgrades has a `webSocket`, to be accepted or passed on; the run lasts until it is closed.
    */
-  async fetch(request: Request | string | URL, init?: RequestInit & { readonly reuse?: boolean }): Promise<Response> {
+  async fetch(
+    request: Request | string | URL,
+    init?: RequestInit & { readonly reuse?: boolean },
+  ): Promise<WorkerResponse> {
     const { reuse = false, ...rest } = init ?? {}
     const given = new Request(request, rest)
     const wire = await requestToWire(given)
@@ -126,6 +130,7 @@ export class DynamicWorker implements AsyncDisposable {
   /** Lets go of the program. Runs under way go on; later ones are `worker.disposed`. Disposing twice is safe. */
   async dispose(): Promise<void> {
     this.#isDisposed = true
+    this.#parts.cache.clear()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

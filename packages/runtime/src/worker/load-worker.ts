@@ -4,6 +4,7 @@ import type { CompiledProgram } from "../compile/program.ts"
 import { defaultRuntime } from "../default-runtime.ts"
 import type { Compiled } from "../pool/compiler-pool.ts"
 import type { Runtime } from "../runtime.ts"
+import { WorkerCache } from "../cache/worker-cache.ts"
 import { bindEnv } from "./env-bindings.ts"
 import { GuestStack } from "./guest-stack.ts"
 import { type DynamicWorkerOptions, type ParsedWorkerOptions, parseWorkerOptions } from "./worker-options.ts"
@@ -24,6 +25,7 @@ export async function loadWorker(options: DynamicWorkerOptions): Promise<WorkerP
     compiled,
     env,
     stack: new GuestStack(compiled.positions),
+    cache: new WorkerCache(parsed.tenant, runtime.cacheBudget),
     key: randomUUID(),
   }
 }

@@ -1,4 +1,5 @@
 import {
+  type EgressContext,
   type Limits,
   type LedgerRow,
   type LogLine,
@@ -14,6 +15,10 @@ import type { CallAnswer, PoolHandler, PoolUsage, RunPort } from "../pool/isolat
 import type { EnvBindings } from "./env-bindings.ts"
 import type { GuestStack } from "./guest-stack.ts"
 import { fetchedBody } from "./fetched-body.ts"
+import type { WorkerCache } from "../cache/worker-cache.ts"
+import { CacheService, cacheTarget } from "../cache/cache-service.ts"
+import { EgressService, egressTarget } from "./egress-service.ts"
+import type { Run } from "./run.ts"
 import { RunSession } from "./run-session.ts"
 import { Semaphore } from "./semaphore.ts"
 
@@ -23,6 +28,7 @@ export interface RunRecordOptions {
   readonly limits: Limits
   readonly network: NetworkPolicy
   readonly env: EnvBindings
+  readonly cache: WorkerCache
   readonly egress: Egress
   readonly stack: GuestStack
   /** Told of logs and egress as they happen; a run that is watched can't silently be run again. */
@@ -55,6 +61,10 @@ export class RunRecord implements PoolHandler {
   #logBytes = 0
   #hasEffects = false
   #subRequests = 0
+  #isOverRequests = false
+  /** Ends what outlasts a call: connections. */
+  #over: AbortController | undefined
+  #isClosed = false
   #bindingCalls = 0
   #bytesIn = 0
   #bytesOut = 0
@@ -68,8 +78,13 @@ export class RunRecord implements PoolHandler {
 
   constructor(options: RunRecordOptions) {
     this.#options = options
-    this.session = new RunSession(options.env, options.limits.memoryMb * 1_048_576)
     this.#requests = new Semaphore(options.limits.concurrentRequests)
+    const services = new Map<number, object>([
+      [cacheTarget, new CacheService(options.cache, () => this.#countRequest())],
+      [egressTarget, this.#egressService()],
+    ])
+    const { memoryMb, outputBytes } = options.limits
+    this.session = new RunSession(options.env, memoryMb * 1_048_576, services, outputBytes)
   }
 
   get outputBytes(): number {
@@ -110,6 +125,26 @@ export class RunRecord implements PoolHandler {
     this.#logBytes = 0
   }
 
+  /** What was gathered since the last time, for an object whose run lasts over many calls: logs, requests; and the limits start anew. */
+  renew(pool: PoolUsage): Pick<Run, "logs" | "egress" | "usage"> {
+    const gathered = { logs: this.logs, egress: [...this.egress], usage: this.usage(pool, 0, 0) }
+    this.#lines = []
+    this.#logBytes = 0
+    this.#subRequests = 0
+    this.#bindingCalls = 0
+    this.#bytesIn = 0
+    this.#bytesOut = 0
+    this.logsTruncated = false
+    this.egress.length = 0
+    this.answeredCodes.clear()
+    return gathered
+  }
+
+  /** The guest has stored something: it can't silently start again elsewhere. */
+  noteEffect(): void {
+    this.#hasEffects = true
+  }
+
   onReply(id: number, text: string, buffers: readonly ArrayBuffer[]): void {
     this.#bytesIn += text.length + bytesOf(buffers)
     this.session.onReply(id, text, buffers)
@@ -135,6 +170,8 @@ export class RunRecord implements PoolHandler {
   /** The run has ended; what the guest gave fails with `reason`. */
   close(reason?: MayflyError): void {
     this.session.close(reason)
+    this.#isClosed = true
+    this.#over?.abort(reason)
   }
 
   onLogs(lines: readonly string[]): void {
@@ -189,40 +226,66 @@ export class RunRecord implements PoolHandler {
 
   async #call(payload: string, buffers: readonly ArrayBuffer[]): Promise<CallAnswer> {
     // Reading a stream, such as an answer's body, is no call of a binding.
-    if (this.session.isStreamCall(payload)) return this.session.perform(payload, buffers)
+    if (this.session.isStreamCall(payload)) return this.#perform(payload, buffers)
     const { bindingCalls, bindingMs, wallMs } = this.#options.limits
     if (this.#bindingCalls >= bindingCalls) {
       const message = `the run has made ${this.#bindingCalls} binding calls; limits.bindingCalls is ${bindingCalls}`
       return { ok: false, name: "Error", message, code: "worker.binding-limit", endsAtCalls: bindingCalls + 1 }
     }
     this.#bindingCalls++
-    const answer = this.session.perform(payload, buffers)
+    const answer = this.#perform(payload, buffers)
     // The run's own end comes first: no timer is needed.
     return bindingMs === null || (wallMs !== null && wallMs <= bindingMs) ? answer : inTime(answer, bindingMs)
   }
 
+  async #perform(payload: string, buffers: readonly ArrayBuffer[]): Promise<CallAnswer> {
+    const answer = await this.session.perform(payload, buffers)
+    // Only the runtime's own services count requests; a binding that throws such an error does not end the run.
+    if (answer.ok || answer.code !== "worker.subrequest-limit" || !this.#isOverRequests) return answer
+    return { ...answer, endsAtRequests: this.#options.limits.subRequests + 1 }
+  }
+
   async #fetch(payload: string, signal: AbortSignal): Promise<CallAnswer> {
-    const { tenant, id, network, egress, limits } = this.#options
+    const { egress } = this.#options
     try {
       const request = parseRequest(this.session.decode(payload))
       this.#countRequest()
-      const response = await this.#requests.use(signal, () =>
-        egress.fetch(request, {
-          tenant,
-          runId: id,
-          policy: network,
-          signal,
-          maxResponseBytes: Math.min(limits.memoryMb * 1_048_576, 256 << 20),
-          record: (row) => this.#recordEgress(row),
-          onHop: () => this.#countRequest(),
-        }),
-      )
+      const response = await this.#requests.use(signal, () => egress.fetch(request, this.#context(signal)))
       // The request is over for `concurrentRequests` when its head is there: a program may hold answers that it reads later.
       const body = await fetchedBody(response.body, { onError: (error) => this.#noteCode(error) })
       return { ok: true, text: this.session.encode({ ...response, body }, { root: "response" }) }
     } catch (error) {
       return requestFailure(error)
     }
+  }
+
+  #context(signal: AbortSignal): EgressContext {
+    const { tenant, id, network, limits } = this.#options
+    return {
+      tenant,
+      runId: id,
+      policy: network,
+      signal,
+      maxResponseBytes: Math.min(limits.memoryMb * 1_048_576, 256 << 20),
+      record: (row) => this.#recordEgress(row),
+      onHop: () => this.#countRequest(),
+    }
+  }
+
+  /** Made for the runs that open connections: most do not. */
+  #untilOver(): AbortSignal {
+    if (this.#isClosed) return AbortSignal.abort()
+    return (this.#over ??= new AbortController()).signal
+  }
+
+  #egressService(): EgressService {
+    return new EgressService({
+      egress: this.#options.egress,
+      context: () => this.#context(this.#untilOver()),
+      requests: this.#requests,
+      countRequest: () => this.#countRequest(),
+      onFailure: (error) => this.#noteCode(error),
+    })
   }
 
   /** A body failed while the guest read it. */
@@ -233,6 +296,7 @@ export class RunRecord implements PoolHandler {
   #countRequest(): void {
     const { subRequests } = this.#options.limits
     if (this.#subRequests >= subRequests) {
+      this.#isOverRequests = true
       const message = `the run has made ${this.#subRequests} requests; limits.subRequests is ${subRequests}`
       throw new MayflyError("worker.subrequest-limit", message, { details: { used: subRequests + 1 } })
     }

@@ -19,6 +19,7 @@ function session(env: Record<string, unknown> = {}): { own: RunSession; sent: Se
   own.connect({
     invoke: (id, call, args) => sent.push({ id, call, args }),
     release: (target, count) => released.push([target, count]),
+    renew: (id, call, args) => sent.push({ id, call, args }),
     hold() {},
   })
   return { own, sent, released }

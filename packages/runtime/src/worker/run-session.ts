@@ -6,6 +6,9 @@ import { type AbortNotice, RunTarget, runTarget } from "../bridge/run-target.ts"
 import { standInOf } from "../bridge/stand-in.ts"
 import { type ReadableClass, readableFrom, ReadableTarget, WritableTarget } from "../bridge/stream-target.ts"
 import { type WebClasses, webSpecials } from "../bridge/web-specials.ts"
+import { importSocket, SocketSource } from "../socket/carry-socket.ts"
+import { type RunWebSocket, RunWebSocketClass, socketInternals } from "../socket/run-web-socket.ts"
+import { WorkerResponse } from "../socket/worker-response.ts"
 import type { CallAnswer, RunPort } from "../pool/isolate-pool.ts"
 import { type CallFailure, callFailure, errorOfGuest } from "./call-failure.ts"
 import type { EnvBindings } from "./env-bindings.ts"
@@ -13,9 +16,17 @@ import { stubExpired } from "./open-runs.ts"
 
 const collected = new FinalizationRegistry<() => void>((gone) => gone())
 
+/** What is passed by class, and what is made of what comes. A guest's response may be an upgrade, which Node's own class can't be. */
 const hostClasses: WebClasses = {
-  known: (name) => globalThis[name] as ReturnType<WebClasses["known"]>,
-  load: (name) => globalThis[name],
+  known(name) {
+    if (name === "WebSocketInternals") return undefined
+    return (name === "WebSocket" ? RunWebSocketClass : globalThis[name]) as ReturnType<WebClasses["known"]>
+  },
+  load(name) {
+    if (name === "WebSocketInternals") return socketInternals
+    if (name === "Response") return WorkerResponse
+    return name === "WebSocket" ? RunWebSocketClass : globalThis[name]
+  },
 }
 
 /** The supervisor's end of the bridge to one run's guest: what the guest may call, and what it gave us to call. */
@@ -25,19 +36,27 @@ export class RunSession {
   #port: RunPort | undefined
   #onUse: ((isBusy: boolean) => void) | undefined
   #target: RunTarget | undefined
+  /** While a call to an object is sent, which happens at once. */
+  #isRenewing = false
 
-  constructor(env: EnvBindings, maxAnswer = Infinity) {
+  /** `services` are the runtime's own objects that every guest may call, by negative numbers. */
+  constructor(
+    env: EnvBindings,
+    maxAnswer = Infinity,
+    services: ReadonlyMap<number, object> = new Map(),
+    maxBatch = Infinity,
+  ) {
     this.#session = new Session({
       wire: {
         call: (id, target, method, { text, buffers }) => {
           this.#onUse?.(true)
-          this.#port?.invoke(id, `${target}\n${method}`, text, buffers)
+          this.#port?.[this.#isRenewing ? "renew" : "invoke"](id, `${target}\n${method}`, text, buffers)
         },
         // Calls of the guest are answered by `perform`.
         answer() {},
         release: (target, count) => this.#port?.release(target, count),
       },
-      base: (id) => (id === runTarget ? this.#target : env.functions[id]),
+      base: (id) => (id === runTarget ? this.#target : (env.functions[id] ?? services.get(id))),
       nextExport: env.nextExport,
       nameOf: (id) => env.names[id],
       specials: webSpecials(hostClasses),
@@ -49,6 +68,7 @@ export class RunSession {
       watch: (stub, gone) => collected.register(stub, gone),
       stacks: false,
       maxAnswer,
+      ...(maxBatch < Infinity ? { maxBatch } : {}),
     })
   }
 
@@ -62,15 +82,32 @@ export class RunSession {
     return this.#session.encode(value, options)
   }
 
+  /** Calls the function that is the guest's export `target`, as a call to an object. */
+  callObject(target: number, args: readonly unknown[]): Promise<unknown> {
+    this.#isRenewing = true
+    try {
+      return this.#session.call(target, "", args)
+    } finally {
+      this.#isRenewing = false
+    }
+  }
+
+  /** What the guest holds of ours. */
+  get exportCount(): number {
+    return this.#session.exportCount
+  }
+
   /** Decodes what the run sent, with its streams and functions. Throws CloneError. */
   decode(text: string): unknown {
     return this.#session.decode(text)
   }
 
-  /** Whether a call of the guest reads or writes a stream of ours. */
+  /** Whether a call of the guest is no binding's: it reads or writes a stream or a socket of ours, or asks the runtime itself. */
   isStreamCall(payload: string): boolean {
-    const target = this.#session.exported(Number(payload.slice(0, payload.indexOf("\n"))))
-    return target instanceof ReadableTarget || target instanceof WritableTarget
+    const id = Number(payload.slice(0, payload.indexOf("\n")))
+    const target = this.#session.exported(id)
+    const isStream = target instanceof ReadableTarget || target instanceof WritableTarget
+    return isStream || target instanceof SocketSource || id < 0
   }
 
   /** The guest's export `id`, which is a stream. */
@@ -111,6 +148,11 @@ export class RunSession {
   notify(notice: AbortNotice): boolean {
     this.#target?.tell(notice)
     return this.#target?.isAsked === true
+  }
+
+  /** The guest's export `id`, which is a WebSocket. */
+  webSocket(id: number): RunWebSocket {
+    return socketInternals.wrap(importSocket(this.#session, id)) as RunWebSocket
   }
 
   /** A call of the guest: `<target>\n<method>\n<arguments>`. */

@@ -5,6 +5,7 @@ import type { Egress } from "../egress.ts"
 import type { Compiled } from "../pool/compiler-pool.ts"
 import type { PoolOutcome, PoolRequest, PoolUsage } from "../pool/isolate-pool.ts"
 import type { Runtime } from "../runtime.ts"
+import type { WorkerCache } from "../cache/worker-cache.ts"
 import type { EnvBindings } from "./env-bindings.ts"
 import type { Gives } from "../guest/job.ts"
 import { type HandlerAnswer, streamedAnswer } from "./fetch-run.ts"
@@ -44,6 +45,8 @@ export interface WorkerParts {
   readonly compiled: Compiled
   readonly env: EnvBindings
   readonly stack: GuestStack
+  /** What its runs keep with the Cache API. */
+  readonly cache: WorkerCache
   /** Names the worker among all of this process: warm isolates are kept by it. */
   readonly key: string
 }
@@ -128,6 +131,7 @@ class WorkerRun implements OpenRun {
       limits: this.#limits,
       network,
       env: parts.env,
+      cache: parts.cache,
       egress: hooks.egress ?? parts.runtime.egress,
       stack: parts.stack,
       ...(hooks.watcher === undefined ? {} : { watcher: hooks.watcher }),
