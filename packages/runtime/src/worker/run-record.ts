@@ -1,4 +1,5 @@
 import {
+  type AskingWorker,
   type EgressContext,
   type Limits,
   type LedgerRow,
@@ -30,6 +31,8 @@ export interface RunRecordOptions {
   readonly env: EnvBindings
   readonly cache: WorkerCache
   readonly egress: Egress
+  /** What people may see of the program when it asks to reach something. */
+  readonly asking?: AskingWorker
   readonly stack: GuestStack
   /** Told of logs and egress as they happen; a run that is watched can't silently be run again. */
   readonly watcher?: RunWatcher
@@ -184,7 +187,7 @@ export class RunRecord implements PoolHandler {
     const [, level, sequence, time, raw = ""] = match
     const { stack, watcher } = this.#options
     // A printed error: its positions and frames as the author knows them.
-    const message = raw.includes("\n    at ") ? stack.mapStack(raw) : raw
+    const message = this.redacted("logs", raw.includes("\n    at ") ? stack.mapStack(raw) : raw)
     this.#logBytes += message.length
     const line = {
       level: levels[Number(level)] ?? "log",
@@ -196,6 +199,12 @@ export class RunRecord implements PoolHandler {
     if (watcher === undefined) return
     this.#hasEffects = true
     watcher.onLog({ level: line.level, message, time: line.time })
+  }
+
+  /** A text of the guest's without secrets that were added to requests: it may have got one back. */
+  redacted(where: "logs" | "result", text: string): string {
+    const { egress, tenant, id } = this.#options
+    return egress.redactor?.(tenant, { where, runId: id })?.text(text) ?? text
   }
 
   onLogsCut(): void {
@@ -260,10 +269,11 @@ export class RunRecord implements PoolHandler {
   }
 
   #context(signal: AbortSignal): EgressContext {
-    const { tenant, id, network, limits } = this.#options
+    const { tenant, id, network, limits, asking } = this.#options
     return {
       tenant,
       runId: id,
+      ...(asking === undefined ? {} : { worker: asking }),
       policy: network,
       signal,
       maxResponseBytes: Math.min(limits.memoryMb * 1_048_576, 256 << 20),
