@@ -366,3 +366,37 @@ test("what a warm program keeps from an earlier run is expired in the next one, 
     [[1], [1, "worker.stub-expired"]],
   )
 })
+
+test(
+  "streams that were read to their end, or cancelled, are let go of on both sides",
+  { timeout: 120_000 },
+  async () => {
+    const bytes = (): ReadableStream<Uint8Array> =>
+      new ReadableStream({
+        start(controller) {
+          controller.enqueue(new Uint8Array(1))
+          controller.close()
+        },
+      })
+    const read = async (stream: ReadableStream<Uint8Array>): Promise<number> =>
+      (await new Response(stream).arrayBuffer()).byteLength
+    // More than a run may hold at once.
+    const script = `let sum = 0
+    const one = () => new ReadableStream({ start(c) { c.enqueue(new Uint8Array(1)); c.close() } })
+    for (let batch = 0; batch < 110; batch++)
+      await Promise.all(Array.from({ length: 100 }, async () => {
+        const got = (await new Response(await env.bytes()).arrayBuffer()).byteLength
+        await (await env.bytes()).cancel()
+        const given = await env.read(one())
+        sum += got + given
+      }))
+    return sum`
+    const worker = await DynamicWorker.create({
+      script,
+      env: { bytes, read },
+      platform,
+      limits: { cpuMs: null, wallMs: null },
+    })
+    assert.equal(await worker.run(), 22_000)
+  },
+)

@@ -294,6 +294,11 @@ export class Session {
     if (this.#closed === undefined) this.#options.wire.release(id, imported.count)
   }
 
+  /** The same for an export that travelled inside a special, a stream for instance: each crossing is an export of its own. */
+  drop(id: number): void {
+    if (this.#closed === undefined) this.#options.wire.release(id, 1)
+  }
+
   #functionStub(id: number): object {
     const stub = (...args: unknown[]): Promise<unknown> => this.#callStub(id, "", args)
     return disposable(stub, () => this.release(id)) as object

@@ -126,12 +126,12 @@ export function readableFrom(session: Session, id: number, Readable: ReadableCla
         for (let at = 0; at < chunks.length; at++) controller.enqueue(chunks[at])
         if (!done) return
         controller.close()
-        session.release(id)
+        session.drop(id)
       },
       async cancel(reason) {
         batches.stop()
         await session.call(id, "cancel", [transferable(reason)])
-        session.release(id)
+        session.drop(id)
       },
     },
     { highWaterMark: 0 },
@@ -218,11 +218,11 @@ export function writableFrom(session: Session, id: number, Writable: WritableCla
     },
     async close() {
       await session.call(id, "close", [])
-      session.release(id)
+      session.drop(id)
     },
     async abort(reason) {
       await session.call(id, "abort", [transferable(reason)])
-      session.release(id)
+      session.drop(id)
     },
   })
 }
