@@ -28,9 +28,9 @@ declare module "cloudflare:workers" {
     constructor(ctx: ExecutionContext, env: Env)
   }
   export class DurableObject<Env = Readonly<Record<string, unknown>>> extends RpcTarget {
-    protected readonly ctx: unknown
+    protected readonly ctx: import("mayfly").DurableObjectState
     protected readonly env: Env
-    constructor(ctx: unknown, env: Env)
+    constructor(ctx: import("mayfly").DurableObjectState, env: Env)
   }
   export const env: Readonly<Record<string, unknown>>
   export const exports: Readonly<Record<string, any>>

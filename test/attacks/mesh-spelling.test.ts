@@ -210,7 +210,7 @@ test("a guest that asks the supervisor past its own fetch gets no further", asyn
   const origin = `http://127.0.0.1:${port}`
   const script = `${tryFetch}
     const headers = [["Host", "metadata.internal"], ["Transfer-Encoding", "chunked"], ["Content-Length", "1"], ["Connection", "Upgrade"],
-      ["Upgrade", "websocket"], ["Proxy-Connection", "keep-alive"], ["X-Forwarded-Host", "other.example"]]
+      ["Upgrade", "h2c"], ["Proxy-Connection", "keep-alive"], ["X-Forwarded-Host", "other.example"]]
     return tryFetch(input, { method: "POST", body: "0\\r\\n\\r\\nGET /smuggled HTTP/1.1\\r\\nhost: x\\r\\n\\r\\n", headers })`
   const run = await meshGuest(t, {}).attack(script, { allowedOrigins: [origin] }, origin)
   assert.equal(resultOf(run), "200 reached")

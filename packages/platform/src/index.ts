@@ -3,9 +3,20 @@ import { defaultPlatform } from "./platform.ts"
 
 provideDefaultRuntime(() => defaultPlatform().runtime)
 
+export type {
+  Approval,
+  ApprovalDesk,
+  ApprovalScope,
+  Decision,
+  SecretAlert,
+  SecretInfo,
+  SecretVault,
+} from "@mayfly/mesh"
 export {
+  beyondPolicy,
   canonicalPolicy,
   expectPolicy,
+  learnedPolicy,
   narrowPolicy,
   type PolicyChange,
   type PolicyExpectation,
@@ -15,22 +26,34 @@ export {
 } from "@mayfly/mesh"
 export {
   detectJail,
+  DurableObject,
+  DurableObjectClass,
+  DurableObjectId,
+  DurableObjectNamespace,
   DynamicWorker,
+  Facets,
   planWorker,
   provideStandIn,
   RpcTarget,
   runToJson,
+  WebSocketPair,
   WorkerLoader,
+  WorkerResponse,
 } from "@mayfly/runtime"
 export type {
+  DurableObjectNamespaceOptions,
+  DurableObjectState,
   DynamicWorkerOptions,
   Entrypoint,
+  FacetStartupOptions,
   Fetcher,
   Jail,
   ProgramPlan,
   Run,
   RunEvent,
   RunOptions,
+  RunWebSocket,
+  SocketErrorEvent,
   Tail,
   TraceItem,
   WorkerCode,

@@ -1,11 +1,14 @@
 import { existsSync } from "node:fs"
 import { join } from "node:path"
-import { createHttpEgress } from "@mayfly/mesh"
+import { type ApprovalDesk, createHttpEgress, type SecretAlert, type SecretVault } from "@mayfly/mesh"
+import { checkProgram } from "./code-mode/typecheck/check-program.ts"
 import { createLedger, type Ledger } from "@mayfly/mesh/ledger"
-import { createRuntime, parseTenant, type Runtime, WorkerLoader } from "@mayfly/runtime"
+import { createRuntime, Facets, facetScope, parseTenant, type Runtime, WorkerLoader } from "@mayfly/runtime"
 import type { Store } from "@mayfly/store"
 import { type Hook, WorkflowBinding } from "@mayfly/workflows"
 import { LazyStore } from "./lazy-store.ts"
+import { PlatformApprovals } from "./platform-approvals.ts"
+import { PlatformSecrets } from "./platform-secrets.ts"
 import { parsePlatformOptions, type PlatformOptions } from "./platform-options.ts"
 import { LazyEngine } from "./workflows/lazy-engine.ts"
 
@@ -18,8 +21,19 @@ export interface Platform extends AsyncDisposable {
   workflows(tenant: string): WorkflowBinding
   /** For who has the token of a waiting step, as of a link in a mail: the token is the credential. Rejects with `workflow.hook-not-found`. */
   readonly hooks: WorkflowHooks
+  /**
+   * Facets without a parent class: Durable Objects of dynamic workers under a name of yours, with storage of their own. Cloudflare's `ctx.facets` is the
+   * same, for the objects of a DurableObjectNamespace.
+   */
+  facets(parent: string, options?: { readonly tenant?: string }): Facets
   /** Every egress attempt, allowed or denied. In `dataDir`; without one the last ten thousand, in memory. Opened at its first use. */
   readonly ledger: Ledger
+  /** Credentials that are added to requests on their way out, by name: no program ever sees one. In `dataDir`, encrypted; without one in memory. */
+  readonly secrets: SecretVault
+  /** Questions about requests that a policy leaves open (`ask`). With nobody to ask they are denied. */
+  readonly approvals: ApprovalDesk
+  /** Told when a secret came back from somewhere and was taken out of what the program got. Returns what ends it. */
+  onAlert(listener: (alert: SecretAlert) => void): () => void
   /** Where the parts keep rows and blobs: in `dataDir`, without one in memory. Opened at its first use; the platform closes it. */
   store(): Promise<Store>
   /** Ports that this platform's own servers listen on: no policy lets a program reach them on this machine. */
@@ -40,21 +54,46 @@ export async function createPlatform(options: PlatformOptions = {}): Promise<Pla
   return startPlatform(options)
 }
 
+/** Less than a run lasts unless told otherwise: a program is told that an answer is due, and can say so. */
+const approvalWaitMs = 20_000
+
 /** An attempt and its outcome are two entries. */
 const entriesInMemory = 20_000
 
 function startPlatform(options: PlatformOptions): Platform {
-  const { hosts, isolates, spare, network, dataDir, retainLedgerMs } = parsePlatformOptions(options)
+  const { hosts, isolates, spare, network, dataDir, retainLedgerMs, openRuns, facets, ...rest } =
+    parsePlatformOptions(options)
   const store = new LazyStore(dataDir)
   const ledger = createLedger({
     store: () => store.get(),
     ...(dataDir === undefined ? { retainEntries: entriesInMemory } : { directory: dataDir }),
     ...(retainLedgerMs === undefined ? {} : { retainForMs: retainLedgerMs }),
   })
+  const secrets = new PlatformSecrets({ store: () => store.get(), dataDir, given: rest.secrets })
+  const approvals = new PlatformApprovals(() => store.get(), { attended: rest.attended, waitMs: approvalWaitMs })
+  const alerts = new Set<(alert: SecretAlert) => void>()
   const ownPorts = new Set<number>()
-  const egress = createHttpEgress({ ownPorts: () => ownPorts, ledger })
+  const egress = createHttpEgress({
+    ownPorts: () => ownPorts,
+    ledger,
+    secrets,
+    approvals: { ask: ({ signal, policyHash: _, ...question }) => approvals.ask(question, signal) },
+    onAlert: (alert) => {
+      for (const listener of alerts) listener(alert)
+    },
+  })
   egress.check(network)
-  const runtime = createRuntime({ hosts, isolates, spare, network, egress })
+  const objects = { ...facets, ...(dataDir === undefined ? {} : { directory: join(dataDir, "objects") }) }
+  const runtime = createRuntime({
+    hosts,
+    isolates,
+    spare,
+    network,
+    egress,
+    openRuns,
+    objects,
+    typecheck: checkProgram,
+  })
   const engine = new LazyEngine(runtime, () => store.get())
   const workflows = (tenant: string): WorkflowBinding =>
     new WorkflowBinding({ engine: () => engine.get(), tenant: parseTenant(tenant) })
@@ -70,12 +109,19 @@ function startPlatform(options: PlatformOptions): Platform {
   return {
     runtime,
     env: { LOADER: new WorkerLoader({ platform: { runtime } }), WORKFLOWS: workflows("default") },
+    facets: (parent, { tenant } = {}) => new Facets(runtime.objects, facetScope(parent, tenant)),
     workflows,
     hooks: {
       find: async (token) => (await engine.get()).findHook(token),
       send: async (token, payload) => (await engine.get()).sendToHook(token, payload),
     },
     ledger,
+    secrets,
+    approvals,
+    onAlert: (listener) => {
+      alerts.add(listener)
+      return () => void alerts.delete(listener)
+    },
     store: () => store.get(),
     ownPorts,
     dispose,

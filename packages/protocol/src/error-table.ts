@@ -18,6 +18,12 @@ export const errorTable = {
   "worker.memory-limit": { status: 422, retry: false, fix: "Hold less data at once, or raise limits.memoryMb." },
   "worker.wall-limit": { status: 422, retry: false, fix: "Wait less, or raise limits.wallMs (null lifts it)." },
   "worker.subrequest-limit": { status: 422, retry: false, fix: "Make fewer requests, or raise limits.subRequests." },
+  "worker.binding-limit": { status: 422, retry: false, fix: "Call bindings less often, or raise limits.bindingCalls." },
+  "worker.binding-timeout": {
+    status: 422,
+    retry: false,
+    fix: "Let the binding answer sooner, or raise limits.bindingMs (null lifts it).",
+  },
   "worker.output-limit": { status: 422, retry: false, fix: "Return less, or raise limits.outputBytes." },
   "worker.log-limit": { status: 422, retry: false, fix: "Log less, or raise limits.logBytes." },
   "worker.unsettled": {
@@ -39,6 +45,21 @@ export const errorTable = {
     fix: "Export a default function, or an object with run or fetch.",
   },
   "worker.module-not-found": { status: 400, retry: false, fix: "Give the module in `modules`, or remove the import." },
+  "worker.websocket-limit": {
+    status: 422,
+    retry: false,
+    fix: "Send smaller messages, and no more while bufferedAmount is high.",
+  },
+  "worker.cache-limit": {
+    status: 422,
+    retry: false,
+    fix: "Put responses of at most 8 MiB into the cache, a few at a time.",
+  },
+  "worker.unsupported": {
+    status: 501,
+    retry: false,
+    fix: "Use what the message names; this part of the Workers API is not available.",
+  },
   "worker.typecheck": { status: 422, retry: false, fix: "Correct the lines shown so that they fit the declarations." },
   "worker.code-too-large": { status: 413, retry: false, fix: "Keep all modules together under 64 MiB." },
   "worker.compile-timeout": {
@@ -50,7 +71,20 @@ export const errorTable = {
   "worker.stub-expired": {
     status: 422,
     retry: false,
-    fix: "Call a function that a guest gave only while its run lasts.",
+    fix: "Call what a guest gave while its run is open, and hold it no longer than needed.",
+  },
+
+  "object.aborted": { status: 409, retry: true, fix: "Get the facet again; this stub is from before it was stopped." },
+  "object.reset": { status: 503, retry: true, fix: "Call again: the object starts over with what it had stored." },
+  "object.storage-limit": {
+    status: 422,
+    retry: false,
+    fix: "Make the query cheaper: add an index or a LIMIT, sort and join less at once.",
+  },
+  "object.storage-failed": {
+    status: 500,
+    retry: false,
+    fix: "Check the data directory: its disk may be full, the file damaged, or another process may use it.",
   },
 
   "mesh.approval-unknown": {
@@ -84,6 +118,11 @@ export const errorTable = {
     fix: "Send the body as text or bytes: a stream cannot be sent again after a redirect.",
   },
   "mesh.secret-missing": { status: 422, retry: false, fix: "Store the secret that the rule names, then try again." },
+  "mesh.namespace": {
+    status: 503,
+    retry: false,
+    fix: "Install iproute2, and allow user namespaces or run as root.",
+  },
   "mesh.ledger-failed": { status: 503, retry: true, fix: "Make the ledger writable again: nothing leaves unrecorded." },
 
   "workflow.not-found": { status: 404, retry: false, fix: "Check the id, and that the key's tenant created it." },

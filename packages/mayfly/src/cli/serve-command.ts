@@ -1,8 +1,9 @@
-import { createPlatform, detectJail } from "@mayfly/platform"
-import { ensureAdminKey, listen, openDataDirectory, startServer } from "@mayfly/server"
+import { createPlatform, detectJail, type SecretAlert } from "@mayfly/platform"
+import { ensureAdminKey, listen, openDataDirectory, openOwnerSocket, startServer } from "@mayfly/server"
 import { exitCodeOf, exitCodes, invalid } from "./command-error.ts"
 import { listenForInterrupts } from "./interrupts.ts"
 import { type Output, paint } from "./output.ts"
+import { printable } from "./printable.ts"
 import { runDemo } from "./run-demo.ts"
 import { whenAborted } from "./when-aborted.ts"
 import type { WorkerFlags, WorkerSession } from "./worker-session.ts"
@@ -41,9 +42,17 @@ async function serve(
   const key = ensureAdminKey(directory)
   // At once: it is shown only this time, whatever happens next.
   if (key.created !== undefined) output.stdout.write(`admin key: ${key.created}\n`)
-  await using platform = await createPlatform({ dataDir: directory.path })
+  await using platform = await createPlatform({ dataDir: directory.path, attended: true })
+  await using socket = await openOwnerSocket(directory)
+  platform.onAlert((alert) => printAlert(output, alert))
   if (flags.demo === true) await runDemo(platform, output, interrupted)
-  const server = startServer(listener, { platform, keyHashes: [key.hash], host, allowedHosts: allowHost })
+  const server = startServer(listener, {
+    platform,
+    keyHashes: [key.hash, socket.keyHash],
+    host,
+    allowedHosts: allowHost,
+  })
+  socket.serve(server.app)
   output.stdout.write(`Mayfly is serving at ${server.url}\n`)
   printProtection(output)
   const stopped = whenAborted(interrupted).then(() => {
@@ -70,6 +79,12 @@ function parsePort(option: string, text: string): number {
   const port = Number(text)
   if (/^\d{1,5}$/.test(text) && port <= 65_535) return port
   throw invalid(option, `must be a whole number from 0 to 65535, not "${text}"`)
+}
+
+/** The secret's name, and where it was found: both may be of a tenant's choice. */
+function printAlert(output: Output, { tenant, secret, where, runId }: SecretAlert): void {
+  const text = `alert: the secret "${secret}" of tenant "${tenant}" came back from ${where} and was taken out (${runId})`
+  output.stderr.write(`${paint(output, "stderr", "red", printable(text, false))}\n`)
 }
 
 function printProtection(output: Output): void {

@@ -60,6 +60,7 @@ export class WorkerSession {
     using _errors = logStrayErrors(this.#output)
     using worker = new ServedWorker({
       path: this.#path,
+      platform,
       bindings: () => ({ ...readWorkerVars(this.#path, this.#flags), ...workerBindings(platform) }),
       modules: { mayfly: libraryUrl },
       onFailure: (what, error) => report(this.#output, what, error),

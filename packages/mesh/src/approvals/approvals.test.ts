@@ -5,7 +5,7 @@ import { join } from "node:path"
 import { test } from "node:test"
 import { openStore } from "@mayfly/store"
 import type { Approval, ApprovalQuestion } from "./approval.ts"
-import { type Approvals, type ApprovalsOptions, openApprovals } from "./approvals.ts"
+import { type ApprovalDesk, type ApprovalsOptions, openApprovals } from "./approvals.ts"
 
 const question: ApprovalQuestion = {
   tenant: "acme",
@@ -18,14 +18,14 @@ const question: ApprovalQuestion = {
 }
 const never = new AbortController().signal
 
-async function open(options: ApprovalsOptions = {}): Promise<AsyncDisposable & { approvals: Approvals }> {
+async function open(options: ApprovalsOptions = {}): Promise<AsyncDisposable & { approvals: ApprovalDesk }> {
   const store = await openStore()
   const approvals = await openApprovals(store, options)
   return { approvals, [Symbol.asyncDispose]: () => store.close() }
 }
 
 /** Answers each question as told, and gives the questions. */
-function answering(approvals: Approvals, decision: Parameters<Approvals["decide"]>[1]): Approval[] {
+function answering(approvals: ApprovalDesk, decision: Parameters<ApprovalDesk["decide"]>[1]): Approval[] {
   const asked: Approval[] = []
   approvals.onQuestion((approval) => {
     asked.push(approval)
@@ -90,7 +90,7 @@ for (const [scope, names] of Object.entries(covered)) {
 
 test("a no wins over a yes, and decisions expire", async () => {
   await using it = await open({ attended: true, waitMs: 1 })
-  const decide = async (asked: ApprovalQuestion, decision: Parameters<Approvals["decide"]>[1]): Promise<void> => {
+  const decide = async (asked: ApprovalQuestion, decision: Parameters<ApprovalDesk["decide"]>[1]): Promise<void> => {
     assert.equal(await it.approvals.ask(asked, never), "pending")
     const [approval] = await it.approvals.list({ status: "pending" })
     await it.approvals.decide(approval?.id ?? "", decision)
@@ -104,7 +104,7 @@ test("a no wins over a yes, and decisions expire", async () => {
 
 test("an answer that comes late, and after a restart, is there for the next request", async () => {
   const directory = mkdtempSync(join(tmpdir(), "mayfly-approvals-"))
-  const ask = async (expected: string, act?: (approvals: Approvals) => Promise<unknown>): Promise<void> => {
+  const ask = async (expected: string, act?: (approvals: ApprovalDesk) => Promise<unknown>): Promise<void> => {
     await using store = await openStore({ directory })
     const approvals = await openApprovals(store, { attended: true, waitMs: 1 })
     assert.equal(await approvals.ask(question, never), expected)

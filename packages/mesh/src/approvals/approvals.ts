@@ -25,7 +25,7 @@ export interface ListApprovals {
 }
 
 /** Questions to people about requests that a policy leaves open (`ask`), and their answers. */
-export interface Approvals {
+export interface ApprovalDesk {
   /**
    * Resolves with what people decided, now or before; "pending" when nobody did in time, the next request like it then finds the answer.
    * With nobody there to be asked it is "deny". Rejects when `signal` aborts.
@@ -70,11 +70,11 @@ const hourMs = 3_600_000
 const scopes: readonly unknown[] = ["once", "run", "worker", "tenant"]
 
 /** The approvals in `store`. */
-export async function openApprovals(store: Store, options: ApprovalsOptions = {}): Promise<Approvals> {
+export async function openApprovals(store: Store, options: ApprovalsOptions = {}): Promise<ApprovalDesk> {
   return new StoredApprovals(await store.attach<typeof procedures>(owner), options)
 }
 
-class StoredApprovals implements Approvals {
+class StoredApprovals implements ApprovalDesk {
   readonly #tables: Tables<typeof procedures>
   readonly #options: Required<ApprovalsOptions>
   readonly #events = new EventEmitter<{ question: [Approval] } & Record<`decided ${string}`, []>>()

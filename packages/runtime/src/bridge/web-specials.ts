@@ -1,3 +1,5 @@
+import { exportSocket, importSocket } from "../socket/carry-socket.ts"
+import type { SocketInternals } from "../socket/web-socket-class.ts"
 import type { Session, Specials } from "./session.ts"
 import {
   type ReadableClass,
@@ -19,6 +21,8 @@ export type WebClassName =
   | "URL"
   | "AbortSignal"
   | "AbortController"
+  | "WebSocket"
+  | "WebSocketInternals"
 
 type AnyClass = new (...args: never[]) => object
 
@@ -44,6 +48,7 @@ interface ResponseLike {
   readonly statusText: string
   readonly headers: Iterable<[string, string]>
   readonly body: ReadableLike | null
+  readonly webSocket?: object | null
 }
 
 interface SignalLike {
@@ -52,7 +57,7 @@ interface SignalLike {
   addEventListener(type: "abort", listener: () => void, options?: { once: boolean }): void
 }
 
-type Exporter = (value: object, session: Session) => string
+type Exporter = (value: object, session: Session, classes: WebClasses) => string
 type Importer = (text: string, session: Session, classes: WebClasses) => unknown
 
 /** Streams, requests, responses, headers, URLs and abort signals on the bridge. The first letter of a text says what it is. */
@@ -61,7 +66,7 @@ export function webSpecials(classes: WebClasses): Specials {
     export(value, session) {
       for (const [name, exporter] of exporters) {
         const Class = classes.known(name)
-        if (Class !== undefined && value instanceof Class) return exporter(value, session)
+        if (Class !== undefined && value instanceof Class) return exporter(value, session, classes)
       }
       return undefined
     },
@@ -76,11 +81,12 @@ export function webSpecials(classes: WebClasses): Specials {
 const exporters: readonly (readonly [WebClassName, Exporter])[] = [
   ["ReadableStream", (value, session) => `r${session.exportTarget(new ReadableTarget(value as ReadableLike))}`],
   ["WritableStream", (value, session) => `w${session.exportTarget(new WritableTarget(value as WritableLike))}`],
-  ["Request", (value, session) => `q${session.encode(requestParts(value as RequestLike))}`],
-  ["Response", (value, session) => `p${session.encode(responseParts(value as ResponseLike))}`],
-  ["Headers", (value, session) => `h${session.encode([...(value as Iterable<unknown>)])}`],
+  ["Request", (value, session) => `q${session.encodePart(requestParts(value as RequestLike))}`],
+  ["Response", (value, session) => `p${session.encodePart(responseParts(value as ResponseLike))}`],
+  ["Headers", (value, session) => `h${session.encodePart([...(value as Iterable<unknown>)])}`],
   ["URL", (value) => `u${(value as { href: string }).href}`],
   ["AbortSignal", exportSignal],
+  ["WebSocket", (value, session, classes) => `k${exportSocket(session, socketsOf(classes).take(value))}`],
 ]
 
 const importers: Readonly<Record<string, Importer>> = {
@@ -88,14 +94,19 @@ const importers: Readonly<Record<string, Importer>> = {
   w: (text, session, classes) => writableFrom(session, Number(text), classes.load("WritableStream") as WritableClass),
   q: importRequest,
   p: importResponse,
-  h: (text, session, classes) => construct(classes, "Headers", [session.decode(text)]),
+  h: (text, session, classes) => construct(classes, "Headers", [session.decodePart(text)]),
   u: (text, _, classes) => construct(classes, "URL", [text]),
   a: importSignal,
   x: (text, session, classes) => {
     const controller = construct(classes, "AbortController", []) as { signal: object; abort(reason: unknown): void }
-    controller.abort(session.decode(text))
+    controller.abort(session.decodePart(text))
     return controller.signal
   },
+  k: (text, session, classes) => socketsOf(classes).wrap(importSocket(session, Number(text))),
+}
+
+function socketsOf(classes: WebClasses): SocketInternals {
+  return classes.load("WebSocketInternals") as SocketInternals
 }
 
 function construct(classes: WebClasses, name: WebClassName, args: readonly unknown[]): object {
@@ -107,22 +118,25 @@ function requestParts({ url, method, headers, body, redirect, signal }: RequestL
 }
 
 function importRequest(text: string, session: Session, classes: WebClasses): unknown {
-  const { url, body, ...init } = session.decode(text) as { url: string; body: unknown; signal: unknown }
+  const { url, body, ...init } = session.decodePart(text) as { url: string; body: unknown; signal: unknown }
   return construct(classes, "Request", [url, { ...init, body, ...(body === null ? {} : { duplex: "half" }) }])
 }
 
-function responseParts({ status, statusText, headers, body }: ResponseLike): Record<string, unknown> {
-  return { status, statusText, headers: [...headers], body }
+function responseParts({ status, statusText, headers, body, webSocket }: ResponseLike): Record<string, unknown> {
+  const parts = { status, statusText, headers: [...headers], body }
+  return webSocket === undefined || webSocket === null ? parts : { ...parts, webSocket }
 }
 
 function importResponse(text: string, session: Session, classes: WebClasses): unknown {
-  const { body, ...init } = session.decode(text) as { body: unknown }
+  const { body, ...init } = session.decodePart(text) as { body: unknown }
   return construct(classes, "Response", [body, init])
 }
 
 function exportSignal(value: object, session: Session): string {
   const signal = value as SignalLike
-  return signal.aborted ? `x${session.encode(reasonOf(signal))}` : `a${session.exportTarget(new SignalTarget(signal))}`
+  return signal.aborted
+    ? `x${session.encodePart(reasonOf(signal))}`
+    : `a${session.exportTarget(new SignalTarget(signal))}`
 }
 
 /** Tells the other side when a signal fires: by answering a call that waits for it. */

@@ -1,6 +1,6 @@
 import { RpcTarget } from "../bridge/rpc-target.ts"
 import { Session, type Specials } from "../bridge/session.ts"
-import { failureText, reviveFailure } from "./call-failure.ts"
+import { expiredStub, failureText, reviveFailure } from "./call-failure.ts"
 import type { GuestKernel } from "./guest-kernel.ts"
 import type { ChunkName } from "./kernel.ts"
 
@@ -8,17 +8,19 @@ import type { ChunkName } from "./kernel.ts"
 export function createGuestSession(kernel: GuestKernel): Session {
   const session: Session = new Session({
     wire: {
-      call(id, target, method, args) {
-        const { answer } = kernel.request("call", `${target}\n${method}\n${args}`)
-        void settle(session, id, answer)
+      call(id, target, method, { text, buffers }) {
+        kernel.call(`${target}\n${method}\n${text}`, buffers, (ok, answer, beside) =>
+          session.onAnswer(id, ok, answer, beside),
+        )
       },
-      answer: (id, ok, text) => kernel.outbox.put("A", id, `${ok ? "+" : "-"}${text}`),
+      answer: (id, ok, { text, buffers }) => kernel.outbox.put("A", id, `${ok ? "+" : "-"}${text}`, buffers),
       release: (target, count) => kernel.outbox.put("D", target, `${count}`),
     },
     specials: lazySpecials(kernel),
     isTarget: (value) => value instanceof RpcTarget,
     describe: failureText,
     revive: reviveFailure,
+    expired: expiredStub,
     // Finalizers would run outside of the run's turns; what is not disposed goes with the run.
     watch() {},
     stacks: false,
@@ -27,7 +29,7 @@ export function createGuestSession(kernel: GuestKernel): Session {
 }
 
 /** Web classes are rare on the bridge: their code is a chunk. What no loaded chunk has made can't be one of them. */
-function lazySpecials(kernel: GuestKernel): Specials {
+export function lazySpecials(kernel: GuestKernel): Specials {
   const specials = (): Specials => kernel.chunk<{ specials: Specials }>("bridge").specials
   const canHaveSome = (): boolean => makers.some((chunk) => kernel.isLoaded(chunk))
   return {
@@ -36,12 +38,4 @@ function lazySpecials(kernel: GuestKernel): Specials {
   }
 }
 
-const makers: readonly ChunkName[] = ["streams", "fetch", "url", "base"]
-
-async function settle(session: Session, id: number, answer: Promise<string>): Promise<void> {
-  try {
-    session.onAnswer(id, true, await answer)
-  } catch (error) {
-    session.onAnswer(id, false, failureText(error))
-  }
-}
+const makers: readonly ChunkName[] = ["streams", "fetch", "url", "base", "websocket"]

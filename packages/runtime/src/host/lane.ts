@@ -1,5 +1,5 @@
 import { guestCpuMs } from "./cpu-clock.ts"
-import { residentBytes } from "./resident-memory.ts"
+import { recentResidentBytes, residentBytes } from "./resident-memory.ts"
 
 /** What the lane needs to know of a run. */
 export interface LaneMember {
@@ -8,6 +8,8 @@ export interface LaneMember {
   /** Growth of the process that this run's ended turns caused. */
   residentBytes: number
   readonly isOver: boolean
+  /** It waits in the middle of a turn; only one that resumes it may start. */
+  readonly isPaused: boolean
   /** Checks limits while a turn of the run is under way. `growth` is how much the process has grown since the turn began. */
   watch(growth: number): void
   /** CPU milliseconds until its limit, Infinity without one. */
@@ -15,6 +17,7 @@ export interface LaneMember {
 }
 
 export interface Turn<Member extends LaneMember> {
+  /** May change in `enter`. */
   readonly member: Member
   /** Runs guest code on a thread of its own. */
   enter(): Promise<unknown>
@@ -22,6 +25,8 @@ export interface Turn<Member extends LaneMember> {
   leave(error: unknown): void
   /** The first turn of a run: it has had no effect yet and may be sent back. */
   readonly isStart: boolean
+  /** Goes on with a turn that paused. Before all others: what it holds up is a whole guest. */
+  readonly resumes?: true
 }
 
 interface InFlight<Member extends LaneMember> {
@@ -56,6 +61,8 @@ export class Lane<Member extends LaneMember> {
   #inFlight: InFlight<Member>[] = []
   #lastCpuMs = guestCpuMs()
   #ticker: NodeJS.Timeout | undefined
+  /** When the ticker fires; Infinity when it is not set. */
+  #tickAt = Infinity
   #isLong = false
   #idleCpuMs = 0
   readonly #condemned = new Map<Member, number>()
@@ -70,7 +77,8 @@ export class Lane<Member extends LaneMember> {
   }
 
   enqueue(turn: Turn<Member>): void {
-    this.#queue.push(turn)
+    if (turn.resumes === true) this.#queue.unshift(turn)
+    else this.#queue.push(turn)
     this.#pump()
   }
 
@@ -92,10 +100,14 @@ export class Lane<Member extends LaneMember> {
 
   #nextTurn(): Turn<Member> | undefined {
     if (this.#inFlight.length > 0 && (!this.#isLong || this.#inFlight.length >= maxOverlap)) return undefined
-    const at = this.#queue.findIndex((turn) => turn.member.isOver || !this.#isInFlight(turn.member))
+    const at = this.#queue.findIndex((turn) => turn.member.isOver || this.#mayStart(turn))
     if (at === -1) return undefined
     const [turn] = this.#queue.splice(at, 1)
     return turn?.member.isOver === true ? this.#nextTurn() : turn
+  }
+
+  #mayStart({ member, resumes }: Turn<Member>): boolean {
+    return !this.#isInFlight(member) && (resumes === true || !member.isPaused)
   }
 
   #isInFlight(member: Member): boolean {
@@ -104,10 +116,11 @@ export class Lane<Member extends LaneMember> {
 
   #start(turn: Turn<Member>): void {
     this.#charge()
-    const flight = { turn, startedAt: performance.now(), residentAtStart: residentBytes() }
+    const flight = { turn, startedAt: performance.now(), residentAtStart: recentResidentBytes() }
     this.#inFlight.push(flight)
+    const entered = turn.enter()
     this.#tickIn(Math.min(tickMs, Math.max(1, turn.member.cpuLeftMs)))
-    turn.enter().then(
+    entered.then(
       () => this.#end(flight, undefined),
       (error: unknown) => this.#end(flight, error ?? String(error)),
     )
@@ -144,12 +157,17 @@ export class Lane<Member extends LaneMember> {
     this.#idleCpuMs = 0
   }
 
+  /** A tick that comes sooner is as good, also one that was meant for an earlier turn: most turns are over before theirs. */
   #tickIn(ms: number): void {
+    const at = performance.now() + ms
+    if (this.#tickAt <= at) return
     clearTimeout(this.#ticker)
+    this.#tickAt = at
     this.#ticker = setTimeout(() => this.#tick(), ms)
   }
 
   #tick(): void {
+    this.#tickAt = Infinity
     if (this.#inFlight.length === 0) return
     this.#charge()
     const resident = residentBytes()

@@ -5,6 +5,7 @@ import { HostProcess, type HostSettings } from "./host-process.ts"
 import type { IsolatePool, PoolHandler, PoolOutcome, PoolRequest } from "./isolate-pool.ts"
 import { PoolRun } from "./pool-run.ts"
 import { findRuntimeFiles } from "./runtime-files.ts"
+import { WarmPace } from "./warm-pace.ts"
 
 export interface HostPoolOptions {
   /** Host processes, one CPU lane each. Default: the number of cores. */
@@ -40,6 +41,7 @@ export class HostPool implements IsolatePool {
   readonly #max: number
   readonly #maxQueued: number
   readonly #wantsSpare: boolean
+  readonly #pace = new WarmPace()
   readonly #queue = new FairQueue<PoolRun>()
   readonly #hosts = new Set<HostProcess>()
   #spare: HostProcess | undefined
@@ -53,7 +55,12 @@ export class HostPool implements IsolatePool {
   #isDisposed = false
 
   constructor(options: HostPoolOptions = {}) {
-    this.#settings = { files: findRuntimeFiles(), isolates: options.isolates ?? 8, memoryMb: defaultLimits.memoryMb }
+    this.#settings = {
+      files: findRuntimeFiles(),
+      isolates: options.isolates ?? 8,
+      memoryMb: defaultLimits.memoryMb,
+      pace: this.#pace,
+    }
     this.#base = options.hosts ?? availableParallelism()
     this.#max = Math.max(this.#base * burstFactor, this.#base + 2)
     this.#maxQueued = options.maxQueued ?? 10_000
@@ -67,15 +74,31 @@ export class HostPool implements IsolatePool {
     const run = new PoolRun(request, handler)
     const abort = (): void => this.#abort(run)
     signal?.addEventListener("abort", abort, { once: true })
-    this.#hold(1)
+    // An object may wait for calls for ever.
+    let isHeld = request.call !== "object"
+    if (isHeld) this.#hold(1)
+    run.onHold = (wanted) => {
+      if (wanted === isHeld) return
+      isHeld = wanted
+      this.#hold(wanted ? 1 : -1)
+    }
     try {
       this.#lastActive.set(request.tenant, performance.now())
       this.#queue.add(request.tenant, run)
       this.#dispatch()
       return await run.outcome
     } finally {
-      this.#hold(-1)
+      if (isHeld) this.#hold(-1)
       signal?.removeEventListener("abort", abort)
+    }
+  }
+
+  hold(): () => void {
+    let isHeld = true
+    this.#hold(1)
+    return () => {
+      if (isHeld) this.#hold(-1)
+      isHeld = false
     }
   }
 
@@ -89,6 +112,8 @@ export class HostPool implements IsolatePool {
   /** Processes keep the caller's event loop alive only while something runs. */
   #hold(change: number): void {
     this.#running += change
+    // Whoever disposes waits for the processes to be gone.
+    if (this.#isDisposed) return
     const isHeld = this.#running > 0
     if (this.#running === (change > 0 ? 1 : 0)) {
       for (const host of this.#all()) host.hold(isHeld)
@@ -223,10 +248,10 @@ export class HostPool implements IsolatePool {
   #cost(host: HostProcess, run: PoolRun): number {
     if (!host.isReady || host.isLong || host.isRetiring || host.size >= maxRunsPerHost) return Infinity
     const { starting } = host
-    if (starting >= 2) return Infinity
+    const { keep } = run.request
+    if (starting >= this.#pace.line(run.isAlone ? undefined : keep)) return Infinity
     // Among equals the one that rested longest: it has refilled its pool meanwhile.
     const rest = host.idleSince / 1e12
-    const { keep } = run.request
     const warmth = keep !== undefined && host.warmFor(keep) > 0 ? -500 : 0
     return warmth + starting * 1_000 + (host.holdsOthers(run.request.tenant) ? 100_000 : 0) + host.size + rest
   }

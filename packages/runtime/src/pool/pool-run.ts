@@ -11,7 +11,11 @@ export class PoolRun {
   #calls: AbortController | undefined
   /** How often the run was moved because its process died under it. */
   moves = 0
+  /** Whether it must not share a turn of its isolate with other runs. */
+  isAlone = false
   startedAt = 0
+  /** Told whether the run should keep the event loop alive. */
+  onHold: (isHeld: boolean) => void = () => {}
   #resolve: (outcome: PoolOutcome) => void = () => {}
   #isOver = false
 
@@ -33,6 +37,10 @@ export class PoolRun {
   started(port: RunPort): void {
     this.startedAt = performance.now()
     this.handler.onStart(this.startedAt - this.queuedAt, port)
+  }
+
+  hold(isHeld: boolean): void {
+    if (!this.#isOver) this.onHold(isHeld)
   }
 
   end(outcome: PoolOutcome): void {

@@ -11,6 +11,8 @@ export interface EnvBindings {
   readonly functions: readonly HostFunction[]
   /** The path of each function, for messages: `env.db.query`. */
   readonly names: readonly string[]
+  /** A new number for something that a run hands out: no two runs of the worker use the same, as a warm guest may still hold the last run's. */
+  nextExport(): number
 }
 
 /** Throws `worker.not-serializable` naming the path of what can't be passed. */
@@ -23,7 +25,9 @@ export function bindEnv(env: Readonly<Record<string, unknown>>): EnvBindings {
     functions.push(call)
     names.push(name)
   }).copy(env, "env")
-  return { encoded: encode(prepared, indexes), functions, names }
+  const encoded = encode(prepared, indexes)
+  let next = functions.length
+  return { encoded, functions, names, nextExport: () => next++ }
 }
 
 function encode(prepared: unknown, indexes: ReadonlyMap<object, number>): string {

@@ -1,4 +1,6 @@
 import {
+  type AskingWorker,
+  type EgressContext,
   type Limits,
   type LedgerRow,
   type LogLine,
@@ -8,11 +10,16 @@ import {
   type Usage,
 } from "@mayfly/protocol"
 import { CloneError } from "@mayfly/protocol/clone"
+import { runTarget } from "../bridge/run-target.ts"
 import type { Egress, EgressRequest } from "../egress.ts"
 import type { CallAnswer, PoolHandler, PoolUsage, RunPort } from "../pool/isolate-pool.ts"
 import type { EnvBindings } from "./env-bindings.ts"
 import type { GuestStack } from "./guest-stack.ts"
 import { fetchedBody } from "./fetched-body.ts"
+import type { WorkerCache } from "../cache/worker-cache.ts"
+import { CacheService, cacheTarget } from "../cache/cache-service.ts"
+import { EgressService, egressTarget } from "./egress-service.ts"
+import type { Run } from "./run.ts"
 import { RunSession } from "./run-session.ts"
 import { Semaphore } from "./semaphore.ts"
 
@@ -22,12 +29,15 @@ export interface RunRecordOptions {
   readonly limits: Limits
   readonly network: NetworkPolicy
   readonly env: EnvBindings
+  readonly cache: WorkerCache
   readonly egress: Egress
+  /** What people may see of the program when it asks to reach something. */
+  readonly asking?: AskingWorker
   readonly stack: GuestStack
   /** Told of logs and egress as they happen; a run that is watched can't silently be run again. */
   readonly watcher?: RunWatcher
-  /** Told when a fetch handler's response comes before the run's end, with the guest's number of its body. */
-  onResponse?(head: string, stream: number): void
+  /** Told of what the guest gives before the run's end. */
+  onEarly(source: number, text: string, usage: PoolUsage): void
 }
 
 export interface RunWatcher {
@@ -54,23 +64,38 @@ export class RunRecord implements PoolHandler {
   #logBytes = 0
   #hasEffects = false
   #subRequests = 0
+  #isOverRequests = false
+  /** Ends what outlasts a call: connections. */
+  #over: AbortController | undefined
+  #isClosed = false
   #bindingCalls = 0
   #bytesIn = 0
   #bytesOut = 0
   #queueMs = 0
   logsTruncated = false
+  /** When the run got its isolate, on the clock of `performance.now`. */
+  startedAt = 0
   readonly egress: LedgerRow[] = []
   /** Codes of failed requests. */
   readonly answeredCodes = new Set<string>()
 
   constructor(options: RunRecordOptions) {
     this.#options = options
-    this.session = new RunSession(options.env, options.limits.memoryMb * 1_048_576)
     this.#requests = new Semaphore(options.limits.concurrentRequests)
+    const services = new Map<number, object>([
+      [cacheTarget, new CacheService(options.cache, () => this.#countRequest())],
+      [egressTarget, this.#egressService()],
+    ])
+    const { memoryMb, outputBytes } = options.limits
+    this.session = new RunSession(options.env, memoryMb * 1_048_576, services, outputBytes)
+  }
+
+  get outputBytes(): number {
+    return this.#options.limits.outputBytes
   }
 
   get hasEffects(): boolean {
-    return this.#hasEffects || this.session.hasExports
+    return this.#hasEffects
   }
 
   /** Console lines in the order in which they were written. */
@@ -97,27 +122,50 @@ export class RunRecord implements PoolHandler {
   onStart(queueMs: number, port: RunPort): void {
     this.session.connect(port)
     this.#queueMs = queueMs
+    this.startedAt = performance.now()
     // A run that was moved starts over; nobody has seen what it said before.
     this.#lines = []
     this.#logBytes = 0
   }
 
-  onReply(id: number, text: string): void {
-    this.#bytesIn += text.length
-    this.session.onReply(id, text)
+  /** What was gathered since the last time, for an object whose run lasts over many calls: logs, requests; and the limits start anew. */
+  renew(pool: PoolUsage): Pick<Run, "logs" | "egress" | "usage"> {
+    const gathered = { logs: this.logs, egress: [...this.egress], usage: this.usage(pool, 0, 0) }
+    this.#lines = []
+    this.#logBytes = 0
+    this.#subRequests = 0
+    this.#bindingCalls = 0
+    this.#bytesIn = 0
+    this.#bytesOut = 0
+    this.logsTruncated = false
+    this.egress.length = 0
+    this.answeredCodes.clear()
+    return gathered
+  }
+
+  /** The guest has stored something: it can't silently start again elsewhere. */
+  noteEffect(): void {
+    this.#hasEffects = true
+  }
+
+  onReply(id: number, text: string, buffers: readonly ArrayBuffer[]): void {
+    this.#bytesIn += text.length + bytesOf(buffers)
+    this.session.onReply(id, text, buffers)
   }
 
   onRelease(target: number, count: number): void {
+    // What was let go of is gone: another guest could not use it again.
+    this.#hasEffects = true
     this.session.onRelease(target, count)
   }
 
-  onResponse(stream: number, head: string): void {
-    // Somebody may have seen it; and a second one makes no sense.
+  onEarly(source: number, text: string, usage: PoolUsage): void {
+    // Somebody may have seen it.
     this.#hasEffects = true
-    this.#options.onResponse?.(head, stream)
+    this.#options.onEarly(source, text, usage)
   }
 
-  /** Bytes of a streamed response that were read. */
+  /** Bytes of a streamed response, or of values, that were read. */
   countOutput(bytes: number): void {
     this.#bytesOut += bytes
   }
@@ -125,6 +173,8 @@ export class RunRecord implements PoolHandler {
   /** The run has ended; what the guest gave fails with `reason`. */
   close(reason?: MayflyError): void {
     this.session.close(reason)
+    this.#isClosed = true
+    this.#over?.abort(reason)
   }
 
   onLogs(lines: readonly string[]): void {
@@ -137,7 +187,7 @@ export class RunRecord implements PoolHandler {
     const [, level, sequence, time, raw = ""] = match
     const { stack, watcher } = this.#options
     // A printed error: its positions and frames as the author knows them.
-    const message = raw.includes("\n    at ") ? stack.mapStack(raw) : raw
+    const message = this.redacted("logs", raw.includes("\n    at ") ? stack.mapStack(raw) : raw)
     this.#logBytes += message.length
     const line = {
       level: levels[Number(level)] ?? "log",
@@ -151,6 +201,12 @@ export class RunRecord implements PoolHandler {
     watcher.onLog({ level: line.level, message, time: line.time })
   }
 
+  /** A text of the guest's without secrets that were added to requests: it may have got one back. */
+  redacted(where: "logs" | "result", text: string): string {
+    const { egress, tenant, id } = this.#options
+    return egress.redactor?.(tenant, { where, runId: id })?.text(text) ?? text
+  }
+
   onLogsCut(): void {
     if (this.logsTruncated) return
     this.logsTruncated = true
@@ -160,43 +216,86 @@ export class RunRecord implements PoolHandler {
     this.#options.watcher?.onLog(line)
   }
 
-  async onCall(operation: "fetch" | "call", payload: string, signal: AbortSignal): Promise<CallAnswer> {
+  async onCall(
+    operation: "fetch" | "call",
+    payload: string,
+    signal: AbortSignal,
+    buffers: readonly ArrayBuffer[],
+  ): Promise<CallAnswer> {
+    // Asking for the run's own signal is seen by nobody.
+    if (operation === "call" && payload.startsWith(`${runTarget}\n`)) return this.session.perform(payload)
     this.#hasEffects = true
-    this.#bytesOut += payload.length
-    // Reading a stream, such as an answer's body, is no call of a binding.
-    if (operation === "call" && !this.session.isStreamCall(payload)) this.#bindingCalls++
-    const answer = operation === "fetch" ? await this.#fetch(payload, signal) : await this.#call(payload)
-    if (answer.ok) this.#bytesIn += answer.text.length
-    else if (operation === "fetch" && answer.code !== undefined) this.answeredCodes.add(answer.code)
+    this.#bytesOut += payload.length + bytesOf(buffers)
+    const answer = operation === "fetch" ? await this.#fetch(payload, signal) : await this.#call(payload, buffers)
+    if (answer.ok) this.#bytesIn += answer.text.length + bytesOf(answer.buffers)
+    else if (answer.code !== undefined && (operation === "fetch" || answer.code === bindingTimeout))
+      this.answeredCodes.add(answer.code)
     return answer
   }
 
-  async #call(payload: string): Promise<CallAnswer> {
-    return this.session.perform(payload)
+  async #call(payload: string, buffers: readonly ArrayBuffer[]): Promise<CallAnswer> {
+    // Reading a stream, such as an answer's body, is no call of a binding.
+    if (this.session.isStreamCall(payload)) return this.#perform(payload, buffers)
+    const { bindingCalls, bindingMs, wallMs } = this.#options.limits
+    if (this.#bindingCalls >= bindingCalls) {
+      const message = `the run has made ${this.#bindingCalls} binding calls; limits.bindingCalls is ${bindingCalls}`
+      return { ok: false, name: "Error", message, code: "worker.binding-limit", endsAtCalls: bindingCalls + 1 }
+    }
+    this.#bindingCalls++
+    const answer = this.#perform(payload, buffers)
+    // The run's own end comes first: no timer is needed.
+    return bindingMs === null || (wallMs !== null && wallMs <= bindingMs) ? answer : inTime(answer, bindingMs)
+  }
+
+  async #perform(payload: string, buffers: readonly ArrayBuffer[]): Promise<CallAnswer> {
+    const answer = await this.session.perform(payload, buffers)
+    // Only the runtime's own services count requests; a binding that throws such an error does not end the run.
+    if (answer.ok || answer.code !== "worker.subrequest-limit" || !this.#isOverRequests) return answer
+    return { ...answer, endsAtRequests: this.#options.limits.subRequests + 1 }
   }
 
   async #fetch(payload: string, signal: AbortSignal): Promise<CallAnswer> {
-    const { tenant, id, network, egress, limits } = this.#options
+    const { egress } = this.#options
     try {
       const request = parseRequest(this.session.decode(payload))
       this.#countRequest()
-      const response = await this.#requests.use(signal, () =>
-        egress.fetch(request, {
-          tenant,
-          runId: id,
-          policy: network,
-          signal,
-          maxResponseBytes: Math.min(limits.memoryMb * 1_048_576, 256 << 20),
-          record: (row) => this.#recordEgress(row),
-          onHop: () => this.#countRequest(),
-        }),
-      )
+      const response = await this.#requests.use(signal, () => egress.fetch(request, this.#context(signal)))
       // The request is over for `concurrentRequests` when its head is there: a program may hold answers that it reads later.
       const body = await fetchedBody(response.body, { onError: (error) => this.#noteCode(error) })
       return { ok: true, text: this.session.encode({ ...response, body }, { root: "response" }) }
     } catch (error) {
       return requestFailure(error)
     }
+  }
+
+  #context(signal: AbortSignal): EgressContext {
+    const { tenant, id, network, limits, asking } = this.#options
+    return {
+      tenant,
+      runId: id,
+      ...(asking === undefined ? {} : { worker: asking }),
+      policy: network,
+      signal,
+      maxResponseBytes: Math.min(limits.memoryMb * 1_048_576, 256 << 20),
+      record: (row) => this.#recordEgress(row),
+      onHop: () => this.#countRequest(),
+    }
+  }
+
+  /** Made for the runs that open connections: most do not. */
+  #untilOver(): AbortSignal {
+    if (this.#isClosed) return AbortSignal.abort()
+    return (this.#over ??= new AbortController()).signal
+  }
+
+  #egressService(): EgressService {
+    return new EgressService({
+      egress: this.#options.egress,
+      context: () => this.#context(this.#untilOver()),
+      requests: this.#requests,
+      countRequest: () => this.#countRequest(),
+      onFailure: (error) => this.#noteCode(error),
+    })
   }
 
   /** A body failed while the guest read it. */
@@ -207,6 +306,7 @@ export class RunRecord implements PoolHandler {
   #countRequest(): void {
     const { subRequests } = this.#options.limits
     if (this.#subRequests >= subRequests) {
+      this.#isOverRequests = true
       const message = `the run has made ${this.#subRequests} requests; limits.subRequests is ${subRequests}`
       throw new MayflyError("worker.subrequest-limit", message, { details: { used: subRequests + 1 } })
     }
@@ -216,6 +316,22 @@ export class RunRecord implements PoolHandler {
   #recordEgress(row: LedgerRow): void {
     this.egress.push(row)
     this.#options.watcher?.onEgress(row)
+  }
+}
+
+const bindingTimeout = "worker.binding-timeout"
+
+/** The binding may go on; its answer is not waited for any more. */
+async function inTime(answer: Promise<CallAnswer>, bindingMs: number): Promise<CallAnswer> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<CallAnswer>((resolve) => {
+    const message = `the binding took longer than limits.bindingMs, ${bindingMs} ms`
+    timer = setTimeout(() => resolve({ ok: false, name: "TimeoutError", message, code: bindingTimeout }), bindingMs)
+  })
+  try {
+    return await Promise.race([answer, late])
+  } finally {
+    clearTimeout(timer)
   }
 }
 
@@ -247,4 +363,10 @@ function requestFailure(error: unknown): CallAnswer {
 
 function round(ms: number): number {
   return Math.round(ms * 1_000) / 1_000
+}
+
+function bytesOf(buffers: readonly ArrayBuffer[] = []): number {
+  let bytes = 0
+  for (const { byteLength } of buffers) bytes += byteLength
+  return bytes
 }

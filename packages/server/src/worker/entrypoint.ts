@@ -1,4 +1,4 @@
-import { WorkerEntrypoint } from "./modules/cloudflare-workers.ts"
+import { DurableObject, WorkerEntrypoint } from "./modules/cloudflare-workers.ts"
 
 export type EntrypointClass = new (ctx: unknown, env: unknown) => object
 
@@ -7,6 +7,10 @@ export const handlerNames = ["fetch", "tail", "scheduled", "queue", "email"]
 
 export function isEntrypointClass(exported: unknown): exported is EntrypointClass {
   return typeof exported === "function" && exported.prototype instanceof WorkerEntrypoint
+}
+
+export function isDurableObjectClass(exported: unknown): exported is EntrypointClass {
+  return typeof exported === "function" && exported.prototype instanceof DurableObject
 }
 
 /** Whether requests can be sent to a default export: a class, or an object, with a fetch method. */

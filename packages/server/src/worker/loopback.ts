@@ -1,5 +1,5 @@
 import { provideStandIn, RpcTarget } from "@mayfly/platform"
-import { handlerNames, isEntrypointClass } from "./entrypoint.ts"
+import { type EntrypointClass, handlerNames, isDurableObjectClass, isEntrypointClass } from "./entrypoint.ts"
 import { WorkerEntrypoint } from "./modules/cloudflare-workers.ts"
 
 /** Calls a method of an export, with `props` in its context. */
@@ -10,14 +10,26 @@ export type CallExport = (
   props: unknown,
 ) => Promise<unknown>
 
+/** The namespace of an exported class of Durable Objects, or undefined when there can be none. */
+export type ObjectsOf = (name: string, exported: EntrypointClass) => object | undefined
+
 /**
  * The `exports` of a worker: a stub for each entrypoint among its exports, to be used as it is or called with `{ props }`. Stubs may go into a
  * guest's env, `globalOutbound` and `tails`; who holds one can call the entrypoint's methods and knows nothing of its props.
- * Other kinds of exports (Durable Objects, workflows) join here.
+ * Classes of Durable Objects become their namespaces. Other kinds of exports (workflows) join here.
  */
-export function loopbackExports(namespace: Readonly<Record<string, unknown>>, call: CallExport): object {
+export function loopbackExports(
+  namespace: Readonly<Record<string, unknown>>,
+  call: CallExport,
+  objectsOf: ObjectsOf = () => undefined,
+): object {
   const stubs = Object.create(null) as Record<string, unknown>
   for (const [name, exported] of Object.entries(namespace)) {
+    const objects = isDurableObjectClass(exported) ? objectsOf(name, exported) : undefined
+    if (objects !== undefined) {
+      stubs[name] = objects
+      continue
+    }
     const methods = methodsOf(exported)
     if (methods.length > 0) stubs[name] = serviceStub(exported as object, methods, call)
   }

@@ -1,5 +1,6 @@
+import { DurableObjectNamespace, type Platform } from "@mayfly/platform"
 import { MayflyError } from "@mayfly/protocol"
-import { callEntrypoint, hasFetch } from "./entrypoint.ts"
+import { callEntrypoint, type EntrypointClass, hasFetch } from "./entrypoint.ts"
 import { ExecutionContext } from "./execution-context.ts"
 import { loadFailure } from "./load-failure.ts"
 import { loopbackExports } from "./loopback.ts"
@@ -12,6 +13,8 @@ export interface ServedWorkerOptions {
   readonly path: string
   /** The worker's `env`, made anew for each version of it. */
   bindings(): Record<string, unknown>
+  /** Where the worker's Durable Objects have their facets. Without it `ctx.exports` has none of them. */
+  readonly platform?: Platform
   /** More specifiers, and the URLs of the modules that they stand for. */
   readonly modules?: Readonly<Record<string, string>>
   /** Told what fails where no caller hears of it. */
@@ -59,8 +62,10 @@ export class ServedWorker implements Disposable {
     try {
       // Modules may use env while they are evaluated.
       const namespace = await invoke({ env, exports, ctx: undefined }, () => this.#modules.import(this.#options.path))
-      exports = loopbackExports(namespace, (exported, method, args, props) =>
-        this.#call(exported, { method, args, props }, { env, exports }),
+      exports = loopbackExports(
+        namespace,
+        (exported, method, args, props) => this.#call(exported, { method, args, props }, { env, exports }),
+        (name, exported) => this.#objects(name, exported, env),
       )
       const main = mainOf(namespace)
       // A module that waited for long must not replace a newer one.
@@ -68,6 +73,13 @@ export class ServedWorker implements Disposable {
     } catch (error) {
       throw loadFailure(error, this.files())
     }
+  }
+
+  #objects(name: string, exported: EntrypointClass, env: object): object | undefined {
+    const { platform } = this.#options
+    // The worker's own base class has the same shape as the platform's.
+    const constructor = exported as unknown as ConstructorParameters<typeof DurableObjectNamespace>[0]
+    return platform === undefined ? undefined : new DurableObjectNamespace(constructor, { platform, name, env })
   }
 
   /** The files of the version loaded last, or of the failed attempt to load it. */

@@ -3,6 +3,7 @@ import { contentBytes } from "./body-content.ts"
 import { type GuestReadableStream, loadStreams, type StreamController } from "./guest-streams.ts"
 import { headerPairs } from "./headers.ts"
 import { installedKernel } from "./installed-kernel.ts"
+import { upgradeOf } from "./fetch-upgrade.ts"
 import { followedSignal, Request } from "./request.ts"
 import { type FetchedResponse, type Response, responseFromFetch } from "./response.ts"
 
@@ -14,6 +15,8 @@ export async function fetch(input: unknown, init: unknown = {}): Promise<Respons
   const request = new Request(input, init)
   const signal = followedSignal(request)
   signal?.throwIfAborted()
+  const upgrade = upgradeOf(request)
+  if (upgrade !== null) return untilAborted(signal, { answer: upgrade, cancel: () => undefined })
   const sent: SentBody = {}
   const payload = installedKernel().encode({
     url: request.url,

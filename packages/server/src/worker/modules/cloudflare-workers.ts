@@ -18,7 +18,7 @@ class Entrypoint extends RpcTarget {
 
 export class WorkerEntrypoint extends Entrypoint {}
 export class WorkflowEntrypoint extends Entrypoint {}
-/** Only the class, so that modules which define one load: there is no storage behind it. */
+/** Exported classes of these are namespaces in `ctx.exports`; their `ctx` has facets, and no storage of their own. */
 export class DurableObject extends Entrypoint {}
 
 /** The env of the call that runs. */
