@@ -87,7 +87,9 @@ async function measureSleepers(count: number): Promise<void> {
   const late = (await Promise.all(workflows.map((workflow) => workflow.result()))) as number[]
   late.sort((a, b) => a - b)
   const show = (share: number): string => percentile(late, share).toFixed(0)
-  console.log(`${count} sleepers due at one moment: late p50 ${show(50)} ms, p99 ${show(99)} ms, most ${late.at(-1)} ms`)
+  console.log(
+    `${count} sleepers due at one moment: late p50 ${show(50)} ms, p99 ${show(99)} ms, most ${late.at(-1)} ms`,
+  )
 }
 
 /** From the start of a process until what an earlier one had under way, when it was killed, goes on. */
@@ -134,7 +136,9 @@ async function measureSize(count: number): Promise<void> {
     while ((await last.status()).status !== "waiting") await new Promise((resolve) => setTimeout(resolve, 20))
     heap = process.memoryUsage().heapUsed - before
   }
-  console.log(`${count} sleeping: ${Math.round(sizeOf(folder) / count)} bytes each on disk, heap ${(heap / 2 ** 20).toFixed(0)} MiB more`)
+  console.log(
+    `${count} sleeping: ${Math.round(sizeOf(folder) / count)} bytes each on disk, heap ${(heap / 2 ** 20).toFixed(0)} MiB more`,
+  )
   const other = newFolder()
   {
     await using platform = await createPlatform({ dataDir: other })
