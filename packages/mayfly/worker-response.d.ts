@@ -2,7 +2,7 @@
 // Node's types have no global interface that the constructor of Response would look at.
 export {}
 
-declare module "undici-types/fetch" {
+declare module "undici-types/fetch.js" {
   interface ResponseInit {
     readonly webSocket?: import("mayfly").RunWebSocket | null
   }
