@@ -1,5 +1,5 @@
+/* oxlint-disable typescript/consistent-type-imports, typescript/no-explicit-any, typescript/triple-slash-reference -- an ambient file imports nothing */
 /// <reference path="./worker-response.d.ts" />
-/* oxlint-disable typescript/consistent-type-imports, typescript/no-explicit-any -- an ambient file imports nothing */
 // Types for workers that `mayfly serve` runs: /// <reference types="mayfly/worker" /> in one of their files.
 // They stand in for @cloudflare/workers-types; whoever has those does not reference these.
 

@@ -61,8 +61,7 @@ function output(
       child.off("close", onClose)
       resolve(match)
     }
-    const onClose = (): void =>
-      reject(new Error(`ended without ${String(pattern)}: ${texts.stdout}${texts.stderr}`))
+    const onClose = (): void => reject(new Error(`ended without ${String(pattern)}: ${texts.stdout}${texts.stderr}`))
     child.once("close", onClose)
     child.stdout?.on("data", look)
     child.stderr?.on("data", look)

@@ -16,10 +16,7 @@ export interface ServedProject extends MayflyProcess {
 export async function serveWorker(text: string, options: readonly string[] = []): Promise<ServedProject> {
   const folder = mkdtempSync(join(tmpdir(), "mayfly-serve-"))
   mkdirSync(join(folder, "node_modules"))
-  symlinkSync(
-    fileURLToPath(new URL("../../node_modules/hono", import.meta.url)),
-    join(folder, "node_modules", "hono"),
-  )
+  symlinkSync(fileURLToPath(new URL("../../node_modules/hono", import.meta.url)), join(folder, "node_modules", "hono"))
   writeFileSync(join(folder, "worker.ts"), text)
   const started = startMayfly(["serve", "worker.ts", "--port", "0", "--worker-port", "0", ...options], { cwd: folder })
   const [, url = ""] = await started.output(/^worker is serving at (\S+)$/m)

@@ -165,7 +165,13 @@ test("other protocols to upgrade to are ignored, as before", async () => {
 test("foreign hosts and pages are refused", async () => {
   const as = (headers: object): Promise<unknown> => refused("/", { headers })
   assert.deepEqual(await as({ host: "evil.example" }), [403, "auth.host"])
-  for (const origin of ["https://evil.example", "null", "http://localhost.evil.example", "file://", "https://a@localhost"])
+  for (const origin of [
+    "https://evil.example",
+    "null",
+    "http://localhost.evil.example",
+    "file://",
+    "https://a@localhost",
+  ])
     assert.deepEqual(await as({ origin }), [403, "auth.host"], origin)
   for (const origin of [served.url, "http://localhost:5173", "https://app.example"]) {
     const client = await open("/", { origin })
@@ -186,7 +192,17 @@ test("a client that goes away while the worker thinks fires request.signal", asy
 
 test("Response stays one class for all responses, and what is missing says so", async () => {
   assert.deepEqual(await (await fetch(`${served.url}/same`)).json(), [
-    ...[true, true, true, "text/plain", false, null, true, true, true, 1, "Response"],
+    true,
+    true,
+    true,
+    "text/plain",
+    false,
+    null,
+    true,
+    true,
+    true,
+    1,
+    "Response",
   ])
   const unsupported = (name: string): unknown => [
     "worker.unsupported",

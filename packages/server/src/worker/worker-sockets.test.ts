@@ -38,8 +38,8 @@ async function listen(sockets: SocketLimits, take: (socket: Taken) => void): Pro
   return { ...listener, [Symbol.dispose]: () => worker[Symbol.dispose]() }
 }
 
-async function open(url: string): Promise<WebSocket> {
-  const socket = new WebSocket(url.replace("http", "ws"))
+async function open(url: string, autoPong = true): Promise<WebSocket> {
+  const socket = new WebSocket(url.replace("http", "ws"), { autoPong })
   await once(socket, "open")
   return socket
 }
@@ -70,7 +70,7 @@ test("WorkerSockets cuts those that hold most when all hold too much", async () 
   using listener = await listen({ maxHeldBytes: 12 << 20 }, (socket) => {
     // They are not accepted: what comes waits.
     servers.push(socket)
-    socket.addEventListener("error", (event) => errors.push((event as ErrorEvent).error))
+    socket.addEventListener("error", (event) => errors.push((event as Event & { error: unknown }).error))
   })
   const [small, large] = [await open(listener.url), await open(listener.url)]
   const gone = once(large, "close") as Promise<[number]>
@@ -83,5 +83,18 @@ test("WorkerSockets cuts those that hold most when all hold too much", async () 
   await once(servers[1] as EventTarget, "close")
   assert.match(String(errors[0]), /WebSockets hold more than 12582912 bytes/)
   assert.equal(errors.length, 1)
+  await listener.stop()
+})
+
+test("WorkerSockets cuts who answers no ping, and nobody else", async () => {
+  const told = Promise.withResolvers<unknown>()
+  using listener = await listen({ beatMs: 1_500 }, (socket) => {
+    socket.accept()
+    socket.addEventListener("error", (event) => told.resolve((event as Event & { error: unknown }).error))
+  })
+  const [there, gone] = [await open(listener.url), await open(listener.url, false)]
+  assert.equal(((await once(gone, "close")) as [number])[0], 1006)
+  assert.match(String(await told.promise), /does not answer any more/)
+  assert.equal(there.readyState, WebSocket.OPEN)
   await listener.stop()
 })

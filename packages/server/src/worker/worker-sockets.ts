@@ -10,6 +10,8 @@ export interface SocketLimits {
   readonly maxSockets?: number
   /** Bytes that are held for all of them. Default 512 MiB. */
   readonly maxHeldBytes?: number
+  /** How often clients have to show that they are there. Default 30 s. */
+  readonly beatMs?: number
 }
 
 /** What the worker chose for the answer to a handshake. */
@@ -20,7 +22,6 @@ export interface Upgrade {
 
 /** As of guests. */
 const maxMessageBytes = 32 << 20
-const beatMs = 30_000
 /** What is held is counted when so much has come, and once in a while: a worker sends without our seeing it. */
 const countEveryBytes = 8 << 20
 const countEveryMs = 1_000
@@ -29,6 +30,7 @@ const countEveryMs = 1_000
 export class WorkerSockets {
   readonly #maxSockets: number
   readonly #maxHeldBytes: number
+  readonly #beatMs: number
   /** Until they are closed, whatever becomes of their handshake. */
   readonly #sockets = new Set<Socket>()
   readonly #relays = new Set<SocketRelay>()
@@ -37,9 +39,10 @@ export class WorkerSockets {
   #receivedBytes = 0
   #timers: readonly NodeJS.Timeout[] = []
 
-  constructor({ maxSockets = 4_096, maxHeldBytes = 512 << 20 }: SocketLimits = {}) {
+  constructor({ maxSockets = 4_096, maxHeldBytes = 512 << 20, beatMs = 30_000 }: SocketLimits = {}) {
     this.#maxSockets = maxSockets
     this.#maxHeldBytes = maxHeldBytes
+    this.#beatMs = beatMs
     this.#server = new WebSocketServer({
       noServer: true,
       clientTracking: false,
@@ -114,7 +117,7 @@ export class WorkerSockets {
     const beat = (): void => {
       for (const relay of this.#relays) relay.beat()
     }
-    this.#timers = [setInterval(beat, beatMs).unref(), setInterval(() => this.#bound(), countEveryMs).unref()]
+    this.#timers = [setInterval(beat, this.#beatMs).unref(), setInterval(() => this.#bound(), countEveryMs).unref()]
   }
 
   #stopTimers(): void {
