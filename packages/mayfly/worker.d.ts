@@ -4,6 +4,7 @@
 // They stand in for @cloudflare/workers-types; whoever has those does not reference these.
 
 declare let DynamicWorker: typeof import("mayfly").DynamicWorker
+declare let DynamicWorkflow: typeof import("mayfly").DynamicWorkflow
 declare let WorkerLoader: typeof import("mayfly").WorkerLoader
 declare let WebSocketPair: typeof import("mayfly").WebSocketPair
 

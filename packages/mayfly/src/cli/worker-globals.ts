@@ -1,9 +1,16 @@
-import { DynamicWorker, type Platform, provideDefaultPlatform, WebSocketPair, WorkerLoader } from "@mayfly/platform"
+import {
+  DynamicWorker,
+  DynamicWorkflow,
+  type Platform,
+  provideDefaultPlatform,
+  WebSocketPair,
+  WorkerLoader,
+} from "@mayfly/platform"
 import { installDecodedFetch, installUpgradingResponse } from "@mayfly/server"
 import { caches, HTMLRewriter } from "./missing-globals.ts"
 
 /** What a served worker has without importing it. New parts of the library join here, and in `worker.d.ts`. */
-const globals = { DynamicWorker, WorkerLoader, WebSocketPair, caches, HTMLRewriter }
+const globals = { DynamicWorker, DynamicWorkflow, WorkerLoader, WebSocketPair, caches, HTMLRewriter }
 
 /** Makes this process one in which a served worker runs, on the platform of the API. Done once. */
 export function installWorkerGlobals(platform: Platform): void {
