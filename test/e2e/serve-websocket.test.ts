@@ -55,6 +55,7 @@ const worker = `
       if (pathname === "/accepted") client.accept()
       server.accept()
       server.addEventListener("message", ({ data }) => {
+        if (data === "throw") throw new Error("thrown in a listener")
         if (data === "close") server.close(4001, "bye " + "é".repeat(100))
         else server.send(data)
       })
@@ -92,6 +93,14 @@ test("the worker's close has its code, and a reason that fits", async () => {
   const client = await open("/")
   client.socket.send("close")
   assert.deepEqual(await client.closed, [4001, `bye ${"é".repeat(36)}`])
+})
+
+test("an error in a listener is logged, and the socket goes on", async () => {
+  const client = await open("/")
+  for (const message of ["throw", "after"]) client.socket.send(message)
+  assert.equal(await client.next(), "after")
+  await served.output(/outside of any request[^]*thrown in a listener/)
+  client.socket.close()
 })
 
 test("a ping is answered, and a client that breaks off is an error and a close for the worker", async () => {

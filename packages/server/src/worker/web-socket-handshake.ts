@@ -2,9 +2,13 @@ import type { IncomingMessage } from "node:http"
 import { MayflyError } from "@mayfly/protocol"
 
 /** Whether a request asks for a WebSocket. Others that ask to upgrade are answered as if they did not. */
-export function isWebSocketUpgrade({ method, headers }: IncomingMessage): boolean {
-  const hasBody = headers["transfer-encoding"] !== undefined || (headers["content-length"] ?? "0") !== "0"
-  return method === "GET" && headers.upgrade?.toLowerCase() === "websocket" && !hasBody
+export function isWebSocketUpgrade(message: IncomingMessage): boolean {
+  const { method, headers } = message
+  return method === "GET" && headers.upgrade?.toLowerCase() === "websocket" && !hasBody(message)
+}
+
+export function hasBody({ headers }: IncomingMessage): boolean {
+  return headers["transfer-encoding"] !== undefined || (headers["content-length"] ?? "0") !== "0"
 }
 
 const maxProtocols = 100

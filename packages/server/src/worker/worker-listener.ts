@@ -9,7 +9,7 @@ import { requestOf } from "./node-request.ts"
 import { sendResponse } from "./send-response.ts"
 import type { ServedWorker } from "./served-worker.ts"
 import { UpgradeAttempt } from "./upgrade-attempt.ts"
-import { isWebSocketUpgrade } from "./web-socket-handshake.ts"
+import { hasBody, isWebSocketUpgrade } from "./web-socket-handshake.ts"
 import { checkWorkerHost, checkWorkerOrigin } from "./worker-host.ts"
 import { type SocketLimits, WorkerSockets } from "./worker-sockets.ts"
 
@@ -77,8 +77,8 @@ class WorkerFront {
   /** Never throws. */
   upgrade(message: IncomingMessage, socket: Socket, head: Buffer): void {
     socket.on("error", () => {})
-    // A client has to wait for the answer. Before Node 24.9 other upgrades come here too: with a body they would be half read.
-    if (head.length > 0) return void socket.destroy()
+    // A client has to wait for the answer. Before Node 24.9 other upgrades come here too, whose body nobody could read.
+    if (head.length > 0 || hasBody(message)) return void socket.destroy()
     try {
       const attempt = new UpgradeAttempt(message, socket, this.#sockets)
       void this.handle(message, attempt.response, isWebSocketUpgrade(message) ? attempt : undefined)
