@@ -7,7 +7,8 @@ import { ScriptSlots } from "./script-slots.ts"
 import { StepWorker } from "./step-worker.ts"
 
 /** A script lives as long as its steps take; its CPU is counted over one activation. */
-const scriptLimits = { cpuMs: 30_000, wallMs: null }
+// A step is a call of a binding to its script, and has a timeout of its own.
+const scriptLimits = { cpuMs: 30_000, wallMs: null, bindingMs: null }
 
 type Loaded<Worker> = Map<string, Promise<Worker>>
 
