@@ -24,6 +24,7 @@ export interface AgentSandboxParts {
   readonly link: SupervisorLink
   readonly ended: Promise<SandboxEnd>
   usage(): Promise<SandboxUsage>
+  hold(isHeld: boolean): void
   stop(end?: SandboxEnd): Promise<void>
 }
 
@@ -100,6 +101,10 @@ export class AgentSandbox implements ProviderSandbox {
 
   usage(): Promise<SandboxUsage> {
     return this.#parts.usage()
+  }
+
+  hold(isHeld: boolean): void {
+    this.#parts.hold(isHeld)
   }
 
   stop(end?: SandboxEnd): Promise<void> {

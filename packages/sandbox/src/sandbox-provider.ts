@@ -57,6 +57,8 @@ export interface ProviderSandbox {
   /** Resolves when something listens there. */
   waitForPort(port: number, signal: AbortSignal): Promise<void>
   usage(): Promise<SandboxUsage>
+  /** Whether it keeps this process alive. It does at first. */
+  hold(isHeld: boolean): void
   /** Ends all processes. Calling twice is safe. */
   stop(end?: SandboxEnd): Promise<void>
 }

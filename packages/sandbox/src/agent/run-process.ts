@@ -89,7 +89,7 @@ function follow(
   if (pid === 0) return
   preferForOutOfMemory(pid)
   call.onCancel = () => signalTree(pid, operation.mark, "SIGKILL")
-  call.channel.onMessage = (message) => handle(call, pid, operation.mark, message)
+  call.channel.onMessage = (message) => handle(pid, operation.mark, message)
   call.channel.send({ pid })
 }
 
@@ -98,7 +98,7 @@ function reasonOf(error: NodeJS.ErrnoException): string {
   return error.code === "EACCES" ? "permission denied" : error.message
 }
 
-function handle(call: AgentCall, pid: number, mark: string, message: Readonly<Record<string, unknown>>): void {
+function handle(pid: number, mark: string, message: Readonly<Record<string, unknown>>): void {
   if (typeof message["kill"] === "string") {
     signalTree(pid, mark, message["kill"] as NodeJS.Signals)
   } else if (Array.isArray(message["resize"])) {

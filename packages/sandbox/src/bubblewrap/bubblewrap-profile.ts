@@ -7,6 +7,8 @@ export interface ProfilePaths {
   readonly etc: string
   readonly agent: string
   readonly node: string
+  /** A device in place of a /dev/null that ordinary users may not write to, as some virtual machines have it. */
+  readonly null: string | undefined
 }
 
 export interface ProfileOptions {
@@ -75,6 +77,7 @@ export function bubblewrapArguments(options: ProfileOptions): string[] {
     ...sharedEtc.flatMap((name) => ["--ro-bind-try", `/etc/${name}`, `/etc/${name}`]),
     // A second wall: as another user than root nothing in there can be written anyway.
     ...["--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys", "--dev", "/dev"],
+    ...(paths.null === undefined ? [] : ["--dev-bind", paths.null, "/dev/null"]),
     ...temporary("/dev/shm", 64 << 20, "1777"),
     ...temporary("/tmp", tmpBytes, "1777"),
     ...["--dir", "/var", "--symlink", "/tmp", "/var/tmp", "--dir", "/var/lib", "--dir", "/var/cache"],

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process"
-import { accessSync, constants, existsSync } from "node:fs"
+import { accessSync, constants, existsSync, statSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { MayflyError } from "@mayfly/protocol"
@@ -17,6 +17,8 @@ export interface HostPrograms {
   readonly isRoot: boolean
   /** Whether disks can be images, which have an exact size. */
   readonly hasImages: boolean
+  /** Whether ordinary users may write to this machine's /dev/null. */
+  readonly hasUsableNull: boolean
 }
 
 const minimumNode = 22
@@ -33,6 +35,9 @@ export function findHostPrograms(): HostPrograms {
   if (Number(process.versions.node.split(".")[0]) < minimumNode)
     throw unavailable(`the agent needs Node ${minimumNode} or later`)
   const isRoot = process.getuid?.() === 0
+  const hasUsableNull = (statSync("/dev/null").mode & 0o006) === 0o006
+  if (!isRoot && !hasUsableNull)
+    throw unavailable("ordinary users may not write to this machine's /dev/null (chmod 666 /dev/null)")
   if (isRoot) checkStage()
   else checkNamespaces(bwrap)
   return {
@@ -42,6 +47,7 @@ export function findHostPrograms(): HostPrograms {
     agent: agentFolder(),
     filter,
     isRoot,
+    hasUsableNull,
     hasImages: isRoot && existsSync("/dev/loop-control") && findProgram("mkfs.ext4") !== undefined && hasLoopAccess(),
   }
 }

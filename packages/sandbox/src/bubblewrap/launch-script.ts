@@ -11,10 +11,11 @@ for path in /proc/$$/fd/*; do
   case $fd in 0|1|2|3|4|5) ;; *) eval "exec $fd<&-" ;; esac
 done
 if [ -n "\${MAYFLY_STAGE:-}" ]; then
-  mount -t tmpfs -o mode=755,size=1m,nosuid,nodev mayfly "$MAYFLY_STAGE"
+  mount -t tmpfs -o mode=755,size=1m,nosuid mayfly "$MAYFLY_STAGE"
   cd "$MAYFLY_STAGE"
   mkdir files agent etc
   : > node
+  if [ -n "$MAYFLY_OWN_NULL" ]; then mknod -m 666 null c 1 3; fi
   if [ -n "$MAYFLY_IMAGE" ]; then
     mount -o loop,nosuid,nodev,discard "$MAYFLY_IMAGE" files
     mkdir -p files/workspace files/home

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { mkdir } from "node:fs/promises"
-import type { Duplex, Readable, Writable } from "node:stream"
+import type { Duplex } from "node:stream"
 import { MayflyError } from "@mayfly/protocol"
 import { resultOf } from "../agent-answer.ts"
 import { AgentSandbox } from "../agent-sandbox.ts"
@@ -128,6 +128,14 @@ class Running {
     }
   }
 
+  hold(isHeld: boolean): void {
+    const handles = [this.#child, ...this.#child.stdio] as ({ ref?(): void; unref?(): void } | null)[]
+    for (const handle of handles) {
+      if (isHeld) handle?.ref?.()
+      else handle?.unref?.()
+    }
+  }
+
   /** The first process of the namespace goes, and the kernel ends all others with it before it is gone. */
   async stop(end: SandboxEnd = { reason: "stopped" }): Promise<void> {
     this.#end ??= end
@@ -226,14 +234,13 @@ function launch(options: StartOptions): ChildProcess {
     stdio: ["ignore", "pipe", "pipe", "pipe", "pipe", "pipe"],
   })
   const give = (fd: number, bytes: Uint8Array): void => {
-    const pipe = child.stdio[fd] as Writable
+    const pipe = (child.stdio as readonly unknown[])[fd] as Duplex
     pipe.on("error", () => {})
+    pipe.resume()
     pipe.end(bytes)
   }
   give(descriptors.arguments, Buffer.from(bubblewrapArguments(profile).map((word) => `${word}\0`).join("")))
   give(descriptors.filter, programs.filter)
-  ;(child.stdio[descriptors.arguments] as Readable).resume()
-  ;(child.stdio[descriptors.filter] as Readable).resume()
   return child
 }
 
@@ -253,6 +260,7 @@ function launchEnvironment({ programs, place, group }: StartOptions): Record<str
           MAYFLY_ETC: place.etc,
           MAYFLY_AGENT: programs.agent,
           MAYFLY_NODE: programs.node,
+          MAYFLY_OWN_NULL: programs.hasUsableNull ? "" : "1",
         }),
   }
 }
@@ -260,7 +268,7 @@ function launchEnvironment({ programs, place, group }: StartOptions): Record<str
 function profileOf({ spec, place, programs }: StartOptions): ProfileOptions {
   const { limits } = spec
   return {
-    paths: place.user === undefined ? pathsOf(place, programs) : stagedPaths(place.stage),
+    paths: place.user === undefined ? pathsOf(place, programs) : stagedPaths(place.stage, programs.hasUsableNull),
     environment: {
       PATH: "/usr/local/bin:/usr/bin:/bin:/.mayfly/bin",
       HOME: "/home/user",
@@ -285,16 +293,18 @@ function pathsOf(place: SandboxPlace, programs: HostPrograms): ProfilePaths {
     etc,
     agent: programs.agent,
     node: programs.node,
+    null: undefined,
   }
 }
 
-function stagedPaths(stage: string): ProfilePaths {
+function stagedPaths(stage: string, hasUsableNull: boolean): ProfilePaths {
   return {
     home: `${stage}/files/home`,
     workspace: `${stage}/files/workspace`,
     etc: `${stage}/etc`,
     agent: `${stage}/agent`,
     node: `${stage}/node`,
+    null: hasUsableNull ? undefined : `${stage}/null`,
   }
 }
 

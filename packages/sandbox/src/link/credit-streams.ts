@@ -14,12 +14,8 @@ export class InboundStream {
     const readable = new Readable({
       // Half of the window, so that a call of `read` always finds enough to grant, or a sender that still has credit.
       highWaterMark: streamWindow / 2,
-      read: () => {
-        const due = streamWindow - this.#granted - readable.readableLength
-        if (due < streamWindow / 4 || this.#hasEnded) return
-        this.#granted += due
-        grant(due)
-      },
+      // What is being read leaves the buffer only after this call.
+      read: () => process.nextTick(() => this.#grantDue(grant)),
     })
     // Nobody may be listening when the sandbox dies.
     readable.on("error", () => {})
@@ -33,6 +29,13 @@ export class InboundStream {
     if (this.#granted < 0) throw new Error("more data came than was granted")
     // Copied: the frame's bytes belong to a larger buffer that would live as long as they do.
     if (!this.readable.destroyed) this.readable.push(Buffer.from(bytes))
+  }
+
+  #grantDue(grant: (bytes: number) => void): void {
+    const due = streamWindow - this.#granted - this.readable.readableLength
+    if (due < streamWindow / 4 || this.#hasEnded) return
+    this.#granted += due
+    grant(due)
   }
 
   end(): void {

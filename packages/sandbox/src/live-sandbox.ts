@@ -1,0 +1,129 @@
+import { MayflyError } from "@mayfly/protocol"
+import type { ProviderSandbox, SandboxEnd, SandboxProvider } from "./sandbox-provider.ts"
+import type { SandboxRecord } from "./sandbox-registry.ts"
+
+export type SandboxStatus = "stopped" | "starting" | "running" | "destroyed"
+
+/** One sandbox as this process knows it: starts when it is used, stops when it is not. All handles with the same id share it. */
+export class LiveSandbox {
+  record: SandboxRecord
+  /** Called when it has ended, however that came; what ran in it is gone. */
+  readonly onEnd = new Set<(end: SandboxEnd) => void>()
+  readonly #provider: SandboxProvider
+  #starting: Promise<ProviderSandbox> | undefined
+  #running: ProviderSandbox | undefined
+  #users = 0
+  #sleep: NodeJS.Timeout | undefined
+  #isDestroyed = false
+  #changing: Promise<unknown> = Promise.resolve()
+
+  constructor(record: SandboxRecord, provider: SandboxProvider) {
+    this.record = record
+    this.#provider = provider
+  }
+
+  get status(): SandboxStatus {
+    if (this.#isDestroyed) return "destroyed"
+    if (this.#running !== undefined) return "running"
+    return this.#starting === undefined ? "stopped" : "starting"
+  }
+
+  /** What runs now, without starting anything. */
+  get running(): ProviderSandbox | undefined {
+    return this.#running
+  }
+
+  /** Starts it if need be. Until the lease is disposed it does not go to sleep, and keeps this process alive. */
+  async use(): Promise<Lease> {
+    this.#users++
+    clearTimeout(this.#sleep)
+    try {
+      const sandbox = await this.#start()
+      sandbox.hold(true)
+      return new Lease(sandbox, () => this.#release())
+    } catch (error) {
+      this.#release()
+      throw error
+    }
+  }
+
+  async stop(end?: SandboxEnd): Promise<void> {
+    clearTimeout(this.#sleep)
+    const sandbox = this.#running ?? (await this.#starting?.catch(() => undefined))
+    await sandbox?.stop(end)
+  }
+
+  /** No other start, snapshot or removal happens meanwhile. */
+  exclusively<T>(work: (running: ProviderSandbox | undefined) => Promise<T>): Promise<T> {
+    const before = this.#changing
+    const done = (async (): Promise<T> => {
+      await before.catch(() => {})
+      return work(this.#running)
+    })()
+    this.#changing = done
+    done.catch(() => {})
+    return done
+  }
+
+  async destroy(remove: () => Promise<void>): Promise<void> {
+    this.checkUsable()
+    this.#isDestroyed = true
+    await this.stop()
+    await this.exclusively(remove)
+  }
+
+  checkUsable(): void {
+    if (this.#isDestroyed)
+      throw new MayflyError("sandbox.destroyed", `the sandbox "${this.record.id}" was destroyed`, {
+        details: { id: this.record.id },
+      })
+  }
+
+  #start(): Promise<ProviderSandbox> {
+    this.checkUsable()
+    if (this.#running !== undefined) return Promise.resolve(this.#running)
+    this.#starting ??= this.exclusively(() => this.#startNow()).finally(() => (this.#starting = undefined))
+    return this.#starting
+  }
+
+  async #startNow(): Promise<ProviderSandbox> {
+    this.checkUsable()
+    const { id, limits } = this.record
+    const sandbox = await this.#provider.start({ id, limits })
+    this.#running = sandbox
+    void sandbox.ended.then((end) => {
+      this.#running = undefined
+      clearTimeout(this.#sleep)
+      for (const listener of this.onEnd) listener(end)
+    })
+    return sandbox
+  }
+
+  #release(): void {
+    this.#users--
+    if (this.#users > 0 || this.#running === undefined) return
+    this.#running.hold(false)
+    const { sleepAfterMs } = this.record
+    if (sleepAfterMs === null) return
+    clearTimeout(this.#sleep)
+    this.#sleep = setTimeout(() => {
+      if (this.#users === 0) void this.stop()
+    }, sleepAfterMs).unref()
+  }
+}
+
+/** The use of a running sandbox. Disposing twice is safe. */
+export class Lease implements Disposable {
+  readonly sandbox: ProviderSandbox
+  #release: (() => void) | undefined
+
+  constructor(sandbox: ProviderSandbox, release: () => void) {
+    this.sandbox = sandbox
+    this.#release = release
+  }
+
+  [Symbol.dispose](): void {
+    this.#release?.()
+    this.#release = undefined
+  }
+}

@@ -1,0 +1,27 @@
+import type { NetworkPolicy } from "@mayfly/protocol"
+
+/** A sandbox that has just started; nothing of a guest's runs in it yet. */
+export interface EgressTarget {
+  readonly id: string
+  readonly tenant: string
+  readonly network: NetworkPolicy
+  /** A process in the sandbox's network namespace, which holds nothing but a loopback. */
+  readonly namespacePid: number
+}
+
+export interface EgressAttachment extends AsyncDisposable {
+  /** Variables that commands are given. */
+  readonly environment: Readonly<Record<string, string>>
+  /** A file of certificates, PEM, that commands should trust; written to /run/mayfly-ca.pem inside. */
+  readonly certificates: string | undefined
+  /** Holds from the next connection on. */
+  setPolicy(network: NetworkPolicy): void
+}
+
+/** The one way out of a sandbox. Declared here, implemented by mesh; without one, a sandbox reaches nothing. */
+export interface SandboxEgress {
+  /** Throws `input.invalid` for a policy that can't be carried out. */
+  check(network: NetworkPolicy): void
+  /** Opens the way out of a sandbox that starts. When it rejects, the sandbox does not start. */
+  attach(target: EgressTarget): Promise<EgressAttachment>
+}
