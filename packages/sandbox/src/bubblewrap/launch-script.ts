@@ -18,12 +18,12 @@ if [ -n "\${MAYFLY_STAGE:-}" ]; then
   if [ -n "$MAYFLY_OWN_NULL" ]; then mknod -m 666 null c 1 3; fi
   if [ -n "$MAYFLY_IMAGE" ]; then
     mount -o loop,nosuid,nodev,discard "$MAYFLY_IMAGE" files
-    mkdir -p files/workspace files/home
-    # A copy of another sandbox's files belongs to that one's user. The folder that is done last tells whether all is done.
-    if [ "$(stat -c %u files/home)" != "$MAYFLY_USER" ]; then chown -hR "$MAYFLY_USER:$MAYFLY_USER" files/workspace files/home; fi
   else
     mount --bind "$MAYFLY_FILES" files
   fi
+  mkdir -p files/workspace files/home
+  # A copy of another sandbox's files belongs to that one's user. The folder that is done last tells whether all is done.
+  if [ "$(stat -c %u files/home)" != "$MAYFLY_USER" ]; then chown -hR "$MAYFLY_USER:$MAYFLY_USER" files/workspace files/home; fi
   mount --bind "$MAYFLY_ETC" etc
   mount --bind "$MAYFLY_AGENT" agent
   mount --bind "$MAYFLY_NODE" node

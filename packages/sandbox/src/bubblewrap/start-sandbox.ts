@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { mkdir } from "node:fs/promises"
+import type { Socket } from "node:net"
 import type { Duplex } from "node:stream"
 import { MayflyError } from "@mayfly/protocol"
 import { resultOf } from "../agent-answer.ts"
@@ -129,10 +130,11 @@ class Running {
   }
 
   hold(isHeld: boolean): void {
-    const handles = [this.#child, ...this.#child.stdio] as ({ ref?(): void; unref?(): void } | null)[]
-    for (const handle of handles) {
-      if (isHeld) handle?.ref?.()
-      else handle?.unref?.()
+    const streams = this.#child.stdio as readonly (Socket | null | undefined)[]
+    // A socket that has closed would wait for its next connection to do so.
+    for (const handle of [this.#child, ...streams.filter((stream) => stream?.destroyed === false)]) {
+      if (isHeld) handle?.ref()
+      else handle?.unref()
     }
   }
 
