@@ -55,9 +55,14 @@ function command(args: readonly string[]): SpawnRequest {
   return { argv: ["tar", ...args], cwd: "/", env: {}, hasStdin: true, timeoutMs: null, pty: null }
 }
 
+/** Never rejects: the sandbox may end meanwhile. */
 async function collect(stream: Readable): Promise<string> {
   let text = ""
-  for await (const chunk of stream as AsyncIterable<Buffer>)
-    if (text.length < maxComplaint) text = (text + chunk.toString("utf8")).slice(0, maxComplaint)
+  try {
+    for await (const chunk of stream as AsyncIterable<Buffer>)
+      if (text.length < maxComplaint) text = (text + chunk.toString("utf8")).slice(0, maxComplaint)
+  } catch {
+    // What it said so far will do.
+  }
   return text.trim()
 }

@@ -126,14 +126,15 @@ function carry(incoming: IncomingMessage, answer: ServerResponse, connection: Du
     path: incoming.url,
     headers: innerHeaders(incoming, port),
     agent: Object.assign(agent, { createConnection: () => connection }),
-    timeout: answerMs,
   })
+  const late = setTimeout(() => inner.destroy(), answerMs)
+  inner.on("close", () => clearTimeout(late))
   inner.on("response", (response) => {
+    clearTimeout(late)
     answer.writeHead(response.statusCode ?? 502, response.statusMessage, response.rawHeaders)
     response.pipe(answer)
   })
   inner.on("error", () => refuse(answer, 502, `The server on port ${port} of the sandbox broke off.`))
-  inner.on("timeout", () => inner.destroy())
   answer.once("close", () => inner.destroy())
   incoming.pipe(inner)
 }

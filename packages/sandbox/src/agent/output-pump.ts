@@ -27,7 +27,8 @@ export class OutputSwitch {
   /** What is in the pipe now still goes to the sink so far. */
   direct(sink: Writable | undefined): void {
     this.#socket.pause()
-    while (this.#socket.readableLength > 0) this.#write(this.#socket.read() as Buffer)
+    // Reading by hand emits the data as well.
+    while (this.#socket.readableLength > 0) this.#socket.read()
     this.#readRest()
     this.#sink = sink
     this.#socket.resume()

@@ -14,7 +14,7 @@ export class SupervisorLink {
   #nextId = 1
   #broken: Error | undefined
 
-  /** `onBroken` is called once, for a lie or for the end of the stream. */
+  /** `onBroken` is called once, for a lie or for the end of the stream. Its owner then finds out why, and calls `fail`. */
   constructor(stream: Duplex, onBroken: (reason: string) => void) {
     this.#stream = stream
     this.#onBroken = onBroken
@@ -62,8 +62,8 @@ export class SupervisorLink {
     for (const index of [1, 2, 3]) channel.readable(index).resume()
   }
 
+  /** Ends all calls with this error. Calling twice is safe. */
   fail(error: Error): void {
-    if (this.#broken !== undefined) return
     this.#broken = error
     for (const channel of this.#channels.values()) channel.fail(error)
     this.#channels.clear()
@@ -86,7 +86,7 @@ export class SupervisorLink {
 
   #break(reason: string): void {
     if (this.#broken !== undefined) return
-    this.fail(new MayflyError("sandbox.crashed", `the sandbox has ended: ${reason}`, { details: { reason } }))
+    this.#broken = new MayflyError("sandbox.crashed", `the sandbox has ended: ${reason}`)
     this.#onBroken(reason)
   }
 }
