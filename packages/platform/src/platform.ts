@@ -1,5 +1,7 @@
+import { join } from "node:path"
 import { createHttpEgress, createLedger, type Ledger } from "@mayfly/mesh"
 import { createRuntime, type Runtime, WorkerLoader } from "@mayfly/runtime"
+import { Sandboxes } from "@mayfly/sandbox"
 import type { Store } from "@mayfly/store"
 import { LazyStore } from "./lazy-store.ts"
 import { parsePlatformOptions, type PlatformOptions } from "./platform-options.ts"
@@ -9,7 +11,7 @@ import { recordEgress } from "./record-egress.ts"
 export interface Platform extends AsyncDisposable {
   readonly runtime: Runtime
   /** Bindings for code that expects them, as at Cloudflare. */
-  readonly env: { readonly LOADER: WorkerLoader }
+  readonly env: { readonly LOADER: WorkerLoader; readonly SANDBOX: Sandboxes }
   /** Every egress attempt, allowed or denied. In `dataDir`; without one the last ten thousand, in memory. Opened at its first use. */
   readonly ledger: Ledger
   /** Where the parts keep rows and blobs: in `dataDir`, without one in memory. Opened at its first use; the platform closes it. */
@@ -37,14 +39,19 @@ function startPlatform(options: PlatformOptions): Platform {
   const egress = recordEgress(createHttpEgress(), ledger)
   egress.check(network)
   const runtime = createRuntime({ hosts, isolates, spare, network, egress })
+  const sandboxes = new Sandboxes({
+    store: () => store.get(),
+    network,
+    ...(dataDir === undefined ? {} : { directory: join(dataDir, "sandboxes") }),
+  })
   const dispose = async (): Promise<void> => {
-    await runtime.dispose()
+    await Promise.all([runtime.dispose(), sandboxes.dispose()])
     await ledger.close()
     await store.close()
   }
   return {
     runtime,
-    env: { LOADER: new WorkerLoader({ platform: { runtime } }) },
+    env: { LOADER: new WorkerLoader({ platform: { runtime } }), SANDBOX: sandboxes },
     ledger,
     store: () => store.get(),
     dispose,

@@ -65,12 +65,10 @@ interface Context {
 /** Interpreters that keep their state between cells. Their state ends when the sandbox stops. */
 export class CodeContexts {
   readonly #live: LiveSandbox
-  readonly #environment: () => Readonly<Record<string, string>>
   readonly #contexts = new Map<string, Promise<Context>>()
 
-  constructor(live: LiveSandbox, environment: () => Readonly<Record<string, string>>) {
+  constructor(live: LiveSandbox) {
     this.#live = live
-    this.#environment = environment
     live.onEnd.add(() => this.#contexts.clear())
   }
 
@@ -121,7 +119,7 @@ export class CodeContexts {
 
   async #start(name: string, language: CodeLanguage): Promise<Context> {
     using lease = await this.#live.use()
-    const context = await lease.sandbox.context({ language, cwd: "/workspace", env: this.#environment() })
+    const context = await lease.sandbox.context({ language, cwd: "/workspace", env: lease.environment })
     const forget = (): void => void this.#contexts.delete(name)
     context.ended.then(forget, forget)
     return { language, context, last: Promise.resolve() }

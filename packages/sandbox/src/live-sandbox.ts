@@ -1,4 +1,5 @@
 import { MayflyError } from "@mayfly/protocol"
+import { certificatesPath, type EgressAttachment, type SandboxEgress } from "./sandbox-egress.ts"
 import type { ProviderSandbox, SandboxEnd, SandboxProvider } from "./sandbox-provider.ts"
 import type { SandboxRecord } from "./sandbox-registry.ts"
 
@@ -10,6 +11,8 @@ export class LiveSandbox {
   /** Called when it has ended, however that came; what ran in it is gone. */
   readonly onEnd = new Set<(end: SandboxEnd) => void>()
   readonly #provider: SandboxProvider
+  readonly #egress: SandboxEgress | undefined
+  #attachment: EgressAttachment | undefined
   #starting: Promise<ProviderSandbox> | undefined
   #running: ProviderSandbox | undefined
   #users = 0
@@ -17,9 +20,10 @@ export class LiveSandbox {
   #isDestroyed = false
   #changing: Promise<unknown> = Promise.resolve()
 
-  constructor(record: SandboxRecord, provider: SandboxProvider) {
+  constructor(record: SandboxRecord, provider: SandboxProvider, egress?: SandboxEgress) {
     this.record = record
     this.#provider = provider
+    this.#egress = egress
   }
 
   get status(): SandboxStatus {
@@ -40,7 +44,7 @@ export class LiveSandbox {
     try {
       const sandbox = await this.#start()
       sandbox.hold(true)
-      return new Lease(sandbox, () => this.#release())
+      return new Lease(sandbox, { ...this.#attachment?.environment, ...this.record.env }, () => this.#release())
     } catch (error) {
       this.#release()
       throw error
@@ -90,13 +94,31 @@ export class LiveSandbox {
     this.checkUsable()
     const { id, limits } = this.record
     const sandbox = await this.#provider.start({ id, limits })
+    try {
+      this.#attachment = await this.#attach(sandbox)
+    } catch (error) {
+      await sandbox.stop()
+      throw error
+    }
     this.#running = sandbox
     void sandbox.ended.then((end) => {
       this.#running = undefined
       clearTimeout(this.#sleep)
+      void this.#attachment?.[Symbol.asyncDispose]()
+      this.#attachment = undefined
       for (const listener of this.onEnd) listener(end)
     })
     return sandbox
+  }
+
+  /** Before anything of a guest's runs. Without a way out there is nothing but a loopback. */
+  async #attach(sandbox: ProviderSandbox): Promise<EgressAttachment | undefined> {
+    if (this.#egress === undefined || sandbox.namespacePid === undefined) return undefined
+    const { id, tenant, network } = this.record
+    const attachment = await this.#egress.attach({ id, tenant, network, namespacePid: sandbox.namespacePid })
+    const { certificates } = attachment
+    if (certificates !== undefined) await sandbox.files.write(certificatesPath, once(Buffer.from(certificates)), {})
+    return attachment
   }
 
   #release(): void {
@@ -115,10 +137,13 @@ export class LiveSandbox {
 /** The use of a running sandbox. Disposing twice is safe. */
 export class Lease implements Disposable {
   readonly sandbox: ProviderSandbox
+  /** Variables of every command. */
+  readonly environment: Readonly<Record<string, string>>
   #release: (() => void) | undefined
 
-  constructor(sandbox: ProviderSandbox, release: () => void) {
+  constructor(sandbox: ProviderSandbox, environment: Readonly<Record<string, string>>, release: () => void) {
     this.sandbox = sandbox
+    this.environment = environment
     this.#release = release
   }
 
@@ -126,4 +151,8 @@ export class Lease implements Disposable {
     this.#release?.()
     this.#release = undefined
   }
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, void> {
+  yield bytes
 }

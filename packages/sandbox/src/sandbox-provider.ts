@@ -48,6 +48,8 @@ export interface ProviderSandbox {
   /** Resolves once, when it has ended and nothing of it runs. */
   readonly ended: Promise<SandboxEnd>
   readonly files: ProviderFiles
+  /** A process in its network namespace, where it has one: where egress listens. */
+  readonly namespacePid: number | undefined
   /** Starts a command. Rejects with `sandbox.file-not-found` for a folder that is missing; a program that is missing exits with 127. */
   spawn(request: SpawnRequest): Promise<ProviderProcess>
   shell(request: ShellRequest): Promise<ProviderShell>

@@ -5,7 +5,7 @@ import { packFiles, unpackFiles } from "./archive.ts"
 import { CodeContexts, type CodeExecution, type CodeLanguage, type RunCodeOptions } from "./code-contexts.ts"
 import { cloneRepository, type CloneOptions } from "./git-clone.ts"
 import { aborted, argvOf, collectProcess, type Command, type ExecOptions, type ExecResult } from "./exec-command.ts"
-import type { LiveSandbox, SandboxStatus } from "./live-sandbox.ts"
+import type { Lease, LiveSandbox, SandboxStatus } from "./live-sandbox.ts"
 import type { Exposure } from "./preview-server.ts"
 import { SandboxFiles } from "./sandbox-files.ts"
 import {
@@ -76,7 +76,7 @@ export class Sandbox implements AsyncDisposable {
     this.#live = live
     this.#home = home
     this.files = new SandboxFiles(live)
-    this.#contexts = new CodeContexts(live, () => live.record.env)
+    this.#contexts = new CodeContexts(live)
     this.env = { set: (variables) => this.#setVariables(variables) }
     this.git = { clone: (url, options = {}) => cloneRepository((argv, rest) => this.exec(argv, rest), url, options) }
   }
@@ -111,7 +111,7 @@ export class Sandbox implements AsyncDisposable {
     if (signal?.aborted === true) throw aborted(signal)
     using lease = await this.#live.use()
     const hasStdin = options.stdin !== undefined
-    const process = await lease.sandbox.spawn({ ...request, hasStdin, pty: null })
+    const process = await lease.sandbox.spawn({ ...withEnvironment(request, lease), hasStdin, pty: null })
     return await collectProcess(process, options)
   }
 
@@ -120,7 +120,7 @@ export class Sandbox implements AsyncDisposable {
     const request = this.#request(command, options)
     this.#forgetEnded()
     using lease = await this.#live.use()
-    const process = await lease.sandbox.spawn({ ...request, hasStdin: true, pty: null })
+    const process = await lease.sandbox.spawn({ ...withEnvironment(request, lease), hasStdin: true, pty: null })
     const id = `p-${randomBytes(6).toString("hex")}`
     const started = new SandboxProcess(id, { command, process, live: this.#live })
     this.#processes.set(id, started)
@@ -140,7 +140,7 @@ export class Sandbox implements AsyncDisposable {
   async shell({ cwd, env }: { cwd?: string; env?: Readonly<Record<string, string>> } = {}): Promise<SandboxShell> {
     const request = this.#request(["bash"], { ...(cwd && { cwd }), ...(env && { env }) })
     using lease = await this.#live.use()
-    return new SandboxShell(this.#live, await lease.sandbox.shell(request), request.cwd)
+    return new SandboxShell(this.#live, await lease.sandbox.shell(withEnvironment(request, lease)), request.cwd)
   }
 
   async terminal(options: TerminalOptions = {}): Promise<SandboxTerminal> {
@@ -148,7 +148,7 @@ export class Sandbox implements AsyncDisposable {
     const size = parseTerminalSize({ ...(cols && { cols }), ...(rows && { rows }) })
     const request = this.#request(command, rest)
     using lease = await this.#live.use()
-    const process = await lease.sandbox.spawn({ ...request, hasStdin: true, pty: size })
+    const process = await lease.sandbox.spawn({ ...withEnvironment(request, lease), hasStdin: true, pty: size })
     return new SandboxTerminal(`t-${randomBytes(6).toString("hex")}`, { process, live: this.#live })
   }
 
@@ -238,7 +238,7 @@ export class Sandbox implements AsyncDisposable {
     return {
       argv: argvOf(command),
       cwd: parsePath(cwd, "cwd"),
-      env: { ...this.#live.record.env, ...parseVariables(env, "env") },
+      env: parseVariables(env, "env"),
       timeoutMs: parseTimeout(timeoutMs),
     }
   }
@@ -256,6 +256,10 @@ export class Sandbox implements AsyncDisposable {
     const kept = Object.entries(all).filter(([, value]) => value !== null && value !== undefined)
     await this.#home.setEnvironment(this.#live, parseVariables(Object.fromEntries(kept), "variables"))
   }
+}
+
+function withEnvironment<T extends { readonly env: Readonly<Record<string, string>> }>(request: T, lease: Lease): T {
+  return { ...request, env: { ...lease.environment, ...request.env } }
 }
 
 export interface SandboxSummary {

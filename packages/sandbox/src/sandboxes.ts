@@ -2,13 +2,14 @@ import { randomBytes } from "node:crypto"
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { MayflyError } from "@mayfly/protocol"
+import { MayflyError, type NetworkPolicy } from "@mayfly/protocol"
 import type { Store } from "@mayfly/store"
 import { BubblewrapProvider } from "./bubblewrap/bubblewrap-provider.ts"
 import { claimDirectory } from "./claim-directory.ts"
 import { LiveSandbox } from "./live-sandbox.ts"
 import { type Exposure, PreviewServer } from "./preview-server.ts"
 import { Sandbox, type SandboxInfo, type SandboxSummary } from "./sandbox.ts"
+import type { SandboxEgress } from "./sandbox-egress.ts"
 import { invalid, parseSandboxId, parseSandboxOptions, type SandboxOptions } from "./sandbox-options.ts"
 import type { ProviderReport, SandboxProvider } from "./sandbox-provider.ts"
 import type { SandboxLimits } from "./sandbox-limits.ts"
@@ -18,6 +19,10 @@ export interface SandboxesOptions {
   readonly store: () => Promise<Store>
   /** Holds the files. Default: a temporary folder that ends with this object. */
   readonly directory?: string
+  /** The way out. Without one a sandbox reaches nothing. */
+  readonly egress?: SandboxEgress
+  /** The network policy of sandboxes that bring none. Default: nothing can be reached. */
+  readonly network?: NetworkPolicy
   /** In place of bubblewrap, for tests of its fallbacks. */
   readonly provider?: (directory: string) => SandboxProvider
 }
@@ -56,10 +61,12 @@ export class Sandboxes implements AsyncDisposable {
     const record: SandboxRecord = {
       id: id ?? `sb-${randomBytes(8).toString("hex")}`,
       ...rest,
+      network: options.network ?? this.#options.network ?? {},
       limits,
       createdAt: Date.now(),
       provider: provider.name,
     }
+    this.#options.egress?.check(record.network)
     await registry.begin(record)
     try {
       await provider.create(record, from)
@@ -217,7 +224,7 @@ export class Sandboxes implements AsyncDisposable {
   #handle(record: SandboxRecord, provider: SandboxProvider): Sandbox {
     let live = this.#live.get(record.id)
     if (live === undefined || live.status === "destroyed") {
-      live = new LiveSandbox(record, provider)
+      live = new LiveSandbox(record, provider, this.#options.egress)
       this.#live.set(record.id, live)
     }
     return new Sandbox(live, this)

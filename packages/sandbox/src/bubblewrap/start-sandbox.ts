@@ -100,6 +100,10 @@ class Running {
     return this.#child.pid ?? 0
   }
 
+  get namespacePid(): number | undefined {
+    return childrenOf(this.outerPid)[0]
+  }
+
   /** Waits for the agent's first answer, then looks at the sandbox from outside. */
   async ready(): Promise<void> {
     const late = setTimeout(() => void this.stop({ reason: "crashed", detail: "it did not start in time" }), startMs)
