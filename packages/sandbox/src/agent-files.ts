@@ -47,7 +47,7 @@ export class AgentFiles implements ProviderFiles {
     const sink = channel.writable(0)
     for await (const chunk of source) {
       if (channel.isClosed || sink.destroyed) return
-      if (!sink.write(chunk)) await Promise.race([once(sink, "drain").catch(() => {}), once(sink, "close")])
+      if (!sink.write(chunk)) await Promise.race([once(sink, "drain"), once(sink, "close")]).catch(() => {})
     }
     if (!sink.destroyed) sink.end()
   }
