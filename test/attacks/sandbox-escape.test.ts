@@ -9,7 +9,8 @@ import { attacked, python } from "./sandbox-attack.ts"
 test("no file of the kernel's settings can be written", async () => {
   await using sandbox = await attacked()
   const before = readFileSync("/proc/sys/kernel/core_pattern", "utf8")
-  const { stdout } = await sandbox.exec(`for f in /proc/sys/kernel/core_pattern /proc/sys/kernel/modprobe /proc/sysrq-trigger /proc/sys/vm/drop_caches; do
+  const { stdout } =
+    await sandbox.exec(`for f in /proc/sys/kernel/core_pattern /proc/sys/kernel/modprobe /proc/sysrq-trigger /proc/sys/vm/drop_caches; do
     (cat $f > $f) 2>/dev/null && echo "wrote $f"; (echo 1 > $f) 2>/dev/null && echo "wrote $f"; done; echo done`)
   assert.equal(stdout, "done\n")
   assert.equal(readFileSync("/proc/sys/kernel/core_pattern", "utf8"), before)
@@ -81,9 +82,26 @@ except OSError as e: print("tioclinux", errno.errorcode[e.errno])`
   const lines = (await python(sandbox, probe)).trim().split("\n")
   const refused = "EPERM"
   assert.deepEqual(lines, [
-    ...["ptrace", "process_vm_readv", "mount", "umount", "fsopen", "open_tree", "pivot_root", "unshare-user", "setns"].map((name) => `${name} ${refused}`),
+    ...[
+      "ptrace",
+      "process_vm_readv",
+      "mount",
+      "umount",
+      "fsopen",
+      "open_tree",
+      "pivot_root",
+      "unshare-user",
+      "setns",
+    ].map((name) => `${name} ${refused}`),
     ...["clone-user EPERM", "clone3 ENOSYS", "bpf EPERM", "io_uring ENOSYS", "userfaultfd EPERM", "perf EPERM"],
-    ...["keyctl EPERM", "kexec EPERM", "init_module EPERM", "open_by_handle_at EPERM", "personality EPERM", "x32 ENOSYS"],
+    ...[
+      "keyctl EPERM",
+      "kexec EPERM",
+      "init_module EPERM",
+      "open_by_handle_at EPERM",
+      "personality EPERM",
+      "x32 ENOSYS",
+    ],
     ...["pidfd_getfd EPERM", "reboot EPERM"],
     ...["17 EAFNOSUPPORT", "38 EAFNOSUPPORT", "40 EAFNOSUPPORT", "44 EAFNOSUPPORT", "31 EAFNOSUPPORT"],
     ...["tiocsti EPERM", "tioclinux EPERM"],
@@ -92,7 +110,8 @@ except OSError as e: print("tioclinux", errno.errorcode[e.errno])`
 
 test("programs of the host can't be changed, and none of its own files are there", async () => {
   await using sandbox = await attacked()
-  const { stdout } = await sandbox.exec(`touch /usr/bin/x /etc/passwd /x /lib/x /.mayfly/agent/agent.mjs 2>&1 | grep -c 'Read-only\\|denied'
+  const { stdout } =
+    await sandbox.exec(`touch /usr/bin/x /etc/passwd /x /lib/x /.mayfly/agent/agent.mjs 2>&1 | grep -c 'Read-only\\|denied'
     ls / | tr '\\n' ' '; ls /home /root /var 2>&1 | tr '\\n' ' '; cat /etc/shadow 2>&1; ls /sys 2>&1; ls /dev | tr '\\n' ' '`)
   assert.match(stdout, /^5\n/)
   assert.ok(!/root:\$|\bsys\b.*kernel/.test(stdout))
@@ -106,7 +125,14 @@ test("a link that leads out leads to the sandbox's own files, in every call on f
   const folder = mkdtempSync(join(tmpdir(), "mayfly-outside-"))
   writeFileSync(join(folder, "secret"), "of the host")
   await sandbox.exec(`ln -s ${folder} out; ln -s ${folder}/secret file; ln -s / root; ln -s /proc/1/root inner`)
-  for (const path of [`out/secret`, "file", `root${folder}/secret`, `inner${folder}/secret`, `/proc/1/root${folder}/secret`, `../..${folder}/secret`])
+  for (const path of [
+    `out/secret`,
+    "file",
+    `root${folder}/secret`,
+    `inner${folder}/secret`,
+    `/proc/1/root${folder}/secret`,
+    `../..${folder}/secret`,
+  ])
     await assert.rejects(sandbox.files.read(path), { code: /sandbox\.file/ }, path)
   await sandbox.files.write("file", "overwritten").catch(() => {})
   await sandbox.files.remove("out", { recursive: true })

@@ -39,15 +39,26 @@ for i in range(8): os.wait()`
 test("disks end at their size, files that were there stay whole, and what was full can be used again", async () => {
   await using sandbox = await attacked({ limits: { diskMb: 32, memoryMb: 256 } })
   await sandbox.files.write("kept", "kept")
-  const fill = await sandbox.exec("head -c 100M /dev/zero > big; head -c 200M /dev/zero > /tmp/big; head -c 100M /dev/zero > /dev/shm/big; du -k /tmp/big /dev/shm/big big")
+  const fill = await sandbox.exec(
+    "head -c 100M /dev/zero > big; head -c 200M /dev/zero > /tmp/big; head -c 100M /dev/zero > /dev/shm/big; du -k /tmp/big /dev/shm/big big",
+  )
   const sizes = fill.stdout.split("\n").map((line) => Number(line.split("\t")[0]))
-  assert.ok((sizes[0] ?? 0) <= 128 * 1_024 && (sizes[1] ?? 0) <= 64 * 1_024 && (sizes[2] ?? 0) <= 32 * 1_024, fill.stdout)
+  assert.ok(
+    (sizes[0] ?? 0) <= 128 * 1_024 && (sizes[1] ?? 0) <= 64 * 1_024 && (sizes[2] ?? 0) <= 32 * 1_024,
+    fill.stdout,
+  )
   await sandbox.exec("rm -f /tmp/big /dev/shm/big")
   await assert.rejects(sandbox.files.write("kept", new Uint8Array(8 << 20)), { code: "sandbox.disk-full" })
   assert.equal(await sandbox.files.read("kept", { encoding: "utf8" }), "kept")
   await sandbox.files.remove("big")
-  assert.deepEqual((await sandbox.files.list()).map(({ path }) => path), ["/workspace/kept"])
-  await python(sandbox, "import os\nn = 0\ntry:\n  while n < 50000: open('/workspace/f%d' % n, 'w').close(); n += 1\nexcept OSError: pass")
+  assert.deepEqual(
+    (await sandbox.files.list()).map(({ path }) => path),
+    ["/workspace/kept"],
+  )
+  await python(
+    sandbox,
+    "import os\nn = 0\ntry:\n  while n < 50000: open('/workspace/f%d' % n, 'w').close(); n += 1\nexcept OSError: pass",
+  )
   await sandbox.exec("find . -name 'f*' -delete")
   assert.equal(await sandbox.files.write("after", "x"), 1)
 })
@@ -79,6 +90,9 @@ test("a process that ignores SIGTERM is killed after its grace", async () => {
 
 test("CPU is shared out", async () => {
   await using sandbox = await attacked({ limits: { cpus: 0.2 } })
-  const spun = await python(sandbox, "import time\nw = time.monotonic(); c = time.process_time()\nwhile time.process_time() - c < 0.4: pass\nprint(time.monotonic() - w > 1.2)")
+  const spun = await python(
+    sandbox,
+    "import time\nw = time.monotonic(); c = time.process_time()\nwhile time.process_time() - c < 0.4: pass\nprint(time.monotonic() - w > 1.2)",
+  )
   assert.equal(spun, "True\n")
 })

@@ -111,7 +111,11 @@ export const errorTable = {
   "sandbox.file-not-found": { status: 404, retry: false, fix: "Check the path; it is seen from inside the sandbox." },
   "sandbox.file-too-large": { status: 413, retry: false, fix: "Read it as a stream, in parts, or raise maxBytes." },
   "sandbox.file": { status: 422, retry: false, fix: "The message says what the sandbox's file system refused." },
-  "sandbox.git": { status: 502, retry: false, fix: "The message holds what git said; check address, branch and network." },
+  "sandbox.git": {
+    status: 502,
+    retry: false,
+    fix: "The message holds what git said; check address, branch and network.",
+  },
   "sandbox.port-closed": { status: 502, retry: true, fix: "Start what listens on the port, or wait with waitForPort." },
   "sandbox.timeout": { status: 408, retry: true, fix: "Wait longer, or look at the logs of the process." },
   "sandbox.exited": { status: 409, retry: false, fix: "The process has ended; look at its logs." },

@@ -30,13 +30,23 @@ export function claimDirectory(directory: string): () => void {
 
 function dropDead(path: string, directory: string): void {
   const owner = read(path)
-  const pid = Number(owner.split(" ")[0])
-  if (owner !== "" && identity(pid) === owner) throw inUse(directory, `process ${pid}`)
+  if (owner !== "" && isAlive(owner)) throw inUse(directory, `process ${owner.split(" ")[0]}`)
   rmSync(path, { force: true })
 }
 
-/** A number may be given to another process later; with its start time it is unique. */
-function identity(pid: number): string | undefined {
+/** Whether a directory was claimed by a process that is gone. */
+export function isAbandoned(directory: string): boolean {
+  const owner = read(join(directory, "owner"))
+  return owner !== "" && !isAlive(owner)
+}
+
+/** By what `identity` gave. */
+export function isAlive(owner: string): boolean {
+  return identity(Number(owner.split(" ")[0])) === owner
+}
+
+/** Number and start time of a process: the number alone may be given to another one later. Undefined when there is none. */
+export function identity(pid: number): string | undefined {
   const stat = read(`/proc/${pid}/stat`)
   if (stat === "") return process.platform === "linux" ? undefined : String(pid)
   return `${pid} ${stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]}`

@@ -95,7 +95,10 @@ interface Kept {
   readonly isCut: boolean
 }
 
-function resultOf(exit: ProcessExit, { stdout, stderr, durationMs }: { stdout: Kept; stderr: Kept; durationMs: number }): ExecResult {
+function resultOf(
+  exit: ProcessExit,
+  { stdout, stderr, durationMs }: { stdout: Kept; stderr: Kept; durationMs: number },
+): ExecResult {
   const exitCode = exitCodeOf(exit)
   return {
     exitCode,

@@ -29,7 +29,10 @@ export function processSuite(name: string, options: Omit<SandboxesOptions, "stor
     ].join("\n")
     const { exitCode, timedOut, stdout } = await sandbox.exec(hide, { timeoutMs: 400 })
     assert.deepEqual([exitCode, timedOut, stdout], [124, true, "started\n"])
-    assert.equal((await sandbox.exec("cat /proc/[0-9]*/cmdline | tr '\\0' ' ' | grep -o 'sleep 100[01235]'")).stdout, "")
+    assert.equal(
+      (await sandbox.exec("cat /proc/[0-9]*/cmdline | tr '\\0' ' ' | grep -o 'sleep 100[01235]'")).stdout,
+      "",
+    )
   })
 
   test(`${name} an abort kills the tree and rejects`, async () => {
@@ -54,16 +57,25 @@ export function processSuite(name: string, options: Omit<SandboxesOptions, "stor
   test(`${name} output comes as it is written, in both streams, and waits for a slow reader`, async () => {
     await using sandbox = await create()
     const seen: string[] = []
-    const result = await sandbox.exec("echo a; read line; echo b$line >&2; echo c > /dev/stderr; echo d | tee /dev/stderr", {
-      stdin: "x\n",
-      onOutput: async ({ stream, text }) => {
-        await new Promise((resolve) => setImmediate(resolve))
-        seen.push(`${stream}:${text}`)
+    const result = await sandbox.exec(
+      "echo a; read line; echo b$line >&2; echo c > /dev/stderr; echo d | tee /dev/stderr",
+      {
+        stdin: "x\n",
+        onOutput: async ({ stream, text }) => {
+          await new Promise((resolve) => setImmediate(resolve))
+          seen.push(`${stream}:${text}`)
+        },
       },
-    })
+    )
     assert.equal(result.stdout, "a\nd\n")
     assert.equal(result.stderr, "bx\nc\nd\n")
-    assert.equal(seen.filter((text) => text.startsWith("stdout")).map((text) => text.slice(7)).join(""), "a\nd\n")
+    assert.equal(
+      seen
+        .filter((text) => text.startsWith("stdout"))
+        .map((text) => text.slice(7))
+        .join(""),
+      "a\nd\n",
+    )
   })
 
   test(`${name} output past the cap is thrown away and said to be`, async () => {
@@ -119,9 +131,15 @@ export function processSuite(name: string, options: Omit<SandboxesOptions, "stor
     assert.equal((await shell.exec("if then")).exitCode, 2)
     assert.match((await shell.exec("echo 'unfinished")).stderr, /unexpected EOF/)
     assert.equal((await shell.exec("cat <<E\nheredoc $X\nE")).stdout, "heredoc 1\n")
-    const both = await Promise.all([shell.exec("sleep 0.1; echo 1 >> ../order"), shell.exec("echo 2 >> ../order; cat ../order")])
+    const both = await Promise.all([
+      shell.exec("sleep 0.1; echo 1 >> ../order"),
+      shell.exec("echo 2 >> ../order; cat ../order"),
+    ])
     assert.equal(both[1].stdout, "1\n2\n")
-    assert.equal((await shell.exec("head -c 2000000 /dev/zero | wc -c; head -c 2000000 /dev/zero")).stdoutBytes.length, 2_000_008)
+    assert.equal(
+      (await shell.exec("head -c 2000000 /dev/zero | wc -c; head -c 2000000 /dev/zero")).stdoutBytes.length,
+      2_000_008,
+    )
   })
 
   test(`${name} a shell outlives a timeout and a signal, and tells when it ends`, async () => {
@@ -187,7 +205,9 @@ export function processSuite(name: string, options: Omit<SandboxesOptions, "stor
           if (text.endsWith("ping")) socket.destroy()
           else if (more !== "" && text.includes("101")) socket.write("ping")
         })
-        socket.write(`GET /a?b=c HTTP/1.1\r\nhost: ${host}\r\nreferer: ${url}\r\n${more || "connection: close\r\n"}\r\n`)
+        socket.write(
+          `GET /a?b=c HTTP/1.1\r\nhost: ${host}\r\nreferer: ${url}\r\n${more || "connection: close\r\n"}\r\n`,
+        )
       })
     assert.equal((await get("x"))[0], 404)
     assert.match(await raw(`${hostname}:${outer}`), /x-host: localhost:4000[^]*GET \/a\?b=c none/)
@@ -203,7 +223,10 @@ export function processSuite(name: string, options: Omit<SandboxesOptions, "stor
 
   test(`${name} code keeps its state, per context, in Python, JavaScript and TypeScript`, async () => {
     await using sandbox = await create()
-    const python = await sandbox.runCode("python", "import sys\nx = 6\nprint('out')\nprint('err', file=sys.stderr)\n{'a': x}")
+    const python = await sandbox.runCode(
+      "python",
+      "import sys\nx = 6\nprint('out')\nprint('err', file=sys.stderr)\n{'a': x}",
+    )
     assert.deepEqual(python, {
       results: [{ json: { a: 6 }, text: "{'a': 6}", isResult: true }],
       stdout: "out\n",
@@ -221,7 +244,10 @@ export function processSuite(name: string, options: Omit<SandboxesOptions, "stor
     assert.equal((await sandbox.runCode("javascript", "const a = 1; a")).results[0]?.text, "1")
     const thrown = await sandbox.runCode("javascript", "throw new RangeError('no')")
     assert.deepEqual([thrown.error?.name, thrown.error?.message], ["RangeError", "no"])
-    assert.equal((await sandbox.runCode("typescript", "enum E { A = 5 }; const n: number = E.A; n")).results[0]?.text, "5")
+    assert.equal(
+      (await sandbox.runCode("typescript", "enum E { A = 5 }; const n: number = E.A; n")).results[0]?.text,
+      "5",
+    )
     const late = await sandbox.runCode("python", "while True: pass", { timeoutMs: 300 })
     assert.equal(late.error?.name, "TimeoutError")
     assert.equal((await sandbox.runCode("python", "1 + 1")).results[0]?.text, "2")
@@ -252,7 +278,9 @@ export function processSuite(name: string, options: Omit<SandboxesOptions, "stor
 
   test(`${name} an archive goes out and into another sandbox`, async () => {
     await using origin = await create()
-    await origin.exec("mkdir -p d; echo x > d/x; ln -s x d/l; chmod 755 d/x; head -c 300000 /dev/urandom > d/r; sha256sum d/r > sum")
+    await origin.exec(
+      "mkdir -p d; echo x > d/x; ln -s x d/l; chmod 755 d/x; head -c 300000 /dev/urandom > d/r; sha256sum d/r > sum",
+    )
     const archive = Buffer.from(await new Response(await origin.export()).arrayBuffer())
     await using target = await create()
     await target.import(archive)
@@ -262,7 +290,10 @@ export function processSuite(name: string, options: Omit<SandboxesOptions, "stor
 
   test(`${name} git clones, and says why not`, async () => {
     await using sandbox = await create()
-    await sandbox.exec("git init -q origin && cd origin && git -c user.name=a -c user.email=a@b commit -q --allow-empty -m first", {})
+    await sandbox.exec(
+      "git init -q origin && cd origin && git -c user.name=a -c user.email=a@b commit -q --allow-empty -m first",
+      {},
+    )
     const { path } = await sandbox.git.clone("file:///workspace/origin", { dir: "copy" })
     assert.equal(path, "/workspace/copy")
     assert.match((await sandbox.exec("git log --oneline", { cwd: path })).stdout, /first/)
@@ -278,6 +309,10 @@ for place in ("127.0.0.1", 22), ("192.0.2.1", 80), ("169.254.169.254", 80), ("1.
     s = socket.socket(); s.settimeout(2)
     try: s.connect(place); print("reached", place)
     except OSError as e: print(e.errno)`
-    assert.deepEqual((await sandbox.exec(["python3", "-c", reach])).stdout.split("\n").slice(1, 4), ["101", "101", "101"])
+    assert.deepEqual((await sandbox.exec(["python3", "-c", reach])).stdout.split("\n").slice(1, 4), [
+      "101",
+      "101",
+      "101",
+    ])
   })
 }

@@ -47,7 +47,13 @@ export class ReplayLog {
   }
 
   /** `replay`: begins with what is kept. Ends with the output, or when the signal aborts. */
-  async *follow({ replay, signal }: { replay: boolean; signal?: AbortSignal | undefined }): AsyncGenerator<OutputChunk, void, void> {
+  async *follow({
+    replay,
+    signal,
+  }: {
+    replay: boolean
+    signal?: AbortSignal | undefined
+  }): AsyncGenerator<OutputChunk, void, void> {
     let next = replay ? this.#first : this.#first + this.#chunks.length
     const aborted = Promise.withResolvers<void>()
     const onAbort = (): void => aborted.resolve()

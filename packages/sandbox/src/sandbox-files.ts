@@ -27,7 +27,8 @@ export class SandboxFiles {
   async read(path: string, options?: ReadOptions): Promise<Uint8Array>
   async read(path: string, options: ReadOptions & { readonly encoding?: "utf8" } = {}): Promise<string | Uint8Array> {
     const { encoding, maxBytes = defaultReadBytes } = options
-    if (encoding !== undefined && encoding !== "utf8") throw invalid("encoding", 'must be "utf8", or left out for bytes')
+    if (encoding !== undefined && encoding !== "utf8")
+      throw invalid("encoding", 'must be "utf8", or left out for bytes')
     return this.#with(async (files) => {
       const chunks: Buffer[] = []
       for await (const chunk of (await files.read(parsePath(path), { maxBytes })) as AsyncIterable<Buffer>)

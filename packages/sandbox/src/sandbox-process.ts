@@ -50,7 +50,10 @@ export class SandboxProcess {
   #status: ProcessStatus = "running"
   #end: ProcessEnd | undefined
 
-  constructor(id: string, { command, process, live }: { command: Command; process: ProviderProcess; live: LiveSandbox }) {
+  constructor(
+    id: string,
+    { command, process, live }: { command: Command; process: ProviderProcess; live: LiveSandbox },
+  ) {
     this.id = id
     this.pid = process.pid
     this.command = command
@@ -82,7 +85,9 @@ export class SandboxProcess {
   }
 
   /** Waits for the end, and gives all output that is kept. */
-  async output(options: WaitOptions = {}): Promise<ProcessEnd & { stdout: string; stderr: string; truncated: boolean }> {
+  async output(
+    options: WaitOptions = {},
+  ): Promise<ProcessEnd & { stdout: string; stderr: string; truncated: boolean }> {
     const end = await this.waitForExit(options)
     const text = (stream: "stdout" | "stderr"): string =>
       new TextDecoder().decode(
@@ -147,7 +152,10 @@ export class SandboxProcess {
   }
 
   /** Signals the whole tree and waits for its end; after the grace with SIGKILL. A process that has ended is left alone. */
-  async kill(signal: NodeJS.Signals = "SIGTERM", { graceMs = defaultGraceMs }: { graceMs?: number } = {}): Promise<void> {
+  async kill(
+    signal: NodeJS.Signals = "SIGTERM",
+    { graceMs = defaultGraceMs }: { graceMs?: number } = {},
+  ): Promise<void> {
     if (!/^SIG[A-Z0-9]{2,8}$/.test(signal)) throw invalid("signal", 'must be the name of one, such as "SIGTERM"')
     if (this.#status !== "running") return
     this.#process.kill(signal)

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { createHash, randomBytes } from "node:crypto"
 import { after, test } from "node:test"
-import { MayflyError } from "@mayfly/protocol"
+import type { MayflyError } from "@mayfly/protocol"
 import { openStore } from "@mayfly/store"
 import { Sandbox } from "./sandbox.ts"
 import type { SandboxOptions, SandboxPlatform } from "./sandbox-options.ts"
@@ -24,7 +24,15 @@ export function sandboxSuite(name: string, options: Omit<SandboxesOptions, "stor
     const { exitCode, success, signal, stdout, stderr, timedOut, truncated } = result
     assert.deepEqual(
       { exitCode, success, signal, stdout, stderr, timedOut, truncated },
-      { exitCode: 3, success: false, signal: null, stdout: "out\n", stderr: "err\n", timedOut: false, truncated: false },
+      {
+        exitCode: 3,
+        success: false,
+        signal: null,
+        stdout: "out\n",
+        stderr: "err\n",
+        timedOut: false,
+        truncated: false,
+      },
     )
   })
 
@@ -60,7 +68,10 @@ export function sandboxSuite(name: string, options: Omit<SandboxesOptions, "stor
     assert.equal(await sandbox.files.write("a/b c/ü.bin", bytes, { mode: 0o600 }), bytes.length)
     assert.deepEqual(Buffer.from(await sandbox.files.read("a/b c/ü.bin")), bytes)
     const { path, type, size, mode } = await sandbox.files.stat("/workspace/a/b c/ü.bin")
-    assert.deepEqual({ path, type, size, mode }, { path: "/workspace/a/b c/ü.bin", type: "file", size: 300_000, mode: 0o600 })
+    assert.deepEqual(
+      { path, type, size, mode },
+      { path: "/workspace/a/b c/ü.bin", type: "file", size: 300_000, mode: 0o600 },
+    )
     await sandbox.files.write("a/empty", "")
     assert.equal(await sandbox.files.read("a/empty", { encoding: "utf8" }), "")
     await sandbox.files.write("a/more", "x")
@@ -123,7 +134,13 @@ export function sandboxSuite(name: string, options: Omit<SandboxesOptions, "stor
     await both[0].files.write("y", "2")
     assert.equal(await both[1].files.read("y", { encoding: "utf8" }), "2")
     const listed = (await Sandbox.list({ platform })).filter(({ id }) => id === "one" || id === "two")
-    assert.deepEqual(listed.map(({ id, status }) => [id, status]), [["one", "running"], ["two", "running"]])
+    assert.deepEqual(
+      listed.map(({ id, status }) => [id, status]),
+      [
+        ["one", "running"],
+        ["two", "running"],
+      ],
+    )
     await first.destroy()
     await first.destroy()
     await assert.rejects(first.exec("true"), { code: "sandbox.destroyed" })
@@ -176,20 +193,24 @@ export function sandboxSuite(name: string, options: Omit<SandboxesOptions, "stor
     await sandbox.destroy()
   })
 
-  test(`${name} a gigabyte is written and read as a stream`, { skip: process.env["MAYFLY_FULL"] === undefined }, async () => {
-    await using sandbox = await create()
-    const piece = randomBytes(1 << 20)
-    const expected = createHash("sha256")
-    async function* pieces(): AsyncGenerator<Uint8Array> {
-      for (let count = 0; count < 1_024; count++) {
-        expected.update(piece)
-        yield piece
+  test(
+    `${name} a gigabyte is written and read as a stream`,
+    { skip: process.env["MAYFLY_FULL"] === undefined },
+    async () => {
+      await using sandbox = await create()
+      const piece = randomBytes(1 << 20)
+      const expected = createHash("sha256")
+      async function* pieces(): AsyncGenerator<Uint8Array> {
+        for (let count = 0; count < 1_024; count++) {
+          expected.update(piece)
+          yield piece
+        }
       }
-    }
-    assert.equal(await sandbox.files.write("big", pieces()), 1 << 30)
-    const found = createHash("sha256")
-    for await (const chunk of await sandbox.files.readStream("big")) found.update(chunk)
-    assert.equal(found.digest("hex"), expected.digest("hex"))
-    await sandbox.destroy()
-  })
+      assert.equal(await sandbox.files.write("big", pieces()), 1 << 30)
+      const found = createHash("sha256")
+      for await (const chunk of await sandbox.files.readStream("big")) found.update(chunk)
+      assert.equal(found.digest("hex"), expected.digest("hex"))
+      await sandbox.destroy()
+    },
+  )
 }

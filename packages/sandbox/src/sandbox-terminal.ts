@@ -64,7 +64,8 @@ export class SandboxTerminal implements AsyncDisposable {
   async #watch(): Promise<{ exitCode: number }> {
     this.#process.stderr.resume()
     try {
-      for await (const data of this.#process.stdout as AsyncIterable<Buffer>) this.#log.append({ stream: "stdout", data })
+      for await (const data of this.#process.stdout as AsyncIterable<Buffer>)
+        this.#log.append({ stream: "stdout", data })
       return { exitCode: exitCodeOf(await this.#process.exited) }
     } finally {
       this.#log.end()

@@ -227,7 +227,10 @@ export class Sandbox implements AsyncDisposable {
     await this.#live.stop()
   }
 
-  #request(command: Command, options: SpawnOptions): {
+  #request(
+    command: Command,
+    options: SpawnOptions,
+  ): {
     argv: readonly string[]
     cwd: string
     env: Readonly<Record<string, string>>

@@ -1,11 +1,11 @@
 import { randomBytes } from "node:crypto"
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { MayflyError, type NetworkPolicy } from "@mayfly/protocol"
 import type { Store } from "@mayfly/store"
 import { BubblewrapProvider } from "./bubblewrap/bubblewrap-provider.ts"
-import { claimDirectory } from "./claim-directory.ts"
+import { claimDirectory, isAbandoned } from "./claim-directory.ts"
 import { LiveSandbox } from "./live-sandbox.ts"
 import { type Exposure, PreviewServer } from "./preview-server.ts"
 import { Sandbox, type SandboxInfo, type SandboxSummary } from "./sandbox.ts"
@@ -248,7 +248,8 @@ export class Sandboxes implements AsyncDisposable {
 
   async #openNow(): Promise<Home> {
     const isLasting = this.#options.directory !== undefined
-    const directory = this.#options.directory ?? mkdtempSync(join(tmpdir(), "mayfly-sandboxes-"))
+    if (!isLasting) removeAbandoned()
+    const directory = this.#options.directory ?? mkdtempSync(join(tmpdir(), temporaryPrefix))
     const release = claimDirectory(directory)
     const close = (): void => {
       release()
@@ -270,8 +271,26 @@ export class Sandboxes implements AsyncDisposable {
   }
 }
 
+const temporaryPrefix = "mayfly-sandboxes-"
+
+/** Temporary folders whose process was killed. Another user's can't be removed, and need not be. */
+function removeAbandoned(): void {
+  for (const name of readdirSync(tmpdir()).filter((entry) => entry.startsWith(temporaryPrefix))) {
+    const path = join(tmpdir(), name)
+    try {
+      if (statSync(path).uid === process.getuid?.() && isAbandoned(path)) rmSync(path, { recursive: true, force: true })
+    } catch {
+      // Somebody else removes it.
+    }
+  }
+}
+
 /** A copy of a disk has that disk's size. */
-function withDiskOf(snapshot: SnapshotInfo | undefined, limits: SandboxLimits, wanted: number | undefined): SandboxLimits {
+function withDiskOf(
+  snapshot: SnapshotInfo | undefined,
+  limits: SandboxLimits,
+  wanted: number | undefined,
+): SandboxLimits {
   if (snapshot === undefined) return limits
   const { diskMb } = snapshot.limits
   if (wanted !== undefined && wanted !== diskMb)

@@ -1,6 +1,18 @@
 import { randomBytes } from "node:crypto"
 import { constants, type Dirent, type Stats } from "node:fs"
-import { type FileHandle, chmod, lstat, mkdir, open, opendir, readlink, realpath, rename, rm, stat } from "node:fs/promises"
+import {
+  type FileHandle,
+  chmod,
+  lstat,
+  mkdir,
+  open,
+  opendir,
+  readlink,
+  realpath,
+  rename,
+  rm,
+  stat,
+} from "node:fs/promises"
 import { basename, dirname, join } from "node:path"
 import type { Readable, Writable } from "node:stream"
 import { pipeline } from "node:stream/promises"

@@ -36,7 +36,7 @@ export class OutputSwitch {
 
   #readRest(): void {
     const chunk = Buffer.allocUnsafe(65_536)
-    for (let total = 0; total < maxRest && !this.#socket.destroyed; ) {
+    for (let total = 0; total < maxRest && !this.#socket.destroyed;) {
       const count = readNow(this.#fd, chunk)
       if (count === 0) return
       this.#write(Buffer.from(chunk.subarray(0, count)))

@@ -40,7 +40,7 @@ function treeOf(root: number, mark: string): number[] {
 }
 
 function withDescendants(own: Set<number>, entries: readonly Entry[]): number[] {
-  for (let before = -1; before !== own.size; ) {
+  for (let before = -1; before !== own.size;) {
     before = own.size
     for (const { pid, parent } of entries) if (own.has(parent)) own.add(pid)
   }

@@ -14,7 +14,7 @@ session.connect()
 const tell = (event) => writeAll(Buffer.from(`${JSON.stringify(event)}\n`))
 
 function writeAll(bytes) {
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     try {
       at += writeSync(4, bytes, at)
     } catch (error) {

@@ -109,7 +109,9 @@ function handle(pid: number, mark: string, message: Readonly<Record<string, unkn
 
 /** Sets the size on the terminal itself; the kernel tells what runs on it. */
 function resize(pid: number, cols: number, rows: number): void {
-  const terminal = descendants(pid).map(terminalOf).find((path) => path !== undefined)
+  const terminal = descendants(pid)
+    .map(terminalOf)
+    .find((path) => path !== undefined)
   if (terminal === undefined) return
   spawn("/usr/bin/stty", ["-F", terminal, "cols", String(cols), "rows", String(rows)], { stdio: "ignore" }).on(
     "error",
@@ -142,7 +144,12 @@ function feed(call: AgentCall, fd: number): void {
   const source = call.channel.readable(0)
   sink.on("error", () => source.resume())
   source.pipe(sink)
-  call.channel.closed.catch(() => {}).then(() => sink.destroy(), () => {})
+  call.channel.closed
+    .catch(() => {})
+    .then(
+      () => sink.destroy(),
+      () => {},
+    )
 }
 
 function isFolder(path: string): boolean {

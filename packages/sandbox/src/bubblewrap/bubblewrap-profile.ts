@@ -73,7 +73,11 @@ export function bubblewrapArguments(options: ProfileOptions): string[] {
     ...["--disable-userns", "--assert-userns-disabled", "--die-with-parent", "--new-session", "--hostname", hostname],
     ...["--clearenv", ...Object.entries(environment).flatMap(([name, value]) => ["--setenv", name, value])],
     ...readOnlySystem(),
-    ...["--dir", "/etc", ...Object.keys(etcFiles(hostname)).flatMap((name) => readOnly(`${paths.etc}/${name}`, `/etc/${name}`))],
+    ...[
+      "--dir",
+      "/etc",
+      ...Object.keys(etcFiles(hostname)).flatMap((name) => readOnly(`${paths.etc}/${name}`, `/etc/${name}`)),
+    ],
     ...sharedEtc.flatMap((name) => ["--ro-bind-try", `/etc/${name}`, `/etc/${name}`]),
     // A second wall: as another user than root nothing in there can be written anyway.
     ...["--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys", "--dev", "/dev"],

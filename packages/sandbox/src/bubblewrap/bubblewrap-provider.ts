@@ -4,13 +4,14 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { pipeline } from "node:stream/promises"
 import { MayflyError } from "@mayfly/protocol"
+import { identity, isAlive } from "../claim-directory.ts"
 import { packFiles, unpackFiles } from "../archive.ts"
 import type { Enforcement, ProviderReport, ProviderSandbox, SandboxProvider, SandboxSpec } from "../sandbox-provider.ts"
 import { etcFiles } from "./bubblewrap-profile.ts"
 import { type CgroupPlaces, findCgroupPlaces } from "./cgroup-places.ts"
 import { findHostPrograms, type HostPrograms, unavailable } from "./host-programs.ts"
 import { copyImage, makeImage, waitUntilDetached } from "./loop-images.ts"
-import { ResourceGroup, removeStaleGroups } from "./resource-group.ts"
+import { forgetEmptyGroups, removeStaleGroups, ResourceGroup } from "./resource-group.ts"
 import { BubblewrapSandbox, type SandboxPlace, startSandbox } from "./start-sandbox.ts"
 import { chooseUserId } from "./user-ids.ts"
 
@@ -20,6 +21,8 @@ export interface BubblewrapOptions {
   /** For tests: do as if this machine had no control groups, or no disk images. */
   readonly without?: readonly ("cgroups" | "images")[]
 }
+
+let nextGroup = 0
 
 interface Host extends HostPrograms {
   readonly cgroups: CgroupPlaces | undefined
@@ -31,7 +34,6 @@ export class BubblewrapProvider implements SandboxProvider {
   readonly #directory: string
   readonly #without: readonly string[]
   #host: Host | undefined
-  #nextGroup = 0
 
   constructor({ directory, without = [] }: BubblewrapOptions) {
     this.#directory = directory
@@ -59,8 +61,7 @@ export class BubblewrapProvider implements SandboxProvider {
   async create(spec: SandboxSpec, from?: string): Promise<void> {
     const host = this.#find()
     const folder = this.#folder(spec.id)
-    if (existsSync(folder))
-      throw new MayflyError("sandbox.exists", `files of a sandbox "${spec.id}" exist already`)
+    if (existsSync(folder)) throw new MayflyError("sandbox.exists", `files of a sandbox "${spec.id}" exist already`)
     try {
       await mkdir(join(folder, "etc"), { recursive: true, mode: 0o755 })
       for (const [name, text] of Object.entries(etcFiles("sandbox"))) await writeFile(join(folder, "etc", name), text)
@@ -78,9 +79,7 @@ export class BubblewrapProvider implements SandboxProvider {
     if (place.image !== undefined) await waitUntilDetached(place.image)
     const { cgroups } = host
     const group =
-      cgroups === undefined
-        ? undefined
-        : new ResourceGroup(cgroups, `${groupPrefix(spec.id)}${process.pid}-${this.#nextGroup++}`, spec.limits)
+      cgroups === undefined ? undefined : new ResourceGroup(cgroups, groupName(spec.id, nextGroup++), spec.limits)
     try {
       const limitsMemory = cgroups?.memory === undefined
       return await startSandbox({ spec, programs: host, place, group, limitsMemory })
@@ -119,7 +118,7 @@ export class BubblewrapProvider implements SandboxProvider {
   async recover(sandboxes: ReadonlySet<string>, snapshots: ReadonlySet<string>): Promise<void> {
     const host = this.#find()
     for (const id of await namesIn(join(this.#directory, "boxes"))) {
-      if (host.cgroups !== undefined) removeStaleGroups(host.cgroups, groupPrefix(id))
+      if (host.cgroups !== undefined) await removeStaleGroups(host.cgroups, groupPrefix(id))
       if (!sandboxes.has(id)) await this.remove(id)
     }
     for (const name of await namesIn(join(this.#directory, "snapshots")))
@@ -132,6 +131,7 @@ export class BubblewrapProvider implements SandboxProvider {
     const programs = findHostPrograms()
     const hasImages = programs.hasImages && !this.#without.includes("images")
     const cgroups = this.#without.includes("cgroups") ? undefined : findCgroupPlaces()
+    if (cgroups !== undefined) sweepGroups(cgroups)
     return (this.#host = { ...programs, hasImages, cgroups })
   }
 
@@ -212,6 +212,19 @@ export class BubblewrapProvider implements SandboxProvider {
   #snapshot(id: string, host: Host): string {
     return join(this.#directory, "snapshots", `${id}${host.hasImages ? ".img" : ".tar.zst"}`)
   }
+}
+
+/** The name tells whose it is, so that others can clear it away when that process is gone. */
+function groupName(id: string, count: number): string {
+  return `${groupPrefix(id)}${(identity(process.pid) ?? "").replace(" ", "-")}-${count}`
+}
+
+/** Only empty ones: what still runs may be another's whose process can't be seen from here. */
+function sweepGroups(places: CgroupPlaces): void {
+  forgetEmptyGroups(places, (name) => {
+    const [, pid, start] = /\.(\d+)-(\d+)-\d+$/.exec(name) ?? []
+    return pid !== undefined && start !== undefined && !isAlive(`${pid} ${start}`)
+  })
 }
 
 function groupPrefix(id: string): string {

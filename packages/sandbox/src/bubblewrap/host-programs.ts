@@ -68,11 +68,15 @@ function checkStage(): void {
 }
 
 function checkNamespaces(bwrap: string): void {
-  const tried = spawnSync(bwrap, ["--unshare-all", "--unshare-user", "--ro-bind", "/", "/", "--proc", "/proc", "true"], {
-    encoding: "utf8",
-    env: {},
-    timeout: 10_000,
-  })
+  const tried = spawnSync(
+    bwrap,
+    ["--unshare-all", "--unshare-user", "--ro-bind", "/", "/", "--proc", "/proc", "true"],
+    {
+      encoding: "utf8",
+      env: {},
+      timeout: 10_000,
+    },
+  )
   if (tried.status !== 0) throw unavailable(`bubblewrap can't make namespaces here: ${lastLine(tried.stderr)}`)
 }
 

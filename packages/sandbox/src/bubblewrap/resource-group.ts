@@ -1,5 +1,5 @@
 import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs"
-import { basename, join } from "node:path"
+import { join } from "node:path"
 import { setTimeout as pause } from "node:timers/promises"
 import type { SandboxLimits } from "../sandbox-limits.ts"
 import type { CgroupPlaces } from "./cgroup-places.ts"
@@ -57,19 +57,14 @@ export class ResourceGroup {
     return Number(/oom_kill (\d+)/.exec(this.#read(this.#places.memory, file))?.[1] ?? 0)
   }
 
-  /** Kills all processes at once, forks under way too. */
+  /** Kills all processes, forks under way too. */
   kill(): void {
-    if (this.#places.unified === undefined) return
-    write(join(this.#places.unified, this.#name, "cgroup.kill"), "1")
+    for (const folder of this.#folders()) killGroup(folder)
   }
 
   /** Waits until the groups are empty and removes them. */
   async remove(): Promise<void> {
-    for (let tries = 0; tries < removeTries; tries++) {
-      if (this.#folders().filter((folder) => !removeGroup(folder)).length === 0) return
-      this.kill()
-      await pause(removePauseMs)
-    }
+    await Promise.all(this.#folders().map(removeWhenEmpty))
   }
 
   #folders(): string[] {
@@ -104,20 +99,53 @@ export class ResourceGroup {
   }
 
   #read(parent: string | undefined, file: string): string {
-    if (parent === undefined) return ""
-    try {
-      return readFileSync(join(parent, this.#name, file), "utf8")
-    } catch {
-      return ""
-    }
+    return parent === undefined ? "" : read(join(parent, this.#name, file))
   }
 }
 
-/** Removes groups of sandboxes whose supervisor was killed. Their processes died with it. */
-export function removeStaleGroups(places: CgroupPlaces, prefix: string): void {
-  const { memory, cpu, pids, unified } = places
-  for (const parent of new Set([memory, cpu, pids, unified].filter((path) => path !== undefined))) {
-    for (const name of readdirSync(parent)) if (name.startsWith(prefix)) removeGroup(join(parent, basename(name)))
+/** Removes groups of sandboxes whose supervisor was killed, and what is left of their processes: one that just starts may not have noticed yet. */
+export async function removeStaleGroups(places: CgroupPlaces, prefix: string): Promise<void> {
+  await Promise.all(
+    foldersIn(places, (name) => name.startsWith(prefix)).map((folder) => {
+      killGroup(folder)
+      return removeWhenEmpty(folder)
+    }),
+  )
+}
+
+/** Removes the groups with these names in which nothing runs. */
+export function forgetEmptyGroups(places: CgroupPlaces, isWanted: (name: string) => boolean): void {
+  for (const folder of foldersIn(places, isWanted)) removeGroup(folder)
+}
+
+function foldersIn({ memory, cpu, pids, unified }: CgroupPlaces, isWanted: (name: string) => boolean): string[] {
+  const parents = new Set([memory, cpu, pids, unified].filter((path) => path !== undefined))
+  return [...parents].flatMap((parent) =>
+    readdirSync(parent)
+      .filter(isWanted)
+      .map((name) => join(parent, name)),
+  )
+}
+
+async function removeWhenEmpty(folder: string): Promise<void> {
+  for (let tries = 0; tries < removeTries; tries++) {
+    if (removeGroup(folder)) return
+    killGroup(folder)
+    await pause(removePauseMs)
+  }
+}
+
+/** Where the kernel can't kill a whole group, one by one. */
+function killGroup(folder: string): void {
+  if (write(join(folder, "cgroup.kill"), "1")) return
+  for (const pid of read(join(folder, "cgroup.procs")).split("\n")) if (Number(pid) > 0) killProcess(Number(pid))
+}
+
+function killProcess(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL")
+  } catch {
+    // It has ended.
   }
 }
 
@@ -130,14 +158,24 @@ function removeGroup(folder: string): boolean {
   }
 }
 
+function read(path: string): string {
+  try {
+    return readFileSync(path, "utf8")
+  } catch {
+    return ""
+  }
+}
+
 function numberIn(text: string): number | null {
   return /^\d+\s*$/.test(text) ? Number(text) : null
 }
 
-function write(path: string, text: string): void {
+/** False: gone already, or a file that this kernel does not have. */
+function write(path: string, text: string): boolean {
   try {
-    writeFileSync(path, text)
+    writeFileSync(path, text, { flag: "r+" })
+    return true
   } catch {
-    // Gone already, or a file that this kernel does not have.
+    return false
   }
 }

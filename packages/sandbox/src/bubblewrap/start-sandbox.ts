@@ -8,7 +8,13 @@ import { resultOf } from "../agent-answer.ts"
 import { AgentSandbox } from "../agent-sandbox.ts"
 import { SupervisorLink } from "../link/supervisor-link.ts"
 import type { SandboxEnd, SandboxSpec, SandboxUsage } from "../sandbox-provider.ts"
-import { agentCommand, bubblewrapArguments, descriptors, type ProfileOptions, type ProfilePaths } from "./bubblewrap-profile.ts"
+import {
+  agentCommand,
+  bubblewrapArguments,
+  descriptors,
+  type ProfileOptions,
+  type ProfilePaths,
+} from "./bubblewrap-profile.ts"
 import { missingConfinement } from "./check-confinement.ts"
 import { diskUsage, watchDisk } from "./disk-watchdog.ts"
 import { findProgram } from "./find-program.ts"
@@ -245,7 +251,14 @@ function launch(options: StartOptions): ChildProcess {
     pipe.resume()
     pipe.end(bytes)
   }
-  give(descriptors.arguments, Buffer.from(bubblewrapArguments(profile).map((word) => `${word}\0`).join("")))
+  give(
+    descriptors.arguments,
+    Buffer.from(
+      bubblewrapArguments(profile)
+        .map((word) => `${word}\0`)
+        .join(""),
+    ),
+  )
   give(descriptors.filter, programs.filter)
   return child
 }

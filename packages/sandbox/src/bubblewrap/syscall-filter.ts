@@ -88,11 +88,7 @@ export function syscallFilter(arch: string = process.arch): Buffer | undefined {
 /** The x32 table of numbers would be a way around every other line. */
 function withoutX32(arch: FilterArch): FilterLine[] {
   if (arch !== "x64") return []
-  return [
-    { test: "at-least", value: 0x40000000, otherwise: "not-x32" },
-    { verdict: noSuchCall },
-    { label: "not-x32" },
-  ]
+  return [{ test: "at-least", value: 0x40000000, otherwise: "not-x32" }, { verdict: noSuchCall }, { label: "not-x32" }]
 }
 
 function refuse(number: number | null, verdict: number): FilterLine[] {
