@@ -89,7 +89,7 @@ export class CodeContexts {
       return this.#runCell(await context.context.run(code, limit), options)
     })()
     context.last = run
-    return run
+    return await run
   }
 
   /** Ends a context; one that is not there is fine. */

@@ -29,10 +29,13 @@ export async function cloneRepository(exec: Exec, url: string, options: CloneOpt
   if (depth !== undefined && (!Number.isInteger(depth) || depth < 1)) throw invalid("depth", "must be 1 or more")
   const path = parsePath(dir ?? (basename(parsed.pathname, ".git") || "repository"), "dir")
   const args = [
-    ...["clone", "--quiet"],
+    "clone",
+    "--quiet",
     ...(branch === undefined ? [] : ["--branch", branch]),
     ...(depth === undefined ? [] : ["--depth", String(depth)]),
-    ...["--", url, path],
+    "--",
+    url,
+    path,
   ]
   const env = { GIT_TERMINAL_PROMPT: "0", GIT_ASKPASS: "/bin/true" }
   const result = await exec(["git", ...args], { env, timeoutMs, ...(signal === undefined ? {} : { signal }) })

@@ -101,7 +101,7 @@ class Context {
     clearTimeout(cell.timer)
     for (const source of this.#sources) source.direct(undefined)
     const ended = cell.outputs.map((output) =>
-      output.destroyed ? undefined : new Promise<void>((resolve) => output.end(resolve)),
+      output.destroyed ? Promise.resolve() : new Promise<void>((resolve) => output.end(resolve)),
     )
     void Promise.all(ended).then(() => cell.call.ok({ ...result, isTimedOut: cell.isTimedOut }))
   }
