@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url"
 import { runInThisContext } from "node:vm"
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url))
-const builtins = ["buffer", "path", "events", "util", "url", "crypto", "small", "cloudflare"]
+const builtins = ["buffer", "path", "events", "util", "url", "crypto", "small", "cloudflare", "sockets"]
 const chunks = [
   "base",
   "bridge",
@@ -18,6 +18,10 @@ const chunks = [
   "compression",
   "subtle",
   "inspect",
+  "websocket",
+  "html",
+  "cache",
+  "objects",
 ]
 
 // A program per script that makes V8 compile what most programs use, before the code cache is taken.
@@ -35,6 +39,10 @@ const exercise = {
   streams: `new ReadableStream({ start(c) { c.enqueue(1); c.close() } }).getReader().read()`,
   compression: `CompressionStream`,
   subtle: `crypto.subtle.digest("SHA-256", new Uint8Array(1)).catch(() => {})`,
+  websocket: `const p = new WebSocketPair(); p[0].accept(); p[1].accept(); p[0].addEventListener("message", () => {}); p[1].send("x"); p[1].close(1000, "")`,
+  html: `new HTMLRewriter().on("a.b > c, [d]", { element(e) { e.setAttribute("a", "b"); e.after("x") } }).transform(new Response("<p class=a>x<!-- y --></p>")).text()`,
+  cache: `caches.default`,
+  objects: ``,
   inspect: `console.log({ a: [1, "x", { b: null }] }, new Map([[1, 2]]), [1, 2, 3], new Error("x"))`,
 }
 
@@ -49,6 +57,7 @@ export async function buildRuntime() {
   const define = { mayflyBuiltinExports: JSON.stringify(exportsOfBuiltins(guest)) }
   await Promise.all([
     bundle("src/host/main.ts", "dist/host.cjs", "cjs", []),
+    bundle("src/storage/main.ts", "dist/storage.cjs", "cjs", []),
     bundle("src/compile/main.ts", "dist/compiler.mjs", "esm", ["oxc-parser", "oxc-transform"], define),
   ])
   return Object.fromEntries([
@@ -98,12 +107,13 @@ const scriptOf = (code, value) => `(()=>{"use strict";${code};return ${value}})(
 async function buildGuest({ alias, define }) {
   const sources = {}
   for (const name of chunks) {
-    const code = await guestScript(`export { default } from "./web/${name}-chunk.ts"`, { alias, define })
+    const folder = name === "objects" ? "objects" : "web"
+    const code = await guestScript(`export { default } from "./${folder}/${name}-chunk.ts"`, { alias, define })
     sources[name] = scriptOf(code, "exported.default")
   }
   const { nodeBuild } = await import(here("src/guest/node/node-build.ts"))
   for (const name of builtins) {
-    const folder = name === "cloudflare" ? "cloudflare" : "node"
+    const folder = name === "cloudflare" || name === "sockets" ? "cloudflare" : "node"
     const code = await guestScript(`export { default } from "./${folder}/${name}-chunk.ts"`, nodeBuild)
     sources[`builtin:${name}`] = scriptOf(code, "exported.default")
   }

@@ -17,6 +17,7 @@ export interface AttackOptions {
   readonly limits?: Limits
   readonly env?: Readonly<Record<string, unknown>>
   readonly input?: unknown
+  readonly network?: NonNullable<Parameters<typeof DynamicWorker.create>[0]["network"]>
   /** Another tenant's runs under way meanwhile. Default 2. */
   readonly neighbours?: number
 }
@@ -29,13 +30,14 @@ const healthy =
  * the attack has no usage or the supervisor does not answer.
  */
 export async function attack(script: string, options: AttackOptions): Promise<Attacked> {
-  const { platform, limits, env, input, neighbours = 2 } = options
+  const { platform, limits, env, input, network, neighbours = 2 } = options
   const worker = await DynamicWorker.create({
     script,
     tenant: "attacker",
     platform,
     ...(limits ? { limits } : {}),
     ...(env ? { env } : {}),
+    ...(network ? { network } : {}),
   })
   const neighbour = await DynamicWorker.create({ script: healthy, tenant: "neighbour", platform })
   const around = Array.from({ length: neighbours }, (_, index) => neighbour.execute({ a: index, b: 1 }))

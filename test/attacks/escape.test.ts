@@ -90,7 +90,6 @@ test("a guest has none of Node's globals", async () => {
     "Deno",
     "Bun",
     "SharedArrayBuffer",
-    "WebSocket",
     "XMLHttpRequest",
     "Worker",
     "importScripts",

@@ -70,7 +70,14 @@ export const logs: Record<string, readonly [script: string, codes: readonly stri
   ],
   traces: [run("for (;;) console.trace('x')"), ["worker.log-limit"]],
 }
-export const anyLimit = ["ok", "worker.guest", "worker.memory-limit", "worker.cpu-limit", "worker.wall-limit"]
+export const anyLimit = [
+  "ok",
+  "worker.guest",
+  "worker.memory-limit",
+  "worker.cpu-limit",
+  "worker.wall-limit",
+  "worker.binding-limit",
+]
 export const outboxes: Record<string, string> = {
   "10^6 timers": "for (let i = 0; i < 1e6; i++) setTimeout(() => {}, 1e6); return 1",
   "10^6 timers at once": "for (let i = 0; i < 1e6; i++) setTimeout(() => {}, 0); return new Promise(() => {})",

@@ -97,6 +97,14 @@ test("wrong types of run options are input.invalid", async () => {
   }
 })
 
+test("language: python points to sandboxes", async () => {
+  for (const language of ["python", "Python3", "py"]) {
+    const error = await rejection(DynamicWorker.create({ script: "print(1)", language } as never))
+    assert.deepEqual([error.code, error.details["path"]], ["input.invalid", "language"])
+    assert.match(error.fix, /sandbox/)
+  }
+})
+
 // Inputs
 
 const unclonable: Record<string, readonly [value: unknown, path: string]> = {

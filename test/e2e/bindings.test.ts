@@ -167,3 +167,112 @@ test("a fetcher in env gets a Request, however the guest calls it; a worker in e
     2,
   ])
 })
+
+test("what a binding throws, of whatever kind, is an error for the guest and nothing for us", async () => {
+  const env = {
+    error: () => Promise.reject(Object.assign(new RangeError("far"), { code: "E_FAR" })),
+    text: () => {
+      throw "text"
+    },
+    nothing: () => Promise.reject(undefined),
+  }
+  const script = `const seen = []; for (const name of ["error", "text", "nothing"]) await env[name]().catch((e) => seen.push([e.name, e.message, e.code]))
+    return seen`
+  assert.deepEqual(await run(script, env), [
+    ["RangeError", "far", "E_FAR"],
+    ["Error", "text", undefined],
+    ["Error", "undefined", undefined],
+  ])
+})
+
+test("a binding that gives what can't be cloned is an error that names the binding and the path", async () => {
+  const env = { store: { get: () => ({ rows: [{ secret: Symbol("x") }] }) }, weak: () => new WeakMap() }
+  const script = `const seen = []; for (const call of [() => env.store.get(), () => env.weak()]) await call().catch((e) => seen.push([e.code, e.message]))
+    return seen`
+  assert.deepEqual(await run(script, env), [
+    ["worker.not-serializable", "env.store.get().rows[0].secret is a symbol, which can't be cloned"],
+    ["worker.not-serializable", "env.weak() is a WeakMap, which can't be cloned"],
+  ])
+})
+
+test(
+  "enormous arguments are an error of the call or a limit, and the next run works",
+  { timeout: 60_000 },
+  async () => {
+    let largest = 0
+    const take = (text: string): void => void (largest = Math.max(largest, text.length))
+    const script = `const seen = []
+    for (const size of [1e6, 70e6]) await (async () => env.take("x".repeat(size)))().then(() => seen.push("ok"), (e) => seen.push(e.name))
+    return seen`
+    const worker = await DynamicWorker.create({ script, env: { take }, platform, limits: { memoryMb: 512 } })
+    assert.deepEqual([await worker.run(), largest], [["ok", "RangeError"], 1e6])
+    const deep = await DynamicWorker.create({
+      script: "let value = []; for (let i = 0; i < 1e5; i++) value = [value]; return env.take(value)",
+      env: { take: () => "taken" },
+      platform,
+    })
+    assert.equal(await deep.run(), "taken")
+    const many = await DynamicWorker.create({
+      script: "return env.take(...Array.from({ length: 1e4 }, (_, i) => i))",
+      env: { take: (...all: number[]) => all.length },
+      platform,
+    })
+    assert.equal(await many.run(), 10_000)
+  },
+)
+
+test("limits.bindingCalls ends the run, also when the calls are not awaited", async () => {
+  let calls = 0
+  const env = { hit: () => ++calls }
+  const options = { env, platform, limits: { bindingCalls: 10 } }
+  for (const script of [
+    "for (;;) await env.hit()",
+    "await Promise.all(Array.from({ length: 5000 }, () => env.hit()))",
+    "for (;;) { try { await env.hit() } catch {} }",
+  ]) {
+    calls = 0
+    const ended = await (await DynamicWorker.create({ ...options, script })).execute()
+    assert.ok(!ended.ok)
+    assert.deepEqual(
+      [ended.error.code, ended.error.details["limit"], ended.error.details["used"], ended.usage.bindingCalls, calls],
+      ["worker.binding-limit", "bindingCalls", 11, 10, 10],
+    )
+  }
+  const enough = await DynamicWorker.create({
+    ...options,
+    script: "for (let i = 0; i < 10; i++) await env.hit(); return 'done'",
+  })
+  assert.equal(await enough.run(), "done")
+  const none = await DynamicWorker.create({ ...options, limits: { bindingCalls: 0 }, script: "return env.hit()" })
+  await assert.rejects(none.run(), { code: "worker.binding-limit" })
+})
+
+test("limits.bindingMs fails the call that takes longer, and the program may go on", async () => {
+  const env = { never: () => new Promise(() => {}), soon: () => "soon" }
+  const options = { env, platform, limits: { bindingMs: 50, wallMs: null } }
+  const caught = await DynamicWorker.create({
+    ...options,
+    script: "const late = await env.never().catch((e) => [e.name, e.code]); return [late, await env.soon()]",
+  })
+  assert.deepEqual(await caught.run(), [["TimeoutError", "worker.binding-timeout"], "soon"])
+  const uncaught = await DynamicWorker.create({ ...options, script: "return env.never()" })
+  await assert.rejects(uncaught.run(), { code: "worker.binding-timeout" })
+})
+
+test("what a warm program keeps from an earlier run is expired in the next one, except env", async () => {
+  const worker = await DynamicWorker.create({
+    script: `import { env } from "cloudflare:workers"
+      let first; const open = env.open
+      export default async () => {
+        const got = await open()
+        if (first === undefined) { first = got; return [await got.increment(1)] }
+        return [await got.increment(1), await first.increment(1).catch((e) => e.code)]
+      }`,
+    env: { open: () => new Counter() },
+    platform,
+  })
+  assert.deepEqual(
+    [await worker.run(undefined, { reuse: true }), await worker.run(undefined, { reuse: true })],
+    [[1], [1, "worker.stub-expired"]],
+  )
+})

@@ -28,6 +28,19 @@ test("run prints other values readably and whole, and nothing for undefined", as
   assert.equal((await mayfly(["run", "-"], { input: "undefined" })).stdout, "")
 })
 
+test("run prints the values of a generator as they come, and an array of them with --json", async () => {
+  const input = "export default async function* () { yield 'a'; yield { b: 1 }; return 'end' }"
+  assert.equal((await mayfly(["run", "-"], { input })).stdout, "a\n{ b: 1 }\nend\n")
+  const { result } = JSON.parse((await mayfly(["run", "-", "--json"], { input })).stdout) as { result: unknown }
+  assert.deepEqual(result, ["a", { b: 1 }])
+})
+
+test("run refuses a Python file with a word about sandboxes", async () => {
+  const { code, stderr } = await mayfly(["run", file("main.py", "print(1)\n")])
+  assert.equal(code, 2)
+  assert.match(stderr, /Python.*sandbox/)
+})
+
 test("run --json prints exactly one JSON object on stdout, also for wrong options", async () => {
   for (const [args, input, code] of [
     [[], "console.log(1); return input.a", 0],
@@ -84,7 +97,7 @@ test("run ends with 2 for a wrong command line, and says why", async () => {
     [["walk"], /unknown command/],
     [["run", "nowhere.js"], /can't be read/],
     [["run", "-", "--input", "{"], /--input is not JSON/],
-    [["run", "-", "--env", "[]"], /env must be an object/],
+    [["run", "-", "--env", "[]"], /--env must be an object/],
     [["run", "-", "--tenant", "a/b"], /tenant/],
     [["run", "-", "--language", "ruby"], /language/],
     [["run", "-", "--watch"], /--watch needs a file/],

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { after, test } from "node:test"
-import { createLedger, type RecordedRow } from "@mayfly/mesh"
+import { createLedger, type RecordedRow } from "@mayfly/mesh/ledger"
 import type { LedgerRow } from "@mayfly/protocol"
 import { openStore } from "@mayfly/store"
 import { mayfly, startMayfly } from "./mayfly-process.ts"
@@ -141,7 +141,8 @@ test("hostile rows command no terminal and forge no line; a changed row is found
     await using ledger = createLedger({ store: async () => store, directory })
     const texts = { tenant: hostile, runId: hostile, origin: hostile, path: hostile, rule: hostile, reason: hostile }
     const numbers = { time: Date.now(), port: 1, status: null, bytesIn: 0, bytesOut: 0, durationMs: 0 }
-    const row: LedgerRow = { id: "h", method: "GET", address: null, decision: "deny", ...texts, ...numbers }
+    const lists = { policyHash: hostile, secrets: [hostile] }
+    const row: LedgerRow = { id: "h", method: "GET", address: null, decision: "deny", ...texts, ...numbers, ...lists }
     await ledger.begin(row)
     await ledger.begin({ ...row, id: "=1+1", tenant: "=HYPERLINK(1)" })
   }

@@ -153,7 +153,7 @@ test("modules that need the host are refused with what to use instead", async ()
     ["child_process", /node:child_process needs host access.*sandbox/],
     ["node:http", /use fetch/],
     ["node:stream", /node:stream is not available in guests; use the web streams/],
-    ["cloudflare:sockets", /cloudflare:sockets does not exist here/],
+    ["cloudflare:email", /cloudflare:email does not exist here/],
   ] as const) {
     const error: unknown = await run(`import x from "${specifier}"; export default () => x`).catch(
       (thrown: unknown) => thrown,

@@ -1,25 +1,53 @@
-export { type CanonicalTarget, canonicalTarget, type Target, type TargetProblem } from "./canonical-origin.ts"
-export { decide, type DenyReason, type Outbound, type Verdict } from "./decide.ts"
-export { createHttpEgress, type HttpEgressOptions } from "./http-egress.ts"
-export type { OriginPattern } from "./origin-pattern.ts"
-export { parsePolicy, type Policy, type PolicyRule } from "./parse-policy.ts"
-export type { Lookup } from "./resolve-addresses.ts"
-export { createLedger } from "./ledger/create-ledger.ts"
-export { jsonLine } from "./ledger/json-line.ts"
+export { type AddressClass, classifyAddress, mayDial } from "./dial/address.ts"
+export { dial, type DialOptions } from "./dial/dial.ts"
+export { findAddresses, type FindOptions, type FoundAddresses } from "./dial/find-addresses.ts"
+export type { Lookup } from "./dial/resolve-addresses.ts"
+export { createHttpEgress, type HttpEgress } from "./egress/create-egress.ts"
 export type {
-  ChainHead,
-  ChainProblem,
-  ExportFormat,
-  FollowedRow,
-  FollowOptions,
-  Ledger,
-  LedgerFilter,
-  LedgerPage,
-  LedgerQuery,
-  LedgerSink,
-  RecordedRow,
-  RunSummary,
-  Verification,
-  VerifyOptions,
-} from "./ledger/ledger.ts"
-export type { LedgerOptions } from "./ledger/open-ledger.ts"
+  ApprovalRequest,
+  Approvals,
+  EgressLedger,
+  EgressOptions,
+  Secrets,
+  Timeouts,
+} from "./egress/egress-options.ts"
+export {
+  type CanonicalTarget,
+  canonicalTarget,
+  type Scheme,
+  socketTarget,
+  type Target,
+  type TargetProblem,
+  webSocketTarget,
+} from "./policy/canonical-target.ts"
+export {
+  type Allowed,
+  type ConnectionVerdict,
+  decide,
+  decideConnection,
+  type Denied,
+  type DenyReason,
+  type Outbound,
+  type Verdict,
+} from "./policy/decide.ts"
+export { deniedError, type RefusalReason, type Refused } from "./policy/denied-error.ts"
+export { expectPolicy, type PolicyExpectation } from "./policy/expect-policy.ts"
+export type { HeaderRule } from "./policy/header-rule.ts"
+export { beyondPolicy, learnedPolicy, type SeenRequest } from "./policy/learned-policy.ts"
+export { narrowPolicy } from "./policy/narrow-policy.ts"
+export type { OriginPattern } from "./policy/origin-pattern.ts"
+export { parsePolicy, type Policy, type PolicyRule, type Rate } from "./policy/parse-policy.ts"
+export { type PolicyChange, PolicyHandle, type PolicyHandleOptions } from "./policy/policy-handle.ts"
+export { canonicalPolicy, policyHash } from "./policy/policy-hash.ts"
+export { readPolicy } from "./policy/read-policy.ts"
+export type { Approval, ApprovalQuestion, ApprovalScope } from "./approvals/approval.ts"
+export {
+  type ApprovalDesk,
+  type ApprovalsOptions,
+  type Decision,
+  type ListApprovals,
+  openApprovals,
+} from "./approvals/approvals.ts"
+export { parseSecretKey, type SecretKey, secretKeyFile } from "./secrets/secret-key.ts"
+export type { SecretAlert } from "./secrets/secret-guard.ts"
+export { checkSecret, openSecretVault, type SecretInfo, type SecretVault } from "./secrets/secret-vault.ts"

@@ -28,24 +28,65 @@ export type {
   SnapshotInfo,
 } from "@mayfly/sandbox"
 
-export { detectJail, DynamicWorker, planWorker, RpcTarget, runToJson, WorkerLoader } from "@mayfly/runtime"
 export type {
+  Approval,
+  ApprovalDesk,
+  ApprovalScope,
+  Decision,
+  SecretAlert,
+  SecretInfo,
+  SecretVault,
+} from "@mayfly/mesh"
+export {
+  beyondPolicy,
+  canonicalPolicy,
+  expectPolicy,
+  learnedPolicy,
+  narrowPolicy,
+  type PolicyChange,
+  type PolicyExpectation,
+  PolicyHandle,
+  type PolicyHandleOptions,
+  policyHash,
+} from "@mayfly/mesh"
+export {
+  detectJail,
+  DurableObject,
+  DurableObjectClass,
+  DurableObjectId,
+  DurableObjectNamespace,
+  DynamicWorker,
+  Facets,
+  planWorker,
+  provideStandIn,
+  RpcTarget,
+  runToJson,
+  WebSocketPair,
+  WorkerLoader,
+  WorkerResponse,
+} from "@mayfly/runtime"
+export type {
+  DurableObjectNamespaceOptions,
+  DurableObjectState,
   DynamicWorkerOptions,
   Entrypoint,
+  FacetStartupOptions,
   Fetcher,
   Jail,
   ProgramPlan,
   Run,
   RunEvent,
   RunOptions,
+  RunWebSocket,
+  SocketErrorEvent,
   Tail,
   TraceItem,
   WorkerCode,
   WorkerStub,
 } from "@mayfly/runtime"
 export { createWorkerBundle, type WorkerBundle, type WorkerBundleOptions } from "./create-worker-bundle.ts"
-export { createPlatform, defaultPlatform, type Platform } from "./platform.ts"
-export { jsonLine } from "@mayfly/mesh"
+export { createPlatform, defaultPlatform, type Platform, provideDefaultPlatform } from "./platform.ts"
+export { jsonLine } from "@mayfly/mesh/ledger"
 export { readLedger, type ReadLedgerOptions } from "./read-ledger.ts"
 export type {
   ChainHead,
@@ -58,6 +99,6 @@ export type {
   RecordedRow,
   RunSummary,
   Verification,
-} from "@mayfly/mesh"
+} from "@mayfly/mesh/ledger"
 export type { PlatformOptions } from "./platform-options.ts"
 export * from "./code-mode/index.ts"

@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os"
 import { resolve } from "node:path"
+import { checkSecret } from "@mayfly/mesh"
 import { MayflyError, type NetworkPolicy } from "@mayfly/protocol"
 
 export interface PlatformOptions {
@@ -13,11 +14,30 @@ export interface PlatformOptions {
   readonly network?: NetworkPolicy
   /** Where the parts keep rows and files, the ledger among them; made when needed. Default: all stays in memory and ends with the platform. */
   readonly dataDir?: string
+  /** Runs whose callers hold stubs of theirs: how many one tenant may have (default 32), and how long one lasts that nobody calls (default 60,000). */
+  readonly openRuns?: { readonly perTenant?: number; readonly idleMs?: number }
   /** Rows of the ledger that are older are forgotten. Default: never. */
   readonly retainLedgerMs?: number
+  /** Secrets by name, for every tenant that has none of that name. Policies name them; programs never see them. */
+  readonly secrets?: Readonly<Record<string, string>>
+  /** Whether somebody answers what policies say to ask (`ask`). Default: when somebody listens with `approvals.onQuestion`. */
+  readonly attended?: boolean
+  /** Facets: most bytes of each one's storage (default 1 GiB), and how long an unused one stays warm (default 60,000 ms). */
+  readonly facets?: { readonly maxBytes?: number; readonly idleMs?: number }
 }
 
-const known = ["hosts", "isolates", "spare", "network", "dataDir", "retainLedgerMs"]
+const known = [
+  "hosts",
+  "isolates",
+  "spare",
+  "network",
+  "dataDir",
+  "retainLedgerMs",
+  "secrets",
+  "attended",
+  "openRuns",
+  "facets",
+]
 
 export type ParsedPlatformOptions = Required<Omit<PlatformOptions, "dataDir" | "retainLedgerMs">> &
   Pick<PlatformOptions, "dataDir" | "retainLedgerMs">
@@ -28,6 +48,8 @@ export function parsePlatformOptions(options: PlatformOptions): ParsedPlatformOp
     if (!known.includes(name)) throw invalid(name, `is not a platform option; the options are ${known.join(", ")}`)
   }
   const { hosts = availableParallelism(), isolates = 8, spare = true, network = {}, dataDir, retainLedgerMs } = options
+  const { secrets = {}, attended = false, openRuns = {} } = options
+  const facets = parseFacets(options.facets)
   checkCount("hosts", hosts, 1, 256)
   checkCount("isolates", isolates, 0, 1_000)
   if (typeof spare !== "boolean") throw invalid("spare", "must be true or false")
@@ -35,11 +57,37 @@ export function parsePlatformOptions(options: PlatformOptions): ParsedPlatformOp
   if (dataDir !== undefined && (typeof dataDir !== "string" || dataDir === ""))
     throw invalid("dataDir", "must be the path of a folder")
   if (retainLedgerMs !== undefined) checkCount("retainLedgerMs", retainLedgerMs, 1, Number.MAX_SAFE_INTEGER)
+  if (typeof attended !== "boolean") throw invalid("attended", "must be true or false")
+  if (typeof secrets !== "object" || secrets === null) throw invalid("secrets", "must be an object")
+  for (const [name, value] of Object.entries(secrets)) checkSecret(name, value)
   const rest = {
     ...(dataDir === undefined ? {} : { dataDir: resolve(dataDir) }),
     ...(retainLedgerMs === undefined ? {} : { retainLedgerMs }),
   }
-  return { hosts, isolates, spare, network, ...rest }
+  checkOpenRuns(openRuns)
+  return { hosts, isolates, spare, network, secrets: { ...secrets }, attended, openRuns, facets, ...rest }
+}
+
+function checkOpenRuns(openRuns: PlatformOptions["openRuns"]): void {
+  if (typeof openRuns !== "object" || openRuns === null) throw invalid("openRuns", "must be an object")
+  for (const name of Object.keys(openRuns)) {
+    if (name !== "perTenant" && name !== "idleMs")
+      throw invalid(`openRuns.${name}`, "is not an option: there are perTenant and idleMs")
+  }
+  const { perTenant = 1, idleMs = 1 } = openRuns
+  checkCount("openRuns.perTenant", perTenant, 1, 10_000)
+  checkCount("openRuns.idleMs", idleMs, 1, 86_400_000)
+}
+
+function parseFacets(given: unknown): NonNullable<PlatformOptions["facets"]> {
+  if (given === undefined) return {}
+  if (typeof given !== "object" || given === null) throw invalid("facets", "must be an object")
+  for (const [name, value] of Object.entries(given)) {
+    if (name === "maxBytes") checkCount("facets.maxBytes", value, 65_536, 2 ** 40)
+    else if (name === "idleMs") checkCount("facets.idleMs", value, 1, 86_400_000)
+    else throw invalid(`facets.${name}`, "is not an option of facets; they are maxBytes, idleMs")
+  }
+  return given
 }
 
 function checkCount(name: string, value: unknown, min: number, max: number): void {

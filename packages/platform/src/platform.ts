@@ -1,21 +1,37 @@
 import { join } from "node:path"
-import { createHttpEgress, createLedger, type Ledger } from "@mayfly/mesh"
-import { createRuntime, type Runtime, WorkerLoader } from "@mayfly/runtime"
+import { type ApprovalDesk, createHttpEgress, type SecretAlert, type SecretVault } from "@mayfly/mesh"
+import { checkProgram } from "./code-mode/typecheck/check-program.ts"
+import { createLedger, type Ledger } from "@mayfly/mesh/ledger"
+import { createRuntime, Facets, facetScope, type Runtime, WorkerLoader } from "@mayfly/runtime"
 import { Sandboxes } from "@mayfly/sandbox"
 import type { Store } from "@mayfly/store"
 import { LazyStore } from "./lazy-store.ts"
+import { PlatformApprovals } from "./platform-approvals.ts"
+import { PlatformSecrets } from "./platform-secrets.ts"
 import { parsePlatformOptions, type PlatformOptions } from "./platform-options.ts"
-import { recordEgress } from "./record-egress.ts"
 
 /** One object that holds the parts. Whoever creates it disposes it. */
 export interface Platform extends AsyncDisposable {
   readonly runtime: Runtime
   /** Bindings for code that expects them, as at Cloudflare. */
   readonly env: { readonly LOADER: WorkerLoader; readonly SANDBOX: Sandboxes }
+  /**
+   * Facets without a parent class: Durable Objects of dynamic workers under a name of yours, with storage of their own. Cloudflare's `ctx.facets` is the
+   * same, for the objects of a DurableObjectNamespace.
+   */
+  facets(parent: string, options?: { readonly tenant?: string }): Facets
   /** Every egress attempt, allowed or denied. In `dataDir`; without one the last ten thousand, in memory. Opened at its first use. */
   readonly ledger: Ledger
+  /** Credentials that are added to requests on their way out, by name: no program ever sees one. In `dataDir`, encrypted; without one in memory. */
+  readonly secrets: SecretVault
+  /** Questions about requests that a policy leaves open (`ask`). With nobody to ask they are denied. */
+  readonly approvals: ApprovalDesk
+  /** Told when a secret came back from somewhere and was taken out of what the program got. Returns what ends it. */
+  onAlert(listener: (alert: SecretAlert) => void): () => void
   /** Where the parts keep rows and blobs: in `dataDir`, without one in memory. Opened at its first use; the platform closes it. */
   store(): Promise<Store>
+  /** Ports that this platform's own servers listen on: no policy lets a program reach them on this machine. */
+  readonly ownPorts: Set<number>
   /** Kills all processes. Runs under way end as `worker.aborted`. Disposing twice is safe. */
   dispose(): Promise<void>
 }
@@ -25,20 +41,46 @@ export async function createPlatform(options: PlatformOptions = {}): Promise<Pla
   return startPlatform(options)
 }
 
+/** Less than a run lasts unless told otherwise: a program is told that an answer is due, and can say so. */
+const approvalWaitMs = 20_000
+
 /** An attempt and its outcome are two entries. */
 const entriesInMemory = 20_000
 
 function startPlatform(options: PlatformOptions): Platform {
-  const { hosts, isolates, spare, network, dataDir, retainLedgerMs } = parsePlatformOptions(options)
+  const { hosts, isolates, spare, network, dataDir, retainLedgerMs, openRuns, facets, ...rest } =
+    parsePlatformOptions(options)
   const store = new LazyStore(dataDir)
   const ledger = createLedger({
     store: () => store.get(),
     ...(dataDir === undefined ? { retainEntries: entriesInMemory } : { directory: dataDir }),
     ...(retainLedgerMs === undefined ? {} : { retainForMs: retainLedgerMs }),
   })
-  const egress = recordEgress(createHttpEgress(), ledger)
+  const secrets = new PlatformSecrets({ store: () => store.get(), dataDir, given: rest.secrets })
+  const approvals = new PlatformApprovals(() => store.get(), { attended: rest.attended, waitMs: approvalWaitMs })
+  const alerts = new Set<(alert: SecretAlert) => void>()
+  const ownPorts = new Set<number>()
+  const egress = createHttpEgress({
+    ownPorts: () => ownPorts,
+    ledger,
+    secrets,
+    approvals: { ask: ({ signal, policyHash: _, ...question }) => approvals.ask(question, signal) },
+    onAlert: (alert) => {
+      for (const listener of alerts) listener(alert)
+    },
+  })
   egress.check(network)
-  const runtime = createRuntime({ hosts, isolates, spare, network, egress })
+  const objects = { ...facets, ...(dataDir === undefined ? {} : { directory: join(dataDir, "objects") }) }
+  const runtime = createRuntime({
+    hosts,
+    isolates,
+    spare,
+    network,
+    egress,
+    openRuns,
+    objects,
+    typecheck: checkProgram,
+  })
   const sandboxes = new Sandboxes({
     store: () => store.get(),
     network,
@@ -46,20 +88,34 @@ function startPlatform(options: PlatformOptions): Platform {
   })
   const dispose = async (): Promise<void> => {
     await Promise.all([runtime.dispose(), sandboxes.dispose()])
+    await egress.close()
     await ledger.close()
     await store.close()
   }
   return {
     runtime,
     env: { LOADER: new WorkerLoader({ platform: { runtime } }), SANDBOX: sandboxes },
+    facets: (parent, { tenant } = {}) => new Facets(runtime.objects, facetScope(parent, tenant)),
     ledger,
+    secrets,
+    approvals,
+    onAlert: (listener) => {
+      alerts.add(listener)
+      return () => void alerts.delete(listener)
+    },
     store: () => store.get(),
+    ownPorts,
     dispose,
     [Symbol.asyncDispose]: dispose,
   }
 }
 
 let shared: Platform | undefined
+
+/** Makes a platform the one of those who name none. Its owner disposes it. */
+export function provideDefaultPlatform(platform: Platform): void {
+  shared = platform
+}
 
 /** The platform of those who name none, made on first use. It does not keep the process alive. */
 export function defaultPlatform(): Platform {

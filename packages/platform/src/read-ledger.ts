@@ -1,4 +1,4 @@
-import { createLedger, type Ledger } from "@mayfly/mesh"
+import { createLedger, type Ledger } from "@mayfly/mesh/ledger"
 import { openStore } from "@mayfly/store"
 
 export interface ReadLedgerOptions {

@@ -18,6 +18,12 @@ export const errorTable = {
   "worker.memory-limit": { status: 422, retry: false, fix: "Hold less data at once, or raise limits.memoryMb." },
   "worker.wall-limit": { status: 422, retry: false, fix: "Wait less, or raise limits.wallMs (null lifts it)." },
   "worker.subrequest-limit": { status: 422, retry: false, fix: "Make fewer requests, or raise limits.subRequests." },
+  "worker.binding-limit": { status: 422, retry: false, fix: "Call bindings less often, or raise limits.bindingCalls." },
+  "worker.binding-timeout": {
+    status: 422,
+    retry: false,
+    fix: "Let the binding answer sooner, or raise limits.bindingMs (null lifts it).",
+  },
   "worker.output-limit": { status: 422, retry: false, fix: "Return less, or raise limits.outputBytes." },
   "worker.log-limit": { status: 422, retry: false, fix: "Log less, or raise limits.logBytes." },
   "worker.unsettled": {
@@ -39,6 +45,21 @@ export const errorTable = {
     fix: "Export a default function, or an object with run or fetch.",
   },
   "worker.module-not-found": { status: 400, retry: false, fix: "Give the module in `modules`, or remove the import." },
+  "worker.websocket-limit": {
+    status: 422,
+    retry: false,
+    fix: "Send smaller messages, and no more while bufferedAmount is high.",
+  },
+  "worker.cache-limit": {
+    status: 422,
+    retry: false,
+    fix: "Put responses of at most 8 MiB into the cache, a few at a time.",
+  },
+  "worker.unsupported": {
+    status: 501,
+    retry: false,
+    fix: "Use what the message names; this part of the Workers API is not available.",
+  },
   "worker.typecheck": { status: 422, retry: false, fix: "Correct the lines shown so that they fit the declarations." },
   "worker.code-too-large": { status: 413, retry: false, fix: "Keep all modules together under 64 MiB." },
   "worker.compile-timeout": {
@@ -50,16 +71,54 @@ export const errorTable = {
   "worker.stub-expired": {
     status: 422,
     retry: false,
-    fix: "Call a function that a guest gave only while its run lasts.",
+    fix: "Call what a guest gave while its run is open, and hold it no longer than needed.",
   },
 
+  "object.aborted": { status: 409, retry: true, fix: "Get the facet again; this stub is from before it was stopped." },
+  "object.reset": { status: 503, retry: true, fix: "Call again: the object starts over with what it had stored." },
+  "object.storage-limit": {
+    status: 422,
+    retry: false,
+    fix: "Make the query cheaper: add an index or a LIMIT, sort and join less at once.",
+  },
+  "object.storage-failed": {
+    status: 500,
+    retry: false,
+    fix: "Check the data directory: its disk may be full, the file damaged, or another process may use it.",
+  },
+
+  "mesh.approval-unknown": {
+    status: 404,
+    retry: false,
+    fix: "List the approvals (`mayfly approvals`); a decided or expired one can't be decided again.",
+  },
+  "mesh.secret-unreadable": {
+    status: 500,
+    retry: false,
+    fix: "Start with the key that encrypted it (MAYFLY_SECRETS_KEY or the key file), or set the secret again.",
+  },
   "mesh.denied": {
     status: 403,
     retry: false,
     fix: "Add the origin to network.allowedOrigins if the program should reach it.",
   },
+  "mesh.pending": { status: 403, retry: true, fix: "Wait until the approval is decided, then ask again." },
+  "mesh.rate-limited": { status: 429, retry: true, fix: "Wait for `details.retryAfterMs`, then try again." },
+  "mesh.too-many-connections": {
+    status: 429,
+    retry: true,
+    fix: "Read or cancel the bodies of earlier responses, then try again.",
+  },
   "mesh.unreachable": { status: 502, retry: true, fix: "Check that the origin answers." },
+  "mesh.request-too-large": { status: 413, retry: false, fix: "Send less, or raise the rule's maxRequestBytes." },
   "mesh.response-too-large": { status: 502, retry: false, fix: "Ask for less, or raise the rule's maxResponseBytes." },
+  "mesh.body-used": {
+    status: 422,
+    retry: false,
+    fix: "Send the body as text or bytes: a stream cannot be sent again after a redirect.",
+  },
+  "mesh.secret-missing": { status: 422, retry: false, fix: "Store the secret that the rule names, then try again." },
+  "mesh.ledger-failed": { status: 503, retry: true, fix: "Make the ledger writable again: nothing leaves unrecorded." },
 
   "auth.missing": { status: 401, retry: false, fix: "Send `Authorization: Bearer mf_…`." },
   "auth.invalid": { status: 401, retry: false, fix: "Use a key that this server issued." },
@@ -131,6 +190,16 @@ export const errorTable = {
   "platform.port-in-use": { status: 409, retry: false, fix: "Stop what listens there, or choose another --port." },
   "server.not-found": { status: 404, retry: false, fix: "See /v1/openapi.json or docs for the routes." },
   "server.too-large": { status: 413, retry: false, fix: "Send a smaller body." },
+  "server.worker-failed": {
+    status: 500,
+    retry: false,
+    fix: "Correct the served worker: the terminal or log of `mayfly serve` has its stack under the request id.",
+  },
+  "server.no-worker": {
+    status: 503,
+    retry: true,
+    fix: "Correct the served worker: the terminal or log of `mayfly serve` says why it could not be loaded.",
+  },
   "server.internal": { status: 500, retry: false, fix: "This is a defect in Mayfly; please report it." },
 } as const satisfies Record<string, ErrorRow>
 

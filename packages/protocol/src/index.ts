@@ -1,7 +1,16 @@
-export type { Egress, EgressContext, EgressRequest, EgressResponse } from "./egress.ts"
+export type {
+  Egress,
+  EgressContext,
+  EgressRequest,
+  EgressResponse,
+  EgressSocket,
+  TextRedactor,
+  EgressWebSocket,
+  HeaderPairs,
+} from "./egress.ts"
 export { type ErrorCode, type ErrorRow, errorTable } from "./error-table.ts"
 export { defaultLimits, type Limits, limitTable, parseLimits } from "./limits.ts"
 export { MayflyError, type MayflyErrorOptions } from "./mayfly-error.ts"
-export type { LedgerRow, NetworkPolicy, OriginRule } from "./network.ts"
+export type { LedgerRow, NetworkPolicy, OriginRule, SecretHeader, NamedSecret, BasicAuth, AwsAuth } from "./network.ts"
 export type { ErrorJson, LogLevel, LogLine, RunJson, Usage } from "./run.ts"
 export { fromTaggedJson, toTaggedJson } from "./tagged-json.ts"

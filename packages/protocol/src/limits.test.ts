@@ -12,6 +12,8 @@ test("parseLimits fills in defaults", () => {
     outputBytes: 33_554_432,
     logBytes: 262_144,
     concurrentRequests: 6,
+    bindingCalls: 100_000,
+    bindingMs: 300_000,
   })
   assert.deepEqual(parseLimits({ cpuMs: null, memoryMb: 64 }), { ...defaultLimits, cpuMs: null, memoryMb: 64 })
   assert.deepEqual(parseLimits({ wallMs: undefined }, { ...defaultLimits, wallMs: 7 }).wallMs, 7)

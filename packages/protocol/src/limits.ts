@@ -1,6 +1,6 @@
 import { MayflyError } from "./mayfly-error.ts"
 
-/** What a run may use. `null` lifts `cpuMs` or `wallMs`. */
+/** What a run may use. `null` lifts `cpuMs`, `wallMs` or `bindingMs`. */
 export interface Limits {
   /** The run's own CPU time in milliseconds, over all its turns; waiting and queueing are not counted. */
   readonly cpuMs: number | null
@@ -16,6 +16,10 @@ export interface Limits {
   readonly logBytes: number
   /** Most outgoing requests under way at once; more wait. */
   readonly concurrentRequests: number
+  /** Most calls of bindings. */
+  readonly bindingCalls: number
+  /** Longest that one call of a binding may take, in milliseconds; past it that call fails. */
+  readonly bindingMs: number | null
 }
 
 interface LimitRow {
@@ -38,6 +42,8 @@ export const limitTable: Readonly<Record<keyof Limits, LimitRow>> = {
   outputBytes: { default: 32 * mebibyte, min: 16, max: 512 * mebibyte, nullable: false },
   logBytes: { default: 256 * 1_024, min: 0, max: 64 * mebibyte, nullable: false },
   concurrentRequests: { default: 6, min: 1, max: 1_000, nullable: false },
+  bindingCalls: { default: 100_000, min: 0, max: 100_000_000, nullable: false },
+  bindingMs: { default: 300_000, min: 1, max: 7 * day, nullable: true },
 }
 
 export const defaultLimits: Limits = Object.fromEntries(

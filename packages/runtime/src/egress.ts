@@ -1,1 +1,9 @@
-export type { Egress, EgressContext, EgressRequest, EgressResponse } from "@mayfly/protocol"
+export type {
+  Egress,
+  EgressContext,
+  EgressRequest,
+  EgressResponse,
+  EgressSocket,
+  EgressWebSocket,
+  HeaderPairs,
+} from "@mayfly/protocol"

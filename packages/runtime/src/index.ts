@@ -4,13 +4,31 @@ export { findNode, findRuntimeFiles } from "./pool/runtime-files.ts"
 export type { Fetcher, Tail, TraceItem, WorkerCode } from "./loader/worker-code.ts"
 export { WorkerLoader, type WorkerLoaderOptions } from "./loader/worker-loader.ts"
 export type { Entrypoint, EntrypointOptions, WorkerStub } from "./loader/worker-stub.ts"
-export { provideDefaultRuntime } from "./default-runtime.ts"
-export type { Egress, EgressContext, EgressRequest, EgressResponse } from "./egress.ts"
+export { defaultRuntime, provideDefaultRuntime } from "./default-runtime.ts"
+export { DurableObjectClass } from "./objects/durable-object-class.ts"
+export { DurableObjectId } from "./objects/durable-object-id.ts"
+export { DurableObject, type DurableObjectState } from "./objects/durable-object.ts"
+export { DurableObjectNamespace, type DurableObjectNamespaceOptions } from "./objects/durable-object-namespace.ts"
+export { Facets, facetScope } from "./objects/facets.ts"
+export type { FacetStartupOptions, GetStartupOptions } from "./objects/object-slot.ts"
+export type {
+  Egress,
+  EgressContext,
+  EgressRequest,
+  EgressResponse,
+  EgressSocket,
+  EgressWebSocket,
+  HeaderPairs,
+} from "./egress.ts"
 export { RpcTarget } from "./bridge/rpc-target.ts"
+export { provideStandIn } from "./bridge/stand-in.ts"
 export { createRuntime, type Runtime, type RuntimeOptions } from "./runtime.ts"
 export { DynamicWorker } from "./worker/dynamic-worker.ts"
+export { type RunWebSocket, type SocketErrorEvent, WebSocketPair } from "./socket/run-web-socket.ts"
+export { WorkerResponse } from "./socket/worker-response.ts"
 export type { RunOptions } from "./worker/worker-run.ts"
 export { type Run, type RunEvent, runToJson } from "./worker/run.ts"
 export type { DynamicWorkerOptions, GivenModule } from "./worker/worker-options.ts"
+export type { TypeCheck, TypeCheckRequest } from "./typecheck.ts"
 export type { ProgramPlan } from "./compile/plan-program.ts"
 export { planWorker } from "./worker/plan-worker.ts"

@@ -219,6 +219,37 @@ test("Accept: text/event-stream gives logs as they happen and ends with the run"
   assert.deepEqual([result, whole["ok"], whole["result"]], [2, true, 2])
 })
 
+test("an event stream has the values of a generator, and a run without it an array of them", async () => {
+  const script = "export default function* () { yield 1n; console.log('between'); yield 2; return 'end' }"
+  const request = (accept: string): Promise<Response> =>
+    Promise.resolve(
+      app.request("/v1/run", { method: "POST", headers: { ...bearer, accept }, body: JSON.stringify({ script }) }),
+    )
+  const events = parseEvents(await (await request("text/event-stream")).text())
+  assert.deepEqual(
+    events.map(({ event, data }) => [event, data["value"] ?? data["message"] ?? data["result"]]),
+    [
+      ["value", { $bigint: "1" }],
+      ["log", "between"],
+      ["value", 2],
+      ["result", "end"],
+    ],
+  )
+  const whole = (await (await request("application/json")).json()) as { result: unknown }
+  assert.deepEqual(whole.result, [{ $bigint: "1" }, 2])
+})
+
+test("typecheck and declarations check a program before it runs", async () => {
+  const check = async (script: string): Promise<unknown> => {
+    const body = JSON.stringify({ script, typecheck: true, declarations: "interface Env { a: { b(): number } }" })
+    const response = await app.request("/v1/run", { method: "POST", headers: bearer, body })
+    const { ok, error } = (await response.json()) as { ok: boolean; error?: Json }
+    return [response.status, ok, error?.["code"]]
+  }
+  assert.deepEqual(await check("env.a.c()"), [200, false, "worker.typecheck"])
+  assert.deepEqual(await check("typeof input"), [200, true, undefined])
+})
+
 test("an event stream ends with an error event, also for a program that can't be compiled", async () => {
   for (const [script, code] of [
     ["throw new Error('x')", "worker.guest"],

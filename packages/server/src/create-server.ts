@@ -4,6 +4,7 @@ import { type Context, Hono } from "hono"
 import { type RequestIdVariables, requestId } from "hono/request-id"
 import { secureHeaders } from "hono/secure-headers"
 import type { ContentfulStatusCode } from "hono/utils/http-status"
+import { addApprovalRoutes } from "./approval-routes.ts"
 import { BodyBudget } from "./body-budget.ts"
 import { checkHost } from "./check-host.ts"
 import { errorBody, publicError } from "./error-response.ts"
@@ -12,6 +13,7 @@ import { Readiness } from "./readiness.ts"
 import { RequestSlots } from "./request-slots.ts"
 import { requireKey } from "./require-key.ts"
 import { runRoute } from "./run-route.ts"
+import { addSecretRoutes } from "./secret-routes.ts"
 import { type ServerLog, stderrLog, unexpected } from "./server-log.ts"
 
 export interface ServerOptions {
@@ -69,6 +71,8 @@ export function createServer(options: ServerOptions): { app: ServerApp } {
   app.get("/v1/ledger", ledgerRoute(ledger))
   app.get("/v1/ledger/verify", verifyLedgerRoute(ledger))
   app.get("/v1/ledger/summary", summarizeLedgerRoute(ledger))
+  addSecretRoutes(app, platform.secrets, body)
+  addApprovalRoutes(app, platform.approvals, body)
   app.notFound((c) => answerError(c, new MayflyError("server.not-found", `there is no ${c.req.method} ${c.req.path}`)))
   app.onError((error, c) => {
     const known = publicError(error)

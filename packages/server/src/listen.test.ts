@@ -18,6 +18,7 @@ const pool: Pool = {
     watch(run)
     return run
   },
+  hold: () => platform.runtime.pool.hold(),
   dispose: () => platform.runtime.pool.dispose(),
 }
 const key = createKey()

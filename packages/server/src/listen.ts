@@ -1,6 +1,6 @@
-import { createServer, type Server, type ServerOptions } from "node:http"
-import type { AddressInfo } from "node:net"
-import { type ErrorCode, MayflyError } from "@mayfly/protocol"
+import { createServer, type ServerOptions } from "node:http"
+import { MayflyError } from "@mayfly/protocol"
+import { bind } from "./bind.ts"
 import type { ServerApp } from "./create-server.ts"
 import { errorBody, publicError } from "./error-response.ts"
 import { stderrLog, unexpected } from "./server-log.ts"
@@ -41,11 +41,10 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   })
   const server = createServer(timeoutsOf(options), (request, response) => void listener(request, response))
   server.maxConnections = maxConnections
-  await bind(server, options)
-  const { port } = server.address() as AddressInfo
+  const { url, port } = await bind(server, options)
   let closed: Promise<void> | undefined
   return {
-    url: `http://${options.host.includes(":") ? `[${options.host}]` : options.host}:${port}`,
+    url,
     port,
     serve,
     close: () => (closed ??= new Promise((resolve) => server.close(() => resolve()))),
@@ -69,17 +68,4 @@ function malformed(cause: unknown): Response {
   const error = isRequest ? new MayflyError("input.invalid", message, { cause }) : publicError(cause)
   if (error.code === "server.internal") stderrLog(unexpected(cause, "none"))
   return Response.json(errorBody(error, "none"), { status: error.status })
-}
-
-function bind(server: Server, { port, host }: ListenOptions): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once("error", (error: NodeJS.ErrnoException) => reject(bindError(error, port, host)))
-    server.listen({ port, host }, () => resolve())
-  })
-}
-
-function bindError(error: NodeJS.ErrnoException, port: number, host: string): MayflyError {
-  const code: ErrorCode = error.code === "EADDRINUSE" ? "platform.port-in-use" : "input.invalid"
-  const why = error.code === "EADDRINUSE" ? "something else listens there" : error.message
-  return new MayflyError(code, `can't listen on ${host}:${port}: ${why}`, { details: { host, port }, cause: error })
 }

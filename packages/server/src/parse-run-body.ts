@@ -5,7 +5,7 @@ import { parseRequest } from "./parse-request.ts"
 import type { Program } from "./run-program.ts"
 import { taggedValue } from "./tagged-value.ts"
 
-const workerFields = ["script", "mainModule", "tenant", "limits", "network", "language"]
+const workerFields = ["script", "mainModule", "tenant", "limits", "network", "language", "typecheck", "declarations"]
 const fields = [...workerFields, "modules", "input", "request", "env", "props"]
 
 /** The body of `POST /v1/run` as a program. Throws `input.invalid`; the library checks the options further. */

@@ -11,6 +11,8 @@ function eventToJson(event: RunEvent): unknown {
     case "log":
     case "egress":
       return event
+    case "value":
+      return { type: "value", value: toTaggedJson(event.value) }
     case "result": {
       const result = event.result === undefined ? {} : { result: toTaggedJson(event.result) }
       return { type: "result", ...result, run: runToJson(event.run) }

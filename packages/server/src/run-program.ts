@@ -1,4 +1,4 @@
-import { DynamicWorker, type DynamicWorkerOptions, type Run, type RunEvent } from "@mayfly/platform"
+import { DynamicWorker, type DynamicWorkerOptions, type Run, type RunEvent, type RunOptions } from "@mayfly/platform"
 import { type ErrorCode, MayflyError } from "@mayfly/protocol"
 import { type FailedRun, failedRun } from "./failed-run.ts"
 
@@ -16,6 +16,7 @@ const authorErrors: ReadonlySet<ErrorCode> = new Set([
   "worker.syntax",
   "worker.module-not-found",
   "worker.no-entrypoint",
+  "worker.typecheck",
   "worker.compile-timeout",
 ])
 
@@ -37,8 +38,9 @@ export async function* streamProgram(program: Program, signal: AbortSignal): Asy
   yield* call.kind === "run" ? worker.stream(call.input, given) : worker.streamRequest(call.request, given)
 }
 
-function callOptions({ props }: Program, signal: AbortSignal): { signal: AbortSignal; props?: unknown } {
-  return props === undefined ? { signal } : { signal, props }
+/** Results become JSON: a stub would be nothing there. */
+function callOptions({ props }: Program, signal: AbortSignal): RunOptions {
+  return { signal, stubs: false, ...(props === undefined ? {} : { props }) }
 }
 
 async function create(options: DynamicWorkerOptions): Promise<DynamicWorker | FailedRun> {

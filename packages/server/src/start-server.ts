@@ -1,10 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises"
-import { createServer, type ServerOptions } from "./create-server.ts"
+import { createServer, type ServerApp, type ServerOptions } from "./create-server.ts"
 import type { Listener } from "./listen.ts"
 
 export interface RunningServer {
   readonly url: string
   readonly port: number
+  readonly app: ServerApp
   /** Lets requests under way finish for a few seconds, cancels the rest, closes. Takes less than 5 s. Calling twice is safe. */
   stop(): Promise<void>
 }
@@ -15,9 +16,12 @@ const cancelMs = 700
 /** Serves the API on a bound socket. */
 export function startServer(listener: Listener, options: Omit<ServerOptions, "stopping">): RunningServer {
   const stopping = new AbortController()
-  listener.serve(createServer({ ...options, stopping: stopping.signal }).app)
+  // Before a program can run: it must not be able to call the API that it runs under.
+  options.platform.ownPorts.add(listener.port)
+  const { app } = createServer({ ...options, stopping: stopping.signal })
+  listener.serve(app)
   let stopped: Promise<void> | undefined
-  return { url: listener.url, port: listener.port, stop: () => (stopped ??= stop(listener, stopping)) }
+  return { url: listener.url, port: listener.port, app, stop: () => (stopped ??= stop(listener, stopping)) }
 }
 
 async function stop(listener: Listener, stopping: AbortController): Promise<void> {

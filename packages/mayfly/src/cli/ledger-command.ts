@@ -5,7 +5,7 @@ import { errorLine, exitCodeOf, exitCodes, invalid } from "./command-error.ts"
 import { listenForInterrupts } from "./interrupts.ts"
 import { type LedgerAction, type LedgerFlags, parseFilter, parseHead, parseLimit } from "./ledger-flags.ts"
 import { type Output, paint } from "./output.ts"
-import { printable } from "./printable.ts"
+import { safeLine } from "./safe-line.ts"
 
 /** `mayfly ledger …`: reads the ledger of a data directory, whoever owns it. Gives the exit code; never rejects. */
 export async function ledgerCommand(action: LedgerAction, flags: LedgerFlags, output: Output): Promise<number> {
@@ -18,7 +18,7 @@ export async function ledgerCommand(action: LedgerAction, flags: LedgerFlags, ou
     return (await actions[action](context)) ?? exitCodes.ok
   } catch (error) {
     if (interrupts.exitCode !== undefined) return interrupts.exitCode
-    output.stderr.write(`${safe(errorLine(error))}\n`)
+    output.stderr.write(`${safeLine(errorLine(error))}\n`)
     return exitCodeOf(error)
   }
 }
@@ -72,14 +72,14 @@ async function verify({ ledger, flags, output, signal }: Context): Promise<numbe
     const { problem } = result
     const row = problem.id === null ? "" : ` (row ${problem.id})`
     const text = `the ledger is not what was written: ${problem.message}${row}`
-    output.stdout.write(`${paint(output, "stdout", "red", safe(text))}\n`)
+    output.stdout.write(`${paint(output, "stdout", "red", safeLine(text))}\n`)
   }
   return result.ok ? exitCodes.ok : exitCodes.failed
 }
 
 async function summarize({ ledger, flags, output }: Context): Promise<void> {
   const summary = await ledger.summary(flags.run ?? "")
-  output.stdout.write(flags.json === true ? jsonLine(summary) : `${safe(summary.text)}\n`)
+  output.stdout.write(flags.json === true ? jsonLine(summary) : `${safeLine(summary.text)}\n`)
 }
 
 function printRow(row: RecordedRow, { json }: LedgerFlags, output: Output): void {
@@ -92,15 +92,6 @@ function line(row: RecordedRow, output: Output): string {
   const end =
     decision === "deny" ? (reason ?? "") : outcome === "known" ? `${status ?? reason ?? ""} ${durationMs} ms` : outcome
   const words = [new Date(time).toISOString(), paint(output, "stdout", color, decision.padEnd(5))]
-  const rest = [method, `${origin}${path}`, end, paint(output, "stdout", "dim", safe(`${tenant} ${runId}`))]
-  return [...words, ...rest.map((word, index) => (index === 3 ? word : safe(word)))].join("  ")
-}
-
-/** One line, whatever a guest put into it, on a terminal and off it. */
-function safe(text: string): string {
-  return printable(text.replaceAll(/[\n\t\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, visible), false)
-}
-
-function visible(character: string): string {
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`
+  const rest = [method, `${origin}${path}`, end, paint(output, "stdout", "dim", safeLine(`${tenant} ${runId}`))]
+  return [...words, ...rest.map((word, index) => (index === 3 ? word : safeLine(word)))].join("  ")
 }

@@ -1,8 +1,10 @@
 import { readFileSync } from "node:fs"
 import { Command } from "commander"
+import type { ApprovalsFlags } from "./approvals-command.ts"
 import type { LedgerAction, LedgerFlags } from "./ledger-flags.ts"
 import type { Output } from "./output.ts"
 import type { RunFlags } from "./run-flags.ts"
+import type { SecretsFlags } from "./secrets-command.ts"
 import type { ServeFlags } from "./serve-command.ts"
 
 export interface CommandLine {
@@ -27,13 +29,21 @@ export function createCommandLine(stdout: NodeJS.WriteStream, stderr: NodeJS.Wri
     const { runCommand } = await import("./run-command.ts")
     exitCode = await runCommand(file, flags, outputOf(flags.color))
   })
-  addServe(program, async (flags) => {
+  addServe(program, async (worker, flags) => {
     const { serveCommand } = await import("./serve-command.ts")
-    exitCode = await serveCommand(flags, outputOf(true))
+    exitCode = await serveCommand(worker, flags, outputOf(true))
   })
   addLedger(program, async (name, flags) => {
     const { ledgerCommand } = await import("./ledger-command.ts")
     exitCode = await ledgerCommand(name, flags, outputOf(true))
+  })
+  addSecrets(program, async (action, name, flags) => {
+    const { secretsCommand } = await import("./secrets-command.ts")
+    exitCode = await secretsCommand(action, name, flags, outputOf(true))
+  })
+  addApprovals(program, async (action, id, flags) => {
+    const { approvalsCommand } = await import("./approvals-command.ts")
+    exitCode = await approvalsCommand(action, id, flags, outputOf(true))
   })
   addDoctor(program, async (flags) => {
     const { doctorCommand } = await import("./doctor-command.ts")
@@ -63,6 +73,15 @@ function addRun(program: Command, action: (file: string, flags: RunFlags) => Pro
     .option("--memory <MB>", "memory in MiB (default 128)")
     .option("--wall <MS>", "time in milliseconds, or none (default 30000)")
     .option("--allow <ORIGIN>", "an origin that the program may reach; may be repeated (default: none)", collect)
+    .option("--policy <FILE>", "a network policy as JSON; --allow adds to it")
+    .option(
+      "--secret <NAME>",
+      "a credential that --allow origins get and the program never sees: NAME (from the environment), NAME=@file or NAME=VALUE;\n" +
+        "env.NAME is a placeholder that becomes the secret on its way out; may be repeated",
+      collect,
+    )
+    .option("--learn", "let it reach every public address, and print the smallest policy for what it did")
+    .option("--yes", "no question before --learn")
     .option("--language <NAME>", "auto, javascript or typescript (default auto)")
     .option("--tenant <NAME>", "domain of isolation and fairness (default default)")
     .option("--json", "print one JSON object: { id, ok, result | error, logs, usage, egress }")
@@ -76,6 +95,8 @@ function addRun(program: Command, action: (file: string, flags: RunFlags) => Pro
         `mayfly run sum.ts --input '{"numbers":[1,2,3]}'`,
         `echo 'return input.a + 1' | mayfly run - --input '{"a":1}' --json`,
         "mayfly run fetch.js --allow https://api.example.com --wall 10000",
+        "mayfly run agent.js --allow https://api.openai.com --secret OPENAI_KEY",
+        "mayfly run agent.js --learn > policy.json",
         "mayfly run answer.md --plan",
         `mayfly run handler.ts --request '{"url":"http://app/items","method":"POST","body":"x"}'`,
       ]),
@@ -83,18 +104,37 @@ function addRun(program: Command, action: (file: string, flags: RunFlags) => Pro
     .action(action)
 }
 
-function addServe(program: Command, action: (flags: ServeFlags) => Promise<void>): void {
+function addServe(program: Command, action: (worker: string | undefined, flags: ServeFlags) => Promise<void>): void {
   program
     .command("serve")
-    .summary("serve the HTTP API")
-    .description("Serves the HTTP API. The first start prints the admin key, once; only its hash is stored.")
-    .option("--port <PORT>", "port; 0 for any free one", "8787")
-    .option("--host <HOST>", "address to bind", "127.0.0.1")
+    .summary("serve the HTTP API, and a worker of yours")
+    .description(
+      "Serves the HTTP API. The first start prints the admin key, once; only its hash is stored.\n" +
+        "With WORKER it serves that too, on a port of its own. The worker is your code: it runs in this process, with all that this\n" +
+        "process may do. What it loads through env.LOADER and DynamicWorker runs in isolates.",
+    )
+    .argument("[WORKER]", "a module that exports default { fetch(request, env, ctx) }, in JavaScript or TypeScript")
+    .option("--port <PORT>", "port of the API; 0 for any free one", "8787")
+    .option("--host <HOST>", "address to bind, for both", "127.0.0.1")
     .option("--data <DIR>", "data directory; one process owns it", "./.mayfly")
+    .option("--worker-port <PORT>", "port of the worker; 0 for any free one", "8788")
+    .option("--env <NAME=VALUE>", "a text in the worker's env; NAME alone takes this shell's; may be repeated", collect)
+    .option(
+      "--env-file <FILE>",
+      "a file of NAME=VALUE lines; may be repeated (default: .dev.vars beside the worker)",
+      collect,
+    )
+    .option("--allow-host <NAME>", "answer to this Host header too, behind a proxy; may be repeated", collect)
+    .option("--watch", "load the worker again when its files change")
     .option("--demo", "run a demonstration first")
     .addHelpText(
       "after",
-      examples(["mayfly serve", "mayfly serve --port 9000 --data /var/lib/mayfly", "mayfly serve --demo"]),
+      examples([
+        "mayfly serve",
+        "mayfly serve --port 9000 --data /var/lib/mayfly",
+        "mayfly serve worker.ts --watch",
+        "mayfly serve worker.ts --worker-port 3000 --env API_KEY --env REGION=eu",
+      ]),
     )
     .action(action)
 }
@@ -145,6 +185,61 @@ function addLedger(program: Command, action: (name: LedgerAction, flags: LedgerF
       "mayfly ledger export --csv > egress.csv",
       "mayfly ledger verify",
     ]),
+  )
+}
+
+type SecretsAction = (action: "set" | "ls" | "rm", name: string, flags: SecretsFlags) => Promise<void>
+
+function addSecrets(program: Command, action: SecretsAction): void {
+  const secrets = program
+    .command("secrets")
+    .summary("keep credentials that programs use and never see")
+    .description(
+      "Secrets are kept encrypted in the data directory. A policy names them (headers, auth, placeholders), and they are added to requests on\n" +
+        "their way out.",
+    )
+  const add = (usage: string, summary: string): Command =>
+    secrets
+      .command(usage)
+      .summary(summary)
+      .option("--data <DIR>", "data directory", "./.mayfly")
+      .option("--tenant <NAME>", "whose secret (default default)")
+  add("set <NAME>", "set a secret; its value is read from stdin").action((name: string, flags: SecretsFlags) =>
+    action("set", name, flags),
+  )
+  add("ls", "list names")
+    .option("--json", "print one JSON array")
+    .action((flags: SecretsFlags) => action("ls", "", flags))
+  add("rm <NAME>", "remove a secret").action((name: string, flags: SecretsFlags) => action("rm", name, flags))
+  secrets.addHelpText("after", examples(["mayfly secrets set OPENAI_KEY < key.txt", "mayfly secrets ls"]))
+}
+
+type ApprovalsAction = (action: "ls" | "allow" | "deny", id: string, flags: ApprovalsFlags) => Promise<void>
+
+function addApprovals(program: Command, action: ApprovalsAction): void {
+  const approvals = program
+    .command("approvals")
+    .summary("answer what programs ask to reach")
+    .description('A policy with defaultPolicy "ask" makes a question of each request that no rule names.')
+  const add = (usage: string, summary: string): Command =>
+    approvals
+      .command(usage)
+      .summary(summary)
+      .option("--data <DIR>", "data directory", "./.mayfly")
+      .option("--json", "print one JSON object per line")
+  add("ls", "list questions, the newest last")
+    .option("--tenant <NAME>", "of one tenant")
+    .option("--status <WORD>", "pending, allowed, denied or expired")
+    .action((flags: ApprovalsFlags) => action("ls", "", flags))
+  for (const word of ["allow", "deny"] as const) {
+    add(`${word} <ID>`, `${word} it`)
+      .option("--scope <WORD>", "once, run, worker or tenant (default once)")
+      .option("--for <TIME>", "how long it counts: 30m, 12h, 7d (default 1h)")
+      .action((id: string, flags: ApprovalsFlags) => action(word, id, flags))
+  }
+  approvals.addHelpText(
+    "after",
+    examples(["mayfly approvals ls --status pending", "mayfly approvals allow apr_… --scope worker --for 7d"]),
   )
 }
 

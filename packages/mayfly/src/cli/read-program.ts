@@ -21,6 +21,7 @@ const codeEndings = [".js", ".mjs", ".cjs", ".ts", ".mts"]
 /** Reads FILE and what it imports from its folder, or stdin for "-" until `signal` fires. Rejects with `input.invalid` when it can't be read. */
 export async function readProgram(file: string, signal: AbortSignal): Promise<ProgramText> {
   if (file === "-") return { source: { script: await readStdin(signal) }, files: [], refused: [] }
+  if (extname(file) === ".py") throw invalid("FILE", "is Python, which isolates do not run: use a sandbox for it")
   const text = readText(file)
   if (hasRelativeImport(text)) return collectModules(file, text)
   const source = isPlainCode(file, text)

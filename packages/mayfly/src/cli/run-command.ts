@@ -1,6 +1,7 @@
 import {
   createPlatform,
   type DynamicWorkerOptions,
+  learnedPolicy,
   planWorker,
   type Platform,
   type Run,
@@ -9,12 +10,15 @@ import {
 import { MayflyError } from "@mayfly/protocol"
 import { failedRun, type Program, runProgram, streamProgram } from "@mayfly/server"
 import { errorLine, exitCodeOf, exitCodes } from "./command-error.ts"
+import { confirm } from "./confirm.ts"
 import { listenForInterrupts } from "./interrupts.ts"
 import type { Output } from "./output.ts"
+import { printLearned } from "./print-learned.ts"
 import { printPlan } from "./print-plan.ts"
-import { printLog, printRun } from "./print-run.ts"
+import { printLog, printResult, printRun } from "./print-run.ts"
 import { type ProgramText, readProgram } from "./read-program.ts"
 import { parseRunFlags, type RunFlags } from "./run-flags.ts"
+import { parseNetworkFlags, type RunNetwork } from "./run-network.ts"
 import { watchFiles } from "./watch-files.ts"
 import { whenAborted } from "./when-aborted.ts"
 
@@ -23,8 +27,12 @@ export async function runCommand(file: string, flags: RunFlags, output: Output):
   using interrupts = listenForInterrupts()
   try {
     if (flags.watch === true && file === "-") throw new MayflyError("input.invalid", "--watch needs a file, not stdin")
+    if (flags.learn === true) await confirm(learning, "--yes", flags.yes === true, output)
+    const network = parseNetworkFlags(flags)
     // One process and nothing in reserve: what a single run needs, started at once.
-    const runner = new ProgramRunner(file, flags, output, await createPlatform({ hosts: 1, isolates: 1, spare: false }))
+    const { secrets } = network
+    const platform = await createPlatform({ hosts: 1, isolates: 1, spare: false, secrets })
+    const runner = new ProgramRunner({ file, flags, network }, output, platform)
     await using _closed = { [Symbol.asyncDispose]: () => runner.close() }
     const code = flags.watch === true ? await runner.watch(interrupts.signal) : await runner.run(interrupts.signal)
     return interrupts.exitCode ?? code
@@ -33,16 +41,26 @@ export async function runCommand(file: string, flags: RunFlags, output: Output):
   }
 }
 
+const learning = "With --learn the program may reach every public address while it is observed. Continue?"
+
+interface Given {
+  readonly file: string
+  readonly flags: RunFlags
+  readonly network: RunNetwork
+}
+
 class ProgramRunner {
   readonly #file: string
   readonly #flags: RunFlags
+  readonly #network: RunNetwork
   readonly #output: Output
   readonly #platform: Platform
   #files: readonly string[] = []
 
-  constructor(file: string, flags: RunFlags, output: Output, platform: Platform) {
+  constructor({ file, flags, network }: Given, output: Output, platform: Platform) {
     this.#file = file
     this.#flags = flags
+    this.#network = network
     this.#output = output
     this.#platform = platform
   }
@@ -50,7 +68,7 @@ class ProgramRunner {
   /** Gives the exit code. */
   async run(signal: AbortSignal): Promise<number> {
     const text = await readProgram(this.#file, signal)
-    const { options, call } = parseRunFlags(this.#flags)
+    const { options, call } = parseRunFlags(this.#flags, this.#network)
     const program = { options: { ...options, ...text.source, platform: this.#platform }, call }
     this.#files = text.files
     if (this.#flags.plan === true) return this.#plan(program.options)
@@ -74,7 +92,8 @@ class ProgramRunner {
 
   async #runForPrograms(program: Program, signal: AbortSignal): Promise<number> {
     const run = await runProgram(program, signal)
-    this.#output.stdout.write(`${JSON.stringify(runToJson(run))}\n`)
+    const learned = this.#flags.learn === true ? { policy: learnedPolicy(run.egress) } : {}
+    this.#output.stdout.write(`${JSON.stringify({ ...runToJson(run), ...learned })}\n`)
     return this.#finished(run)
   }
 
@@ -82,14 +101,23 @@ class ProgramRunner {
     let exitCode: number = exitCodes.failed
     for await (const event of streamProgram(program, signal)) {
       if (event.type === "log") printLog(this.#output, event)
+      if (event.type === "value") printResult(this.#output, event.value)
       if (event.type !== "result" && event.type !== "error") continue
-      printRun(this.#output, event.run)
+      this.#print(event.run)
       exitCode = this.#finished(event.run)
     }
     for (const specifier of refused) {
       this.#output.stderr.write(`note: "${specifier}" leads out of the program's folder and was not read\n`)
     }
     return exitCode
+  }
+
+  /** What was learned takes the place of the result. */
+  #print(run: Run): void {
+    const { learn, policy } = this.#flags
+    printRun(learn === true ? { ...this.#output, stdout: this.#output.stderr } : this.#output, run)
+    if (learn !== true) return
+    printLearned(this.#output, run, policy === undefined ? undefined : parseNetworkFlags({ policy }).network)
   }
 
   /** Runs again at each change until `stop` fires; a run under way is cancelled first. */

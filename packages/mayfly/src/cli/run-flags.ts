@@ -2,35 +2,47 @@ import type { DynamicWorkerOptions } from "@mayfly/platform"
 import { parseRequest, type Program } from "@mayfly/server"
 import { invalid } from "./command-error.ts"
 import { readJsonOption, readPlainJsonOption } from "./read-json-option.ts"
+import type { NetworkFlags, RunNetwork } from "./run-network.ts"
 
 /** The options of `mayfly run` as commander gives them. */
-export interface RunFlags {
+export interface RunFlags extends NetworkFlags {
   readonly input?: string
   readonly env?: string
   readonly request?: string
   readonly cpu?: string
   readonly memory?: string
   readonly wall?: string
-  readonly allow?: readonly string[]
   readonly language?: string
   readonly tenant?: string
   readonly json?: boolean
   readonly watch?: boolean
   readonly plan?: boolean
+  readonly yes?: boolean
   readonly color: boolean
 }
 
 /** What the flags say of a program, all but its text. Throws `input.invalid`; the library checks names and ranges. */
-export function parseRunFlags(flags: RunFlags): Omit<Program, "options"> & { options: DynamicWorkerOptions } {
-  const { env, allow, language, tenant } = flags
+export function parseRunFlags(
+  flags: RunFlags,
+  { network, placeholders }: RunNetwork,
+): Omit<Program, "options"> & { options: DynamicWorkerOptions } {
+  const { language, tenant } = flags
+  const env = { ...placeholders, ...readEnv(flags.env) }
   const options: DynamicWorkerOptions = {
     limits: parseLimitFlags(flags),
-    ...(env === undefined ? {} : { env: readJsonOption("--env", env) as Record<string, unknown> }),
-    ...(allow === undefined ? {} : { network: { allowedOrigins: allow } }),
+    ...(Object.keys(env).length === 0 ? {} : { env }),
+    network,
     ...(language === undefined ? {} : { language: language as NonNullable<DynamicWorkerOptions["language"]> }),
     ...(tenant === undefined ? {} : { tenant }),
   }
   return { options, call: parseCall(flags) }
+}
+
+function readEnv(env: string | undefined): Record<string, unknown> {
+  if (env === undefined) return {}
+  const value = readJsonOption("--env", env)
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
+  throw invalid("--env", "must be an object")
 }
 
 function parseCall({ input, request }: RunFlags): Program["call"] {

@@ -1,52 +1,90 @@
-import { createPlatform, detectJail } from "@mayfly/platform"
-import { ensureAdminKey, listen, openDataDirectory, startServer } from "@mayfly/server"
-import { errorLine, exitCodeOf, exitCodes, invalid } from "./command-error.ts"
+import { createPlatform, detectJail, type SecretAlert } from "@mayfly/platform"
+import { ensureAdminKey, listen, openDataDirectory, openOwnerSocket, startServer } from "@mayfly/server"
+import { exitCodeOf, exitCodes, invalid } from "./command-error.ts"
 import { listenForInterrupts } from "./interrupts.ts"
 import { type Output, paint } from "./output.ts"
+import { printable } from "./printable.ts"
 import { runDemo } from "./run-demo.ts"
 import { whenAborted } from "./when-aborted.ts"
+import type { WorkerFlags, WorkerSession } from "./worker-session.ts"
 
-export interface ServeFlags {
+export interface ServeFlags extends WorkerFlags {
   readonly port: string
   readonly host: string
   readonly data: string
   readonly demo?: boolean
+  readonly workerPort: string
 }
 
 /** `mayfly serve`: serves until it is asked to stop. Gives the exit code; never rejects. */
-export async function serveCommand(flags: ServeFlags, output: Output): Promise<number> {
+export async function serveCommand(worker: string | undefined, flags: ServeFlags, output: Output): Promise<number> {
   using interrupts = listenForInterrupts()
   try {
-    await serve(flags, output, interrupts.signal)
+    await serve(worker, flags, output, interrupts.signal)
     return exitCodes.ok
   } catch (error) {
     if (interrupts.exitCode !== undefined) return interrupts.exitCode
-    output.stderr.write(`${errorLine(error)}\n`)
+    await printError(error, output)
     return exitCodeOf(error)
   }
 }
 
-async function serve(flags: ServeFlags, output: Output, interrupted: AbortSignal): Promise<void> {
-  const { host } = flags
-  const listener = await listen({ port: parsePort(flags.port), host })
+async function serve(
+  file: string | undefined,
+  flags: ServeFlags,
+  output: Output,
+  interrupted: AbortSignal,
+): Promise<void> {
+  const { host, allowHost = [] } = flags
+  const listener = await listen({ port: parsePort("--port", flags.port), host })
+  const session = file === undefined ? undefined : await openSession(file, flags, output)
   using directory = openDataDirectory(flags.data)
   const key = ensureAdminKey(directory)
   // At once: it is shown only this time, whatever happens next.
   if (key.created !== undefined) output.stdout.write(`admin key: ${key.created}\n`)
-  await using platform = await createPlatform({ dataDir: directory.path })
+  await using platform = await createPlatform({ dataDir: directory.path, attended: true })
+  await using socket = await openOwnerSocket(directory)
+  platform.onAlert((alert) => printAlert(output, alert))
   if (flags.demo === true) await runDemo(platform, output, interrupted)
-  const server = startServer(listener, { platform, keyHashes: [key.hash], host })
+  const server = startServer(listener, {
+    platform,
+    keyHashes: [key.hash, socket.keyHash],
+    host,
+    allowedHosts: allowHost,
+  })
+  socket.serve(server.app)
   output.stdout.write(`Mayfly is serving at ${server.url}\n`)
   printProtection(output)
-  await whenAborted(interrupted)
-  output.stderr.write("stopping: requests under way have a few seconds; press Ctrl-C again to end at once\n")
-  await server.stop()
+  const stopped = whenAborted(interrupted).then(() => {
+    output.stderr.write("stopping: requests under way have a few seconds; press Ctrl-C again to end at once\n")
+    return server.stop()
+  })
+  await session?.serve(platform, interrupted)
+  await stopped
 }
 
-function parsePort(text: string): number {
+/** Loaded when there is a worker: most who serve have none. */
+async function openSession(file: string, flags: ServeFlags, output: Output): Promise<WorkerSession> {
+  const { WorkerSession: Session } = await import("./worker-session.ts")
+  const address = { host: flags.host, port: parsePort("--worker-port", flags.workerPort) }
+  return Session.open(file, address, flags, output)
+}
+
+async function printError(error: unknown, output: Output): Promise<void> {
+  const { printLoadError } = await import("./worker-session.ts")
+  printLoadError(output, error)
+}
+
+function parsePort(option: string, text: string): number {
   const port = Number(text)
   if (/^\d{1,5}$/.test(text) && port <= 65_535) return port
-  throw invalid("--port", `must be a whole number from 0 to 65535, not "${text}"`)
+  throw invalid(option, `must be a whole number from 0 to 65535, not "${text}"`)
+}
+
+/** The secret's name, and where it was found: both may be of a tenant's choice. */
+function printAlert(output: Output, { tenant, secret, where, runId }: SecretAlert): void {
+  const text = `alert: the secret "${secret}" of tenant "${tenant}" came back from ${where} and was taken out (${runId})`
+  output.stderr.write(`${paint(output, "stderr", "red", printable(text, false))}\n`)
 }
 
 function printProtection(output: Output): void {

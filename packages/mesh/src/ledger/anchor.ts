@@ -23,8 +23,9 @@ export function fileAnchor(directory: string, { isReadOnly }: { readonly isReadO
     read: () => (key === undefined ? "missing" : readAnchor(path, key)),
     async write({ seq, hash }) {
       if (key === undefined) return
-      const temporary = `${path}.${randomBytes(6).toString("hex")}`
-      const handle = await open(temporary, "wx", 0o600)
+      // One name per process: what a killed one leaves is no heap.
+      const temporary = `${path}.new-${process.pid}`
+      const handle = await open(temporary, "w", 0o600)
       try {
         await handle.writeFile(JSON.stringify({ seq, hash, signature: sign(key, { seq, hash }).toString("hex") }))
         await handle.sync()
@@ -75,7 +76,8 @@ function ensureKey(directory: string): Buffer | undefined {
   const path = join(directory, "ledger-key")
   const temporary = `${path}.${randomBytes(6).toString("hex")}`
   if (readKey(directory) === undefined) {
-    writeFileSync(temporary, randomBytes(32), { mode: 0o600, flag: "wx" })
+    // Synced: half a key would make every later anchor worthless.
+    writeFileSync(temporary, randomBytes(32), { mode: 0o600, flag: "wx", flush: true })
     try {
       linkSync(temporary, path)
     } catch (error) {

@@ -1,6 +1,9 @@
 import { randomUUID } from "node:crypto"
 import type { LedgerRow } from "@mayfly/protocol"
 
+/** A ledger keeps whatever else a row has. */
+const more = { policyHash: "ab".repeat(32), secrets: ["API_KEY"] }
+
 /** A row of an attempt that was allowed and has not ended. */
 export function ledgerRow(given: Partial<LedgerRow> = {}): LedgerRow {
   return {
@@ -20,6 +23,7 @@ export function ledgerRow(given: Partial<LedgerRow> = {}): LedgerRow {
     bytesIn: 0,
     bytesOut: 0,
     durationMs: 0,
+    ...more,
     ...given,
   }
 }

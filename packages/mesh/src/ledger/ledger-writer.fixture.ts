@@ -1,4 +1,4 @@
-// A process that keeps a ledger and says what is safe: `node ledger-writer.fixture.ts DIRECTORY`. Prints `begun ID` and `ended ID`, until it is killed.
+// A process that keeps a ledger and says what is safe: `node ledger-writer.fixture.ts DIRECTORY`. Prints `begun ID`, until it is killed.
 import { openStore } from "@mayfly/store"
 import { createLedger } from "./create-ledger.ts"
 import { ledgerRow } from "./ledger-row.fixture.ts"

@@ -32,6 +32,7 @@ function pair(): { near: Session; far: Session; released: number[] } {
         const { name, message } = JSON.parse(text) as { name: string; message: string }
         return Object.assign(new Error(message), { name })
       },
+      expired: (message) => Object.assign(new Error(message), { code: "expired" }),
       watch() {},
       stacks: false,
     }
@@ -126,4 +127,74 @@ test("Session closes pending and later calls", async () => {
 test("Session bounds what one side can make the other hold", () => {
   const { near } = pair()
   assert.throws(() => near.encode(Array.from({ length: 10_001 }, () => () => 1)), RangeError)
+})
+
+test("Session disposes the stubs of an answer together, and says when nothing is held any more", async () => {
+  const { near, far, released } = pair()
+  const make = far.decode(
+    near.encode(() => ({ counter: new Counter(), twice: (n: number) => n * 2, list: [1] })),
+  ) as () => Promise<
+    { counter: { add(by: number): Promise<number> }; twice(n: number): Promise<number>; list: number[] } & Disposable
+  >
+  const result = await make()
+  assert.deepEqual(
+    [await result.counter.add(2), await result.twice(4), result.list, Object.keys(result)],
+    [2, 8, [1], ["counter", "twice", "list"]],
+  )
+  let isQuiet = false
+  near.whenQuiet(() => (isQuiet = true))
+  result[Symbol.dispose]()
+  result[Symbol.dispose]()
+  assert.deepEqual([released.length, isQuiet], [2, false])
+  await assert.rejects(result.twice(1), { code: "expired" })
+  ;(make as unknown as Disposable)[Symbol.dispose]()
+  assert.equal(isQuiet, true)
+})
+
+test("Session passes generators: a step per call, return when the reader leaves, errors as they are", async () => {
+  const { near, far } = pair()
+  const steps: unknown[] = []
+  async function* count(): AsyncGenerator<number> {
+    try {
+      for (let n = 0; ; n++) {
+        steps.push(n)
+        yield n
+        if (n === 3) throw new RangeError("far")
+      }
+    } finally {
+      steps.push("closed")
+    }
+  }
+  const read = async (most: number): Promise<unknown[]> => {
+    const values: unknown[] = []
+    const { all } = far.decode(near.encode({ all: count() })) as { all: AsyncIterable<number> }
+    for await (const value of all) if (values.push(value) === most) break
+    return values
+  }
+  assert.deepEqual(
+    [await read(2), steps.splice(0)],
+    [
+      [0, 1],
+      [0, 1, "closed"],
+    ],
+  )
+  await assert.rejects(read(9), { name: "RangeError", message: "far" })
+  assert.deepEqual([steps, near.exportCount], [[0, 1, 2, 3, "closed"], 0])
+})
+
+test("Session that is restarted keeps the pinned stubs and forgets the others; late answers go nowhere", async () => {
+  const { near, far } = pair()
+  let answer: (value: string) => void = () => {}
+  const kept = far.decode(near.encode(() => "kept")) as () => Promise<string>
+  far.pin()
+  const lost = far.decode(near.encode(() => "lost")) as () => Promise<string>
+  const slow = near.decode(far.encode(() => new Promise((resolve) => (answer = resolve)))) as () => Promise<string>
+  const waiting = slow()
+  far.restart()
+  assert.equal(await kept(), "kept")
+  await assert.rejects(lost(), { code: "expired" })
+  answer("late")
+  // A call of the new run would have been given the old one's answer.
+  const settled = await Promise.race([waiting, kept()])
+  assert.equal(settled, "kept")
 })

@@ -1,4 +1,7 @@
+import { sessionClosed } from "./session-closed.ts"
 import { decodeValue, type EncodeOptions, encodeValue } from "@mayfly/protocol/clone"
+import { RpcTarget } from "./rpc-target.ts"
+import { iterableFrom, iteratorOf, IteratorTarget } from "./iterator-target.ts"
 
 /** Carries a session's messages to the other side, in order. Texts are encoded values. */
 export interface Wire {
@@ -25,17 +28,26 @@ export interface SessionOptions {
   describe(error: unknown): string
   /** The error for such a text. */
   revive(text: string): Error
+  /** The failure of a stub that stands for nothing any more. */
+  expired(message: string): Error
   /** Calls `gone` some time after nobody holds the stub any more. */
   watch(stub: object, gone: () => void): void
   /** The longest encoded answer to a call of the other side. Default: any. */
   readonly maxAnswer?: number
   /** Whether error stacks go along. */
   readonly stacks: boolean
-  /** Exports that are there from the start, below `firstExport`: a worker's `env` is the same in all of its runs. */
+  /** Exports that are there from the start: a worker's `env` is the same in all of its runs. */
   base?(id: number): object | undefined
-  readonly firstExport?: number
+  /** A number that no export of the base has, nor one of any session with the same other side. Default: from 1. */
+  nextExport?(): number
+  /** What is exported in the place of another object. */
+  standIn?(value: object): object | undefined
   /** How an export is called in messages. */
   nameOf?(id: number): string | undefined
+}
+
+interface Closable {
+  [sessionClosed]?(reason: Error): void
 }
 
 type Callable = (...args: unknown[]) => unknown
@@ -56,17 +68,18 @@ const maxExports = 10_000
 const maxWaiting = 10_000
 
 // Taken at evaluation: this file also runs inside isolates, where guest code may replace intrinsics later.
-const { apply, get, ownKeys } = Reflect
+const { apply, defineProperty, get, isExtensible, ownKeys } = Reflect
 const { isArray } = Array
 const PromiseOf = Promise
 const ProxyOf = Proxy
 const RangeErrorOf = RangeError
+const SetOf = Set
 const TypeErrorOf = TypeError
 const dispose: symbol = (Symbol as { dispose?: symbol }).dispose ?? Symbol.for("dispose")
 const hiddenNames = new Set<unknown>([...ownKeys(Object.prototype), "then"])
 
-/** What stubs of objects are instances of: a class of their own keeps them apart from data. */
-class RpcStub {}
+/** What stubs of objects are instances of: it keeps them apart from data, and another session passes them on by reference. */
+class RpcStub extends RpcTarget {}
 
 /**
  * Object capabilities between two sides that do not trust each other: what one side exports the other can call, nothing else. Modelled on
@@ -79,19 +92,28 @@ export class Session {
   readonly #importIds = new WeakMap<object, number>()
   readonly #imports = new Map<number, { stub: WeakRef<object>; count: number }>()
   readonly #waiting = new Map<number, Waiting>()
-  #nextExport: number
+  #nextExport = 1
   #nextCall = 0
-  #closed: Error | undefined
+  #sent = 0
+  /** Calls of the other side that are not answered yet. */
+  #performing = 0
+  #onQuiet: (() => void) | undefined
+  /** Stubs that outlive a restart. */
+  #pinned = new Set<number>()
+  #generation = 0
+  #closed: { readonly reason: Error; readonly stubs: Error } | undefined
 
   constructor(options: SessionOptions) {
     this.#options = options
-    this.#nextExport = options.firstExport ?? 1
   }
 
-  /** Encodes a value, exporting the capabilities in it. */
-  encode(value: unknown, options: EncodeOptions = {}): string {
+  /** Encodes a value, exporting the capabilities in it: all, or those that `only` accepts. */
+  encode(value: unknown, options: EncodeOptions & { readonly only?: (value: object) => boolean } = {}): string {
     const { stacks } = this.#options
-    return encodeValue(value, { ...options, stacks, onCapability: (capability) => this.#export(capability) })
+    const { only, ...given } = options
+    const onCapability = (capability: object): string | undefined =>
+      only === undefined || only(capability) ? this.#export(capability) : undefined
+    return encodeValue(value, { ...given, stacks, onCapability })
   }
 
   /** Decodes a value of the other side, with stubs for its capabilities. */
@@ -99,42 +121,87 @@ export class Session {
     return decodeValue(text, { onStub: (stub) => this.#import(stub) })
   }
 
+  /** The same for what the other side answered: the value can be disposed, and its stubs with it. */
+  decodeAnswer(text: string): unknown {
+    const held: number[] = []
+    const value = decodeValue(text, { onStub: (stub) => this.#import(stub, held) })
+    return held.length === 0 ? value : disposable(value, () => this.#dispose(held))
+  }
+
+  #dispose(held: readonly number[]): void {
+    for (let at = 0; at < held.length; at++) this.release(held[at] as number)
+  }
+
+  /** Calls `quiet` once, when the other side holds nothing of this one and waits for nothing. */
+  whenQuiet(quiet: () => void): void {
+    this.#onQuiet = quiet
+    this.#checkQuiet()
+  }
+
+  #checkQuiet(): void {
+    if (this.#performing > 0 || this.#exports.size > 0) return
+    const quiet = this.#onQuiet
+    this.#onQuiet = undefined
+    quiet?.()
+  }
+
+  /** Calls of this side that wait for their answer. */
+  get waitingCount(): number {
+    return this.#waiting.size
+  }
+
   /** How many objects the other side holds, those of the base not counted. */
   get exportCount(): number {
     return this.#exports.size
   }
 
+  /** How often something was exported. */
+  get sentCount(): number {
+    return this.#sent
+  }
+
+  /** What the other side knows by this number. */
+  exported(id: number): object | undefined {
+    return this.#exports.get(id)?.value
+  }
+
   /** Exports one object and gives its number: specials use it for their parts. */
   exportTarget(value: object): number {
+    this.#sent++
     const known = this.#exportIds.get(value)
     if (known !== undefined) {
       ;(this.#exports.get(known) as Exported).count++
       return known
     }
     if (this.#exports.size >= maxExports) throw new RangeErrorOf("too many functions and streams were passed at once")
-    const id = this.#nextExport++
+    const id = this.#options.nextExport?.() ?? this.#nextExport++
     this.#exports.set(id, { value, count: 1 })
     this.#exportIds.set(value, id)
     return id
   }
 
-  #export(value: object): string | undefined {
+  #export(given: object): string | undefined {
+    const value = this.#options.standIn?.(given) ?? given
     const imported = this.#importIds.get(value)
     // A stub that goes back to where it came from is the thing itself there.
     if (imported !== undefined) return `b${imported}`
     const special = this.#options.specials?.export(value, this)
     if (special !== undefined) return `s${special}`
     if (typeof value === "function") return `f${this.exportTarget(value)}`
-    return this.#options.isTarget(value) ? `o${this.exportTarget(value)}` : undefined
+    if (this.#options.isTarget(value)) return `o${this.exportTarget(value)}`
+    const iterator = iteratorOf(value)
+    return iterator === undefined ? undefined : `i${this.exportTarget(new IteratorTarget(iterator))}`
   }
 
-  #import(stub: string): unknown {
+  #import(stub: string, held?: number[]): unknown {
     const kind = stub[0]
     if (kind === "s" && this.#options.specials !== undefined) return this.#options.specials.import(stub.slice(1), this)
     const id = Number(stub.slice(1))
     if (kind === "b") return this.#own(id)
+    if (held !== undefined) held[held.length] = id
     if (kind === "f") return this.#stub(id, () => this.#functionStub(id))
     if (kind === "o") return this.#stub(id, () => this.#objectStub(id))
+    if (kind === "i") return this.#stub(id, () => iterableFrom(this, id))
     throw new TypeErrorOf("malformed clone: unknown stub")
   }
 
@@ -173,16 +240,23 @@ export class Session {
   }
 
   #functionStub(id: number): object {
-    const stub = (...args: unknown[]): Promise<unknown> => this.call(id, "", args)
-    Object.defineProperty(stub, dispose, { value: () => this.release(id), enumerable: false })
-    return stub
+    const stub = (...args: unknown[]): Promise<unknown> => this.#callStub(id, "", args)
+    return disposable(stub, () => this.release(id)) as object
+  }
+
+  /** Numbers are never used again, so a stub that was let go of can't become another. */
+  #callStub(id: number, method: string, args: readonly unknown[]): Promise<unknown> {
+    if (this.#closed !== undefined) return PromiseOf.reject(this.#closed.stubs)
+    if (!this.#imports.has(id))
+      return PromiseOf.reject(this.#options.expired("the stub was disposed, or its run is over"))
+    return this.call(id, method, args)
   }
 
   #objectStub(id: number): object {
     const methods = new Map<string, Callable>()
     const method = (name: string): Callable => {
       let stub = methods.get(name)
-      if (stub === undefined) methods.set(name, (stub = (...args) => this.call(id, name, args)))
+      if (stub === undefined) methods.set(name, (stub = (...args) => this.#callStub(id, name, args)))
       return stub
     }
     return new ProxyOf(new RpcStub(), {
@@ -200,7 +274,7 @@ export class Session {
   /** Calls an export of the other side. Rejects with its error, or when the session is closed. */
   call(target: number, method: string, args: readonly unknown[]): Promise<unknown> {
     return new PromiseOf((resolve, reject) => {
-      if (this.#closed !== undefined) return reject(this.#closed)
+      if (this.#closed !== undefined) return reject(this.#closed.reason)
       if (this.#waiting.size >= maxWaiting)
         return reject(new RangeErrorOf("too many pending calls: await some before you start more"))
       const text = this.encode(args, { root: "arguments" })
@@ -216,7 +290,7 @@ export class Session {
     if (waiting === undefined) return
     this.#waiting.delete(id)
     try {
-      if (ok) waiting.resolve(this.decode(text))
+      if (ok) waiting.resolve(this.decodeAnswer(text))
       else waiting.reject(this.#options.revive(text))
     } catch (error) {
       waiting.reject(error)
@@ -225,8 +299,15 @@ export class Session {
 
   /** The other side calls. Never throws; always answers, unless the session is closed meanwhile. */
   async onCall(id: number, target: number, method: string, args: string): Promise<void> {
+    const generation = this.#generation
+    this.#performing++
     const answer = await this.perform(target, method, args)
-    if (this.#closed === undefined) this.#options.wire.answer(id, answer.ok, answer.text)
+    // The call was another run's: its answer would be taken for one of this run's.
+    if (this.#generation !== generation) return
+    this.#performing--
+    if (this.#closed !== undefined) return
+    this.#options.wire.answer(id, answer.ok, answer.text)
+    this.#checkQuiet()
   }
 
   /** Calls an export of this side for the other. Failures are answers, too. */
@@ -263,18 +344,43 @@ export class Session {
     if (exported.count > 0) return
     this.#exports.delete(target)
     this.#exportIds.delete(exported.value)
+    this.#checkQuiet()
   }
 
-  /** Ends everything: pending and later calls reject with `reason`. */
-  close(reason: Error): void {
+  /** From now on the stubs that are there now outlive a restart. */
+  pin(): void {
+    this.#pinned = new SetOf(this.#imports.keys())
+  }
+
+  /** Another run begins on the same side: all but the pinned stubs is forgotten, and calls of forgotten stubs are expired. */
+  restart(): void {
+    this.#generation++
+    this.#performing = 0
+    this.#onQuiet = undefined
+    this.#waiting.clear()
+    this.#exports.clear()
+    this.#exportIds.clear()
+    for (const id of this.#imports.keys()) if (!this.#pinned.has(id)) this.#imports.delete(id)
+  }
+
+  /** Ends everything: pending and later calls reject with `reason`, later calls of stubs with `stubs`. */
+  close(reason: Error, stubs: Error = reason): void {
     if (this.#closed !== undefined) return
-    this.#closed = reason
+    this.#closed = { reason, stubs }
     for (const waiting of this.#waiting.values()) waiting.reject(reason)
     this.#waiting.clear()
+    for (const { value } of this.#exports.values()) (value as Closable)[sessionClosed]?.(reason)
     this.#exports.clear()
     this.#exportIds.clear()
     this.#imports.clear()
   }
+}
+
+/** The value with a method that lets go of what came with it; one that can't take it (text, a stub) is given as it is. */
+function disposable(value: unknown, release: () => void): unknown {
+  const canHold = (typeof value === "object" && value !== null) || typeof value === "function"
+  if (canHold && isExtensible(value)) defineProperty(value, dispose, { value: release, configurable: true })
+  return value
 }
 
 /** Only methods that the author wrote: nothing inherited from Object, no constructor, no accessors' values other than functions. */

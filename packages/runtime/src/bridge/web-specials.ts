@@ -1,3 +1,5 @@
+import { exportSocket, importSocket } from "../socket/carry-socket.ts"
+import type { SocketInternals } from "../socket/web-socket-class.ts"
 import type { Session, Specials } from "./session.ts"
 import {
   type ReadableClass,
@@ -19,6 +21,8 @@ export type WebClassName =
   | "URL"
   | "AbortSignal"
   | "AbortController"
+  | "WebSocket"
+  | "WebSocketInternals"
 
 type AnyClass = new (...args: never[]) => object
 
@@ -44,6 +48,7 @@ interface ResponseLike {
   readonly statusText: string
   readonly headers: Iterable<[string, string]>
   readonly body: ReadableLike | null
+  readonly webSocket?: object | null
 }
 
 interface SignalLike {
@@ -52,7 +57,7 @@ interface SignalLike {
   addEventListener(type: "abort", listener: () => void, options?: { once: boolean }): void
 }
 
-type Exporter = (value: object, session: Session) => string
+type Exporter = (value: object, session: Session, classes: WebClasses) => string
 type Importer = (text: string, session: Session, classes: WebClasses) => unknown
 
 /** Streams, requests, responses, headers, URLs and abort signals on the bridge. The first letter of a text says what it is. */
@@ -61,7 +66,7 @@ export function webSpecials(classes: WebClasses): Specials {
     export(value, session) {
       for (const [name, exporter] of exporters) {
         const Class = classes.known(name)
-        if (Class !== undefined && value instanceof Class) return exporter(value, session)
+        if (Class !== undefined && value instanceof Class) return exporter(value, session, classes)
       }
       return undefined
     },
@@ -81,6 +86,7 @@ const exporters: readonly (readonly [WebClassName, Exporter])[] = [
   ["Headers", (value, session) => `h${session.encode([...(value as Iterable<unknown>)])}`],
   ["URL", (value) => `u${(value as { href: string }).href}`],
   ["AbortSignal", exportSignal],
+  ["WebSocket", (value, session, classes) => `k${exportSocket(session, socketsOf(classes).take(value))}`],
 ]
 
 const importers: Readonly<Record<string, Importer>> = {
@@ -96,6 +102,11 @@ const importers: Readonly<Record<string, Importer>> = {
     controller.abort(session.decode(text))
     return controller.signal
   },
+  k: (text, session, classes) => socketsOf(classes).wrap(importSocket(session, Number(text))),
+}
+
+function socketsOf(classes: WebClasses): SocketInternals {
+  return classes.load("WebSocketInternals") as SocketInternals
 }
 
 function construct(classes: WebClasses, name: WebClassName, args: readonly unknown[]): object {
@@ -111,8 +122,9 @@ function importRequest(text: string, session: Session, classes: WebClasses): unk
   return construct(classes, "Request", [url, { ...init, body, ...(body === null ? {} : { duplex: "half" }) }])
 }
 
-function responseParts({ status, statusText, headers, body }: ResponseLike): Record<string, unknown> {
-  return { status, statusText, headers: [...headers], body }
+function responseParts({ status, statusText, headers, body, webSocket }: ResponseLike): Record<string, unknown> {
+  const parts = { status, statusText, headers: [...headers], body }
+  return webSocket === undefined || webSocket === null ? parts : { ...parts, webSocket }
 }
 
 function importResponse(text: string, session: Session, classes: WebClasses): unknown {

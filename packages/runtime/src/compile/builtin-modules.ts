@@ -26,6 +26,7 @@ const chunks: ReadonlyMap<string, Chunk> = new Map<string, Chunk>([
   ["node:url", "url"],
   ["node:util", "util"],
   ["node:util/types", "util"],
+  ["cloudflare:sockets", "sockets"],
   ["cloudflare:workers", "cloudflare"],
   ["cloudflare:workflows", "cloudflare"],
 ])
@@ -44,7 +45,7 @@ const hostModules: ReadonlyMap<string, string> = new Map([
   ["https", "use fetch within the network policy, and export a fetch handler to serve"],
   ["inspector", "use console"],
   ["module", "use import and import()"],
-  ["net", "use fetch within the network policy"],
+  ["net", "use fetch, or connect from cloudflare:sockets, within the network policy"],
   ["os", "the machine is hidden from guests; pass in what is needed as env"],
   ["readline", "a guest has no terminal; pass text in as input"],
   ["repl", "a guest has no terminal"],
@@ -79,7 +80,7 @@ export function builtinModule(specifier: string): string | undefined {
 /** Why a module of Node's or Cloudflare's is not there, and what to use; undefined for any other name. */
 export function absentBuiltin(specifier: string): string | undefined {
   if (specifier.startsWith("cloudflare:"))
-    return `${specifier} does not exist here; there are cloudflare:workers and cloudflare:workflows`
+    return `${specifier} does not exist here; there are cloudflare:workers, cloudflare:workflows and cloudflare:sockets`
   const base = specifier.replace(/^node:/, "").split("/")[0] ?? ""
   const advice = hostModules.get(base)
   if (advice !== undefined) return `node:${base} needs host access, which guests do not have; ${advice}`

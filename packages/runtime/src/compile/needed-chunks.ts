@@ -8,6 +8,9 @@ const names: Readonly<Partial<Record<ChunkName, RegExp>>> = {
   fetch: /\b(?:fetch|Headers|Request|Response|FormData|Blob|File)\b/,
   streams: /\b(?:Readable|Writable|Transform)\w*Stream|\bText(?:En|De)coderStream\b|\.body\b|\bpipeThrough\b/,
   compression: /\b(?:Dec|C)ompressionStream\b/,
+  cache: /\bcaches\b/,
+  html: /\bHTMLRewriter\b/,
+  websocket: /\bWebSocket(?:Pair)?\b|\bwebSocket\b/,
   subtle: /\bsubtle\b/,
   "builtin:buffer": /\bBuffer\b/,
   // `console.log("text")` needs no inspection; anything else in its parentheses may.
@@ -23,9 +26,11 @@ export function neededChunks(sources: readonly string[]): ChunkName[] {
   for (const [chunk, pattern] of Object.entries(names)) {
     if (sources.some((source) => pattern.test(source))) found.add(chunk as ChunkName)
   }
+  if (found.has("cache")) found.add("fetch")
+  if (found.has("html")) for (const chunk of ["fetch", "streams"] as const) found.add(chunk)
   if (found.has("fetch") || found.has("urlpattern")) found.add("url")
   if (found.has("compression")) found.add("streams")
   // Their code is written in terms of the small globals.
-  if (found.has("url") || found.has("streams") || found.has("subtle")) found.add("base")
+  if (found.has("url") || found.has("streams") || found.has("subtle") || found.has("websocket")) found.add("base")
   return [...found]
 }

@@ -57,13 +57,25 @@ export const lazyGlobals: Readonly<Partial<Record<ChunkName, readonly string[]>>
   ],
   compression: ["CompressionStream", "DecompressionStream"],
   subtle: ["CryptoKey", "SubtleCrypto"],
+  html: ["HTMLRewriter"],
+  cache: ["caches", "Cache", "CacheStorage"],
+  websocket: ["WebSocket", "WebSocketPair"],
   "builtin:buffer": ["Buffer"],
 }
 
-/** Evaluated in every isolate before guest code. `push` sends a live log line; `ask` answers small questions at once. */
-export function boot(push: (line: string) => void, ask: AskHost): Dispatch {
+/** A function of the host's whose promise this isolate's thread waits for. */
+export interface Waiter {
+  applySyncPromise(receiver: undefined, args: readonly [string]): unknown
+}
+
+/**
+ * Evaluated in every isolate before guest code. `push` sends a live log line; `ask` answers small questions at once; `waiter` performs storage
+ * operations. It stays in here: a guest must not get hold of a reference to something of the host's.
+ */
+export function boot(push: (line: string) => void, ask: AskHost, waiter: Waiter): Dispatch {
   const outbox = new Outbox()
-  const kernel = new GuestKernel(outbox, new LogSink(outbox, push), ask)
+  const store = (payload: string): string => `${waiter.applySyncPromise(undefined, [payload]) as string}`
+  const kernel = new GuestKernel(outbox, new LogSink(outbox, push), ask, store)
   installCore(kernel)
   for (const [chunk, names] of Object.entries(lazyGlobals)) kernel.lazy(chunk as ChunkName, names)
   return dispatchTo(kernel, outbox)
@@ -117,17 +129,11 @@ function jobOf(job: unknown, input: unknown, env: unknown): GuestJob {
   return { ...(JSON.parse(job as string) as GuestJob), input: input as string, env: env as string }
 }
 
-type Namespace = Readonly<Record<string, unknown>>
-
-/** The evaluated program, for a guest that is kept warm. */
-const programs = new Map<GuestKernel, Namespace>()
-
 /** Another run of the same worker: a new bridge, no timers or calls of the last run, the module's own state as it is. */
 function again(kernel: GuestKernel, job: GuestJob): void {
   kernel.reset()
   kernel.logs.begin(job.logBytes)
-  const namespace = programs.get(kernel)
-  if (namespace !== undefined) runJob(namespace, job, kernel)
+  runJob(kernel.namespace, job, kernel)
 }
 
 /** Everything a run needs, before the first line of guest code. */
@@ -153,7 +159,7 @@ function defineHidden(kernel: GuestKernel, job: GuestJob): void {
     if (job.imports.length === 0) {
       for (const name of Object.keys(helpers)) Reflect.deleteProperty(globalThis, `${job.prefix}_${name}`)
     }
-    programs.set(kernel, namespace)
+    kernel.namespace = namespace
     runJob(namespace, job, kernel)
   })
 }

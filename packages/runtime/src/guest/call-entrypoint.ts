@@ -7,7 +7,7 @@ export interface CallContext {
 }
 
 type Callable = (...args: unknown[]) => unknown
-type Namespace = Readonly<Record<string, unknown>>
+export type Namespace = Readonly<Record<string, unknown>>
 
 // Taken at evaluation, before guest code can replace it.
 const { apply, construct } = Reflect
@@ -43,17 +43,30 @@ function callEntry(
   argument: unknown,
   context: CallContext,
 ): unknown {
+  if (job.call === "fetch") return callMember(namespace, { entry, method: "fetch", args: [argument] }, context)
+  return callMember(namespace, { entry, method: job.method ?? "", args: argument as unknown[] }, context)
+}
+
+export interface MemberCall {
+  readonly entry: string
+  readonly method: string
+  readonly args: unknown[]
+}
+
+/** Calls a method of an export: of a fresh instance, when that is a class. */
+export function callMember(
+  namespace: Namespace,
+  { entry, method, args }: MemberCall,
+  { ctx, env }: CallContext,
+): unknown {
   const exported = namespace[entry]
   if (exported === undefined)
     throw new NoEntrypoint(`the worker has no ${entry === "default" ? "default entrypoint" : `entrypoint "${entry}"`}`)
-  const method = job.call === "fetch" ? "fetch" : (job.method ?? "")
-  const target = isClass(exported) ? (construct(exported, [context.ctx, context.env]) as object) : exported
+  const target = isClass(exported) ? (construct(exported, [ctx, env]) as object) : exported
   const call: unknown = hiddenNames.has(method) ? undefined : (target as Record<string, unknown> | null)?.[method]
   if (typeof call !== "function") throw new NoEntrypoint(`the entrypoint "${entry}" has no method "${method}"`)
   // Plain handlers get env and ctx as arguments; classes have them as fields.
-  if (method === "fetch")
-    return apply(call, target, target === exported ? [argument, context.env, context.ctx] : [argument])
-  return apply(call, target, argument as unknown[])
+  return apply(call, target, method === "fetch" && target === exported ? [args[0], env, ctx] : args)
 }
 
 function callRun(namespace: Namespace, input: unknown, context: CallContext): unknown {

@@ -41,3 +41,10 @@ export function reviveFailure(text: string): Error {
   })
   return error
 }
+
+/** The failure of a stub that stands for nothing any more. */
+export function expiredStub(message: string): Error {
+  const error = new ErrorOf(message)
+  ;(error as Error & { code: string }).code = "worker.stub-expired"
+  return error
+}

@@ -9,6 +9,9 @@ import type { Rich } from "./web/rich-chunk.ts"
 /** Answers a small question at once. Bounded by the host; gives null when it refuses. */
 export type AskHost = (question: string, argument: string | number) => string | ArrayBuffer | null
 
+/** An operation of the object's storage; the isolate's thread waits for `+` and the answer, or `-` and a failure. */
+export type Store = (payload: string) => string
+
 const operations = { subtle: "S", fetch: "F", call: "B" } as const satisfies Record<string, OutboxOp>
 const maxTimers = 20_000
 const maxOperations = 10_000
@@ -30,19 +33,23 @@ interface Waiting {
 /** The kernel of one isolate, with the ends that the host speaks to. */
 export class GuestKernel implements Kernel {
   #session: Session | undefined
+  /** The evaluated program's exports; nothing before. */
+  namespace: Readonly<Record<string, unknown>> = {}
   readonly outbox: Outbox
   readonly logs: LogSink
   readonly #ask: AskHost
+  readonly store: Store
   readonly #preloaded = new Map<string, LoadChunk>()
   readonly #loaded = new Map<string, Record<string, unknown>>()
   readonly #timers = new Map<number, () => void>()
   readonly #waiting = new Map<number, Waiting>()
   #nextId = 0
 
-  constructor(outbox: Outbox, logs: LogSink, ask: AskHost) {
+  constructor(outbox: Outbox, logs: LogSink, ask: AskHost, store: Store) {
     this.outbox = outbox
     this.logs = logs
     this.#ask = ask
+    this.store = store
   }
 
   define(name: string, value: unknown): void {
@@ -132,7 +139,7 @@ export class GuestKernel implements Kernel {
 
   /** Forgets the timers and operations of a run that is over. */
   reset(): void {
-    this.#session = undefined
+    this.#session?.restart()
     this.#timers.clear()
     this.#waiting.clear()
     this.outbox.clear()
@@ -141,6 +148,13 @@ export class GuestKernel implements Kernel {
   /** The bridge to the parent; made when something crosses that is more than JSON. */
   get session(): Session {
     return (this.#session ??= this.rich.createGuestSession(this))
+  }
+
+  /** What `env` holds is the worker's, and stays when its run is over. */
+  decodeEnv(text: string): unknown {
+    const env = this.decode(text)
+    this.#session?.pin()
+    return env
   }
 
   get rich(): Rich {

@@ -1,6 +1,6 @@
 import { RpcTarget } from "../bridge/rpc-target.ts"
 import { Session, type Specials } from "../bridge/session.ts"
-import { failureText, reviveFailure } from "./call-failure.ts"
+import { expiredStub, failureText, reviveFailure } from "./call-failure.ts"
 import type { GuestKernel } from "./guest-kernel.ts"
 import type { ChunkName } from "./kernel.ts"
 
@@ -19,6 +19,7 @@ export function createGuestSession(kernel: GuestKernel): Session {
     isTarget: (value) => value instanceof RpcTarget,
     describe: failureText,
     revive: reviveFailure,
+    expired: expiredStub,
     // Finalizers would run outside of the run's turns; what is not disposed goes with the run.
     watch() {},
     stacks: false,
@@ -27,7 +28,7 @@ export function createGuestSession(kernel: GuestKernel): Session {
 }
 
 /** Web classes are rare on the bridge: their code is a chunk. What no loaded chunk has made can't be one of them. */
-function lazySpecials(kernel: GuestKernel): Specials {
+export function lazySpecials(kernel: GuestKernel): Specials {
   const specials = (): Specials => kernel.chunk<{ specials: Specials }>("bridge").specials
   const canHaveSome = (): boolean => makers.some((chunk) => kernel.isLoaded(chunk))
   return {
@@ -36,7 +37,7 @@ function lazySpecials(kernel: GuestKernel): Specials {
   }
 }
 
-const makers: readonly ChunkName[] = ["streams", "fetch", "url", "base"]
+const makers: readonly ChunkName[] = ["streams", "fetch", "url", "base", "websocket"]
 
 async function settle(session: Session, id: number, answer: Promise<string>): Promise<void> {
   try {

@@ -57,7 +57,7 @@ export type LogLevel = "debug" | "log" | "info" | "warn" | "error"
 
 /** The chunks behind `import "node:…"` and `import "cloudflare:…"`, see compile/builtin-modules.ts. Their exports are modules by specifier. */
 export type BuiltinChunk =
-  `builtin:${"buffer" | "path" | "events" | "util" | "url" | "crypto" | "small" | "cloudflare"}`
+  `builtin:${"buffer" | "path" | "events" | "util" | "url" | "crypto" | "small" | "cloudflare" | "sockets"}`
 
 export type ChunkName =
   | BuiltinChunk
@@ -72,6 +72,10 @@ export type ChunkName =
   | "compression"
   | "subtle"
   | "inspect"
+  | "websocket"
+  | "html"
+  | "cache"
+  | "objects"
 
 export interface PendingRequest {
   readonly answer: Promise<string>

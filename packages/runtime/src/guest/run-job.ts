@@ -1,12 +1,16 @@
 import { callEntrypoint } from "./call-entrypoint.ts"
+import { type ExecutionContext, executionContext } from "./execution-context.ts"
+import { giveResult } from "./give-result.ts"
 import { failureOf } from "./guest-error.ts"
+import type { Session } from "../bridge/session.ts"
 import type { GuestKernel } from "./guest-kernel.ts"
 import type { GuestJob } from "./job.ts"
-import type { StreamedResponse, WireResponse } from "./web/response.ts"
+import type { Objects } from "./objects/objects-chunk.ts"
+import type { StreamedResponse, UpgradeResponse, WireResponse } from "./web/response.ts"
 
 interface FetchInternals {
-  requestFromWire(wire: unknown): unknown
-  responseToWire(response: unknown): Promise<WireResponse | StreamedResponse>
+  requestFromWire(wire: unknown, signal: () => unknown): unknown
+  responseToWire(response: unknown): Promise<WireResponse | StreamedResponse | UpgradeResponse>
 }
 
 // Taken at evaluation, before guest code can replace them.
@@ -22,15 +26,24 @@ export function runJob(namespace: Readonly<Record<string, unknown>>, job: GuestJ
   const fail = (error: unknown): void => {
     kernel.outbox.finish(`-${stringify(failureOf(error, kernel))}`)
   }
+  if (job.call === "object") return runObject(namespace, job, kernel)
   const settle = async (): Promise<string> => {
     const context = contextOf(job, kernel)
-    const value = await callEntrypoint(namespace, job, argumentOf(job, kernel), context)
-    const result = job.call === "fetch" ? await respond(value, kernel) : value
-    const encoded = `=${kernel.encodeResult(result, job.outputBytes)}`
+    const value = await callEntrypoint(namespace, job, argumentOf(job, kernel, context), context)
+    const encoded =
+      job.call === "fetch"
+        ? kernel.encodeResult(await respond(value, kernel), job.outputBytes)
+        : await giveResult(value, job, kernel)
     await finished(context.background, kernel)
-    return encoded
+    return `=${encoded}`
   }
   apply(promiseThen, settle(), [(outcome: string) => kernel.outbox.finish(outcome), fail])
+}
+
+/** The object's run ends only by failing: it is called from outside until then. */
+function runObject(namespace: Readonly<Record<string, unknown>>, job: GuestJob, kernel: GuestKernel): void {
+  const { serveObject } = kernel.chunk<Objects>("objects")
+  serveObject(namespace, job, kernel, (env, ctx) => (latest = { job, context: { env, ctx, background: [] } }))
 }
 
 /**
@@ -39,6 +52,7 @@ export function runJob(namespace: Readonly<Record<string, unknown>>, job: GuestJ
  */
 async function respond(value: unknown, kernel: GuestKernel): Promise<unknown> {
   const response = await internals(kernel).responseToWire(value)
+  if ("webSocket" in response) return upgrade(response, kernel)
   if (!("stream" in response)) return response
   const { stream, ...head } = response
   await new PromiseOf<void>((resolve) => {
@@ -48,9 +62,22 @@ async function respond(value: unknown, kernel: GuestKernel): Promise<unknown> {
   return undefined
 }
 
-function argumentOf(job: GuestJob, kernel: GuestKernel): unknown {
+interface BridgeInternals {
+  handOver(socket: object, session: Session, finished: () => void): number
+}
+
+/** The supervisor gets the socket ahead of the run's end, which comes when the socket is closed. */
+async function upgrade({ webSocket, ...head }: UpgradeResponse, kernel: GuestKernel): Promise<undefined> {
+  await new PromiseOf<void>((resolve) => {
+    const id = kernel.chunk<BridgeInternals>("bridge").handOver(webSocket, kernel.session, resolve)
+    kernel.outbox.put("R", id, kernel.encode(head))
+  })
+}
+
+function argumentOf(job: GuestJob, kernel: GuestKernel, { ctx }: RunContext): unknown {
   const value = kernel.decode(job.input)
-  return job.call === "fetch" ? internals(kernel).requestFromWire(value) : value
+  // Its signal is the run's, made when somebody asks.
+  return job.call === "fetch" ? internals(kernel).requestFromWire(value, () => ctx.signal) : value
 }
 
 function internals(kernel: GuestKernel): FetchInternals {
@@ -59,7 +86,8 @@ function internals(kernel: GuestKernel): FetchInternals {
 
 export interface RunContext {
   readonly env: unknown
-  readonly ctx: { waitUntil(promise: unknown): void }
+  /** That of an object has no signal: it outlives its calls. */
+  readonly ctx: Omit<ExecutionContext, "signal"> & Partial<Pick<ExecutionContext, "signal">>
   readonly background: readonly unknown[]
 }
 
@@ -67,13 +95,7 @@ let latest: { readonly job: GuestJob; readonly context: RunContext } | undefined
 
 /** `env` and `ctx` of a run: the same objects for its handler and for `cloudflare:workers`, which may ask first. */
 function contextOf(job: GuestJob, kernel: GuestKernel): RunContext {
-  if (latest?.job !== job) {
-    const background: unknown[] = []
-    latest = {
-      job,
-      context: { env: kernel.decode(job.env), ctx: executionContext(job, kernel, background), background },
-    }
-  }
+  if (latest?.job !== job) latest = { job, context: createContext(job, kernel) }
   return latest.context
 }
 
@@ -82,19 +104,10 @@ export function currentContext(first: GuestJob, kernel: GuestKernel): RunContext
   return latest?.context ?? contextOf(first, kernel)
 }
 
-function executionContext(
-  job: GuestJob,
-  kernel: GuestKernel,
-  background: unknown[],
-): RunContext["ctx"] & Record<string, unknown> {
-  return {
-    waitUntil(promise: unknown): void {
-      background[background.length] = promise
-    },
-    passThroughOnException(): void {},
-    props: kernel.decode(job.props),
-    exports: {},
-  }
+function createContext(job: GuestJob, kernel: GuestKernel): RunContext {
+  const background: unknown[] = []
+  const env = kernel.decodeEnv(job.env)
+  return { env, ctx: executionContext({ kernel, env, background }, kernel.decode(job.props)), background }
 }
 
 /** `waitUntil` work may add more of itself; what it throws is a log line, as at Cloudflare. */

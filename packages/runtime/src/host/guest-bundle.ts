@@ -105,5 +105,6 @@ function startRuntime(boot: ivm.Script, context: ivm.Context, chunks: BundleFile
     sync: true,
   })
   const run = boot.runSync(context, { reference: true }) as ivm.Reference
-  return run.applySync(undefined, [push, ask], { result: { reference: true } }) as ivm.Reference
+  // Nothing waits while code is compiled.
+  return run.applySync(undefined, [push, ask, undefined], { result: { reference: true } }) as ivm.Reference
 }

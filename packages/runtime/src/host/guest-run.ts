@@ -1,18 +1,19 @@
 import type { CompiledProgram } from "../compile/program.ts"
 import type { GuestFailure } from "../guest/guest-error.ts"
-import type { GuestJob } from "../guest/job.ts"
+import type { Gives, GuestJob } from "../guest/job.ts"
 import type { LimitKind } from "../pool/isolate-pool.ts"
 import type { LaneMember } from "./lane.ts"
 import type { Guest } from "./guest.ts"
 import type { ModuleGraph } from "./module-graph.ts"
 import { type OutboxEntry, readOutbox } from "./outbox-reader.ts"
+import { StorageTurns, type StoreAnswer, type StoreRequest } from "./storage-turns.ts"
 import { TimerQueue } from "./timer-queue.ts"
 import type { WarmIsolate } from "./warm-isolate.ts"
 
 /** What the supervisor asks for. */
 export interface RunOrder {
   readonly run: number
-  readonly call: "run" | "fetch" | "prewarm"
+  readonly call: "run" | "fetch" | "prewarm" | "object"
   readonly entry?: string
   readonly method?: string
   /** Keep the guest afterwards, for the next run with this key. */
@@ -22,6 +23,7 @@ export interface RunOrder {
   readonly wallMs: number | null
   readonly outputBytes: number
   readonly logBytes: number
+  readonly gives?: Gives
 }
 
 export interface RunTexts {
@@ -47,6 +49,10 @@ export interface RunEvents {
   onResponse(run: GuestRun, stream: number, head: string): void
   onRelease(run: GuestRun, target: number, count: number): void
   onSubtle(run: GuestRun, id: number, payload: string): void
+  /** The guest's thread waits for storage. */
+  onStore(run: GuestRun, request: StoreRequest): void
+  /** Storage has answered: `enter` goes on with the turn that waited. */
+  onResume(run: GuestRun, enter: () => Promise<unknown>): void
   onParked(run: GuestRun): void
   onEnd(run: GuestRun, ending: Ending): void
   onCatastrophe(run: GuestRun): void
@@ -73,8 +79,13 @@ export class GuestRun implements LaneMember {
   readonly #graph: ModuleGraph
   readonly #timers: TimerQueue
   readonly #pending = new Set<number>()
+  readonly #storage: StorageTurns
+  /** CPU used when the object was last called: each call may use `cpuMs` anew, as at Cloudflare. */
+  #cpuBase = 0
   #wallTimer: NodeJS.Timeout | undefined
   #isOver = false
+  /** Its caller holds something that it gave: more calls may come. */
+  #isOpen = false
   #hasTimerTurn = false
   #isCalled = false
   #rejectionBytes = 0
@@ -94,14 +105,28 @@ export class GuestRun implements LaneMember {
     this.#prefix = guest.program.prefix
     this.#graph = guest.graph
     this.#timers = new TimerQueue(() => this.#timerTurn())
+    this.#storage = new StorageTurns((request) => this.#store(request))
   }
 
   get isOver(): boolean {
     return this.#isOver
   }
 
+  get isPaused(): boolean {
+    return this.#storage.isWaiting
+  }
+
   get cpuLeftMs(): number {
-    return this.order.cpuMs === null ? Infinity : this.order.cpuMs - this.cpuMs
+    return this.order.cpuMs === null ? Infinity : this.order.cpuMs - this.#cpuUsedMs
+  }
+
+  get #cpuUsedMs(): number {
+    return this.cpuMs - this.#cpuBase
+  }
+
+  /** Guest code as the lane runs it: an object's turn is over when it ends, or waits for storage. */
+  entered(enter: () => Promise<unknown>): Promise<unknown> {
+    return this.order.call === "object" ? this.#storage.enter(enter) : enter()
   }
 
   get wallMs(): number {
@@ -114,7 +139,11 @@ export class GuestRun implements LaneMember {
     if (wallMs !== null) this.#wallTimer = setTimeout(() => this.#wallOver(wallMs), Math.min(wallMs, 2_147_483_647))
     const { modules: _modules, names: _names, chunks: _chunks, ...program } = this.#program
     const job: Omit<GuestJob, "input" | "env"> = { ...this.order, ...program, props: texts.props }
-    const events = { onLine: (line: string) => this.#line(line), onCatastrophe: () => this.#catastrophe() }
+    const events = {
+      onLine: (line: string) => this.#line(line),
+      onCatastrophe: () => this.#catastrophe(),
+      ...(job.call === "object" ? { onStore: (payload: string) => this.#storage.wait(payload) } : {}),
+    }
     if (this.guest.isEvaluated) {
       this.#isCalled = true
       this.#warm.reassign(events)
@@ -131,7 +160,8 @@ export class GuestRun implements LaneMember {
   settle(error: unknown): void {
     if (this.#isOver) return
     this.#peak(this.residentBytes)
-    if (this.cpuLeftMs < 0) return this.end({ kind: "limit", limit: "cpu", used: this.cpuMs })
+    if (this.cpuLeftMs < 0) return this.end({ kind: "limit", limit: "cpu", used: this.#cpuUsedMs })
+    if (this.#storage.goesOn(error)) return
     if (this.#warm.isolate.isDisposed) return this.#memoryOver(this.order.memoryMb * mebibyte)
     this.#drain()
     if (this.#isOver) return
@@ -158,8 +188,9 @@ export class GuestRun implements LaneMember {
 
   #park(): void {
     this.#timers.arm()
-    const isWaiting = this.#timers.size > 0 || this.#pending.size > 0 || this.#queuedTurns > 0
-    if (!isWaiting && this.order.wallMs === null) return this.end({ kind: "unsettled" })
+    const isWaiting = this.#isOpen || this.#timers.size > 0 || this.#pending.size > 0 || this.#queuedTurns > 0
+    const canBeCalled = this.order.call === "object"
+    if (!isWaiting && !canBeCalled && this.order.wallMs === null) return this.end({ kind: "unsettled" })
     this.#events.onParked(this)
   }
 
@@ -227,6 +258,7 @@ export class GuestRun implements LaneMember {
       case "A":
         return this.#events.onReply(this, id, payload)
       case "R":
+        this.#isOpen = true
         return this.#events.onResponse(this, id, payload)
       case "D":
         return this.#events.onRelease(this, id, Number(payload) || 0)
@@ -246,9 +278,39 @@ export class GuestRun implements LaneMember {
     return this.#warm.dispatch.apply(undefined, ["answers", answers.join("")])
   }
 
-  /** The supervisor calls a function of the program. */
-  invoke(id: number, call: string, args: string): void {
-    if (!this.#isOver) this.#turn(() => this.#warm.dispatch.apply(undefined, ["invoke", id, call, args]))
+  /** The supervisor calls a function of the program. `renews`: it is a call to the object, which may use its limits anew. */
+  invoke(id: number, call: string, args: string, renews: boolean): void {
+    if (this.#isOver) return
+    this.#turn(() => {
+      if (renews) this.#renew()
+      return this.#warm.dispatch.apply(undefined, ["invoke", id, call, args])
+    })
+  }
+
+  /** An object lives long: what it used for earlier calls is paid. Between turns, as it asks for the heap's size. */
+  #renew(): void {
+    this.#cpuBase = this.cpuMs
+    this.#rejectionBytes = 0
+    this.#warm.renewQuestions()
+    try {
+      const heap = this.#warm.isolate.getHeapStatisticsSync()
+      this.residentBytes = Math.min(this.residentBytes, heap.used_heap_size + heap.externally_allocated_size)
+    } catch {
+      // Disposed: the turn finds out.
+    }
+  }
+
+  #store(request: StoreRequest): void {
+    this.#events.onStore(this, request)
+    // What waits for storage is no newcomer any more.
+    this.#events.onParked(this)
+  }
+
+  /** Storage has answered. Its CPU counts as the run's. */
+  stored(answer: StoreAnswer, cpuMs: number): void {
+    if (this.#isOver || !this.isPaused) return
+    this.cpuMs += cpuMs
+    this.#events.onResume(this, () => this.#storage.resume(answer))
   }
 
   /** The supervisor lets go of a function of the program. */
@@ -303,7 +365,7 @@ export class GuestRun implements LaneMember {
   watch(growth: number): void {
     const bytes = this.residentBytes + growth
     this.#peak(bytes)
-    if (this.cpuLeftMs < 0) this.end({ kind: "limit", limit: "cpu", used: this.cpuMs })
+    if (this.cpuLeftMs < 0) this.end({ kind: "limit", limit: "cpu", used: this.#cpuUsedMs })
     else if (bytes > this.order.memoryMb * mebibyte * memoryFactor + memorySlack) this.#memoryOver(bytes)
   }
 
@@ -365,7 +427,8 @@ function neededFor(
 ): CompiledProgram["chunks"] {
   const isRich = call === "fetch" || entry !== undefined || !texts.input.startsWith("j") || !texts.env.startsWith("j")
   if (!isRich) return chunks
-  return [...new Set([...chunks, "rich" as const, ...(call === "fetch" ? (["base", "url", "fetch"] as const) : [])])]
+  const own = call === "fetch" ? (["base", "url", "fetch"] as const) : call === "object" ? (["objects"] as const) : []
+  return [...new Set([...chunks, "rich" as const, ...own])]
 }
 
 function errorText(error: unknown): { name: string; message: string; stack?: string } {

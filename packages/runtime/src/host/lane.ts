@@ -8,6 +8,8 @@ export interface LaneMember {
   /** Growth of the process that this run's ended turns caused. */
   residentBytes: number
   readonly isOver: boolean
+  /** It waits in the middle of a turn; only one that resumes it may start. */
+  readonly isPaused: boolean
   /** Checks limits while a turn of the run is under way. `growth` is how much the process has grown since the turn began. */
   watch(growth: number): void
   /** CPU milliseconds until its limit, Infinity without one. */
@@ -22,6 +24,8 @@ export interface Turn<Member extends LaneMember> {
   leave(error: unknown): void
   /** The first turn of a run: it has had no effect yet and may be sent back. */
   readonly isStart: boolean
+  /** Goes on with a turn that paused. Before all others: what it holds up is a whole guest. */
+  readonly resumes?: true
 }
 
 interface InFlight<Member extends LaneMember> {
@@ -70,7 +74,8 @@ export class Lane<Member extends LaneMember> {
   }
 
   enqueue(turn: Turn<Member>): void {
-    this.#queue.push(turn)
+    if (turn.resumes === true) this.#queue.unshift(turn)
+    else this.#queue.push(turn)
     this.#pump()
   }
 
@@ -92,10 +97,14 @@ export class Lane<Member extends LaneMember> {
 
   #nextTurn(): Turn<Member> | undefined {
     if (this.#inFlight.length > 0 && (!this.#isLong || this.#inFlight.length >= maxOverlap)) return undefined
-    const at = this.#queue.findIndex((turn) => turn.member.isOver || !this.#isInFlight(turn.member))
+    const at = this.#queue.findIndex((turn) => turn.member.isOver || this.#mayStart(turn))
     if (at === -1) return undefined
     const [turn] = this.#queue.splice(at, 1)
     return turn?.member.isOver === true ? this.#nextTurn() : turn
+  }
+
+  #mayStart({ member, resumes }: Turn<Member>): boolean {
+    return !this.#isInFlight(member) && (resumes === true || !member.isPaused)
   }
 
   #isInFlight(member: Member): boolean {

@@ -51,9 +51,18 @@ const events: RunEvents = {
   onCall: (run, op, id, payload) => channel.send({ t: "call", run: run.order.run, id, op }, payload),
   onCancel: (run, id) => channel.send({ t: "cancel-call", run: run.order.run, id }),
   onReply: (run, id, text) => channel.send({ t: "reply", run: run.order.run, id }, text),
-  onResponse: (run, stream, head) => channel.send({ t: "response", run: run.order.run, stream }, head),
+  onResponse(run, stream, head) {
+    const { cpuMs, wallMs, peakBytes } = run
+    channel.send({ t: "response", run: run.order.run, stream, cpuMs, wallMs, peakBytes }, head)
+  },
   onRelease: (run, target, count) => channel.send({ t: "release", run: run.order.run, target, count }),
   onSubtle: (run, id, payload) => lane.enqueue(turnOf(run, () => subtle(run, id, payload), false)),
+  onStore(run, { kind, payload }) {
+    channel.send({ t: "store", run: run.order.run, kind }, payload)
+    // A thread stands still until the answer is here.
+    channel.flush()
+  },
+  onResume: (run, enter) => lane.enqueue({ ...turnOf(run, enter, false, true), resumes: true }),
   onParked: (run) => channel.send({ t: "parked", run: run.order.run }),
   onEnd: ended,
   onCatastrophe() {
@@ -74,13 +83,19 @@ const channel = channelOnFd(3, (head, parts) => {
     case "answer":
       return runs.get(head["run"] as number)?.answer(head["id"] as number, head["ok"] === true, parts[0] ?? "")
     case "invoke":
-      return runs.get(head["run"] as number)?.invoke(head["id"] as number, parts[0] ?? "", parts[1] ?? "j[]")
+      return runs
+        .get(head["run"] as number)
+        ?.invoke(head["id"] as number, parts[0] ?? "", parts[1] ?? "j[]", head["renews"] === true)
+    case "stored":
+      return runs
+        .get(head["run"] as number)
+        ?.stored({ text: parts[0] ?? "-{}", isDirty: head["dirty"] === true }, head["ms"] as number)
     case "release":
       return runs.get(head["run"] as number)?.released(head["target"] as number, head["count"] as number)
     case "abort":
       return abort(head["run"] as number)
     case "end":
-      return runs.get(head["run"] as number)?.end({ kind: "limit", limit: "requests", used: head["used"] as number })
+      return endAtLimit(head)
     case "ping":
       lane.checkIdle()
       kept.forgetIdle()
@@ -106,13 +121,13 @@ function start(head: Head, parts: readonly string[]): void {
   lane.enqueue(turnOf(run, () => run.start({ input, env, props }), true))
 }
 
-function turnOf(run: GuestRun, enter: () => Promise<unknown>, isStart: boolean): Turn<GuestRun> {
+function turnOf(run: GuestRun, enter: () => Promise<unknown>, isStart: boolean, isRest = false): Turn<GuestRun> {
   return {
     member: run,
     isStart,
     enter() {
       note(run.order.run)
-      return enter()
+      return isRest ? enter() : run.entered(enter)
     },
     leave: (error) => run.settle(error),
   }
@@ -157,6 +172,12 @@ const memoryGraceMs = 8
 function abort(id: number): void {
   const run = runs.get(id)
   run?.end({ kind: "limit", limit: "wall", used: run.wallMs })
+}
+
+/** A limit that the supervisor counts. */
+function endAtLimit(head: Head): void {
+  const limit = head["limit"] === "calls" ? "calls" : "requests"
+  runs.get(head["run"] as number)?.end({ kind: "limit", limit, used: head["used"] as number })
 }
 
 function giveBack(run: GuestRun): void {

@@ -6,9 +6,14 @@ import { answerQuestion } from "./host-questions.ts"
 /** Synchronous questions that one run may ask; entropy comes in batches, so honest programs stay far below. */
 const maxQuestions = 20_000
 
+/** Far above the largest value and query that storage takes. */
+const maxStoreLength = 32 << 20
+
 export interface IsolateEvents {
   /** A live log line. */
   onLine(line: string): void
+  /** The isolate's thread waits for its storage. Never rejects; never settles when the run ends before. */
+  onStore?(payload: string): Promise<string>
   /** V8 gave up for lack of memory; the isolate's thread is parked for ever and the process must go. */
   onCatastrophe(message: string): void
 }
@@ -40,13 +45,22 @@ export class WarmIsolate {
       sync: true,
     })
     const boot = this.#evaluate(this.#bundle.boot)
-    return boot.applySync(undefined, [push, ask], { result: { reference: true } }) as ivm.Reference
+    const waiter = waiterReference((payload) => this.#store(payload))
+    return boot.applySync(undefined, [push, ask, waiter], { result: { reference: true } }) as ivm.Reference
   }
 
   #evaluate(script: CachedScript): ivm.Reference {
     const { source, cachedData } = script
     const options = { filename: runtimeFile, ...(cachedData === undefined ? {} : { cachedData }) }
     return this.isolate.compileScriptSync(source, options).runSync(this.context, { reference: true }) as ivm.Reference
+  }
+
+  /** Every run but an object's is refused. */
+  async #store(payload: unknown): Promise<string> {
+    const onStore = this.#events?.onStore
+    if (onStore === undefined || typeof payload !== "string" || payload.length > maxStoreLength)
+      return `-${JSON.stringify({ name: "RangeError", message: "there is no storage for this" })}`
+    return onStore(payload)
   }
 
   #line(line: unknown): void {
@@ -74,6 +88,11 @@ export class WarmIsolate {
     this.#questions = 0
   }
 
+  /** A guest that lives long may ask again with each call. */
+  renewQuestions(): void {
+    this.#questions = 0
+  }
+
   dispose(): void {
     this.#events = undefined
     try {
@@ -82,4 +101,12 @@ export class WarmIsolate {
       // Already disposed by its own memory limit.
     }
   }
+}
+
+/**
+ * A function of this process for an isolate to wait for. Should a guest ever get hold of the reference, there is nothing behind it but the call:
+ * no prototype to climb, no property to set.
+ */
+export function waiterReference(act: (payload: unknown) => Promise<string>): ivm.Reference {
+  return new ivm.Reference(Object.freeze(Object.setPrototypeOf((payload: unknown) => act(payload), null)))
 }

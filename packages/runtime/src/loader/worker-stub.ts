@@ -1,6 +1,7 @@
 import type { Limits } from "@mayfly/protocol"
-import { decodeValue } from "@mayfly/protocol/clone"
 import { decodeHandlerResult, responseOf } from "../worker/handler-answer.ts"
+import type { WorkerResponse } from "../socket/worker-response.ts"
+import { DurableObjectClass } from "../objects/durable-object-class.ts"
 import type { Run } from "../worker/run.ts"
 import { requestToWire } from "../worker/wire-message.ts"
 import { type RunHooks, type RunOptions, runWorker, type WorkerParts } from "../worker/worker-run.ts"
@@ -17,7 +18,7 @@ export interface EntrypointOptions {
 
 /** A loaded worker's entrypoint: `fetch`, and any other method as RPC. */
 export interface Entrypoint {
-  fetch(request: Request | string | URL, init?: RequestInit): Promise<Response>
+  fetch(request: Request | string | URL, init?: RequestInit): Promise<WorkerResponse>
   readonly [method: string]: (...args: never[]) => Promise<unknown>
 }
 
@@ -52,7 +53,12 @@ export class WorkerStub {
     })
   }
 
-  async #fetch(entry: string, request: Request, options: EntrypointOptions): Promise<Response> {
+  /** The exported class `name` (default: the default export) for a facet: `ctx.facets.get(name, () => ({ class }))`. */
+  getDurableObjectClass(name?: string | null, options: EntrypointOptions = {}): DurableObjectClass {
+    return new DurableObjectClass(name ?? "default", options, this.#load)
+  }
+
+  async #fetch(entry: string, request: Request, options: EntrypointOptions): Promise<WorkerResponse> {
     const worker = await this.#load()
     const wire = await requestToWire(request)
     const event = { request: { url: request.url, method: request.method } }
@@ -64,7 +70,7 @@ export class WorkerStub {
 
   async #call(entry: string, method: string, args: readonly unknown[], options: EntrypointOptions): Promise<unknown> {
     const worker = await this.#load()
-    const hooks = { decode: (text: string) => decodeValue(text), entry, method }
+    const hooks: RunHooks = { decode: (text, session) => session.decodeResult(text), entry, method, gives: "stubs" }
     const run = await this.#run(worker, { call: "run", argument: args, event: { rpcMethod: method } }, options, hooks)
     if (run.ok) return run.result
     throw run.error
@@ -85,15 +91,16 @@ export class WorkerStub {
       ...(props === undefined ? {} : { props }),
     }
     const egress = code.outbound === undefined ? {} : { egress: outboundEgress(code.outbound) }
-    const run = await runWorker(parts, what.call, what.argument, runOptions, { ...hooks, ...egress })
-    const item = traceItem(run, what.event, startedAt)
-    for (const tail of code.tails) void tell(tail, item)
-    return run
+    const onEnd = (run: Run): void => {
+      const item = traceItem(run, what.event, startedAt)
+      for (const tail of code.tails) void tell(tail, item)
+    }
+    return runWorker(parts, what.call, what.argument, runOptions, { ...hooks, ...egress, onEnd })
   }
 }
 
 /** A tail that fails must not hurt the worker that it watches. */
-async function tell(tail: ParsedCode["tails"][number], item: TraceItem): Promise<void> {
+export async function tell(tail: ParsedCode["tails"][number], item: TraceItem): Promise<void> {
   try {
     await tail.tail([item])
   } catch {

@@ -67,15 +67,31 @@ export class HostPool implements IsolatePool {
     const run = new PoolRun(request, handler)
     const abort = (): void => this.#abort(run)
     signal?.addEventListener("abort", abort, { once: true })
-    this.#hold(1)
+    // An object may wait for calls for ever.
+    let isHeld = request.call !== "object"
+    if (isHeld) this.#hold(1)
+    run.onHold = (wanted) => {
+      if (wanted === isHeld) return
+      isHeld = wanted
+      this.#hold(wanted ? 1 : -1)
+    }
     try {
       this.#lastActive.set(request.tenant, performance.now())
       this.#queue.add(request.tenant, run)
       this.#dispatch()
       return await run.outcome
     } finally {
-      this.#hold(-1)
+      if (isHeld) this.#hold(-1)
       signal?.removeEventListener("abort", abort)
+    }
+  }
+
+  hold(): () => void {
+    let isHeld = true
+    this.#hold(1)
+    return () => {
+      if (isHeld) this.#hold(-1)
+      isHeld = false
     }
   }
 
@@ -89,6 +105,8 @@ export class HostPool implements IsolatePool {
   /** Processes keep the caller's event loop alive only while something runs. */
   #hold(change: number): void {
     this.#running += change
+    // Whoever disposes waits for the processes to be gone.
+    if (this.#isDisposed) return
     const isHeld = this.#running > 0
     if (this.#running === (change > 0 ? 1 : 0)) {
       for (const host of this.#all()) host.hold(isHeld)

@@ -1,6 +1,6 @@
 import type { Head } from "../wire/frame-channel.ts"
 import { Child, noteFd } from "./child.ts"
-import type { CallAnswer, LimitKind, PoolOutcome, Program, RunPort } from "./isolate-pool.ts"
+import type { CallAnswer, LimitKind, PoolOutcome, PoolUsage, Program, RunPort } from "./isolate-pool.ts"
 import type { PoolRun } from "./pool-run.ts"
 import type { RuntimeFiles } from "./runtime-files.ts"
 
@@ -32,12 +32,16 @@ const maxPendingBytes = 128 << 20
 const wallSlackMs = 2_000
 /** An innocent run that dies with its host again and again is told so in the end. */
 const maxMoves = 3
+/** An honest host refuses longer ones itself. */
+const maxStoreLength = 32 << 20
 const maxLogFrames = 200_000
 
 interface Active {
   readonly run: PoolRun
   isParked: boolean
   logFrames: number
+  /** Its guest waits for storage. */
+  isStoring: boolean
   /** Payloads of calls that are under way. */
   pendingBytes: number
   deadline: NodeJS.Timeout | undefined
@@ -123,7 +127,7 @@ export class HostProcess {
   start(run: PoolRun): void {
     const code = this.#codeOf(run.request.program)
     const id = ++this.#nextRun
-    const { limits, call, input, env, props, keep, entry, method } = run.request
+    const { limits, call, input, env, props, keep, entry, method, gives } = run.request
     if (keep !== undefined && call !== "prewarm") this.#countWarm(keep, -1)
     const { memoryMb, cpuMs, wallMs, outputBytes, logBytes } = limits
     const deadline =
@@ -131,12 +135,20 @@ export class HostProcess {
         ? undefined
         : setTimeout(() => this.#overdue(id, wallMs), Math.min(wallMs + wallSlackMs, 2_147_483_647))
     deadline?.unref()
-    this.#active.set(id, { run, isParked: false, logFrames: 0, pendingBytes: 0, deadline, calls: new Map() })
+    this.#active.set(id, {
+      run,
+      isParked: false,
+      logFrames: 0,
+      isStoring: false,
+      pendingBytes: 0,
+      deadline,
+      calls: new Map(),
+    })
     this.#count(run.request.tenant, 1)
     this.runsStarted++
     run.started(this.#port(id))
     this.#child.channel.send(
-      { t: "run", run: id, code, call, memoryMb, cpuMs, wallMs, outputBytes, logBytes, keep, entry, method },
+      { t: "run", run: id, code, call, memoryMb, cpuMs, wallMs, outputBytes, logBytes, keep, entry, method, gives },
       input,
       env,
       props,
@@ -149,7 +161,13 @@ export class HostProcess {
     }
     return {
       invoke: (id, call, args) => send({ t: "invoke", run, id }, call, args),
+      renew: (id, call, args) => {
+        const active = this.#active.get(run)
+        if (active !== undefined) active.logFrames = 0
+        send({ t: "invoke", run, id, renews: true }, call, args)
+      },
       release: (target, count) => send({ t: "release", run, target, count }),
+      hold: (isHeld) => this.#active.get(run)?.run.hold(isHeld),
     }
   }
 
@@ -235,9 +253,11 @@ export class HostProcess {
       case "reply":
         return active.run.handler.onReply(head["id"] as number, parts[0] ?? "-{}")
       case "response":
-        return active.run.handler.onResponse(numberOf(head["stream"]), parts[0] ?? "")
+        return active.run.handler.onEarly(numberOf(head["stream"]), parts[0] ?? "", usageOf(head))
       case "release":
         return active.run.handler.onRelease(numberOf(head["target"]), numberOf(head["count"]))
+      case "store":
+        return this.#store(active, head, parts[0] ?? "")
       case "cancel-call":
         return active.calls.get(head["id"] as number)?.abort()
       case "done":
@@ -283,7 +303,26 @@ export class HostProcess {
       if (!ok && answer.endsAtRequests !== undefined) {
         return this.#child.channel.send({ t: "end", run, limit: "requests", used: answer.endsAtRequests })
       }
+      if (!ok && answer.endsAtCalls !== undefined) {
+        return this.#child.channel.send({ t: "end", run, limit: "calls", used: answer.endsAtCalls })
+      }
       this.#child.channel.send({ t: "answer", run, id, ok }, ok ? answer.text : JSON.stringify(answer))
+    })
+  }
+
+  /** A guest has one thread, so it waits for one thing. Whoever asks for more, or has no storage, is no guest of ours. */
+  #store(active: Active, head: Head, payload: string): void {
+    const { run } = active
+    if (run.isOver) return
+    const isNonsense = active.isStoring || payload.length > maxStoreLength
+    if (isNonsense || run.handler.onStore === undefined) return this.kill()
+    active.isStoring = true
+    const kind = head["kind"] === "commit" ? "commit" : "call"
+    void run.handler.onStore(kind, payload).then(({ text, isDirty, cpuMs }) => {
+      active.isStoring = false
+      if (this.#child.isGone || run.isOver) return
+      this.#child.channel.send({ t: "stored", run: head["run"], dirty: isDirty, ms: cpuMs }, text)
+      this.#child.channel.flush()
     })
   }
 
@@ -359,11 +398,7 @@ const maxFailureLength = 1 << 20
 
 /** `text` is undefined when there was more of it than the host may send. */
 function outcomeOf(head: Head, text: string | undefined): PoolOutcome {
-  const usage = {
-    cpuMs: numberOf(head["cpuMs"]),
-    wallMs: numberOf(head["wallMs"]),
-    peakMemoryBytes: numberOf(head["peakBytes"]),
-  }
+  const usage = usageOf(head)
   const { kind, limit } = head
   if ((kind === "result" || kind === "failure") && text !== undefined) return { ...usage, kind, text }
   if (kind === "limit" && isLimitKind(limit)) return { ...usage, kind, limit, used: numberOf(head["used"]) }
@@ -371,9 +406,17 @@ function outcomeOf(head: Head, text: string | undefined): PoolOutcome {
   return { ...usage, kind: "crashed", reason: "the host process gave an answer that makes no sense", isSuspect: true }
 }
 
+function usageOf(head: Head): PoolUsage {
+  return {
+    cpuMs: numberOf(head["cpuMs"]),
+    wallMs: numberOf(head["wallMs"]),
+    peakMemoryBytes: numberOf(head["peakBytes"]),
+  }
+}
+
 const failedCall: CallAnswer = { ok: false, name: "Error", message: "the call failed" }
 
-const limitKinds: readonly unknown[] = ["cpu", "memory", "wall", "log", "output", "requests"]
+const limitKinds: readonly unknown[] = ["cpu", "memory", "wall", "log", "output", "requests", "calls"]
 
 function isLimitKind(value: unknown): value is LimitKind {
   return limitKinds.includes(value)

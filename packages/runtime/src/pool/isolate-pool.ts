@@ -1,4 +1,5 @@
 import type { Limits } from "@mayfly/protocol"
+import type { Gives } from "../guest/job.ts"
 
 /** A compiled program. `text` is opaque to the supervisor; `hash` names it in hosts. */
 export interface Program {
@@ -11,14 +12,19 @@ export interface PoolRequest {
   readonly id: string
   readonly tenant: string
   readonly program: Program
-  /** "prewarm" evaluates the program's modules and calls nothing. */
-  readonly call: "run" | "fetch" | "prewarm"
+  /**
+   * "prewarm" evaluates the program's modules and calls nothing. "object" makes an instance of the class `entry`, says by `onResponse` which export
+   * calls it, and lasts until it is aborted; it does not keep the process alive.
+   */
+  readonly call: "run" | "fetch" | "prewarm" | "object"
   /** Use a guest that an earlier run with this key left warm, and leave it warm again. Only for one worker of one tenant. */
   readonly keep?: string
   /** The export and method that are called, for the worker loader. */
   readonly entry?: string
   readonly method?: string
   readonly limits: Limits
+  /** What the result may be made of. */
+  readonly gives: Gives
   /** Encoded values. */
   readonly input: string
   readonly env: string
@@ -31,14 +37,19 @@ export interface PoolHandler {
   onStart(queueMs: number, port: RunPort): void
   /** The guest's answer to call `id` of the port: `+` and a result, or `-` and a failure. */
   onReply(id: number, text: string): void
-  /** A fetch handler's response whose body is the guest's export `stream`. The run lasts while it is read. */
-  onResponse(stream: number, head: string): void
+  /**
+   * What the guest gives before its run ends. Of a fetch handler: the response's head, with the guest's export `source` as its body. Of others: the
+   * encoded result, which holds stubs, when `source` is 0, else an export that gives values. The run lasts while it is used.
+   */
+  onEarly(source: number, text: string, usage: PoolUsage): void
   /** The guest has let go of an export that it had received `count` times. */
   onRelease(target: number, count: number): void
   onLogs(lines: readonly string[]): void
   onLogsCut(): void
   /** A request or binding call. Never rejects: a failure is an answer too. */
   onCall(operation: "fetch" | "call", payload: string, signal: AbortSignal): Promise<CallAnswer>
+  /** An object's storage operation, or the end of a turn that wrote. Never rejects, and stays pending when the run is over. Only objects have it. */
+  onStore?(kind: "call" | "commit", payload: string): Promise<StoreReply>
   /** Whether anything that the run did was seen by somebody, so that it can't silently be run again. */
   readonly hasEffects: boolean
 }
@@ -47,7 +58,20 @@ export interface PoolHandler {
 export interface RunPort {
   /** Calls a function that the guest gave. `call` is its number, a newline, and a method name or nothing. */
   invoke(id: number, call: string, args: string): void
+  /** The same for a call to an object: its limits are fresh. */
+  renew(id: number, call: string, args: string): void
   release(target: number, count: number): void
+  /** Whether the run keeps the event loop alive. It does at first. */
+  hold(isHeld: boolean): void
+}
+
+/** What storage says: `+` and an encoded value, or `-` and a failure. */
+export interface StoreReply {
+  readonly text: string
+  /** Whether something is written that is not committed. */
+  readonly isDirty: boolean
+  /** CPU that the operation took. */
+  readonly cpuMs: number
 }
 
 /** An encoded value, or what the guest may know of a failure: no stack, no cause. */
@@ -60,6 +84,8 @@ export type CallAnswer =
       readonly code?: string
       /** The run is over as well, for this many requests. */
       readonly endsAtRequests?: number
+      /** The same, for this many binding calls. */
+      readonly endsAtCalls?: number
     }
 
 export interface PoolUsage {
@@ -68,7 +94,7 @@ export interface PoolUsage {
   readonly peakMemoryBytes: number
 }
 
-export type LimitKind = "cpu" | "memory" | "wall" | "log" | "output" | "requests"
+export type LimitKind = "cpu" | "memory" | "wall" | "log" | "output" | "requests" | "calls"
 
 /** How a run ended. Never a rejection: what a guest did wrong is a result. */
 export type PoolOutcome = PoolUsage &
@@ -85,6 +111,8 @@ export type PoolOutcome = PoolUsage &
 export interface IsolatePool {
   /** Rejects with `worker.queue-full` or `platform.*` only. Aborting answers at once; the isolate goes in the background. */
   run(request: PoolRequest, handler: PoolHandler, signal?: AbortSignal): Promise<PoolOutcome>
+  /** Keeps the caller's process alive until the function is called that it gives: an object is being called. */
+  hold(): () => void
   /** Kills all processes; runs under way end as aborted. Disposing twice is safe. */
   dispose(): Promise<void>
 }

@@ -26,6 +26,10 @@ export interface Program {
   readonly argument: string
   /** Files and folders that it reads. */
   readonly reads: readonly string[]
+  /** Folders in which it may make, change and delete files. */
+  readonly writes?: readonly string[]
+  /** Most writable memory in kilobytes, V8's reservations of some 600 MB included. Where the jail can't limit it, nothing does. */
+  readonly dataKb?: number
 }
 
 export const filterFd = 4
@@ -61,15 +65,17 @@ export function jailed(program: Program, jail: Jail): JailedCommand {
   const node = [...program.flags, program.script, program.argument]
   if (jail.kind === "permission")
     return { command: program.node, args: [...permissions(program), ...node], filter: undefined }
-  const filter = jail.kind === "bubblewrap+seccomp" ? seccompFilter() : undefined
+  const { writes = [], dataKb } = program
+  const filter = jail.kind === "bubblewrap+seccomp" ? seccompFilter(process.arch, writes.length > 0) : undefined
   const args = [
     // A crash should not write hundreds of megabytes of core, which would hold up the replacement.
     "-c",
-    'ulimit -c 0 2>/dev/null; exec "$@"',
+    `ulimit -c 0 2>/dev/null; ${dataKb === undefined ? "" : `ulimit -d ${dataKb}; `}exec "$@"`,
     "mayfly-host",
     findBubblewrap() ?? "bwrap",
     ...namespaces,
     ...binds(program),
+    ...writes.flatMap((path) => ["--bind", path, path]),
     "--proc",
     "/proc",
     ...(filter === undefined ? [] : ["--seccomp", String(filterFd)]),
@@ -95,7 +101,13 @@ function binds(program: Program): string[] {
 
 function permissions(program: Program): string[] {
   const reads = [program.script, ...program.reads, "/proc/self", "/etc/alpine-release"]
-  return ["--permission", "--allow-addons", ...reads.map((path) => `--allow-fs-read=${path}`)]
+  const { writes = [] } = program
+  return [
+    "--permission",
+    "--allow-addons",
+    ...[...reads, ...writes].map((path) => `--allow-fs-read=${path}`),
+    ...writes.map((path) => `--allow-fs-write=${path}`),
+  ]
 }
 
 const libraryCache = new Map<string, readonly string[]>()

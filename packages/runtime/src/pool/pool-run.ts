@@ -12,6 +12,8 @@ export class PoolRun {
   /** How often the run was moved because its process died under it. */
   moves = 0
   startedAt = 0
+  /** Told whether the run should keep the event loop alive. */
+  onHold: (isHeld: boolean) => void = () => {}
   #resolve: (outcome: PoolOutcome) => void = () => {}
   #isOver = false
 
@@ -33,6 +35,10 @@ export class PoolRun {
   started(port: RunPort): void {
     this.startedAt = performance.now()
     this.handler.onStart(this.startedAt - this.queuedAt, port)
+  }
+
+  hold(isHeld: boolean): void {
+    if (!this.#isOver) this.onHold(isHeld)
   }
 
   end(outcome: PoolOutcome): void {

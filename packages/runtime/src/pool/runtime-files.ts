@@ -13,6 +13,7 @@ export interface RuntimeFiles {
   readonly node: string
   readonly host: string
   readonly compiler: string
+  readonly storage: string
   readonly bundle: string
   /** isolated-vm's native library for that Node. */
   readonly addon: string
@@ -28,6 +29,7 @@ export function findRuntimeFiles(): RuntimeFiles {
     node,
     host: join(dist, "host.cjs"),
     compiler: join(dist, "compiler.mjs"),
+    storage: join(dist, "storage.cjs"),
     bundle: join(dist, "guest.json"),
   }
   if (!existsSync(files.host))

@@ -67,8 +67,14 @@ const offsetOfArgument = (index: number): number => 16 + 8 * index
 
 type Instruction = readonly [code: number, ifTrue: number, ifFalse: number, value: number]
 
-/** The filter's bytes for this machine, or undefined on one that it does not know. Threads may be made, processes not. */
-export function seccompFilter(arch: string = process.arch): Buffer | undefined {
+/** What a process needs that keeps a database: its log goes when it is closed. */
+const deletions = new Set(["unlink", "unlinkat"])
+
+/**
+ * The filter's bytes for this machine, or undefined on one that it does not know. Threads may be made, processes not. `deletes`: it may delete the
+ * files that it sees writable.
+ */
+export function seccompFilter(arch: string = process.arch, deletes = false): Buffer | undefined {
   if (arch !== "x64" && arch !== "arm64") return undefined
   const column = arch === "x64" ? 0 : 1
   const program: Instruction[] = [
@@ -79,7 +85,9 @@ export function seccompFilter(arch: string = process.arch): Buffer | undefined {
   ]
   // The x32 table would be a way around every number below.
   if (arch === "x64") program.push([jumpIfAtLeast, 0, 1, 0x40000000], [answer, 0, 0, noSuchCall])
-  for (const numbers of Object.values(denied)) program.push(...ifCall(numbers[column], notPermitted))
+  for (const [name, numbers] of Object.entries(denied)) {
+    if (!deletes || !deletions.has(name)) program.push(...ifCall(numbers[column], notPermitted))
+  }
   for (const numbers of Object.values(missing)) program.push(...ifCall(numbers[column], noSuchCall))
   program.push(
     [jumpIfEqual, 0, 4, clone[column] as number],

@@ -1,14 +1,14 @@
 import { MayflyError } from "@mayfly/protocol"
 import { decodeValue } from "@mayfly/protocol/clone"
-import { EventQueue } from "./event-queue.ts"
+import type { WorkerResponse } from "../socket/worker-response.ts"
 import { collectAnswer, type HandlerAnswer } from "./fetch-run.ts"
 import { decodeHandlerResult, responseOf } from "./handler-answer.ts"
 import { loadWorker } from "./load-worker.ts"
 import type { Run, RunEvent } from "./run.ts"
-import type { RunWatcher } from "./run-record.ts"
+import { streamRun } from "./stream-run.ts"
 import { requestToWire, responseToJson, type WireRequest, type WireResponse } from "./wire-message.ts"
 import type { DynamicWorkerOptions } from "./worker-options.ts"
-import { type RunOptions, runWorker, type WorkerParts } from "./worker-run.ts"
+import { type RunHooks, type RunOptions, runWorker, type WorkerParts } from "./worker-run.ts"
 
 /** A program of an agent's, compiled once, run as often as wanted: each time in a fresh isolate that sees only what it was given. */
 export class DynamicWorker implements AsyncDisposable {
@@ -30,7 +30,7 @@ export class DynamicWorker implements AsyncDisposable {
     return new DynamicWorker(await loadWorker(options))
   }
 
-  /** The program's result. Rejects with a coded error. */
+  /** The program's result; of a generator, an array of what it yields. Rejects with a coded error. */
   async run(input?: unknown, options: RunOptions = {}): Promise<unknown> {
     const run = await this.execute(input, options)
     if (run.ok) return run.result
@@ -39,15 +39,18 @@ export class DynamicWorker implements AsyncDisposable {
 
   /** The whole run: result or error, logs, usage, egress. Never rejects for what the guest did. */
   async execute(input?: unknown, options: RunOptions = {}): Promise<Run> {
-    return this.#run(input, options)
+    return this.#run(input, options, { decode: (text, session) => session.decodeResult(text) })
   }
 
   /**
    * Calls the program's fetch handler. Bodies stream in both directions: the request's as the handler reads it, the response's as the caller reads
    * it; cancelling either reaches the other side. Rejects with a coded error when the handler fails before it answers; a body that fails later
-   * errors with it.
+   * errors with it. A response that upgrades has a `webSocket`, to be accepted or passed on; the run lasts until it is closed.
    */
-  async fetch(request: Request | string | URL, init?: RequestInit & { readonly reuse?: boolean }): Promise<Response> {
+  async fetch(
+    request: Request | string | URL,
+    init?: RequestInit & { readonly reuse?: boolean },
+  ): Promise<WorkerResponse> {
     const { reuse = false, ...rest } = init ?? {}
     const given = new Request(request, rest)
     const wire = await requestToWire(given)
@@ -59,47 +62,44 @@ export class DynamicWorker implements AsyncDisposable {
     return this.#wholeRequest(await requestToWire(request), options)
   }
 
-  /** Logs and egress as they happen, then the result or the error. Leaving the loop cancels the run. */
+  /**
+   * Logs, egress and the values that the program yields as they happen, then the result (of a generator: what it returns) or the error. Leaving the
+   * loop cancels the run: a generator's `finally` blocks have run then, or a second is over.
+   */
   async *stream(input?: unknown, options: RunOptions = {}): AsyncGenerator<RunEvent, void, void> {
-    yield* streamRun(options, (signal, watcher) => this.#run(input, { ...options, signal }, watcher))
+    const decode = (text: string): unknown => decodeValue(text)
+    yield* streamRun(options, (given, hooks) => this.#run(input, given, { ...hooks, decode, gives: "values" }))
   }
 
   /** Like `stream`, for a fetch handler. */
   async *streamRequest(request: Request, options: RunOptions = {}): AsyncGenerator<RunEvent, void, void> {
     const wire = await requestToWire(request)
-    yield* streamRun(options, (signal, watcher) => this.#wholeRequest(wire, { ...options, signal }, watcher))
+    yield* streamRun(options, (given, hooks) => this.#wholeRequest(wire, given, hooks))
   }
 
-  async #run(input: unknown, options: RunOptions, watcher?: RunWatcher): Promise<Run> {
+  async #run(input: unknown, options: RunOptions, hooks: RunHooks): Promise<Run> {
     this.#checkUsable()
-    return runWorker(this.#parts, "run", input, options, {
-      decode: (text) => decodeValue(text),
-      ...(watcher && { watcher }),
-    })
+    return runWorker(this.#parts, "run", input, options, hooks)
   }
 
   async #handle(
     request: WireRequest,
     options: RunOptions,
     onAnswer: (answer: HandlerAnswer) => void,
-    watcher?: RunWatcher,
+    hooks: Partial<RunHooks> = {},
   ): Promise<Run> {
     this.#checkUsable()
-    return runWorker(this.#parts, "fetch", request, options, {
-      decode: decodeHandlerResult,
-      onAnswer,
-      ...(watcher && { watcher }),
-    })
+    return runWorker(this.#parts, "fetch", request, options, { ...hooks, decode: decodeHandlerResult, onAnswer })
   }
 
-  async #wholeRequest(request: WireRequest, options: RunOptions, watcher?: RunWatcher): Promise<Run> {
+  async #wholeRequest(request: WireRequest, options: RunOptions, hooks?: Partial<RunHooks>): Promise<Run> {
     let streamed: Promise<WireResponse> | undefined
     const collect = (answer: HandlerAnswer): void => {
       streamed = collectAnswer(answer)
       // Its failure is looked at below, when the run is over.
       streamed.catch(() => {})
     }
-    const run = await this.#handle(request, options, collect, watcher)
+    const run = await this.#handle(request, options, collect, hooks)
     try {
       const response = (await streamed) ?? (run.ok ? (run.result as WireResponse) : undefined)
       return run.ok && response !== undefined ? { ...run, result: responseToJson(response) } : run
@@ -130,6 +130,7 @@ export class DynamicWorker implements AsyncDisposable {
   /** Lets go of the program. Runs under way go on; later ones are `worker.disposed`. Disposing twice is safe. */
   async dispose(): Promise<void> {
     this.#isDisposed = true
+    this.#parts.cache.clear()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -139,28 +140,6 @@ export class DynamicWorker implements AsyncDisposable {
 
 /** More than hosts keep would only push each other out. */
 const maxPrewarm = 64
-
-async function* streamRun(
-  options: RunOptions,
-  execute: (signal: AbortSignal, watcher: RunWatcher) => Promise<Run>,
-): AsyncGenerator<RunEvent, void, void> {
-  const events = new EventQueue<RunEvent>()
-  const abort = new AbortController()
-  const signal = options.signal === undefined ? abort.signal : AbortSignal.any([abort.signal, options.signal])
-  const watcher: RunWatcher = {
-    onLog: (line) => events.push({ type: "log", ...line }),
-    onEgress: (row) => events.push({ type: "egress", row }),
-  }
-  const finished = execute(signal, watcher).finally(() => events.close())
-  try {
-    yield* events
-    const run = await finished
-    yield run.ok ? { type: "result", result: run.result, run } : { type: "error", error: run.error, run }
-  } finally {
-    abort.abort()
-    await finished.catch(() => {})
-  }
-}
 
 /** The program did its part, but what came of it can't be used. */
 function failedRun({ id, logs, logsTruncated, usage, egress }: Run, error: MayflyError): Run {

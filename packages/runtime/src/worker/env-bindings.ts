@@ -1,5 +1,6 @@
 import { MayflyError } from "@mayfly/protocol"
 import { CloneError, encodeValue } from "@mayfly/protocol/clone"
+import { standInOf } from "../bridge/stand-in.ts"
 
 type HostFunction = (...args: unknown[]) => unknown
 
@@ -10,6 +11,8 @@ export interface EnvBindings {
   readonly functions: readonly HostFunction[]
   /** The path of each function, for messages: `env.db.query`. */
   readonly names: readonly string[]
+  /** A new number for something that a run hands out: no two runs of the worker use the same, as a warm guest may still hold the last run's. */
+  nextExport(): number
 }
 
 /** Throws `worker.not-serializable` naming the path of what can't be passed. */
@@ -22,7 +25,9 @@ export function bindEnv(env: Readonly<Record<string, unknown>>): EnvBindings {
     functions.push(call)
     names.push(name)
   }).copy(env, "env")
-  return { encoded: encode(prepared, indexes), functions, names }
+  const encoded = encode(prepared, indexes)
+  let next = functions.length
+  return { encoded, functions, names, nextExport: () => next++ }
 }
 
 function encode(prepared: unknown, indexes: ReadonlyMap<object, number>): string {
@@ -45,7 +50,8 @@ class EnvCopy {
     this.#register = register
   }
 
-  copy(value: unknown, path: string, owner?: unknown): unknown {
+  copy(given: unknown, path: string, owner?: unknown): unknown {
+    const value = (typeof given === "function" ? standInOf(given) : undefined) ?? given
     if (typeof value === "function") return this.#function(value as HostFunction, path, owner)
     if (typeof value !== "object" || value === null) return value
     const known = this.#seen.get(value)

@@ -1,16 +1,20 @@
 import { decodeValue } from "@mayfly/protocol/clone"
 import { MayflyError } from "@mayfly/protocol"
+import type { RunWebSocket } from "../socket/run-web-socket.ts"
+import { WorkerResponse } from "../socket/worker-response.ts"
 import type { RunRecord } from "./run-record.ts"
 import { parseWireResponse, responseFromWire, type WireResponse } from "./wire-message.ts"
 
 /** A handler's answer: whole, or a head with a body that is still written. */
 export type HandlerAnswer =
   | { readonly kind: "whole"; readonly response: WireResponse }
+  | { readonly kind: "upgraded"; readonly response: WireResponse; readonly webSocket: RunWebSocket }
   | { readonly kind: "streamed"; readonly response: WireResponse; readonly body: ReadableStream<Uint8Array> }
 
 /** A streamed response's head; its body is read from the guest as the reader asks. Throws when the head makes no sense. */
 export function streamedAnswer(head: string, stream: number, record: RunRecord, outputBytes: number): HandlerAnswer {
   const response = parseWireResponse({ ...(decodeValue(head) as object), body: new Uint8Array() })
+  if (response.status === 101) return { kind: "upgraded", response, webSocket: record.session.webSocket(stream) }
   const body = record.session.readable(stream).pipeThrough(countedBytes(record, outputBytes))
   return { kind: "streamed", response, body }
 }
@@ -34,15 +38,24 @@ function outputError(used: number, value: number): MayflyError {
   return new MayflyError("worker.output-limit", message, { details: { limit: "outputBytes", value, used } })
 }
 
-export function toResponse(answer: HandlerAnswer): Response {
+export function toResponse(answer: HandlerAnswer): WorkerResponse {
   if (answer.kind === "whole") return responseFromWire(answer.response)
-  const { status, statusText, headers } = answer.response
-  return new Response(answer.body, { status, statusText, headers: headers.map(([name, value]) => [name, value]) })
+  const { status, statusText, headers: given } = answer.response
+  const headers = given.map(([name, value]): [string, string] => [name, value])
+  if (answer.kind === "upgraded")
+    return new WorkerResponse(null, { status, statusText, headers, webSocket: answer.webSocket })
+  return new WorkerResponse(answer.body, { status, statusText, headers })
 }
 
 /** The answer with its whole body. */
 export async function collectAnswer(answer: HandlerAnswer): Promise<WireResponse> {
   if (answer.kind === "whole") return answer.response
+  if (answer.kind === "upgraded") {
+    // Nobody could use it.
+    answer.webSocket.accept()
+    answer.webSocket.close(1001, "the caller takes no WebSocket")
+    return answer.response
+  }
   const chunks: Uint8Array[] = []
   for await (const chunk of answer.body) chunks.push(chunk)
   return { ...answer.response, body: Buffer.concat(chunks) }

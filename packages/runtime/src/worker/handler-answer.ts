@@ -2,6 +2,7 @@ import { decodeValue } from "@mayfly/protocol/clone"
 import { type HandlerAnswer, toResponse } from "./fetch-run.ts"
 import type { Run } from "./run.ts"
 import { parseWireResponse, type WireResponse } from "./wire-message.ts"
+import type { WorkerResponse } from "../socket/worker-response.ts"
 import { withResolvers } from "./with-resolvers.ts"
 
 /** The `decode` of a handler's run: undefined when the response was streamed, and is over. */
@@ -13,7 +14,7 @@ export function decodeHandlerResult(text: string): unknown {
 /** The response of a handler's run, as soon as its head is there. Rejects with the run's error when it fails before. */
 export async function responseOf(
   start: (onAnswer: (answer: HandlerAnswer) => void) => Promise<Run>,
-): Promise<Response> {
+): Promise<WorkerResponse> {
   const { promise, resolve, reject } = withResolvers<HandlerAnswer>()
   start(resolve).then((ended) => {
     if (ended.ok) resolve({ kind: "whole", response: ended.result as WireResponse })

@@ -19,6 +19,7 @@ const limitErrors = {
   log: { code: "worker.log-limit", limit: "logBytes", unit: "bytes of logs" },
   output: { code: "worker.output-limit", limit: "outputBytes", unit: "bytes of output" },
   requests: { code: "worker.subrequest-limit", limit: "subRequests", unit: "requests" },
+  calls: { code: "worker.binding-limit", limit: "bindingCalls", unit: "binding calls" },
 } as const satisfies Record<LimitKind, { code: ErrorCode; limit: keyof Limits; unit: string }>
 
 /** The coded error of a run that did not give a result. */
@@ -139,6 +140,7 @@ function parseFailure(text: string): GuestFailure {
   }
 }
 
-function because(reason: unknown): string {
+/** The caller's own words, when it gave some. */
+export function because(reason: unknown): string {
   return reason instanceof Error && reason.name !== "AbortError" ? `: ${reason.message}` : ""
 }

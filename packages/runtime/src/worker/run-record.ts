@@ -1,4 +1,5 @@
 import {
+  type EgressContext,
   type Limits,
   type LedgerRow,
   type LogLine,
@@ -7,11 +8,17 @@ import {
   type NetworkPolicy,
   type Usage,
 } from "@mayfly/protocol"
-import { CloneError, decodeValue, encodeValue } from "@mayfly/protocol/clone"
+import { CloneError } from "@mayfly/protocol/clone"
+import { runTarget } from "../bridge/run-target.ts"
 import type { Egress, EgressRequest } from "../egress.ts"
 import type { CallAnswer, PoolHandler, PoolUsage, RunPort } from "../pool/isolate-pool.ts"
 import type { EnvBindings } from "./env-bindings.ts"
 import type { GuestStack } from "./guest-stack.ts"
+import { fetchedBody } from "./fetched-body.ts"
+import type { WorkerCache } from "../cache/worker-cache.ts"
+import { CacheService, cacheTarget } from "../cache/cache-service.ts"
+import { EgressService, egressTarget } from "./egress-service.ts"
+import type { Run } from "./run.ts"
 import { RunSession } from "./run-session.ts"
 import { Semaphore } from "./semaphore.ts"
 
@@ -21,12 +28,13 @@ export interface RunRecordOptions {
   readonly limits: Limits
   readonly network: NetworkPolicy
   readonly env: EnvBindings
+  readonly cache: WorkerCache
   readonly egress: Egress
   readonly stack: GuestStack
   /** Told of logs and egress as they happen; a run that is watched can't silently be run again. */
   readonly watcher?: RunWatcher
-  /** Told when a fetch handler's response comes before the run's end, with the guest's number of its body. */
-  onResponse?(head: string, stream: number): void
+  /** Told of what the guest gives before the run's end. */
+  onEarly(source: number, text: string, usage: PoolUsage): void
 }
 
 export interface RunWatcher {
@@ -53,19 +61,33 @@ export class RunRecord implements PoolHandler {
   #logBytes = 0
   #hasEffects = false
   #subRequests = 0
+  #isOverRequests = false
+  /** Ends what outlasts a call: connections. */
+  #over: AbortController | undefined
+  #isClosed = false
   #bindingCalls = 0
   #bytesIn = 0
   #bytesOut = 0
   #queueMs = 0
   logsTruncated = false
+  /** When the run got its isolate, on the clock of `performance.now`. */
+  startedAt = 0
   readonly egress: LedgerRow[] = []
   /** Codes of failed requests. */
   readonly answeredCodes = new Set<string>()
 
   constructor(options: RunRecordOptions) {
     this.#options = options
-    this.session = new RunSession(options.env, options.limits.memoryMb * 1_048_576)
     this.#requests = new Semaphore(options.limits.concurrentRequests)
+    const services = new Map<number, object>([
+      [cacheTarget, new CacheService(options.cache, () => this.#countRequest())],
+      [egressTarget, this.#egressService()],
+    ])
+    this.session = new RunSession(options.env, options.limits.memoryMb * 1_048_576, services)
+  }
+
+  get outputBytes(): number {
+    return this.#options.limits.outputBytes
   }
 
   get hasEffects(): boolean {
@@ -96,9 +118,30 @@ export class RunRecord implements PoolHandler {
   onStart(queueMs: number, port: RunPort): void {
     this.session.connect(port)
     this.#queueMs = queueMs
+    this.startedAt = performance.now()
     // A run that was moved starts over; nobody has seen what it said before.
     this.#lines = []
     this.#logBytes = 0
+  }
+
+  /** What was gathered since the last time, for an object whose run lasts over many calls: logs, requests; and the limits start anew. */
+  renew(pool: PoolUsage): Pick<Run, "logs" | "egress" | "usage"> {
+    const gathered = { logs: this.logs, egress: [...this.egress], usage: this.usage(pool, 0, 0) }
+    this.#lines = []
+    this.#logBytes = 0
+    this.#subRequests = 0
+    this.#bindingCalls = 0
+    this.#bytesIn = 0
+    this.#bytesOut = 0
+    this.logsTruncated = false
+    this.egress.length = 0
+    this.answeredCodes.clear()
+    return gathered
+  }
+
+  /** The guest has stored something: it can't silently start again elsewhere. */
+  noteEffect(): void {
+    this.#hasEffects = true
   }
 
   onReply(id: number, text: string): void {
@@ -110,13 +153,13 @@ export class RunRecord implements PoolHandler {
     this.session.onRelease(target, count)
   }
 
-  onResponse(stream: number, head: string): void {
-    // Somebody may have seen it; and a second one makes no sense.
+  onEarly(source: number, text: string, usage: PoolUsage): void {
+    // Somebody may have seen it.
     this.#hasEffects = true
-    this.#options.onResponse?.(head, stream)
+    this.#options.onEarly(source, text, usage)
   }
 
-  /** Bytes of a streamed response that were read. */
+  /** Bytes of a streamed response, or of values, that were read. */
   countOutput(bytes: number): void {
     this.#bytesOut += bytes
   }
@@ -124,6 +167,8 @@ export class RunRecord implements PoolHandler {
   /** The run has ended; what the guest gave fails with `reason`. */
   close(reason?: MayflyError): void {
     this.session.close(reason)
+    this.#isClosed = true
+    this.#over?.abort(reason)
   }
 
   onLogs(lines: readonly string[]): void {
@@ -160,44 +205,90 @@ export class RunRecord implements PoolHandler {
   }
 
   async onCall(operation: "fetch" | "call", payload: string, signal: AbortSignal): Promise<CallAnswer> {
+    // Asking for the run's own signal is seen by nobody.
+    if (operation === "call" && payload.startsWith(`${runTarget}\n`)) return this.session.perform(payload)
     this.#hasEffects = true
     this.#bytesOut += payload.length
-    if (operation === "call") this.#bindingCalls++
     const answer = operation === "fetch" ? await this.#fetch(payload, signal) : await this.#call(payload)
     if (answer.ok) this.#bytesIn += answer.text.length
-    else if (operation === "fetch" && answer.code !== undefined) this.answeredCodes.add(answer.code)
+    else if (answer.code !== undefined && (operation === "fetch" || answer.code === bindingTimeout))
+      this.answeredCodes.add(answer.code)
     return answer
   }
 
   async #call(payload: string): Promise<CallAnswer> {
-    return this.session.perform(payload)
+    // Reading a stream, such as an answer's body, is no call of a binding.
+    if (this.session.isStreamCall(payload)) return this.#perform(payload)
+    const { bindingCalls, bindingMs, wallMs } = this.#options.limits
+    if (this.#bindingCalls >= bindingCalls) {
+      const message = `the run has made ${this.#bindingCalls} binding calls; limits.bindingCalls is ${bindingCalls}`
+      return { ok: false, name: "Error", message, code: "worker.binding-limit", endsAtCalls: bindingCalls + 1 }
+    }
+    this.#bindingCalls++
+    const answer = this.#perform(payload)
+    // The run's own end comes first: no timer is needed.
+    return bindingMs === null || (wallMs !== null && wallMs <= bindingMs) ? answer : inTime(answer, bindingMs)
+  }
+
+  async #perform(payload: string): Promise<CallAnswer> {
+    const answer = await this.session.perform(payload)
+    // Only the runtime's own services count requests; a binding that throws such an error does not end the run.
+    if (answer.ok || answer.code !== "worker.subrequest-limit" || !this.#isOverRequests) return answer
+    return { ...answer, endsAtRequests: this.#options.limits.subRequests + 1 }
   }
 
   async #fetch(payload: string, signal: AbortSignal): Promise<CallAnswer> {
-    const { tenant, id, network, egress, limits } = this.#options
+    const { egress } = this.#options
     try {
-      const request = parseRequest(payload)
+      const request = parseRequest(this.session.decode(payload))
       this.#countRequest()
-      const response = await this.#requests.use(signal, () =>
-        egress.fetch(request, {
-          tenant,
-          runId: id,
-          policy: network,
-          signal,
-          maxResponseBytes: Math.min(limits.memoryMb * 1_048_576, 256 << 20),
-          record: (row) => this.#recordEgress(row),
-          onHop: () => this.#countRequest(),
-        }),
-      )
-      return { ok: true, text: encodeValue(response) }
+      const response = await this.#requests.use(signal, () => egress.fetch(request, this.#context(signal)))
+      // The request is over for `concurrentRequests` when its head is there: a program may hold answers that it reads later.
+      const body = await fetchedBody(response.body, { onError: (error) => this.#noteCode(error) })
+      return { ok: true, text: this.session.encode({ ...response, body }, { root: "response" }) }
     } catch (error) {
       return requestFailure(error)
     }
   }
 
+  #context(signal: AbortSignal): EgressContext {
+    const { tenant, id, network, limits } = this.#options
+    return {
+      tenant,
+      runId: id,
+      policy: network,
+      signal,
+      maxResponseBytes: Math.min(limits.memoryMb * 1_048_576, 256 << 20),
+      record: (row) => this.#recordEgress(row),
+      onHop: () => this.#countRequest(),
+    }
+  }
+
+  /** Made for the runs that open connections: most do not. */
+  #untilOver(): AbortSignal {
+    if (this.#isClosed) return AbortSignal.abort()
+    return (this.#over ??= new AbortController()).signal
+  }
+
+  #egressService(): EgressService {
+    return new EgressService({
+      egress: this.#options.egress,
+      context: () => this.#context(this.#untilOver()),
+      requests: this.#requests,
+      countRequest: () => this.#countRequest(),
+      onFailure: (error) => this.#noteCode(error),
+    })
+  }
+
+  /** A body failed while the guest read it. */
+  #noteCode(error: unknown): void {
+    if (error instanceof MayflyError) this.answeredCodes.add(error.code)
+  }
+
   #countRequest(): void {
     const { subRequests } = this.#options.limits
     if (this.#subRequests >= subRequests) {
+      this.#isOverRequests = true
       const message = `the run has made ${this.#subRequests} requests; limits.subRequests is ${subRequests}`
       throw new MayflyError("worker.subrequest-limit", message, { details: { used: subRequests + 1 } })
     }
@@ -210,9 +301,24 @@ export class RunRecord implements PoolHandler {
   }
 }
 
-function parseRequest(payload: string): EgressRequest {
-  const value = decodeValue(payload) as Partial<EgressRequest> | null
-  const { url, method, headers, body, redirect } = value ?? {}
+const bindingTimeout = "worker.binding-timeout"
+
+/** The binding may go on; its answer is not waited for any more. */
+async function inTime(answer: Promise<CallAnswer>, bindingMs: number): Promise<CallAnswer> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<CallAnswer>((resolve) => {
+    const message = `the binding took longer than limits.bindingMs, ${bindingMs} ms`
+    timer = setTimeout(() => resolve({ ok: false, name: "TimeoutError", message, code: bindingTimeout }), bindingMs)
+  })
+  try {
+    return await Promise.race([answer, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+function parseRequest(value: unknown): EgressRequest {
+  const { url, method, headers, body, redirect } = (value ?? {}) as Partial<EgressRequest>
   const isValid =
     typeof url === "string" &&
     typeof method === "string" &&
@@ -221,10 +327,10 @@ function parseRequest(payload: string): EgressRequest {
     headers.every(
       (header) => Array.isArray(header) && typeof header[0] === "string" && typeof header[1] === "string",
     ) &&
-    (body === null || body instanceof Uint8Array) &&
+    (body === null || body instanceof Uint8Array || body instanceof ReadableStream) &&
     (redirect === "follow" || redirect === "manual" || redirect === "error")
   if (!isValid) throw new MayflyError("input.invalid", "the request can't be read")
-  return { url, method, headers, body, redirect }
+  return { url, method, headers: headers as EgressRequest["headers"], body, redirect }
 }
 
 function requestFailure(error: unknown): CallAnswer {

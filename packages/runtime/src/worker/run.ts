@@ -22,6 +22,8 @@ export type Run = {
 export type RunEvent =
   | ({ readonly type: "log" } & LogLine)
   | { readonly type: "egress"; readonly row: LedgerRow }
+  /** A value that the program yields; it goes on when the next event is asked for. */
+  | { readonly type: "value"; readonly value: unknown }
   | { readonly type: "result"; readonly result: unknown; readonly run: Run }
   | { readonly type: "error"; readonly error: MayflyError; readonly run: Run }
 

@@ -1,4 +1,5 @@
 import { MayflyError } from "@mayfly/protocol"
+import { WorkerResponse } from "../socket/worker-response.ts"
 
 /** A request on its way into a guest. */
 export interface WireRequest {
@@ -84,11 +85,11 @@ export function parseWireResponse(value: unknown): WireResponse {
   return { status, statusText: typeof statusText === "string" ? statusText : "", headers, body }
 }
 
-export function responseFromWire(wire: WireResponse): Response {
-  // A Response object can't stand for an informational status; only a WebSocket upgrade would use one.
+export function responseFromWire(wire: WireResponse): WorkerResponse {
+  // Only an upgrade has an informational status, and it comes another way.
   const status = wire.status < 200 ? 502 : wire.status
   const body = withoutBody.has(status) ? null : new Uint8Array(wire.body)
-  return new Response(body, {
+  return new WorkerResponse(body, {
     status,
     statusText: wire.statusText,
     headers: wire.headers.map(([name, value]) => [name, value]),

@@ -2,6 +2,7 @@ import { type Limits, MayflyError, type NetworkPolicy, parseLimits } from "@mayf
 import { bytesToBase64 } from "@mayfly/protocol/clone"
 import type { CompileRequest, ModuleSource } from "../compile/program.ts"
 import type { Runtime } from "../runtime.ts"
+import { pinPolicy } from "./pin-policy.ts"
 
 /** A module as callers give it. */
 export type GivenModule =
@@ -26,6 +27,10 @@ export interface DynamicWorkerOptions {
   readonly network?: NetworkPolicy
   /** Data, functions, objects of functions, class instances. Encoded once, when the worker is created. */
   readonly env?: Readonly<Record<string, unknown>>
+  /** Checks the program's types before it ever runs: `worker.typecheck` lists what does not fit. Default false. */
+  readonly typecheck?: boolean
+  /** TypeScript declarations for the check, above all of `Env`. Default: what `env` shows. */
+  readonly declarations?: string
   /** Domain of isolation and fairness. Default "default". */
   readonly tenant?: string
   /** Where it runs. Default: one platform for the process, made on first use. */
@@ -38,11 +43,26 @@ export interface ParsedWorkerOptions {
   readonly network: NetworkPolicy
   readonly env: Readonly<Record<string, unknown>>
   readonly tenant: string
+  readonly typecheck: boolean
+  readonly declarations?: string
 }
 
 /** Most bytes of code in all modules. */
 export const maxCodeBytes = 64 << 20
-const known = ["script", "modules", "mainModule", "language", "limits", "network", "env", "tenant", "platform"]
+const known = [
+  "script",
+  "modules",
+  "mainModule",
+  "language",
+  "limits",
+  "network",
+  "env",
+  "tenant",
+  "platform",
+  "typecheck",
+  "declarations",
+]
+const maxDeclarations = 1 << 20
 const moduleKinds = ["js", "ts", "cjs", "text", "json", "data", "wasm"]
 const languages = ["auto", "javascript", "typescript"]
 
@@ -53,9 +73,22 @@ export function parseWorkerOptions(options: DynamicWorkerOptions): ParsedWorkerO
     if (!known.includes(name)) throw invalid(name, `is not an option; the options are ${known.join(", ")}`)
   }
   const source = parseSource(given)
-  const network = given["network"] === undefined ? {} : (record(given["network"], "network") as NetworkPolicy)
+  const network = given["network"] === undefined ? {} : pinPolicy(record(given["network"], "network"))
   const env = given["env"] === undefined ? {} : record(given["env"], "env")
-  return { source, limits: parseLimits(given["limits"]), network, env, tenant: parseTenant(given["tenant"]) }
+  const limits = parseLimits(given["limits"])
+  return { source, limits, network, env, tenant: parseTenant(given["tenant"]), ...parseTypecheck(given) }
+}
+
+function parseTypecheck({
+  typecheck,
+  declarations,
+}: Record<string, unknown>): Pick<ParsedWorkerOptions, "typecheck" | "declarations"> {
+  if (typecheck !== undefined && typeof typecheck !== "boolean") throw invalid("typecheck", "must be true or false")
+  if (declarations === undefined) return { typecheck: typecheck === true }
+  if (typeof declarations !== "string") throw invalid("declarations", `must be a string, not ${nameOf(declarations)}`)
+  if (declarations.length > maxDeclarations)
+    throw invalid("declarations", `must not be longer than ${maxDeclarations} characters`)
+  return { typecheck: typecheck === true, declarations }
 }
 
 export function parseTenant(tenant: unknown): string {
@@ -85,8 +118,17 @@ function parseScript(script: unknown): string {
 
 function parseLanguage(language: unknown): CompileRequest["language"] {
   if (language === undefined) return "auto"
+  if (typeof language === "string" && /^py(?:thon)?[\d.]*$/i.test(language)) throw pythonRefused()
   if (typeof language === "string" && languages.includes(language)) return language as CompileRequest["language"]
   throw invalid("language", `must be one of ${languages.join(", ")}`)
+}
+
+/** See docs/decisions/0016: no Python that runs in an isolate is the one that programs are written for. */
+function pythonRefused(): MayflyError {
+  return new MayflyError("input.invalid", "language is Python, which isolates do not run", {
+    fix: 'Run it in a sandbox: `sandbox.runCode("python", code)`, or write the program in JavaScript or TypeScript.',
+    details: { path: "language" },
+  })
 }
 
 function parseModules(modules: Record<string, unknown>): Record<string, ModuleSource> {

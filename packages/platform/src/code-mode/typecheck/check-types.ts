@@ -6,7 +6,7 @@ import { guestGlobals } from "./guest-globals.ts"
 import { Limiter } from "./limiter.ts"
 import { type Diagnostic, parseDiagnostics } from "./parse-diagnostics.ts"
 import { relevantDeclarations } from "./relevant-declarations.ts"
-import { runTsc, type TscOutcome } from "./run-tsc.ts"
+import { runTsc, type Sources, type TscOutcome } from "./run-tsc.ts"
 
 export interface CheckRequest {
   readonly text: string
@@ -19,6 +19,8 @@ export interface CheckRequest {
 
 /** One type error, in the author's positions. */
 export interface TypeProblem {
+  /** Of a program of several modules. */
+  readonly file?: string
   readonly line: number
   readonly column: number
   readonly code: string
@@ -34,24 +36,26 @@ export async function checkTypes(request: CheckRequest): Promise<void> {
   const { text, shape, declarations, signal } = request
   const file = request.language === "typescript" ? "code.ts" : "code.js"
   const sources = { [file]: moduleText(text, shape), "tools.d.ts": declarations.text, "globals.d.ts": guestGlobals }
+  const found = await diagnose(sources, signal)
+  const problems = found.filter((one) => one.file === file).map((one) => problemOf(one, linesAbove[shape]))
+  // Errors in the declarations alone are not the author's.
+  if (problems.length > 0) throw typeError(problems, relevantDeclarations(problems, text, declarations.members))
+}
+
+/** What the compiler finds in files that are checked together. Rejects with `worker.typecheck` when it can't be told. */
+export async function diagnose(sources: Sources, signal?: AbortSignal): Promise<readonly Diagnostic[]> {
   const outcome = await limiter.use(() => tsc(sources, signal))
   if (outcome.kind !== "checked") throw new MayflyError("worker.typecheck", unfinished(outcome))
-  if (outcome.isClean) return
-  const offset = linesAbove[shape]
-  const problems = parseDiagnostics(outcome.output)
-    .filter((found) => found.file === file)
-    .map((found) => problemOf(found, offset))
-  // Errors in the declarations alone are not the author's.
-  if (problems.length > 0) throw typeError(problems, text, declarations)
+  return outcome.isClean ? [] : parseDiagnostics(outcome.output)
 }
 
 /** One line of ours goes above the author's, as when it runs. */
-function moduleText(text: string, shape: CodeShape): string {
+export function moduleText(text: string, shape: CodeShape): string {
   if (shape === "module") return text
   return shape === "body" ? `export default async () => {\n${text}\n}` : `export default (\n${expressionText(text)}\n)`
 }
 
-async function tsc(sources: Readonly<Record<string, string>>, signal: AbortSignal | undefined): Promise<TscOutcome> {
+async function tsc(sources: Sources, signal: AbortSignal | undefined): Promise<TscOutcome> {
   try {
     return await runTsc(sources, { timeoutMs, ...(signal && { signal }) })
   } catch (error) {
@@ -61,17 +65,20 @@ async function tsc(sources: Readonly<Record<string, string>>, signal: AbortSigna
   }
 }
 
-function problemOf({ line, column, code, message }: Diagnostic, offset: number): TypeProblem {
+/** `offset`: lines of ours above the author's. */
+export function problemOf({ line, column, code, message }: Diagnostic, offset: number): TypeProblem {
   // The compiler's advice is for people with a terminal.
   const words = message.replace(/ Do you need to (?:install|change) [\s\S]*$/, " It does not exist in the sandbox.")
   return { line: Math.max(1, line - offset), column, code, message: words }
 }
 
-function typeError(all: readonly TypeProblem[], text: string, declarations: Declarations): MayflyError {
+/** `relevant`: declarations that show what was meant. */
+export function typeError(all: readonly TypeProblem[], relevant: string): MayflyError {
   const problems = all.slice(0, maxProblems)
-  const lines = problems.map(({ line, column, message }) => `${line}:${column} ${message}`)
+  const lines = problems.map(
+    ({ file, line, column, message }) => `${file === undefined ? "" : `${file}:`}${line}:${column} ${message}`,
+  )
   const more = all.length > problems.length ? `\n… and ${all.length - problems.length} more` : ""
-  const relevant = relevantDeclarations(problems, text, declarations.members)
   const declared = relevant === "" ? "" : `\n\nWhat is declared:\n${relevant}`
   const count = all.length === 1 ? "1 type error" : `${all.length} type errors`
   const message = `the code was not run: it has ${count}\n${lines.join("\n")}${more}${declared}`

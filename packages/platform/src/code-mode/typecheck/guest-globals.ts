@@ -119,3 +119,13 @@ declare namespace WebAssembly { const Module: any; const Instance: any; const Me
 declare module "node:*"
 declare module "cloudflare:*"
 `
+
+/** What a worker's program has besides: bodies and expressions have `input` and `ctx` in scope, modules may name the types. */
+export const programGlobals = `
+interface ExecutionContext<Props = any> {
+  readonly props: Props; readonly exports: any; readonly signal: AbortSignal
+  waitUntil(promise: Promise<any>): void; passThroughOnException(): void
+}
+declare const input: any
+declare const ctx: ExecutionContext
+`

@@ -1,10 +1,10 @@
 import { spawn } from "node:child_process"
-import { mkdtemp, rm, writeFile } from "node:fs/promises"
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { findTsc } from "./find-tsc.ts"
 
-/** Files by name; all are checked together. */
+/** Files by name, which may have folders in it; all are checked together. Callers see to it that names stay inside. */
 export type Sources = Readonly<Record<string, string>>
 
 export type TscOutcome =
@@ -25,6 +25,9 @@ const compilerOptions = {
   noResolve: true,
   allowJs: true,
   checkJs: true,
+  allowImportingTsExtensions: true,
+  resolveJsonModule: true,
+  moduleResolution: "bundler",
   target: "esnext",
   module: "esnext",
   moduleDetection: "force",
@@ -50,6 +53,8 @@ export async function runTsc(sources: Sources, limits: TscLimits): Promise<TscOu
   try {
     const config = JSON.stringify({ compilerOptions, files: Object.keys(sources) })
     const files = Object.entries({ ...sources, "tsconfig.json": config })
+    for (const name of new Set(files.map(([name]) => dirname(name))))
+      await mkdir(join(folder, name), { recursive: true })
     await Promise.all(files.map(([name, text]) => writeFile(join(folder, name), text)))
     return await runProcess(tsc, folder, limits)
   } finally {

@@ -6,6 +6,6 @@ import { installStructuredClone } from "./structured-clone.ts"
 export default function loadBase(kernel: Kernel): Record<string, unknown> {
   installBase(kernel)
   installStructuredClone(kernel, (value, transfer) => kernel.clone(value, transfer))
-  const { AbortController, AbortSignal } = globalThis as unknown as Record<string, unknown>
-  return { AbortController, AbortSignal }
+  const { AbortController, AbortSignal, DOMException } = globalThis as unknown as Record<string, unknown>
+  return { AbortController, AbortSignal, DOMException }
 }

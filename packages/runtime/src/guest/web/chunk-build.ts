@@ -8,6 +8,7 @@ const here = (name: string): string => fileURLToPath(new URL(name, import.meta.u
  */
 export const chunkBuild = {
   alias: {
+    "entities/decode": here("../html/no-entities.ts"),
     tr46: here("./url-idna.ts"),
     "webidl-conversions": here("./url-conversions.ts"),
     "@exodus/bytes/encoding.js": here("./url-legacy-encodings.ts"),

@@ -26,6 +26,19 @@ export interface ByteSource {
   pull?(controller: ByteController): void
 }
 
+/** A source of a stream that is not of bytes. */
+export interface StreamSource {
+  start?(controller: StreamController): void
+  pull?(controller: StreamController): void | Promise<void>
+  cancel?(reason: unknown): void | Promise<void>
+}
+
+export interface StreamController {
+  enqueue(chunk: unknown): void
+  close(): void
+  error(reason: unknown): void
+}
+
 export interface ByteController {
   readonly byobRequest: { respond(bytesWritten: number): void } | null
   enqueue(chunk: Uint8Array): void
@@ -42,7 +55,10 @@ export interface TransformController {
 }
 
 export interface StreamsChunk {
-  readonly ReadableStream: new (source: ByteSource, strategy?: { highWaterMark: number }) => GuestReadableStream
+  readonly ReadableStream: new (
+    source: ByteSource | StreamSource,
+    strategy?: { highWaterMark: number },
+  ) => GuestReadableStream
   readonly TransformStream: new (transformer?: Transformer) => GuestTransformStream
   isReadableStream(value: unknown): value is GuestReadableStream
   isDisturbed(stream: GuestReadableStream): boolean
@@ -77,5 +93,5 @@ export function streamOf(bytes: Uint8Array): GuestReadableStream {
 
 export function closedStream(): GuestReadableStream {
   const { ReadableStream } = loadStreams()
-  return new ReadableStream({ type: "bytes", start: (controller) => controller.close() })
+  return new ReadableStream({ type: "bytes", start: (controller: ByteController) => controller.close() })
 }

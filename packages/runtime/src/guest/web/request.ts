@@ -151,9 +151,19 @@ export class Request extends Body {
   }
 }
 
-/** The Request that the program's fetch handler gets. The URL is trusted to be serialized already. */
-export function requestFromWire({ url, method, headers, body }: WireRequest): Request {
-  const fields = { url, method, options: defaultOptions, follows: null }
+/** The Request that the program's fetch handler gets. The URL is trusted to be serialized already. `signal` is asked when the program asks. */
+export function requestFromWire(
+  { url, method, headers, body }: WireRequest,
+  signal: (() => AbortSignal) | null = null,
+): Request {
+  const fields = {
+    url,
+    method,
+    options: defaultOptions,
+    get follows() {
+      return signal === null ? null : signal()
+    },
+  }
   const content =
     body === null ? null : body instanceof Uint8Array ? ownedBytes(body) : ({ kind: "stream", stream: body } as const)
   return new Request(new Prepared({ fields, headers: new Headers(headers), content }))

@@ -3,6 +3,8 @@ import { type BodyContent, contentBytes, extractBody, ownedBytes } from "./body-
 import type { GuestReadableStream } from "./guest-streams.ts"
 import { Headers, headerPairs, type HeaderPair, makeImmutable } from "./headers.ts"
 import { parseUrl } from "./parse-url.ts"
+import { installedKernel } from "./installed-kernel.ts"
+import type { SocketInternals } from "../../socket/web-socket-class.ts"
 
 /** A response as it crosses to the supervisor, and as the supervisor answers a fetch. */
 export interface WireResponse {
@@ -12,9 +14,11 @@ export interface WireResponse {
   readonly body: Uint8Array<ArrayBuffer>
 }
 
-export interface FetchedResponse extends WireResponse {
+export interface FetchedResponse extends Omit<WireResponse, "body"> {
   readonly url: string
   readonly redirected: boolean
+  /** Bytes when the body was there with its head. */
+  readonly body: Uint8Array<ArrayBuffer> | GuestReadableStream | null
 }
 
 interface ResponseFields {
@@ -23,6 +27,8 @@ interface ResponseFields {
   readonly type: "default" | "basic" | "error"
   readonly status: number
   readonly statusText: string
+  /** Of an upgrade: not accepted yet, or it can not be passed on. */
+  readonly webSocket?: object
 }
 
 interface ResponseParts {
@@ -35,6 +41,7 @@ interface ResponseInit {
   readonly status?: unknown
   readonly statusText?: unknown
   readonly headers?: unknown
+  readonly webSocket?: unknown
 }
 
 const nullBodyStatus: readonly number[] = [101, 103, 204, 205, 304]
@@ -116,7 +123,13 @@ export class Response extends Body {
     return this.#fields.statusText
   }
 
+  /** https://developers.cloudflare.com/workers/runtime-apis/websockets/ */
+  get webSocket(): object | null {
+    return this.#fields.webSocket ?? null
+  }
+
   clone(): Response {
+    if (this.#fields.webSocket !== undefined) throw new TypeError("Cannot clone a response to a WebSocket handshake.")
     const content = shareContent(this)
     const headers = new Headers(bodyHeaders(this))
     if (this.#fields.type !== "default") makeImmutable(headers)
@@ -128,14 +141,20 @@ export class Response extends Body {
   }
 }
 
-/** The Response of a fetch. Takes ownership of the body's bytes. */
+/** The Response of a fetch. Takes ownership of the body. */
 export function responseFromFetch(answer: FetchedResponse): Response {
-  const { url, redirected, status, statusText } = answer
+  const { url, redirected, status, statusText, body } = answer
   const headers = new Headers(answer.headers)
   makeImmutable(headers)
-  const content = nullBodyStatus.includes(status) ? null : ownedBytes(answer.body)
+  const content = nullBodyStatus.includes(status) ? null : fetchedContent(body)
   const fields: ResponseFields = { url, redirected, type: "basic", status, statusText }
   return new Response(new Prepared({ fields, headers, content }))
+}
+
+function fetchedContent(body: FetchedResponse["body"]): BodyContent {
+  // An answer without a body has an empty one, as in browsers.
+  if (body === null) return ownedBytes(new Uint8Array())
+  return body instanceof Uint8Array ? ownedBytes(body) : { kind: "stream", stream: body }
 }
 
 /** A response whose body the supervisor reads while the program still writes it. */
@@ -143,17 +162,23 @@ export interface StreamedResponse extends Omit<WireResponse, "body"> {
   readonly stream: GuestReadableStream
 }
 
+/** An upgrade: the supervisor gets the other end of the socket. */
+export interface UpgradeResponse extends Omit<WireResponse, "body"> {
+  readonly webSocket: object
+}
+
 /**
  * What the program's fetch handler returned: whole when its body is text or bytes, with the stream when it is one.
  * Rejects with a TypeError for anything but a Response.
  */
-export async function responseToWire(value: unknown): Promise<WireResponse | StreamedResponse> {
+export async function responseToWire(value: unknown): Promise<WireResponse | StreamedResponse | UpgradeResponse> {
   const fields = fieldsOf(value)
   if (fields === null) throw new TypeError("Incorrect type for Promise: the fetch handler must return a Response")
   if (fields.type === "error") throw new TypeError("The fetch handler returned Response.error()")
   const response = value as Response
   const { status, statusText } = fields
   const headers = headerPairs(bodyHeaders(response))
+  if (fields.webSocket !== undefined) return { status, statusText, headers, webSocket: fields.webSocket }
   const content = takeContent(response)
   if (content?.kind === "stream") return { status, statusText, headers, stream: content.stream }
   return { status, statusText, headers, body: content === null ? new Uint8Array() : await contentBytes(content) }
@@ -161,17 +186,38 @@ export async function responseToWire(value: unknown): Promise<WireResponse | Str
 
 /** https://fetch.spec.whatwg.org/#initialize-a-response */
 function initialize(init: unknown, body: { content: BodyContent; contentType: string | null } | null): ResponseParts {
-  const { status = 200, statusText = "", headers: given } = dictionaryOf(init)
+  const { status = 200, statusText = "", headers: given, webSocket: socket } = dictionaryOf(init)
   const code = toUnsignedShort(status)
-  if (code < 200 || code > 599) throw new RangeError("The status of a Response must be in the range of 200 to 599")
+  const webSocket = webSocketOf(socket, code, body)
+  if (webSocket === undefined && (code < 200 || code > 599))
+    throw new RangeError("The status of a Response must be in the range of 200 to 599")
   const text = `${statusText as string}`
   if (!reasonPhrase.test(text)) throw new TypeError("The statusText of a Response is not a valid reason phrase")
   const headers = new Headers(given)
-  const fields: ResponseFields = { url: "", redirected: false, type: "default", status: code, statusText: text }
+  const fields: ResponseFields = {
+    url: "",
+    redirected: false,
+    type: "default",
+    status: code,
+    statusText: text,
+    ...(webSocket && { webSocket }),
+  }
   if (body === null) return { fields, headers, content: null }
   if (nullBodyStatus.includes(code)) throw new TypeError(`A Response with status ${code} cannot have a body`)
   if (body.contentType !== null && !headers.has("content-type")) headers.set("content-type", body.contentType)
   return { fields, headers, content: body.content }
+}
+
+function webSocketOf(value: unknown, status: number, body: unknown): object | undefined {
+  if (value === undefined || value === null) return undefined
+  // Where there is no chunk there are no sockets.
+  const { WebSocketInternals } = installedKernel().isLoaded("websocket")
+    ? installedKernel().chunk<{ WebSocketInternals?: SocketInternals }>("websocket")
+    : {}
+  if (WebSocketInternals?.isWebSocket(value) !== true) throw new TypeError("Response: webSocket is not a WebSocket")
+  if (status !== 101) throw new RangeError("Responses with a WebSocket must have status code 101.")
+  if (body !== null) throw new TypeError("Responses with a WebSocket cannot have a body.")
+  return value as object
 }
 
 function dictionaryOf(init: unknown): ResponseInit {

@@ -1,0 +1,88 @@
+import { request } from "node:http"
+import { join, resolve } from "node:path"
+import { setTimeout as delay } from "node:timers/promises"
+import { createPlatform } from "@mayfly/platform"
+import { MayflyError } from "@mayfly/protocol"
+import { createKey, createServer, directoryOwner, hashKey, openDataDirectory, ownerSocketName } from "@mayfly/server"
+
+/** The HTTP API of a data directory, wherever it runs. Whoever opened it disposes it. */
+export interface Api extends AsyncDisposable {
+  /** The answer's JSON, undefined when there is none. Rejects with the error that the API answers with. */
+  call(method: string, path: string, body?: unknown): Promise<unknown>
+}
+
+/** The API of the process that owns the directory; when none does, this one owns it meanwhile. */
+export async function openApi(directory: string): Promise<Api> {
+  const path = resolve(directory)
+  const owner = directoryOwner(path)
+  return owner === undefined ? ownApi(path) : remoteApi(path, owner.pid)
+}
+
+async function ownApi(path: string): Promise<Api> {
+  await using opened = new AsyncDisposableStack()
+  const directory = opened.use(openDataDirectory(path))
+  const platform = opened.use(await createPlatform({ dataDir: directory.path, hosts: 1, isolates: 0, spare: false }))
+  const key = createKey()
+  const { app } = createServer({ platform, keyHashes: [hashKey(key)] })
+  const held = opened.move()
+  return {
+    async call(method, target, body) {
+      const headers = { authorization: `Bearer ${key}`, host: "localhost" }
+      const given = body === undefined ? {} : { body: JSON.stringify(body) }
+      const response = await app.request(`http://localhost${target}`, { method, headers, ...given })
+      return answerOf(response.status, await response.text())
+    },
+    [Symbol.asyncDispose]: () => held.disposeAsync(),
+  }
+}
+
+/** An owner that has just started may not listen yet. */
+const tries = 20
+const betweenMs = 100
+
+function remoteApi(directory: string, pid: number): Api {
+  const socketPath = join(directory, ownerSocketName)
+  return {
+    async call(method, path, body) {
+      for (let attempt = 1; ; attempt++) {
+        try {
+          const { status, text } = await send({ socketPath, method, path }, body)
+          return answerOf(status, text)
+        } catch (error) {
+          if (error instanceof MayflyError) throw error
+          if (attempt === tries) throw silent(directory, pid, error)
+          await delay(betweenMs)
+        }
+      }
+    },
+    async [Symbol.asyncDispose]() {},
+  }
+}
+
+function send(
+  options: { readonly socketPath: string; readonly method: string; readonly path: string },
+  body: unknown,
+): Promise<{ readonly status: number; readonly text: string }> {
+  return new Promise((settle, reject) => {
+    const sent = request({ ...options, headers: { host: "localhost" } }, (response) => {
+      const chunks: Buffer[] = []
+      response.on("data", (chunk: Buffer) => chunks.push(chunk))
+      response.once("error", reject)
+      response.once("end", () => settle({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString() }))
+    })
+    sent.once("error", reject)
+    sent.end(body === undefined ? undefined : JSON.stringify(body))
+  })
+}
+
+function answerOf(status: number, text: string): unknown {
+  const value: unknown = text === "" ? undefined : JSON.parse(text)
+  if (status < 400) return value
+  const { error } = value as { error: { code: "server.internal"; message: string; details: Record<string, unknown> } }
+  throw new MayflyError(error.code, error.message, { details: error.details })
+}
+
+function silent(path: string, pid: number, cause: unknown): MayflyError {
+  const message = `process ${pid} uses the data directory "${path}" and does not answer`
+  return new MayflyError("platform.data-dir-in-use", message, { details: { path, pid }, cause })
+}

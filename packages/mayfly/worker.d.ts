@@ -1,0 +1,45 @@
+/* oxlint-disable typescript/consistent-type-imports, typescript/no-explicit-any -- an ambient file imports nothing */
+// Types for workers that `mayfly serve` runs: /// <reference types="mayfly/worker" /> in one of their files.
+// They stand in for @cloudflare/workers-types; whoever has those does not reference these.
+
+declare let DynamicWorker: typeof import("mayfly").DynamicWorker
+declare let WorkerLoader: typeof import("mayfly").WorkerLoader
+
+/** `ctx`, the third argument of handlers and `this.ctx` of entrypoints. */
+interface ExecutionContext<Props = unknown> {
+  readonly props: Props
+  /** Stubs of the worker's own exports by name; called with `{ props }` they give one with these props. */
+  readonly exports: Readonly<Record<string, any>>
+  waitUntil(promise: unknown): void
+  passThroughOnException(): void
+}
+
+declare module "cloudflare:workers" {
+  import { RpcTarget } from "mayfly"
+  export { RpcTarget }
+  export class WorkerEntrypoint<Env = Readonly<Record<string, unknown>>, Props = unknown> extends RpcTarget {
+    protected readonly ctx: ExecutionContext<Props>
+    protected readonly env: Env
+    constructor(ctx: ExecutionContext<Props>, env: Env)
+  }
+  export class WorkflowEntrypoint<Env = Readonly<Record<string, unknown>>> extends RpcTarget {
+    protected readonly ctx: ExecutionContext
+    protected readonly env: Env
+    constructor(ctx: ExecutionContext, env: Env)
+  }
+  export class DurableObject<Env = Readonly<Record<string, unknown>>> extends RpcTarget {
+    protected readonly ctx: import("mayfly").DurableObjectState
+    protected readonly env: Env
+    constructor(ctx: import("mayfly").DurableObjectState, env: Env)
+  }
+  export const env: Readonly<Record<string, unknown>>
+  export const exports: Readonly<Record<string, any>>
+  export function waitUntil(promise: unknown): void
+  export function withEnv<T>(env: object, call: () => T): T
+}
+
+declare module "cloudflare:workflows" {
+  export class NonRetryableError extends Error {
+    constructor(message: string, name?: string)
+  }
+}

@@ -1,0 +1,92 @@
+import { randomUUID } from "node:crypto"
+import { type EgressContext, type LedgerRow, MayflyError } from "@mayfly/protocol"
+import type { EgressLedger } from "./egress-options.ts"
+
+/** The row of one attempt while it happens. Ends once, at the latest when the run does. */
+export class LedgerEntry {
+  readonly #context: EgressContext
+  readonly #ledger: EgressLedger | undefined
+  readonly #startedAt = performance.now()
+  readonly #onAbort = (): void => this.end({ reason: "aborted" })
+  #row: LedgerRow
+  #begun: Promise<void> | undefined
+  #isOver = false
+
+  constructor(
+    context: EgressContext,
+    ledger: EgressLedger | undefined,
+    start: Pick<LedgerRow, "method" | "policyHash">,
+  ) {
+    const { tenant, runId, sandboxId, step, signal } = context
+    this.#context = context
+    this.#ledger = ledger
+    const asker = {
+      tenant,
+      runId,
+      ...(sandboxId === undefined ? {} : { sandboxId }),
+      ...(step === undefined ? {} : { step }),
+    }
+    this.#row = { id: randomUUID(), time: Date.now(), ...asker, ...blank, ...start }
+    // A run that ends takes its attempts with it, and its rows must be complete by then.
+    signal.addEventListener("abort", this.#onAbort, { once: true })
+  }
+
+  get row(): LedgerRow {
+    return this.#row
+  }
+
+  set(fields: Partial<LedgerRow>): void {
+    if (!this.#isOver) this.#row = { ...this.#row, ...fields }
+  }
+
+  /** Bytes are counted often; the row is made of them when it is shown. */
+  addBytes(direction: "bytesIn" | "bytesOut", count: number): void {
+    this.#counts[direction] += count
+  }
+
+  readonly #counts = { bytesIn: 0, bytesOut: 0 }
+
+  /** Writes the row down. What it is about must not happen before this resolves. Rejects with `mesh.ledger-failed`. */
+  async begin(): Promise<void> {
+    if (this.#ledger === undefined || this.#isOver) return
+    try {
+      this.#begun = this.#ledger.begin(this.#row)
+      await this.#begun
+    } catch (cause) {
+      this.#begun = undefined
+      this.end({ decision: "deny", reason: "ledger-failed" })
+      const message = `${this.#row.method} ${this.#row.origin} was not sent: the ledger could not record it`
+      throw new MayflyError("mesh.ledger-failed", message, { cause })
+    }
+  }
+
+  /** The outcome is known. Ending twice is safe; the first outcome counts. */
+  end(fields: Partial<LedgerRow> = {}): void {
+    if (this.#isOver) return
+    const durationMs = Math.round(performance.now() - this.#startedAt)
+    this.#row = { ...this.#row, ...this.#counts, ...fields, durationMs }
+    this.#isOver = true
+    this.#context.signal.removeEventListener("abort", this.#onAbort)
+    this.#context.record(this.#row)
+    // A row that is still being begun ends after that.
+    void this.#begun?.then(
+      () => this.#ledger?.end(this.#row),
+      () => {},
+    )
+  }
+}
+
+const blank = {
+  origin: "",
+  path: "",
+  address: null,
+  port: 0,
+  decision: "deny",
+  rule: null,
+  reason: null,
+  status: null,
+  bytesIn: 0,
+  bytesOut: 0,
+  durationMs: 0,
+  secrets: [],
+} as const satisfies Partial<LedgerRow>

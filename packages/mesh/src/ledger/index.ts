@@ -1,0 +1,19 @@
+export { createLedger } from "./create-ledger.ts"
+export { jsonLine } from "./json-line.ts"
+export type {
+  ChainHead,
+  ChainProblem,
+  ExportFormat,
+  FollowedRow,
+  FollowOptions,
+  Ledger,
+  LedgerFilter,
+  LedgerPage,
+  LedgerQuery,
+  LedgerSink,
+  RecordedRow,
+  RunSummary,
+  Verification,
+  VerifyOptions,
+} from "./ledger.ts"
+export type { LedgerOptions } from "./open-ledger.ts"

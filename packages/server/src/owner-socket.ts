@@ -1,0 +1,56 @@
+import { chmodSync, rmSync } from "node:fs"
+import { createServer } from "node:http"
+import { join } from "node:path"
+import { createKey, hashKey } from "./api-key.ts"
+import type { ServerApp } from "./create-server.ts"
+import type { DataDirectory } from "./data-directory.ts"
+
+/** How commands of this machine's user talk to the process that owns a data directory: the API, without a key. */
+export interface OwnerSocket extends AsyncDisposable {
+  /** To be among the server's keys. It lives as long as the process, and is stored nowhere. */
+  readonly keyHash: string
+  /** Answers from now on. */
+  serve(app: ServerApp): void
+}
+
+/** The name is short: a socket's whole path must have fewer than 108 bytes. */
+export const ownerSocketName = "owner.sock"
+
+/**
+ * Listens in the data directory. Only its owner may enter that, and only the owner may connect: what is asked there is asked by whoever could read
+ * all of the files anyway.
+ */
+export async function openOwnerSocket(directory: DataDirectory): Promise<OwnerSocket> {
+  const { getRequestListener } = await import("@hono/node-server")
+  const path = join(directory.path, ownerSocketName)
+  const key = createKey()
+  const { promise: app, resolve: serve } = Promise.withResolvers<ServerApp>()
+  const listener = getRequestListener(async (request, env) => (await app).fetch(request, env), {
+    overrideGlobalObjects: false,
+  })
+  const server = createServer((request, response) => {
+    request.headers.authorization = `Bearer ${key}`
+    // The adapter reads these; the last one of a name would be one too many.
+    request.rawHeaders = [...withoutAuthorization(request.rawHeaders), "authorization", `Bearer ${key}`]
+    void listener(request, response)
+  })
+  // Left by an owner that died; we hold the directory's lock.
+  rmSync(path, { force: true })
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject)
+    server.listen(path, () => resolve())
+  })
+  chmodSync(path, 0o600)
+  return {
+    keyHash: hashKey(key),
+    serve,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
+
+function withoutAuthorization(raw: readonly string[]): string[] {
+  return raw.filter((_, at) => raw[at - (at % 2)]?.toLowerCase() !== "authorization")
+}

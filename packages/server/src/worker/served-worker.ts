@@ -1,0 +1,135 @@
+import { DurableObjectNamespace, type Platform } from "@mayfly/platform"
+import { MayflyError } from "@mayfly/protocol"
+import { callEntrypoint, type EntrypointClass, hasFetch } from "./entrypoint.ts"
+import { ExecutionContext } from "./execution-context.ts"
+import { loadFailure } from "./load-failure.ts"
+import { loopbackExports } from "./loopback.ts"
+import { type Invocation, invoke } from "./modules/invocation.ts"
+import { PendingTasks } from "./pending-tasks.ts"
+import { moduleBeside, openWorkerModules, type WorkerModules } from "./worker-modules.ts"
+
+export interface ServedWorkerOptions {
+  /** The main module. Absolute. */
+  readonly path: string
+  /** The worker's `env`, made anew for each version of it. */
+  bindings(): Record<string, unknown>
+  /** Where the worker's Durable Objects have their facets. Without it `ctx.exports` has none of them. */
+  readonly platform?: Platform
+  /** More specifiers, and the URLs of the modules that they stand for. */
+  readonly modules?: Readonly<Record<string, string>>
+  /** Told what fails where no caller hears of it. */
+  readonly onFailure: (what: string, error: unknown) => void
+}
+
+/** What can be imported besides files and packages. */
+const ownModules = {
+  "cloudflare:workers": moduleBeside("cloudflare-workers"),
+  "cloudflare:workflows": moduleBeside("cloudflare-workflows"),
+  "@cloudflare/dynamic-workflows": moduleBeside("dynamic-workflows"),
+}
+
+interface Version {
+  readonly main: object
+  readonly env: Record<string, unknown>
+  readonly exports: object
+}
+
+/**
+ * A worker of the user's own, in this process: it is trusted, guests are not. It can be loaded again when its files change; calls under way end
+ * with the version that they began with. Whoever makes it disposes it; one per process at a time.
+ */
+export class ServedWorker implements Disposable {
+  readonly #options: ServedWorkerOptions
+  readonly #modules: WorkerModules
+  readonly #tasks: PendingTasks
+  #version: Version | undefined
+  #loads = 0
+
+  constructor(options: ServedWorkerOptions) {
+    this.#options = options
+    this.#modules = openWorkerModules({ ...options.modules, ...ownModules })
+    this.#tasks = new PendingTasks((error) => options.onFailure("waitUntil", error))
+  }
+
+  /**
+   * Imports the worker; from then on it answers. Rejects with `worker.syntax`, `worker.module-not-found`, `worker.no-entrypoint` or
+   * `server.worker-failed`, and the version before stays.
+   */
+  async load(): Promise<void> {
+    const load = ++this.#loads
+    const env = this.#options.bindings()
+    let exports: object = Object.freeze({})
+    try {
+      // Modules may use env while they are evaluated.
+      const namespace = await invoke({ env, exports, ctx: undefined }, () => this.#modules.import(this.#options.path))
+      exports = loopbackExports(
+        namespace,
+        (exported, method, args, props) => this.#call(exported, { method, args, props }, { env, exports }),
+        (name, exported) => this.#objects(name, exported, env),
+      )
+      const main = mainOf(namespace)
+      // A module that waited for long must not replace a newer one.
+      if (load === this.#loads) this.#version = { main, env, exports }
+    } catch (error) {
+      throw loadFailure(error, this.files())
+    }
+  }
+
+  #objects(name: string, exported: EntrypointClass, env: object): object | undefined {
+    const { platform } = this.#options
+    // The worker's own base class has the same shape as the platform's.
+    const constructor = exported as unknown as ConstructorParameters<typeof DurableObjectNamespace>[0]
+    return platform === undefined ? undefined : new DurableObjectNamespace(constructor, { platform, name, env })
+  }
+
+  /** The files of the version loaded last, or of the failed attempt to load it. */
+  files(): readonly string[] {
+    return this.#modules.files()
+  }
+
+  /** The worker's answer. Rejects with what the worker threw, or `server.no-worker`. */
+  async fetch(request: Request): Promise<Response> {
+    const version = this.#version
+    if (version === undefined) throw new MayflyError("server.no-worker", "the worker is not loaded")
+    const answer = await this.#call(version.main, { method: "fetch", args: [request], props: undefined }, version)
+    if (answer instanceof Response) return answer
+    throw new TypeError(`fetch of the worker gave ${describe(answer)}, not a Response`)
+  }
+
+  /** Resolves when all that was given to waitUntil has settled. */
+  settle(): Promise<void> {
+    return this.#tasks.settle()
+  }
+
+  async #call(
+    exported: object,
+    { method, args, props }: { method: string; args: readonly unknown[]; props: unknown },
+    { env, exports }: Pick<Version, "env" | "exports">,
+  ): Promise<unknown> {
+    const ctx = new ExecutionContext({ exports, props, tasks: this.#tasks })
+    const invocation: Invocation = { env, exports, ctx }
+    const called = invoke(invocation, async () => callEntrypoint(exported, method, args, { env, ctx }))
+    // Who watches a guest must not disturb it: the loader tells nobody that a tail failed.
+    if (method === "tail") called.catch((error: unknown) => this.#options.onFailure("tail", error))
+    return called
+  }
+
+  [Symbol.dispose](): void {
+    this.#modules[Symbol.dispose]()
+  }
+}
+
+function mainOf(namespace: Readonly<Record<string, unknown>>): object {
+  const main = namespace["default"]
+  if (hasFetch(main)) return main
+  const message =
+    main === undefined ? "the worker has no default export" : "the worker's default export has no fetch method"
+  throw new MayflyError("worker.no-entrypoint", message, {
+    fix: "Write `export default { async fetch(request, env, ctx) { … } }`, or a WorkerEntrypoint class with a fetch method.",
+  })
+}
+
+function describe(value: unknown): string {
+  if (value === null || value === undefined) return String(value)
+  return typeof value === "object" ? `an object of class ${value.constructor?.name ?? "unknown"}` : `a ${typeof value}`
+}

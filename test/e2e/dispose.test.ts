@@ -1,0 +1,23 @@
+import assert from "node:assert/strict"
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import { test } from "node:test"
+
+/** Nothing else keeps that process alive, as in a script of a user's. */
+test("disposing a platform while a run is under way comes to its end", { timeout: 60_000 }, async () => {
+  const program = `import { createPlatform, DynamicWorker } from "@mayfly/platform"
+    const platform = await createPlatform()
+    const endless = await DynamicWorker.create({ script: "export default () => new Promise((done) => setTimeout(done, 20_000))", platform })
+    const ended = endless.run().catch((error) => error.code)
+    await (await DynamicWorker.create({ script: "1", platform })).run()
+    await platform.dispose()
+    console.log(await ended, "disposed")`
+  const child = spawn(process.execPath, ["--conditions=source", "--input-type=module", "-e", program], {
+    stdio: ["ignore", "pipe", "pipe"],
+  })
+  const said = { stdout: "", stderr: "" }
+  child.stdout.on("data", (text: Buffer) => (said.stdout += text.toString()))
+  child.stderr.on("data", (text: Buffer) => (said.stderr += text.toString()))
+  const [code] = (await once(child, "close")) as [number]
+  assert.deepEqual({ code, ...said }, { code: 0, stdout: "worker.aborted disposed\n", stderr: "" })
+})
