@@ -14,6 +14,7 @@ export class LiveSandbox {
   readonly #egress: SandboxEgress | undefined
   #attachment: EgressAttachment | undefined
   #starting: Promise<ProviderSandbox> | undefined
+  #stopping: Promise<void> | undefined
   #running: ProviderSandbox | undefined
   #users = 0
   #sleep: NodeJS.Timeout | undefined
@@ -51,10 +52,15 @@ export class LiveSandbox {
     }
   }
 
-  async stop(end?: SandboxEnd): Promise<void> {
+  /** Whoever uses it meanwhile gets the next start, not one that is about to end. */
+  async stop(): Promise<void> {
     clearTimeout(this.#sleep)
     const sandbox = this.#running ?? (await this.#starting?.catch(() => undefined))
-    await sandbox?.stop(end)
+    if (sandbox === undefined) return this.#stopping
+    if (this.#running === sandbox) this.#running = undefined
+    const stopping = sandbox.stop()
+    this.#stopping = stopping
+    await stopping
   }
 
   /** No other start, snapshot or removal happens meanwhile. */
@@ -91,6 +97,7 @@ export class LiveSandbox {
   }
 
   async #startNow(): Promise<ProviderSandbox> {
+    await this.#stopping
     this.checkUsable()
     const { id, limits } = this.record
     const sandbox = await this.#provider.start({ id, limits })
@@ -101,11 +108,10 @@ export class LiveSandbox {
       throw error
     }
     this.#running = sandbox
+    const attachment = this.#attachment
     void sandbox.ended.then((end) => {
-      this.#running = undefined
-      clearTimeout(this.#sleep)
-      void this.#attachment?.[Symbol.asyncDispose]()
-      this.#attachment = undefined
+      if (this.#running === sandbox) this.#running = undefined
+      void attachment?.[Symbol.asyncDispose]()
       for (const listener of this.onEnd) listener(end)
     })
     return sandbox

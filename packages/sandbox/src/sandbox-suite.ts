@@ -165,6 +165,17 @@ export function sandboxSuite(name: string, options: Omit<SandboxesOptions, "stor
     await sandbox.destroy()
   })
 
+  test(`${name} calls that come while it goes to sleep or stops find it awake`, async () => {
+    await using sandbox = await create({ sleepAfter: 10 })
+    for (let round = 0; round < 12; round++) {
+      assert.equal((await sandbox.exec(`echo ${round}`)).stdout, `${round}\n`)
+      const stop = round % 3 === 0 ? sandbox.stop() : undefined
+      await new Promise((resolve) => setTimeout(resolve, round % 3 === 0 ? 0 : 8 + round / 2))
+      const both = await Promise.all([sandbox.exec("echo a"), sandbox.exec("echo b"), stop])
+      assert.deepEqual([both[0].stdout, both[1].stdout], ["a\n", "b\n"])
+    }
+  })
+
   test(`${name} forks and snapshots go their own ways`, async () => {
     await using origin = await create({ env: { A: "1" } })
     await origin.exec("echo shared > file; mkdir d; echo x > d/only-origin; echo home > ~/h")

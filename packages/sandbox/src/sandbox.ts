@@ -127,7 +127,7 @@ export class Sandbox implements AsyncDisposable {
     return started
   }
 
-  /** What this handle has started, the ended ones too. */
+  /** What was started, the last ones that ended too. */
   processes(): readonly SandboxProcess[] {
     return [...this.#processes.values()]
   }

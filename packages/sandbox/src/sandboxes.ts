@@ -38,7 +38,8 @@ interface Home {
 /** All sandboxes of a platform. Whoever makes it disposes it; sandboxes stop then, and their files stay when it has a directory. */
 export class Sandboxes implements AsyncDisposable {
   readonly #options: SandboxesOptions
-  readonly #live = new Map<string, LiveSandbox>()
+  /** One object per sandbox, so that everybody sees the same processes. */
+  readonly #handles = new Map<string, { readonly live: LiveSandbox; readonly sandbox: Sandbox }>()
   #opening: Promise<Home> | undefined
   #isDisposed = false
 
@@ -105,7 +106,7 @@ export class Sandboxes implements AsyncDisposable {
       id,
       tenant: of,
       createdAt,
-      status: this.#live.get(id)?.status ?? "stopped",
+      status: this.#handles.get(id)?.live.status ?? "stopped",
     }))
   }
 
@@ -162,7 +163,7 @@ export class Sandboxes implements AsyncDisposable {
       await registry.setState(id, "removing")
       await provider.remove(id)
       await registry.forget(id)
-      this.#live.delete(id)
+      this.#handles.delete(id)
     })
   }
 
@@ -196,7 +197,7 @@ export class Sandboxes implements AsyncDisposable {
     this.#isDisposed = true
     const home = await this.#opening?.catch(() => undefined)
     await home?.previews.close()
-    await Promise.all([...this.#live.values()].map((live) => live.stop().catch(() => {})))
+    await Promise.all([...this.#handles.values()].map(({ live }) => live.stop().catch(() => {})))
     home?.close()
   }
 
@@ -206,8 +207,8 @@ export class Sandboxes implements AsyncDisposable {
 
   async #find(id: string): Promise<Sandbox | undefined> {
     const { registry, provider } = await this.#open()
-    const live = this.#live.get(id)
-    if (live !== undefined && live.status !== "destroyed") return new Sandbox(live, this)
+    const known = this.#handles.get(id)
+    if (known !== undefined && known.live.status !== "destroyed") return known.sandbox
     const record = await registry.get(id)
     return record === undefined ? undefined : this.#handle(record, provider)
   }
@@ -222,12 +223,12 @@ export class Sandboxes implements AsyncDisposable {
   }
 
   #handle(record: SandboxRecord, provider: SandboxProvider): Sandbox {
-    let live = this.#live.get(record.id)
-    if (live === undefined || live.status === "destroyed") {
-      live = new LiveSandbox(record, provider, this.#options.egress)
-      this.#live.set(record.id, live)
-    }
-    return new Sandbox(live, this)
+    const known = this.#handles.get(record.id)
+    if (known !== undefined && known.live.status !== "destroyed") return known.sandbox
+    const live = new LiveSandbox(record, provider, this.#options.egress)
+    const sandbox = new Sandbox(live, this)
+    this.#handles.set(record.id, { live, sandbox })
+    return sandbox
   }
 
   async #snapshotOf(id: string): Promise<SnapshotInfo> {
