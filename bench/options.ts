@@ -2,7 +2,7 @@ import { parseArgs } from "node:util"
 import { contenders } from "./contenders/all.ts"
 import { full, quick, type Settings } from "./measure/settings.ts"
 
-export const sectionNames = ["speed", "sizes", "clients", "memory", "limits", "neighbour"] as const
+export const sectionNames = ["speed", "sizes", "clients", "memory", "limits", "neighbour", "bridge"] as const
 export type SectionName = (typeof sectionNames)[number]
 
 export interface BenchOptions {

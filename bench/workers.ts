@@ -6,6 +6,7 @@ import { contenders } from "./contenders/all.ts"
 import { installPeers, peerVersion } from "./contenders/peers.ts"
 import { programOf } from "./contenders/program.ts"
 import { Driver, killDrivers } from "./measure/driver.ts"
+import { measureBridge } from "./measure/bridge.ts"
 import { measureLimits } from "./measure/limits.ts"
 import { measureMemory } from "./measure/memory.ts"
 import { measureNeighbour } from "./measure/neighbour.ts"
@@ -15,6 +16,7 @@ import { type BenchOptions, help, parseOptions, type SectionName } from "./optio
 import { describeCommit, describeMachine } from "./report/machine.ts"
 import type { Results } from "./report/results.ts"
 import {
+  bridgeText,
   goalsText,
   limitsText,
   machineText,
@@ -144,6 +146,11 @@ async function mayflySections(
   if (sections.includes("neighbour")) {
     progress("neighbours")
     print(neighbourText((measured.neighbour = await measureNeighbour(settings))))
+  }
+  if (sections.includes("bridge")) {
+    progress("bridge")
+    const withWorkerd = names.includes("workerd") && missingPeer("workerd") === undefined
+    print(bridgeText((measured.bridge = await measureBridge(settings, withWorkerd))))
   }
 }
 

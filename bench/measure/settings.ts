@@ -17,6 +17,9 @@ export interface Settings {
   readonly neighbourLoops: number
   readonly neighbourBombs: number
   readonly neighbourMs: number
+  readonly bridgeRounds: number
+  readonly bridgeCalls: number
+  readonly bridgeMegabytes: number
 }
 
 const scales = { sizesKb: [1, 10, 100, 1_000], clientCounts: [1, 8, 32, 64, 128, 256] }
@@ -34,6 +37,9 @@ export const full: Settings = {
   loopStops: 40,
   loopStopsBesideOthers: 40,
   neighbourMs: 60_000,
+  bridgeRounds: 5,
+  bridgeCalls: 5_000,
+  bridgeMegabytes: 256,
 }
 
 export const quick: Settings = {
@@ -48,4 +54,7 @@ export const quick: Settings = {
   loopStops: 10,
   loopStopsBesideOthers: 10,
   neighbourMs: 4_000,
+  bridgeRounds: 3,
+  bridgeCalls: 1_000,
+  bridgeMegabytes: 128,
 }

@@ -13,7 +13,7 @@ const flatness = 0.85
 
 /** What Mayfly wants to reach, against what was measured. */
 export function goalsOf(results: Results): Goal[] {
-  return [...speedGoals(results), ...memoryGoals(results), ...loadGoals(results)]
+  return [...speedGoals(results), ...memoryGoals(results), ...loadGoals(results), ...bridgeGoals(results)]
 }
 
 function speedGoals({ speed }: Results): Goal[] {
@@ -58,6 +58,16 @@ function loadGoals({ clients, settings, limits, neighbour }: Results): Goal[] {
     atMost("endless loop: limit to answer, beside 50 (p50)", limits?.besideOthers.p50Ms, 30, " ms"),
     below("neighbour test: p99 of tenant B", beside?.p99Ms, 150, " ms"),
     atMost("neighbour test: failures of tenant B", beside?.failures.length, 0, ""),
+  ]
+}
+
+function bridgeGoals({ bridge }: Results): Goal[] {
+  const mayfly = bridge?.find(({ name }) => name === "Mayfly")
+  return [
+    below("call of a binding (p50)", mayfly?.callP50Ms, 0.2, " ms"),
+    atLeast("calls per second, 100 at once", mayfly?.callsPerSecond, 10_000, ""),
+    atLeast("response bodies", mayfly?.downMegabytesPerSecond, 500, " MB/s"),
+    atLeast("request bodies", mayfly?.upMegabytesPerSecond, 500, " MB/s"),
   ]
 }
 

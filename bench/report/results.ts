@@ -1,3 +1,4 @@
+import type { BridgeRow } from "../measure/bridge.ts"
 import type { LimitFigures } from "../measure/limits.ts"
 import type { MemoryFigures } from "../measure/memory.ts"
 import type { NeighbourFigures } from "../measure/neighbour.ts"
@@ -21,4 +22,5 @@ export interface Results {
   readonly memory?: MemoryFigures
   readonly limits?: LimitFigures
   readonly neighbour?: NeighbourFigures
+  readonly bridge?: readonly BridgeRow[]
 }

@@ -1,4 +1,5 @@
 import { contenders } from "../contenders/all.ts"
+import type { BridgeRow } from "../measure/bridge.ts"
 import type { LimitFigures, StopFigures } from "../measure/limits.ts"
 import type { MemoryFigures } from "../measure/memory.ts"
 import type { NeighbourFigures, PacedFigures } from "../measure/neighbour.ts"
@@ -99,6 +100,21 @@ export function neighbourText({ alone, beside, endings, hostileMs }: NeighbourFi
   const ends = Object.entries(endings).map(([code, count]) => `${count} ${code}`)
   return `${table(heads, [row("alone", alone), row("beside tenant A", beside)])}
 tenant A's runs took ${figure(hostileMs / 1_000)} s and ended: ${ends.join(", ")}`
+}
+
+export function bridgeText(rows: readonly BridgeRow[]): string {
+  const heads = ["calls of a binding, and bodies", "call p50 ms", "mean", "calls/s (100)", "MB/s down", "MB/s up"]
+  return table(
+    heads,
+    rows.map((row) => [
+      row.name,
+      figure(row.callP50Ms),
+      figure(row.callMeanMs),
+      figure(row.callsPerSecond),
+      figure(row.downMegabytesPerSecond),
+      figure(row.upMegabytesPerSecond),
+    ]),
+  )
 }
 
 /** Goals whose section was not asked for are left out. */

@@ -168,6 +168,96 @@ test("a fetcher in env gets a Request, however the guest calls it; a worker in e
   ])
 })
 
+test("bytes of any size and shape cross the bridge as they are, both ways, and count", async () => {
+  const bytes = (length: number): Uint8Array => Uint8Array.from({ length }, (_, at) => (at * 7) % 256)
+  const got: unknown[] = []
+  const echo = (value: unknown): unknown => {
+    got.push(value)
+    return value
+  }
+  const worker = await DynamicWorker.create({
+    script: `export default async (_, env) => {
+      const bytes = (length) => Uint8Array.from({ length }, (_, at) => (at * 7) % 256)
+      const values = [0, 1, 1_023, 1_024, 70_000, 300_000].map(bytes)
+      const shared = bytes(4_000)
+      values.push([shared, new Uint16Array(shared.buffer, 2, 1_500)], new Map([[1, bytes(5_000).buffer]]), new DataView(bytes(3_000).buffer, 8))
+      let same = true
+      for (const value of values) {
+        const before = JSON.stringify([...(value.values?.() ?? [])])
+        const answer = env.echo(value)
+        // What is changed after the call was made is not what was sent.
+        if (value instanceof Uint8Array) value.fill(0)
+        same &&= JSON.stringify([...((await answer).values?.() ?? [])]) === before
+      }
+      return same
+    }`,
+    env: { echo },
+    platform,
+  })
+  const run = await worker.execute()
+  assert.deepEqual(run.ok ? run.result : run.error, true)
+  const shared = bytes(4_000)
+  assert.deepEqual(got, [
+    ...[0, 1, 1_023, 1_024, 70_000, 300_000].map(bytes),
+    [shared, new Uint16Array(shared.buffer, 2, 1_500)],
+    new Map([[1, bytes(5_000).buffer]]),
+    new DataView(bytes(3_000).buffer, 8),
+  ])
+  const { bytesIn, bytesOut } = run.usage
+  for (const count of [bytesIn, bytesOut]) assert.ok(count > 380_000 && count < 400_000, String(count))
+})
+
+test("thousands of answers with bytes arrive, however many come at once", async () => {
+  const worker = await DynamicWorker.create({
+    script: `export default async (_, env) => {
+      const lists = await Promise.all(Array.from({ length: 40 }, (_, at) => env.many(at)))
+      return lists.every((list, at) => list.length === 1_100 && list.every((bytes) => bytes.length === 1_030 && bytes[7] === at))
+    }`,
+    env: { many: (at: number) => Array.from({ length: 1_100 }, () => new Uint8Array(1_030).fill(at)) },
+    limits: { memoryMb: 512, cpuMs: 20_000 },
+    platform,
+  })
+  assert.equal(await worker.run(), true)
+})
+
+test("bytes that wait for a program count against its memory", async () => {
+  const worker = await DynamicWorker.create({
+    script: `export default async (_, env) => {
+      const calls = Array.from({ length: 40 }, () => env.big())
+      await env.all()
+      for (const until = Date.now() + 5_000; Date.now() < until;);
+      return (await Promise.all(calls)).length
+    }`,
+    env: { big: () => new Uint8Array(4 << 20), all: () => 1 },
+    limits: { memoryMb: 64, cpuMs: 10_000 },
+    platform,
+  })
+  const run = await worker.execute()
+  assert.equal(run.ok ? run.result : run.error.code, "worker.memory-limit")
+})
+
+test("a guest that tampers with buffers and typed arrays harms only what it sends", async () => {
+  const worker = await DynamicWorker.create({
+    script: `export default async (_, env) => {
+      const bytes = new Uint8Array(5_000).fill(1)
+      Object.defineProperty(ArrayBuffer.prototype, "byteLength", { get: () => 1e12 })
+      Object.defineProperty(Object.getPrototypeOf(Uint8Array.prototype), "length", { get: () => 1e12 })
+      ArrayBuffer.prototype.slice = () => new ArrayBuffer(1)
+      ArrayBuffer.prototype.constructor = { [Symbol.species]: class { constructor() { return {} } } }
+      Uint8Array.prototype.set = () => {}
+      Array.prototype.push = () => { throw new Error("push") }
+      Array.prototype.slice = () => { throw new Error("slice") }
+      return env.size(bytes)
+    }`,
+    env: { size: (bytes: Uint8Array) => [bytes.byteLength, bytes[0], bytes[4_999]] },
+    platform,
+  })
+  const run = await worker.execute()
+  if (run.ok) assert.deepEqual(run.result, [5_000, 1, 1])
+  else assert.equal(run.error.code, "worker.guest")
+  assert.equal(await (await DynamicWorker.create({ script: "1 + 1", platform })).run(), 2)
+})
+
 test("what a binding throws, of whatever kind, is an error for the guest and nothing for us", async () => {
   const env = {
     error: () => Promise.reject(Object.assign(new RangeError("far"), { code: "E_FAR" })),
@@ -276,3 +366,37 @@ test("what a warm program keeps from an earlier run is expired in the next one, 
     [[1], [1, "worker.stub-expired"]],
   )
 })
+
+test(
+  "streams that were read to their end, or cancelled, are let go of on both sides",
+  { timeout: 120_000 },
+  async () => {
+    const bytes = (): ReadableStream<Uint8Array> =>
+      new ReadableStream({
+        start(controller) {
+          controller.enqueue(new Uint8Array(1))
+          controller.close()
+        },
+      })
+    const read = async (stream: ReadableStream<Uint8Array>): Promise<number> =>
+      (await new Response(stream).arrayBuffer()).byteLength
+    // More than a run may hold at once.
+    const script = `let sum = 0
+    const one = () => new ReadableStream({ start(c) { c.enqueue(new Uint8Array(1)); c.close() } })
+    for (let batch = 0; batch < 110; batch++)
+      await Promise.all(Array.from({ length: 100 }, async () => {
+        const got = (await new Response(await env.bytes()).arrayBuffer()).byteLength
+        await (await env.bytes()).cancel()
+        const given = await env.read(one())
+        sum += got + given
+      }))
+    return sum`
+    const worker = await DynamicWorker.create({
+      script,
+      env: { bytes, read },
+      platform,
+      limits: { cpuMs: null, wallMs: null },
+    })
+    assert.equal(await worker.run(), 22_000)
+  },
+)

@@ -21,3 +21,22 @@ test("disposing a platform while a run is under way comes to its end", { timeout
   const [code] = (await once(child, "close")) as [number]
   assert.deepEqual({ code, ...said }, { code: 0, stdout: "worker.aborted disposed\n", stderr: "" })
 })
+
+test("disposing a platform while its processes start comes to its end", { timeout: 60_000 }, async () => {
+  const program = `import { setTimeout as delay } from "node:timers/promises"
+    import { createPlatform } from "@mayfly/platform"
+    for (let ms = 0; ms < 120; ms += 8) {
+      const platform = await createPlatform({ hosts: 1 })
+      await delay(ms)
+      await platform.dispose()
+    }
+    console.log("disposed")`
+  const child = spawn(process.execPath, ["--conditions=source", "--input-type=module", "-e", program], {
+    stdio: ["ignore", "pipe", "pipe"],
+  })
+  const said = { stdout: "", stderr: "" }
+  child.stdout.on("data", (text: Buffer) => (said.stdout += text.toString()))
+  child.stderr.on("data", (text: Buffer) => (said.stderr += text.toString()))
+  const [code] = (await once(child, "close")) as [number]
+  assert.deepEqual({ code, ...said }, { code: 0, stdout: "disposed\n", stderr: "" })
+})

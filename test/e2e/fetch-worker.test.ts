@@ -98,3 +98,33 @@ test("executeRequest gives the whole answer of a streaming handler", async () =>
   const run = await counting.executeRequest(new Request("https://a.b/"))
   assert.deepEqual(run.ok && run.result, { status: 200, headers: { a: "b" }, body: "abc" })
 })
+
+test("a response streams without a wall limit, too", async () => {
+  const body = `new ReadableStream({ pull(c) { c.enqueue(new Uint8Array(1_000)); if (++count > 5) c.close() } })`
+  const endless = await worker(`export default { fetch() { let count = 0; return new Response(${body}) } }`, {
+    limits: { wallMs: null },
+  })
+  assert.equal((await (await endless.fetch("https://a.b/")).bytes()).length, 6_000)
+})
+
+test("requests with bodies that stream wait for a lane and may be moved to another one", async () => {
+  const busy = await worker("export default () => { for (const until = Date.now() + 60; Date.now() < until;); }")
+  const echo = await worker("export default { async fetch(request) { return new Response(await request.text()) } }")
+  const long = [busy.run(), busy.run()]
+  const written = Promise.all(long)
+  const answers = Array.from({ length: 6 }, async (_, at) => {
+    const body = new ReadableStream<Uint8Array>({
+      async pull(c) {
+        // Later than any small body that goes along whole.
+        await written
+        c.enqueue(Buffer.from(`body ${at}`))
+        c.close()
+      },
+    })
+    return (await echo.fetch("https://a.b/", { method: "POST", body, duplex: "half" })).text()
+  })
+  assert.deepEqual(
+    await Promise.all(answers),
+    Array.from({ length: 6 }, (_, at) => `body ${at}`),
+  )
+})

@@ -91,6 +91,21 @@ test("values are nowhere in the data directory, and never come out of the API", 
   assert.deepEqual(foreign.body.secrets, [])
 })
 
+test("a program that has a secret by other ways can't show it: results, errors and logs are searched", async () => {
+  const network = { allowedOrigins: [{ origin, headers: { authorization: { secret: "TOKEN" } } }] }
+  const split = `const value = "${value.slice(0, 9)}" + "${value.slice(9)}"; await fetch("${origin}");`
+  const shown = await run(
+    network,
+    `${split} console.log(value, btoa(value)); return { value, url: encodeURIComponent(value) }`,
+  )
+  const stars = "*".repeat(value.length)
+  assert.deepEqual(shown.result, { value: stars, url: stars })
+  assert.match(shown.logs[0]?.message ?? "", /^\*+ \*{28,}\S{0,4}$/)
+  const thrown = await run(network, `${split} throw new Error("see " + value)`)
+  assert.match(thrown.error?.message ?? "", /see \*+/)
+  assert.ok(!JSON.stringify([shown, thrown]).includes(value))
+})
+
 test("secrets refuses what can't be a secret, and says so without repeating it", async () => {
   const short = await mayfly(["secrets", "set", "X", "--data", data], { input: "s3cr3t" })
   assert.equal(short.code, 2)
@@ -109,8 +124,8 @@ test("secrets refuses what can't be a secret, and says so without repeating it",
 
 test("a policy that asks holds the request until somebody answers by command", async () => {
   const waiting = run(asks, fetches)
-  const { id, origin: to, method, path } = await question()
-  assert.deepEqual([to, method, path], [origin, "POST", "/v1/orders"])
+  const { id, origin: to, method, path, excerpt } = await question()
+  assert.deepEqual([to, method, path, excerpt], [origin, "POST", "/v1/orders", fetches])
   const listed = await mayfly(["approvals", "ls", "--status", "pending", "--data", data])
   assert.match(listed.stdout, new RegExp(`pending  ${id}  POST ${origin}/v1/orders`))
   const allowed = await mayfly(["approvals", "allow", id, "--data", data, "--json"])

@@ -42,6 +42,14 @@ export interface EgressSocket {
   readonly writable: WritableStream<Uint8Array>
 }
 
+/** What people are shown of the program that asks. */
+export interface AskingWorker {
+  /** Content hash. */
+  readonly hash: string
+  /** The lines of its text around `word`, or its first ones; "" when the text is not kept. */
+  excerpt(word: string): string
+}
+
 /** Who asks, under which policy. */
 export interface EgressContext {
   readonly tenant: string
@@ -50,6 +58,8 @@ export interface EgressContext {
   readonly sandboxId?: string
   /** The workflow step that asks, when one does. */
   readonly step?: string
+  /** The program that asks, when it is one. */
+  readonly worker?: AskingWorker
   readonly policy: NetworkPolicy
   readonly signal: AbortSignal
   /** The most response bytes that will be accepted; more is `mesh.response-too-large`. */

@@ -3,6 +3,7 @@ export type {
   EgressContext,
   EgressRequest,
   EgressResponse,
+  AskingWorker,
   EgressSocket,
   TextRedactor,
   EgressWebSocket,

@@ -134,7 +134,7 @@ class Clearance {
     const { asked, context, tools, policyHash } = this.#parts
     const { approvals } = tools.options
     if (approvals === undefined) return this.#refuse("ask")
-    const { tenant, runId, sandboxId, step, signal } = context
+    const { tenant, runId, sandboxId, step, worker, signal } = context
     const { method } = asked
     const { origin, path } = target
     const who = {
@@ -142,6 +142,7 @@ class Clearance {
       runId,
       ...(sandboxId === undefined ? {} : { sandboxId }),
       ...(step === undefined ? {} : { step }),
+      ...(worker === undefined ? {} : { worker: worker.hash, excerpt: worker.excerpt(target.host) }),
     }
     this.#parts.entry.set({ decision: "ask" })
     let answer: "allow" | "deny" | "pending"

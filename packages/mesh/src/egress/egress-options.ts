@@ -60,6 +60,10 @@ export interface ApprovalRequest {
   /** Without its query. */
   readonly path: string
   readonly policyHash: string
+  /** Content hash of the program that asks. */
+  readonly worker?: string
+  /** Its lines around the request, as far as they can be found. */
+  readonly excerpt?: string
   /** Fires when the answer is of no use any more. */
   readonly signal: AbortSignal
 }

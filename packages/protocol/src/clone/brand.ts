@@ -72,12 +72,23 @@ export type Brand =
   | "boxed"
   | { readonly unclonable: string }
 
+/** What a value with this prototype most likely is: a probe that fails costs an exception. */
+const likely = new Map<unknown, readonly [brand: Brand, probe: Probe]>([
+  [ArrayBuffer.prototype, ["buffer", bufferLength]],
+  [Map.prototype, ["map", mapSize]],
+  [Set.prototype, ["set", setSize]],
+  [Date.prototype, ["date", dateTime]],
+])
+const likelyBrand = likely.get.bind(likely)
+
 /** Never runs guest code, except through a Proxy's traps. */
 export function brandOf(value: object): Brand {
   if (isArray(value)) return "array"
   const prototype = getPrototypeOf(value)
   if (prototype === objectPrototype || prototype === null) return "plain"
   if (isView(value)) return "view"
+  const guess = likelyBrand(prototype)
+  if (guess !== undefined && passes(guess[1], value)) return guess[0]
   if (passes(mapSize, value)) return "map"
   if (passes(setSize, value)) return "set"
   if (passes(dateTime, value)) return "date"

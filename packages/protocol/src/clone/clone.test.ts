@@ -117,3 +117,51 @@ test("cloneValue copies bytes", () => {
   bytes[0] = 9
   assert.deepStrictEqual(copy, { bytes: new Uint8Array([1, 2]) })
 })
+
+test("encodeValue puts larger bytes beside the text, and decodeValue takes each once", () => {
+  const shared = new Uint8Array(2_000).fill(7)
+  const part = new Uint8Array(new ArrayBuffer(9_000), 1_000, 1_500).fill(5)
+  const value = { shared, view: new Uint16Array(shared.buffer, 2, 900), part, small: new Uint8Array([1]) }
+  const buffers: ArrayBuffer[] = []
+  const text = encodeValue(value, { buffers })
+  shared[0] = 1
+  assert.deepEqual(
+    buffers.map((buffer) => buffer.byteLength),
+    [2_000, 1_500],
+  )
+  const copy = decodeValue(text, { buffers: [...buffers] }) as typeof value
+  assert.deepEqual(copy, {
+    shared: new Uint8Array(2_000).fill(7),
+    view: new Uint16Array(900).fill(0x0707),
+    part: new Uint8Array(1_500).fill(5),
+    small: new Uint8Array([1]),
+  })
+  assert.deepEqual([copy.shared.buffer === buffers[0], copy.view.buffer === buffers[0]], [true, true])
+  const taken: (ArrayBuffer | undefined)[] = [...buffers]
+  decodeValue(text, { buffers: taken })
+  assert.throws(() => decodeValue(text, { buffers: taken }), TypeError, "nothing is left")
+})
+
+test("encodeValue puts no more than 1,000 buffers beside the text", () => {
+  const value = Array.from({ length: 1_003 }, (_, at) => new Uint8Array(1_024).fill(at))
+  const buffers: ArrayBuffer[] = []
+  const text = encodeValue(value, { buffers })
+  assert.equal(buffers.length, 1_000)
+  assert.deepEqual(decodeValue(text, { buffers }), value)
+})
+
+test("decodeValue refuses bytes that are not beside the text", () => {
+  const buffers = (): ArrayBuffer[] => [new ArrayBuffer(4)]
+  for (const index of ["-1", "1", "0.5", "1e9", "null", "true", '"0"x', "[0]", "{}"]) {
+    assert.throws(() => decodeValue(`t[["b",${index}]]`, { buffers: buffers() }), Error, index)
+  }
+  assert.throws(() => decodeValue('t[["a",2,1,2],["b",0],["b",0]]', { buffers: buffers() }), TypeError, "twice")
+  assert.throws(() => decodeValue('t[["b",0]]'), TypeError, "none were sent")
+})
+
+test("encodeValue counts bytes beside the text as they are", () => {
+  const bytes = new Uint8Array(3_000)
+  assert.throws(() => encodeValue(bytes, { maxLength: 3_500 }), CloneTooLargeError)
+  assert.equal(typeof encodeValue(bytes, { maxLength: 3_500, buffers: [] }), "string")
+  assert.throws(() => encodeValue(bytes, { maxLength: 2_900, buffers: [] }), CloneTooLargeError)
+})

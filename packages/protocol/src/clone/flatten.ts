@@ -1,6 +1,7 @@
 import {
   type Brand,
   brandOf,
+  bufferLength,
   dateTime,
   mapSize,
   regExpFlags,
@@ -22,6 +23,8 @@ export interface FlattenOptions {
    * other side, or undefined to treat it as usual: a function is an error then, an object is its own data.
    */
   readonly onCapability?: (value: object) => string | undefined
+  /** Whether bytes will travel beside the text: they count as they are then, and not as base64. */
+  readonly areBytesApart?: boolean
   /** Whether errors keep their stack. Default true; the supervisor says false, so that guests never see host stacks. */
   readonly stacks?: boolean
   /** Whether what a getter throws passes through, as in structuredClone. Default false: it becomes a CloneError with the getter's path. */
@@ -37,7 +40,12 @@ const mapForEach = Map.prototype.forEach
 const setForEach = Set.prototype.forEach
 const mapGet = Map.prototype.get
 const mapSet = Map.prototype.set
-const sliceBuffer = ArrayBuffer.prototype.slice
+const BufferOf = ArrayBuffer
+const Bytes = Uint8Array
+const setBytes = Uint8Array.prototype.set
+const SetOf = Set
+const setHas = Set.prototype.has
+const setAdd = Set.prototype.add
 const bigintToString = BigInt.prototype.toString
 const identifier = /^[A-Za-z_$][\w$]*$/
 const test = RegExp.prototype.test
@@ -61,6 +69,8 @@ class Flattener {
   readonly #nodes: CloneNode[] = []
   readonly #seen = new MapOf<object, number>()
   readonly #work: Task[] = []
+  /** Copies made here, which need not be copied again. */
+  readonly #copies = new SetOf<object>()
   #length = 0
 
   constructor(options: FlattenOptions) {
@@ -246,8 +256,9 @@ class Flattener {
   }
 
   #buffer(value: ArrayBuffer): CloneNode {
-    this.#count((value.byteLength * 4) / 3)
-    return ["b", apply(sliceBuffer, value, [0]) as ArrayBuffer]
+    const length = bufferLength(value) as number
+    this.#count(this.#options.areBytesApart === true ? length : (length * 4) / 3)
+    return ["b", apply(setHas, this.#copies, [value]) ? value : copyOf(value, 0, length)]
   }
 
   #view(task: Task, value: ArrayBufferView): CloneNode {
@@ -261,7 +272,8 @@ class Flattener {
       this.#child(task, null, value.buffer, node)
       node[3] = value.byteOffset
     } else {
-      const copy = apply(sliceBuffer, value.buffer, [value.byteOffset, value.byteOffset + value.byteLength]) as unknown
+      const copy = copyOf(value.buffer as ArrayBuffer, value.byteOffset, value.byteLength)
+      apply(setAdd, this.#copies, [copy])
       this.#child(task, null, copy, node)
       node[3] = 0
     }
@@ -292,6 +304,13 @@ class Flattener {
       this.#child(task, name, field, node)
     }
   }
+}
+
+/** Not `slice`: that asks the buffer's constructor, which is a guest's to change, for the copy. */
+function copyOf(buffer: ArrayBuffer, offset: number, length: number): ArrayBuffer {
+  const copy = new BufferOf(length)
+  apply(setBytes, new Bytes(copy), [new Bytes(buffer, offset, length)])
+  return copy
 }
 
 function isScalar(value: unknown): boolean {

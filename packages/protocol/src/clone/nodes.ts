@@ -18,7 +18,8 @@ export type CloneNode =
   | readonly ["o", ...entries: (string | number)[]]
   | readonly ["m", ...entries: number[]]
   | readonly ["s", ...items: number[]]
-  | readonly ["b", bytes: string | ArrayBuffer]
+  /** Base64, the bytes themselves, or the number of a buffer that travels beside the text. */
+  | readonly ["b", bytes: string | ArrayBuffer | number]
   | readonly ["v", kind: string, buffer: number, byteOffset: number, length: number]
   | readonly ["e", name: string, message: string, stack: string, ...entries: (string | number)[]]
   | readonly ["p", primitive: number]

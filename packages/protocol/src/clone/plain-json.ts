@@ -53,11 +53,13 @@ class PlainCheck {
   #object(value: object, depth: number): boolean {
     if (depth > maxDepth || (apply(setHas, this.#seen, [value]) as boolean)) return false
     apply(setAdd, this.#seen, [value])
+    const isList = isArray(value)
+    const prototype = getPrototypeOf(value)
+    // Before the names are listed: those of bytes are as many as the bytes.
+    if (!isList && prototype !== objectPrototype && prototype !== null) return false
     const names = keys(value)
     this.#count(names.length * 2)
-    if (isArray(value)) return this.#array(value, names.length, depth)
-    const prototype = getPrototypeOf(value)
-    if (prototype !== objectPrototype && prototype !== null) return false
+    if (isList) return this.#array(value, names.length, depth)
     for (let at = 0; at < names.length; at++) {
       const name = names[at] as string
       this.#count(name.length + 2)

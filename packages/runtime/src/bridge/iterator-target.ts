@@ -79,7 +79,7 @@ export function iterableFrom(session: Session, id: number): AsyncIterableIterato
   let isOver = false
   const end = (): void => {
     isOver = true
-    session.release(id)
+    session.drop(id)
   }
   const stop = async (): Promise<void> => {
     if (isOver) return
@@ -87,7 +87,7 @@ export function iterableFrom(session: Session, id: number): AsyncIterableIterato
     try {
       await session.call(id, "return", [])
     } finally {
-      session.release(id)
+      session.drop(id)
     }
   }
   const iterable: AsyncIterableIterator<unknown> = {

@@ -19,8 +19,8 @@ function pair(): { near: Session; far: Session; released: number[] } {
     const other = (): Session => ends[1 - self] as Session
     const options: SessionOptions = {
       wire: {
-        call: (id, target, method, args) => void other().onCall(id, target, method, args),
-        answer: (id, ok, text) => other().onAnswer(id, ok, text),
+        call: (id, target, method, { text, buffers }) => void other().onCall(id, target, method, text, [...buffers]),
+        answer: (id, ok, { text, buffers }) => other().onAnswer(id, ok, text, [...buffers]),
         release(target, count) {
           released.push(target)
           other().onRelease(target, count)
@@ -119,7 +119,7 @@ test("Session closes pending and later calls", async () => {
   const { near, far } = pair()
   const never = far.decode(near.encode(() => new Promise(() => {}))) as () => Promise<never>
   const pending = assert.rejects(never(), { message: "over" })
-  far.close(new Error("over"))
+  far.close(() => new Error("over"))
   await pending
   await assert.rejects(never(), { message: "over" })
 })

@@ -3,11 +3,25 @@ import { decodeValue, type EncodeOptions, encodeValue } from "@mayfly/protocol/c
 import { RpcTarget } from "./rpc-target.ts"
 import { iterableFrom, iteratorOf, IteratorTarget } from "./iterator-target.ts"
 
+/** Bytes that travel beside a text; it refers to each by its place, once. */
+export type Buffers = (ArrayBuffer | undefined)[]
+
+/** An encoded value. */
+export interface Packed {
+  readonly text: string
+  readonly buffers: ArrayBuffer[]
+}
+
+export interface EncodingOptions extends EncodeOptions {
+  /** Which capabilities may pass. Default: all. */
+  readonly only?: (value: object) => boolean
+}
+
 /** Carries a session's messages to the other side, in order. Texts are encoded values. */
 export interface Wire {
   /** Calls `method` of the other side's export `target`, or the export itself when `method` is "". */
-  call(id: number, target: number, method: string, args: string): void
-  answer(id: number, ok: boolean, text: string): void
+  call(id: number, target: number, method: string, args: Packed): void
+  answer(id: number, ok: boolean, answer: Packed): void
   /** This side has let go of the other's export, which it had been sent `count` times. */
   release(target: number, count: number): void
 }
@@ -32,6 +46,8 @@ export interface SessionOptions {
   expired(message: string): Error
   /** Calls `gone` some time after nobody holds the stub any more. */
   watch(stub: object, gone: () => void): void
+  /** The most bytes that one pull of a stream of the other side should bring, besides its last chunk. Default 1 MiB, which is the most. */
+  readonly maxBatch?: number
   /** The longest encoded answer to a call of the other side. Default: any. */
   readonly maxAnswer?: number
   /** Whether error stacks go along. */
@@ -66,6 +82,8 @@ interface Waiting {
 /** Far more than an honest program holds at once; what a hostile one may cost this side. */
 const maxExports = 10_000
 const maxWaiting = 10_000
+/** Batches that the streams of one session read ahead, all together. */
+const maxAhead = 16
 
 // Taken at evaluation: this file also runs inside isolates, where guest code may replace intrinsics later.
 const { apply, defineProperty, get, isExtensible, ownKeys } = Reflect
@@ -92,7 +110,11 @@ export class Session {
   readonly #importIds = new WeakMap<object, number>()
   readonly #imports = new Map<number, { stub: WeakRef<object>; count: number }>()
   readonly #waiting = new Map<number, Waiting>()
+  /** Where the bytes of the message are that is being written or read. */
+  #buffers: Buffers | undefined
   #nextExport = 1
+  /** Streams that are read ahead of their reader. */
+  #ahead = 0
   #nextCall = 0
   #sent = 0
   /** Calls of the other side that are not answered yet. */
@@ -101,30 +123,63 @@ export class Session {
   /** Stubs that outlive a restart. */
   #pinned = new Set<number>()
   #generation = 0
-  #closed: { readonly reason: Error; readonly stubs: Error } | undefined
+  #closed: { readonly reason: () => Error; readonly stubs: () => Error } | undefined
 
   constructor(options: SessionOptions) {
     this.#options = options
   }
 
-  /** Encodes a value, exporting the capabilities in it: all, or those that `only` accepts. */
-  encode(value: unknown, options: EncodeOptions & { readonly only?: (value: object) => boolean } = {}): string {
-    const { stacks } = this.#options
-    const { only, ...given } = options
-    const onCapability = (capability: object): string | undefined =>
-      only === undefined || only(capability) ? this.#export(capability) : undefined
-    return encodeValue(value, { ...given, stacks, onCapability })
+  /** Encodes a value, exporting the capabilities in it: all, or those that `only` accepts. Its bytes stand in the text. */
+  encode(value: unknown, options: EncodingOptions = {}): string {
+    return this.#within(undefined, () => this.encodePart(value, options))
   }
 
-  /** Decodes a value of the other side, with stubs for its capabilities. */
-  decode(text: string): unknown {
-    return decodeValue(text, { onStub: (stub) => this.#import(stub) })
+  /** Encodes a value, with its larger bytes beside the text. */
+  pack(value: unknown, options: EncodingOptions = {}): Packed {
+    const buffers: ArrayBuffer[] = []
+    return { text: this.#within(buffers, () => this.encodePart(value, options)), buffers }
+  }
+
+  /** For specials: a part of the value that is being encoded. */
+  encodePart(value: unknown, options: EncodingOptions = {}): string {
+    const { stacks } = this.#options
+    const { only, ...given } = options
+    const beside = this.#buffers === undefined ? {} : { buffers: this.#buffers as ArrayBuffer[] }
+    const onCapability = (capability: object): string | undefined =>
+      only === undefined || only(capability) ? this.#export(capability) : undefined
+    return encodeValue(value, { ...given, ...beside, stacks, onCapability })
+  }
+
+  /** Decodes a value of the other side, with stubs for its capabilities. Takes what it needs out of `buffers`. */
+  decode(text: string, buffers?: Buffers): unknown {
+    return this.#within(buffers, () => this.decodePart(text))
+  }
+
+  /** For specials: a part of the value that is being decoded. */
+  decodePart(text: string): unknown {
+    return this.#decode(text, undefined)
+  }
+
+  /** A getter of a value may start another message while this one is written. */
+  #within<Result>(buffers: Buffers | undefined, act: () => Result): Result {
+    const outer = this.#buffers
+    this.#buffers = buffers
+    try {
+      return act()
+    } finally {
+      this.#buffers = outer
+    }
+  }
+
+  #decode(text: string, held: number[] | undefined): unknown {
+    const beside = this.#buffers === undefined ? {} : { buffers: this.#buffers }
+    return decodeValue(text, { ...beside, onStub: (stub) => this.#import(stub, held) })
   }
 
   /** The same for what the other side answered: the value can be disposed, and its stubs with it. */
-  decodeAnswer(text: string): unknown {
+  decodeAnswer(text: string, buffers?: Buffers): unknown {
     const held: number[] = []
-    const value = decodeValue(text, { onStub: (stub) => this.#import(stub, held) })
+    const value = this.#within(buffers, () => this.#decode(text, held))
     return held.length === 0 ? value : disposable(value, () => this.#dispose(held))
   }
 
@@ -239,6 +294,11 @@ export class Session {
     if (this.#closed === undefined) this.#options.wire.release(id, imported.count)
   }
 
+  /** The same for an export that travelled inside a special, a stream for instance: each crossing is an export of its own. */
+  drop(id: number): void {
+    if (this.#closed === undefined) this.#options.wire.release(id, 1)
+  }
+
   #functionStub(id: number): object {
     const stub = (...args: unknown[]): Promise<unknown> => this.#callStub(id, "", args)
     return disposable(stub, () => this.release(id)) as object
@@ -246,7 +306,7 @@ export class Session {
 
   /** Numbers are never used again, so a stub that was let go of can't become another. */
   #callStub(id: number, method: string, args: readonly unknown[]): Promise<unknown> {
-    if (this.#closed !== undefined) return PromiseOf.reject(this.#closed.stubs)
+    if (this.#closed !== undefined) return PromiseOf.reject(this.#closed.stubs())
     if (!this.#imports.has(id))
       return PromiseOf.reject(this.#options.expired("the stub was disposed, or its run is over"))
     return this.call(id, method, args)
@@ -271,26 +331,40 @@ export class Session {
     })
   }
 
+  get maxBatch(): number | undefined {
+    return this.#options.maxBatch
+  }
+
+  /** Room to hold one batch of a stream that nobody has asked for yet; undefined when enough is held. The caller gives it back, once. */
+  readAhead(): (() => void) | undefined {
+    if (this.#ahead >= maxAhead) return undefined
+    const generation = this.#generation
+    this.#ahead++
+    return () => {
+      if (this.#generation === generation) this.#ahead--
+    }
+  }
+
   /** Calls an export of the other side. Rejects with its error, or when the session is closed. */
   call(target: number, method: string, args: readonly unknown[]): Promise<unknown> {
     return new PromiseOf((resolve, reject) => {
-      if (this.#closed !== undefined) return reject(this.#closed.reason)
+      if (this.#closed !== undefined) return reject(this.#closed.reason())
       if (this.#waiting.size >= maxWaiting)
         return reject(new RangeErrorOf("too many pending calls: await some before you start more"))
-      const text = this.encode(args, { root: "arguments" })
+      const packed = this.pack(args, { root: "arguments" })
       const id = ++this.#nextCall
       this.#waiting.set(id, { resolve, reject })
-      this.#options.wire.call(id, target, method, text)
+      this.#options.wire.call(id, target, method, packed)
     })
   }
 
   /** The other side's answer to call `id`. An answer that nobody waits for is ignored. */
-  onAnswer(id: number, ok: boolean, text: string): void {
+  onAnswer(id: number, ok: boolean, text: string, buffers: Buffers = []): void {
     const waiting = this.#waiting.get(id)
     if (waiting === undefined) return
     this.#waiting.delete(id)
     try {
-      if (ok) waiting.resolve(this.decodeAnswer(text))
+      if (ok) waiting.resolve(this.decodeAnswer(text, buffers))
       else waiting.reject(this.#options.revive(text))
     } catch (error) {
       waiting.reject(error)
@@ -298,15 +372,15 @@ export class Session {
   }
 
   /** The other side calls. Never throws; always answers, unless the session is closed meanwhile. */
-  async onCall(id: number, target: number, method: string, args: string): Promise<void> {
+  async onCall(id: number, target: number, method: string, args: string, buffers: Buffers = []): Promise<void> {
     const generation = this.#generation
     this.#performing++
-    const answer = await this.perform(target, method, args)
+    const answer = await this.perform(target, method, args, buffers)
     // The call was another run's: its answer would be taken for one of this run's.
     if (this.#generation !== generation) return
     this.#performing--
     if (this.#closed !== undefined) return
-    this.#options.wire.answer(id, answer.ok, answer.text)
+    this.#options.wire.answer(id, answer.ok, answer)
     this.#checkQuiet()
   }
 
@@ -315,14 +389,15 @@ export class Session {
     target: number,
     method: string,
     args: string,
-  ): Promise<{ readonly ok: boolean; readonly text: string }> {
+    buffers: Buffers = [],
+  ): Promise<Packed & { readonly ok: boolean }> {
     try {
-      const values = this.decode(args)
+      const values = this.decode(args, buffers)
       if (!isArray(values)) throw new TypeErrorOf("malformed arguments")
       const result: unknown = await invoke(this.#own(target), method, values as unknown[])
-      return { ok: true, text: this.encode(result, this.#answerOptions(target, method)) }
+      return { ok: true, ...this.pack(result, this.#answerOptions(target, method)) }
     } catch (error) {
-      return { ok: false, text: this.#options.describe(error) }
+      return { ok: false, text: this.#options.describe(error), buffers: [] }
     }
   }
 
@@ -356,6 +431,7 @@ export class Session {
   restart(): void {
     this.#generation++
     this.#performing = 0
+    this.#ahead = 0
     this.#onQuiet = undefined
     this.#waiting.clear()
     this.#exports.clear()
@@ -363,13 +439,16 @@ export class Session {
     for (const id of this.#imports.keys()) if (!this.#pinned.has(id)) this.#imports.delete(id)
   }
 
-  /** Ends everything: pending and later calls reject with `reason`, later calls of stubs with `stubs`. */
-  close(reason: Error, stubs: Error = reason): void {
+  /**
+   * Ends everything: pending and later calls reject with what `reason` makes, later calls of stubs with what `stubs` makes. They are asked only when
+   * there are any: an error costs a stack.
+   */
+  close(reason: () => Error, stubs: () => Error = reason): void {
     if (this.#closed !== undefined) return
     this.#closed = { reason, stubs }
-    for (const waiting of this.#waiting.values()) waiting.reject(reason)
+    for (const waiting of this.#waiting.values()) waiting.reject(reason())
     this.#waiting.clear()
-    for (const { value } of this.#exports.values()) (value as Closable)[sessionClosed]?.(reason)
+    for (const { value } of this.#exports.values()) (value as Closable)[sessionClosed]?.(reason())
     this.#exports.clear()
     this.#exportIds.clear()
     this.#imports.clear()

@@ -35,8 +35,8 @@ interface Pulled {
   readonly done: boolean
 }
 
-/** One pull carries no more than this, so that neither side holds much of a stream. */
-const maxBatchBytes = 256 << 10
+/** One pull carries no more than this and one chunk, so that neither side holds much of a stream. */
+const maxBatchBytes = 1 << 20
 const maxBatchChunks = 64
 
 /** A stream that the other side reads, chunk by chunk as it asks: back-pressure is the asking. Locks the stream. */
@@ -45,6 +45,7 @@ export class ReadableTarget {
   readonly #finished: () => void
   /** A read that was begun and is not answered yet. */
   #next: Promise<{ readonly done: boolean; readonly value?: unknown }> | undefined
+  #last: Promise<void> = Promise.resolve()
 
   /** `finished` is called when the stream was read to its end, failed, or was cancelled. */
   constructor(stream: ReadableLike, finished: () => void = () => {}) {
@@ -52,23 +53,22 @@ export class ReadableTarget {
     this.#finished = finished
   }
 
-  async pull(): Promise<Pulled> {
-    try {
-      return await this.#pull()
-    } catch (error) {
-      this.#finished()
-      throw error
-    }
+  /** The reader may ask again before it has its answer: pulls are performed one after the other. */
+  pull(maxBytes?: unknown): Promise<Pulled> {
+    const most = typeof maxBytes === "number" && maxBytes < maxBatchBytes ? maxBytes : maxBatchBytes
+    const pulled = this.#last.then(() => this.#pull(most))
+    this.#last = pulled.then(nothing, this.#finished)
+    return pulled
   }
 
-  async #pull(): Promise<Pulled> {
+  async #pull(maxBytes: number): Promise<Pulled> {
     const chunks: unknown[] = []
     let bytes = 0
     let { done, value } = await this.#read()
     while (!done) {
-      chunks[chunks.length] = value
+      chunks[chunks.length] = exact(value)
       bytes += sizeOf(value)
-      if (bytes >= maxBatchBytes || chunks.length >= maxBatchChunks) return { chunks, done: false }
+      if (bytes >= maxBytes || chunks.length >= maxBatchChunks) return { chunks, done: false }
       const more = await this.#readNow()
       if (more === undefined) return { chunks, done: false }
       ;({ done, value } = more)
@@ -99,33 +99,94 @@ export class ReadableTarget {
   }
 }
 
+function nothing(): void {}
+
 async function microtasks(count: number): Promise<undefined> {
   for (let turn = 0; turn < count; turn++) await Promise.resolve()
   return undefined
+}
+
+/** A chunk is often a piece of a larger buffer, and only the piece is meant. */
+function exact(chunk: unknown): unknown {
+  const isPiece = chunk instanceof Uint8Array && chunk.byteLength < chunk.buffer.byteLength
+  return isPiece ? new Uint8Array(chunk) : chunk
 }
 
 function sizeOf(chunk: unknown): number {
   return ArrayBuffer.isView(chunk) ? chunk.byteLength : typeof chunk === "string" ? chunk.length : 64
 }
 
-/** The other side's readable stream, here. */
+/** The other side's readable stream, here. Nothing is asked for before somebody reads; from then on the next batches are under way ahead of the reader. */
 export function readableFrom(session: Session, id: number, Readable: ReadableClass): ReadableLike {
+  const batches = new Batches(session, id)
   return new Readable(
     {
       async pull(controller) {
-        const { chunks, done } = (await session.call(id, "pull", [])) as Pulled
+        const { chunks, done } = await batches.next()
         for (let at = 0; at < chunks.length; at++) controller.enqueue(chunks[at])
         if (!done) return
         controller.close()
-        session.release(id)
+        session.drop(id)
       },
       async cancel(reason) {
+        batches.stop()
         await session.call(id, "cancel", [transferable(reason)])
-        session.release(id)
+        session.drop(id)
       },
     },
-    { highWaterMark: 1 },
+    { highWaterMark: 0 },
   )
+}
+
+/** A stream of chunks that are larger than this is not read ahead. */
+const maxBytesAhead = 2 * maxBatchBytes
+
+function bytesOf({ chunks }: Pulled): number {
+  return chunks.reduce<number>((sum, chunk) => sum + sizeOf(chunk), 0)
+}
+
+/** Batches of one stream that are under way ahead of its reader: one is on its way here while the other side makes the next. */
+const batchesAhead = 2
+
+/** Pulls of one stream, further ones begun while the reader is busy with the last. */
+class Batches {
+  readonly #session: Session
+  readonly #id: number
+  readonly #ahead: { readonly pulled: Promise<Pulled>; readonly giveBack: () => void }[] = []
+
+  constructor(session: Session, id: number) {
+    this.#session = session
+    this.#id = id
+  }
+
+  async next(): Promise<Pulled> {
+    const first = this.#ahead.shift()
+    first?.giveBack()
+    const pulled = await (first?.pulled ?? this.#pull())
+    if (pulled.done) this.stop()
+    else if (bytesOf(pulled) <= maxBytesAhead) while (this.#ahead.length < batchesAhead && this.#readAhead());
+    return pulled
+  }
+
+  #pull(): Promise<Pulled> {
+    const { maxBatch } = this.#session
+    return this.#session.call(this.#id, "pull", maxBatch === undefined ? [] : [maxBatch]) as Promise<Pulled>
+  }
+
+  #readAhead(): boolean {
+    const giveBack = this.#session.readAhead()
+    if (giveBack === undefined) return false
+    const pulled = this.#pull()
+    // Whoever reads next is told.
+    pulled.catch(() => {})
+    this.#ahead.push({ pulled, giveBack })
+    return true
+  }
+
+  /** What is ahead is not held any more. */
+  stop(): void {
+    for (const { giveBack } of this.#ahead.splice(0)) giveBack()
+  }
 }
 
 /** A stream that the other side writes to. Locks the stream. */
@@ -157,11 +218,11 @@ export function writableFrom(session: Session, id: number, Writable: WritableCla
     },
     async close() {
       await session.call(id, "close", [])
-      session.release(id)
+      session.drop(id)
     },
     async abort(reason) {
       await session.call(id, "abort", [transferable(reason)])
-      session.release(id)
+      session.drop(id)
     },
   })
 }

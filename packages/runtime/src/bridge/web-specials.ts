@@ -81,9 +81,9 @@ export function webSpecials(classes: WebClasses): Specials {
 const exporters: readonly (readonly [WebClassName, Exporter])[] = [
   ["ReadableStream", (value, session) => `r${session.exportTarget(new ReadableTarget(value as ReadableLike))}`],
   ["WritableStream", (value, session) => `w${session.exportTarget(new WritableTarget(value as WritableLike))}`],
-  ["Request", (value, session) => `q${session.encode(requestParts(value as RequestLike))}`],
-  ["Response", (value, session) => `p${session.encode(responseParts(value as ResponseLike))}`],
-  ["Headers", (value, session) => `h${session.encode([...(value as Iterable<unknown>)])}`],
+  ["Request", (value, session) => `q${session.encodePart(requestParts(value as RequestLike))}`],
+  ["Response", (value, session) => `p${session.encodePart(responseParts(value as ResponseLike))}`],
+  ["Headers", (value, session) => `h${session.encodePart([...(value as Iterable<unknown>)])}`],
   ["URL", (value) => `u${(value as { href: string }).href}`],
   ["AbortSignal", exportSignal],
   ["WebSocket", (value, session, classes) => `k${exportSocket(session, socketsOf(classes).take(value))}`],
@@ -94,12 +94,12 @@ const importers: Readonly<Record<string, Importer>> = {
   w: (text, session, classes) => writableFrom(session, Number(text), classes.load("WritableStream") as WritableClass),
   q: importRequest,
   p: importResponse,
-  h: (text, session, classes) => construct(classes, "Headers", [session.decode(text)]),
+  h: (text, session, classes) => construct(classes, "Headers", [session.decodePart(text)]),
   u: (text, _, classes) => construct(classes, "URL", [text]),
   a: importSignal,
   x: (text, session, classes) => {
     const controller = construct(classes, "AbortController", []) as { signal: object; abort(reason: unknown): void }
-    controller.abort(session.decode(text))
+    controller.abort(session.decodePart(text))
     return controller.signal
   },
   k: (text, session, classes) => socketsOf(classes).wrap(importSocket(session, Number(text))),
@@ -118,7 +118,7 @@ function requestParts({ url, method, headers, body, redirect, signal }: RequestL
 }
 
 function importRequest(text: string, session: Session, classes: WebClasses): unknown {
-  const { url, body, ...init } = session.decode(text) as { url: string; body: unknown; signal: unknown }
+  const { url, body, ...init } = session.decodePart(text) as { url: string; body: unknown; signal: unknown }
   return construct(classes, "Request", [url, { ...init, body, ...(body === null ? {} : { duplex: "half" }) }])
 }
 
@@ -128,13 +128,15 @@ function responseParts({ status, statusText, headers, body, webSocket }: Respons
 }
 
 function importResponse(text: string, session: Session, classes: WebClasses): unknown {
-  const { body, ...init } = session.decode(text) as { body: unknown }
+  const { body, ...init } = session.decodePart(text) as { body: unknown }
   return construct(classes, "Response", [body, init])
 }
 
 function exportSignal(value: object, session: Session): string {
   const signal = value as SignalLike
-  return signal.aborted ? `x${session.encode(reasonOf(signal))}` : `a${session.exportTarget(new SignalTarget(signal))}`
+  return signal.aborted
+    ? `x${session.encodePart(reasonOf(signal))}`
+    : `a${session.exportTarget(new SignalTarget(signal))}`
 }
 
 /** Tells the other side when a signal fires: by answering a call that waits for it. */

@@ -8,8 +8,8 @@ import { Outbox } from "./outbox.ts"
 import { currentContext, runJob } from "./run-job.ts"
 import { installCore } from "./web/core.ts"
 
-/** The host's one handle on an isolate. Each call but `drain` is a turn on the isolate's own thread. */
-export type Dispatch = (op: string, first?: unknown, second?: unknown, third?: unknown) => unknown
+/** The host's one handle on an isolate. Each call but `drain` and `buffer` is a turn on the isolate's own thread. */
+export type Dispatch = (op: string, first?: unknown, second?: unknown, third?: unknown, ...rest: unknown[]) => unknown
 
 export const lazyGlobals: Readonly<Partial<Record<ChunkName, readonly string[]>>> = {
   base: [
@@ -82,18 +82,23 @@ export function boot(push: (line: string) => void, ask: AskHost, waiter: Waiter)
 }
 
 function dispatchTo(kernel: GuestKernel, outbox: Outbox): Dispatch {
-  return (op, first, second, third) => {
+  return (op, first, second, third, ...rest) => {
     switch (op) {
       case "drain":
         return outbox.take()
+      case "buffer":
+        return outbox.takeBuffer()
       case "timer":
+        kernel.logs.speak()
         return kernel.fire(first as number)
       case "invoke":
-        return invoke(kernel, first as number, second as string, third as string)
+        kernel.logs.speak()
+        return invoke(kernel, first as number, second as string, third as string, rest as ArrayBuffer[])
       case "release":
         return kernel.session.onRelease(first as number, second as number)
       case "answers":
-        return deliver(kernel, first as string)
+        kernel.logs.speak()
+        return deliver(kernel, first as string, second as string, rest as ArrayBuffer[])
       case "imported":
         return kernel.imported(first as number, second)
       case "preload":
@@ -101,7 +106,16 @@ function dispatchTo(kernel: GuestKernel, outbox: Outbox): Dispatch {
       case "job":
         return prepare(kernel, jobOf(first, second, third))
       case "again":
-        return again(kernel, jobOf(first, second, third))
+        outbox.clear()
+        return again(kernel, jobOf(first, second, third), false)
+      case "first":
+        outbox.clear()
+        turnBegan = now()
+        return again(kernel, jobOf(first, second, third), true)
+      case "next":
+        // What the last one left to do was done before this call: the host makes one for each run.
+        if (now() - turnBegan < maxSharedMs && outbox.endRun()) again(kernel, jobOf(first, second, third), true)
+        return undefined
       case "importing":
         return expectImport(kernel, first as number, second as string)
     }
@@ -109,30 +123,45 @@ function dispatchTo(kernel: GuestKernel, outbox: Outbox): Dispatch {
   }
 }
 
-/** Answers one behind the other: `<id> <+ or -> <length>\n<text>`. */
-function deliver(kernel: GuestKernel, answers: string): void {
-  for (let at = 0; at < answers.length;) {
-    const end = answers.indexOf("\n", at)
-    const [id, sign, length] = answers.slice(at, end).split(" ")
-    at = end + 1 + Number(length)
-    kernel.answer(Number(id), sign === "+", answers.slice(end + 1, at))
+/** Answers one behind the other. `heads` has a line for each: `<id> <+ or -> <length of its text> <number of its buffers>`. */
+function deliver(kernel: GuestKernel, heads: string, texts: string, buffers: ArrayBuffer[]): void {
+  let at = 0
+  let buffer = 0
+  for (const head of heads.split("\n")) {
+    const [id, sign, length, count] = head.split(" ")
+    const text = texts.slice(at, (at += Number(length)))
+    kernel.answer(Number(id), sign === "+", text, part(buffers, buffer, (buffer += Number(count))))
   }
 }
 
+/** Without the array's own methods, which are the guest's to change. */
+function part(buffers: readonly ArrayBuffer[], from: number, to: number): ArrayBuffer[] {
+  const found: ArrayBuffer[] = []
+  for (let at = from; at < to; at++) found[at - from] = buffers[at] as ArrayBuffer
+  return found
+}
+
 /** The parent calls a function that this program gave it. `call` is the export's number and the method's name. */
-function invoke(kernel: GuestKernel, id: number, call: string, args: string): void {
+function invoke(kernel: GuestKernel, id: number, call: string, args: string, buffers: ArrayBuffer[]): void {
   const cut = call.indexOf("\n")
-  void kernel.session.onCall(id, Number(call.slice(0, cut)), call.slice(cut + 1), args)
+  void kernel.session.onCall(id, Number(call.slice(0, cut)), call.slice(cut + 1), args, buffers)
 }
 
 function jobOf(job: unknown, input: unknown, env: unknown): GuestJob {
   return { ...(JSON.parse(job as string) as GuestJob), input: input as string, env: env as string }
 }
 
+// Taken at evaluation, before guest code can replace it.
+const { now } = Date
+/** When the first run of this turn began, for turns that several runs share. */
+let turnBegan = 0
+/** After this long the rest of them wait for another turn. */
+const maxSharedMs = 4
+
 /** Another run of the same worker: a new bridge, no timers or calls of the last run, the module's own state as it is. */
-function again(kernel: GuestKernel, job: GuestJob): void {
+function again(kernel: GuestKernel, job: GuestJob, isShared: boolean): void {
   kernel.reset()
-  kernel.logs.begin(job.logBytes)
+  kernel.logs.begin(job.logBytes, isShared)
   runJob(kernel.namespace, job, kernel)
 }
 

@@ -1,5 +1,5 @@
 import { encodedUndefined, encodePlain } from "@mayfly/protocol/clone/plain"
-import type { Session } from "../bridge/session.ts"
+import type { Buffers, Session } from "../bridge/session.ts"
 import { reviveFailure } from "./call-failure.ts"
 import type { ChunkName, Kernel, LoadChunk, LogLevel, PendingRequest } from "./kernel.ts"
 import type { LogSink } from "./log-sink.ts"
@@ -25,8 +25,11 @@ const TypeErrorOf = TypeError
 // Called under another name, so that it evaluates in the global scope.
 const evaluate = eval
 
-interface Waiting {
-  resolve(text: string): void
+/** What is done with an answer. */
+type Settle = (ok: boolean, text: string, buffers: Buffers) => void
+
+interface Importing {
+  resolve(namespace: unknown): void
   reject(error: unknown): void
 }
 
@@ -42,7 +45,8 @@ export class GuestKernel implements Kernel {
   readonly #preloaded = new Map<string, LoadChunk>()
   readonly #loaded = new Map<string, Record<string, unknown>>()
   readonly #timers = new Map<number, () => void>()
-  readonly #waiting = new Map<number, Waiting>()
+  readonly #waiting = new Map<number, Settle>()
+  readonly #importing = new Map<number, Importing>()
   #nextId = 0
 
   constructor(outbox: Outbox, logs: LogSink, ask: AskHost, store: Store) {
@@ -114,14 +118,28 @@ export class GuestKernel implements Kernel {
   }
 
   request(operation: "subtle" | "fetch" | "call", payload: string): PendingRequest {
+    let id = 0
+    const answer = new PromiseOf<string>((resolve, reject) => {
+      id = this.#start(operations[operation], payload, [], (ok, text) => {
+        if (ok) resolve(text)
+        else reject(reviveFailure(text))
+      })
+    })
+    return { answer, cancel: () => this.#cancel(id) }
+  }
+
+  /** A call of the parent, with bytes beside it and beside its answer. Takes over `buffers`. */
+  call(payload: string, buffers: readonly ArrayBuffer[], settle: Settle): void {
+    this.#start("B", payload, buffers, settle)
+  }
+
+  #start(op: OutboxOp, payload: string, buffers: readonly ArrayBuffer[], settle: Settle): number {
     if (this.#waiting.size >= maxOperations)
       throw new RangeError("too many pending operations: await some before you start more")
     const id = ++this.#nextId
-    const answer = new PromiseOf<string>((resolve, reject) => {
-      this.outbox.put(operations[operation], id, payload)
-      this.#waiting.set(id, { resolve, reject })
-    })
-    return { answer, cancel: () => this.#cancel(id) }
+    this.outbox.put(op, id, payload, buffers)
+    this.#waiting.set(id, settle)
+    return id
   }
 
   #cancel(id: number): void {
@@ -129,20 +147,25 @@ export class GuestKernel implements Kernel {
   }
 
   /** The host answers operation `id`. A failure is JSON: `{ name?, message, code? }`. */
-  answer(id: number, ok: boolean, text: string): void {
-    const waiting = this.#waiting.get(id)
-    if (waiting === undefined) return
+  answer(id: number, ok: boolean, text: string, buffers: Buffers): void {
+    const importing = this.#importing.get(id)
+    if (importing !== undefined) {
+      this.#importing.delete(id)
+      return importing.reject(reviveFailure(text))
+    }
+    const settle = this.#waiting.get(id)
+    if (settle === undefined) return
     this.#waiting.delete(id)
-    if (ok) waiting.resolve(text)
-    else waiting.reject(reviveFailure(text))
+    settle(ok, text, buffers)
   }
 
   /** Forgets the timers and operations of a run that is over. */
   reset(): void {
     this.#session?.restart()
-    this.#timers.clear()
-    this.#waiting.clear()
-    this.outbox.clear()
+    // Most runs have none, and emptying a map makes it anew.
+    if (this.#timers.size > 0) this.#timers.clear()
+    if (this.#waiting.size > 0) this.#waiting.clear()
+    if (this.#importing.size > 0) this.#importing.clear()
   }
 
   /** The bridge to the parent; made when something crosses that is more than JSON. */
@@ -201,15 +224,15 @@ export class GuestKernel implements Kernel {
     const id = ++this.#nextId
     return new PromiseOf((resolve, reject) => {
       this.outbox.put("I", id, `${referrer}\n${specifier}`)
-      this.#waiting.set(id, { resolve: resolve as (value: unknown) => void, reject })
+      this.#importing.set(id, { resolve, reject })
     })
   }
 
   /** The host has the module that import `id` asked for. */
   imported(id: number, namespace: unknown): void {
-    const waiting = this.#waiting.get(id)
-    this.#waiting.delete(id)
-    ;(waiting?.resolve as ((value: unknown) => void) | undefined)?.(namespace)
+    const importing = this.#importing.get(id)
+    this.#importing.delete(id)
+    importing?.resolve(namespace)
   }
 
   log(level: LogLevel, message: string): void {

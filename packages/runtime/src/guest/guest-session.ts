@@ -8,11 +8,12 @@ import type { ChunkName } from "./kernel.ts"
 export function createGuestSession(kernel: GuestKernel): Session {
   const session: Session = new Session({
     wire: {
-      call(id, target, method, args) {
-        const { answer } = kernel.request("call", `${target}\n${method}\n${args}`)
-        void settle(session, id, answer)
+      call(id, target, method, { text, buffers }) {
+        kernel.call(`${target}\n${method}\n${text}`, buffers, (ok, answer, beside) =>
+          session.onAnswer(id, ok, answer, beside),
+        )
       },
-      answer: (id, ok, text) => kernel.outbox.put("A", id, `${ok ? "+" : "-"}${text}`),
+      answer: (id, ok, { text, buffers }) => kernel.outbox.put("A", id, `${ok ? "+" : "-"}${text}`, buffers),
       release: (target, count) => kernel.outbox.put("D", target, `${count}`),
     },
     specials: lazySpecials(kernel),
@@ -38,11 +39,3 @@ export function lazySpecials(kernel: GuestKernel): Specials {
 }
 
 const makers: readonly ChunkName[] = ["streams", "fetch", "url", "base", "websocket"]
-
-async function settle(session: Session, id: number, answer: Promise<string>): Promise<void> {
-  try {
-    session.onAnswer(id, true, await answer)
-  } catch (error) {
-    session.onAnswer(id, false, failureText(error))
-  }
-}

@@ -23,18 +23,25 @@ export class LogSink {
   #sequence = 0
   #live = liveBurst
   #lastLive = 0
+  #isQuiet = false
 
   constructor(outbox: Outbox, push: (line: string) => void) {
     this.#outbox = outbox
     this.#push = push
   }
 
-  /** A run begins that may write `limit` bytes. */
-  begin(limit: number): void {
+  /** A run begins that may write `limit` bytes. A quiet one leaves all lines in the outbox, where it is clear whose they are. */
+  begin(limit: number, isQuiet = false): void {
     this.#limit = limit
+    this.#isQuiet = isQuiet
     this.#bytes = 0
     this.#sequence = 0
     this.#live = liveBurst
+  }
+
+  /** Lines may go at once again. */
+  speak(): void {
+    this.#isQuiet = false
   }
 
   write(level: LogLevel, message: string): void {
@@ -49,7 +56,8 @@ export class LogSink {
 
   #cut(level: LogLevel, rest: string): void {
     if (rest !== "") this.#send(logLevels.indexOf(level), rest)
-    this.#push("~")
+    if (this.#isQuiet) this.#outbox.putCut()
+    else this.#push("~")
   }
 
   /** A sequence number goes with each line: a live one may overtake lines that wait in the outbox. */
@@ -61,6 +69,7 @@ export class LogSink {
   }
 
   #mayGoLive(now: number): boolean {
+    if (this.#isQuiet) return false
     if (this.#live < liveBurst && now - this.#lastLive >= liveEveryMs) {
       this.#live = Math.min(liveBurst, this.#live + Math.floor((now - this.#lastLive) / liveEveryMs))
     }

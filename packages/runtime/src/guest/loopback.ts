@@ -87,8 +87,8 @@ class Target extends RpcTarget {}
 function linked(parts: ContextParts, other: () => Session): Session {
   return new Session({
     wire: {
-      call: (id, target, method, args) => void other().onCall(id, target, method, args),
-      answer: (id, ok, text) => other().onAnswer(id, ok, text),
+      call: (id, target, method, { text, buffers }) => void other().onCall(id, target, method, text, buffers),
+      answer: (id, ok, { text, buffers }) => other().onAnswer(id, ok, text, buffers),
       release: (target, count) => other().onRelease(target, count),
     },
     specials: lazySpecials(parts.kernel),

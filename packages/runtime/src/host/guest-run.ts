@@ -1,3 +1,4 @@
+import ivm from "isolated-vm"
 import type { CompiledProgram } from "../compile/program.ts"
 import type { GuestFailure } from "../guest/guest-error.ts"
 import type { Gives, GuestJob } from "../guest/job.ts"
@@ -8,7 +9,7 @@ import type { ModuleGraph } from "./module-graph.ts"
 import { type OutboxEntry, readOutbox } from "./outbox-reader.ts"
 import { StorageTurns, type StoreAnswer, type StoreRequest } from "./storage-turns.ts"
 import { TimerQueue } from "./timer-queue.ts"
-import type { WarmIsolate } from "./warm-isolate.ts"
+import type { IsolateEvents, WarmIsolate } from "./warm-isolate.ts"
 
 /** What the supervisor asks for. */
 export interface RunOrder {
@@ -18,6 +19,8 @@ export interface RunOrder {
   readonly method?: string
   /** Keep the guest afterwards, for the next run with this key. */
   readonly keep?: string
+  /** Shares no turn with other runs: it was in one that went wrong, or could not be begun again elsewhere. */
+  readonly alone?: true
   readonly memoryMb: number
   readonly cpuMs: number | null
   readonly wallMs: number | null
@@ -43,9 +46,9 @@ export interface RunEvents {
   onTurn(run: GuestRun, enter: () => Promise<unknown>, isStart: boolean): void
   onLogs(run: GuestRun, lines: readonly string[]): void
   onLogsCut(run: GuestRun): void
-  onCall(run: GuestRun, op: "F" | "B", id: number, payload: string): void
+  onCall(run: GuestRun, op: "F" | "B", id: number, payload: string, buffers: readonly ArrayBuffer[]): void
   onCancel(run: GuestRun, id: number): void
-  onReply(run: GuestRun, id: number, text: string): void
+  onReply(run: GuestRun, id: number, text: string, buffers: readonly ArrayBuffer[]): void
   onResponse(run: GuestRun, stream: number, head: string): void
   onRelease(run: GuestRun, target: number, count: number): void
   onSubtle(run: GuestRun, id: number, payload: string): void
@@ -69,6 +72,10 @@ const logFloodFactor = 16
 export class GuestRun implements LaneMember {
   readonly order: RunOrder
   readonly startedAt = performance.now()
+  /** Whether its turn is shared with other runs, to which the isolate then belongs as well. */
+  isBoarded = false
+  /** Its part of a shared turn's time, when it ended in that. */
+  sharedMs: number | undefined
   cpuMs = 0
   residentBytes = 0
   peakBytes = 0
@@ -92,8 +99,9 @@ export class GuestRun implements LaneMember {
   #turnEnd = 0
   /** Turns that wait for the lane. */
   #queuedTurns = 0
-  /** Answers that wait for their turn: header and text in turn. */
-  readonly #answers: string[] = []
+  /** Answers that wait for their turn, and how much they hold. */
+  #answers: Answer[] = []
+  #answerBytes = 0
   #prefix: string
 
   constructor(order: RunOrder, guest: Guest, events: RunEvents) {
@@ -130,30 +138,42 @@ export class GuestRun implements LaneMember {
   }
 
   get wallMs(): number {
-    return performance.now() - this.startedAt
+    return this.sharedMs ?? performance.now() - this.startedAt
   }
 
   /** Hands texts to the isolate and runs the program's first turn. The lane must be this run's. */
   async start(texts: RunTexts): Promise<void> {
-    const { wallMs } = this.order
-    if (wallMs !== null) this.#wallTimer = setTimeout(() => this.#wallOver(wallMs), Math.min(wallMs, 2_147_483_647))
-    const { modules: _modules, names: _names, chunks: _chunks, ...program } = this.#program
-    const job: Omit<GuestJob, "input" | "env"> = { ...this.order, ...program, props: texts.props }
-    const events = {
-      onLine: (line: string) => this.#line(line),
-      onCatastrophe: () => this.#catastrophe(),
-      ...(job.call === "object" ? { onStore: (payload: string) => this.#storage.wait(payload) } : {}),
-    }
     if (this.guest.isEvaluated) {
-      this.#isCalled = true
-      this.#warm.reassign(events)
-      await this.#warm.dispatch.apply(undefined, ["again", JSON.stringify(job), texts.input, texts.env])
+      this.takeOver()
+      await this.call("again", texts)
       return
     }
+    const { modules: _modules, names: _names, chunks: _chunks, ...program } = this.#program
+    const job: Omit<GuestJob, "input" | "env"> = { ...this.order, ...program, props: texts.props }
     const chunks = neededFor(this.order, texts, this.#program.chunks)
-    this.#warm.assign(events, chunks, JSON.stringify(job), texts.input, texts.env)
+    this.#warm.assign(this.#isolateEvents(), chunks, JSON.stringify(job), texts.input, texts.env)
     const main = await this.#graph.main()
     await main.evaluate()
+  }
+
+  /** From now on what the isolate says at once is this run's. */
+  takeOver(): void {
+    this.#isCalled = true
+    this.#warm.reassign(this.#isolateEvents())
+  }
+
+  #isolateEvents(): IsolateEvents {
+    const events = { onLine: (line: string) => this.#line(line), onCatastrophe: () => this.#catastrophe() }
+    return this.order.call === "object" ? { ...events, onStore: (payload) => this.#storage.wait(payload) } : events
+  }
+
+  /** Calls a program that is evaluated already. */
+  call(op: "again" | "first" | "next", texts: RunTexts): Promise<unknown> {
+    const { call, entry, method, gives, outputBytes, logBytes } = this.order
+    const { shape } = this.#program
+    const { props } = texts
+    const job = { call, entry, method, gives, shape, props, outputBytes, logBytes, imports: noNames, metas: noNames }
+    return this.#warm.dispatch.apply(undefined, [op, JSON.stringify(job), texts.input, texts.env])
   }
 
   /** After a turn: limits, then what the guest left. `error` is what the turn rejected with. */
@@ -166,6 +186,25 @@ export class GuestRun implements LaneMember {
     this.#drain()
     if (this.#isOver) return
     if (error !== undefined) this.#turnFailed(error)
+    if (!this.#isOver) this.#park()
+  }
+
+  /** What the isolate left of this run, in a turn that it shared. */
+  receive(entry: OutboxEntry): void {
+    if (!this.#isOver) this.#operation(entry, this.#takeBuffers(entry.buffers))
+  }
+
+  /** The run ended in a turn that it shared. */
+  receiveOutcome(text: string): void {
+    if (this.#isOver) return
+    if (text.startsWith("=")) this.#result(text.slice(1))
+    else this.end({ kind: "failure", text: text.slice(1) })
+  }
+
+  /** A shared turn is over, and this run is not. The isolate is its own from now on. `settled` is what its part of the turn came to. */
+  goOn(settled: PromiseSettledResult<unknown> | undefined): void {
+    this.takeOver()
+    if (settled?.status === "rejected") this.#turnFailed(settled.reason)
     if (!this.#isOver) this.#park()
   }
 
@@ -187,6 +226,12 @@ export class GuestRun implements LaneMember {
   }
 
   #park(): void {
+    const { wallMs } = this.order
+    // Until here the lane has watched the clock; most runs never wait.
+    if (wallMs !== null && this.#wallTimer === undefined) {
+      const left = Math.max(0, Math.min(wallMs - this.wallMs, 2_147_483_647))
+      this.#wallTimer = setTimeout(() => this.#wallOver(wallMs), left)
+    }
     this.#timers.arm()
     const isWaiting = this.#isOpen || this.#timers.size > 0 || this.#pending.size > 0 || this.#queuedTurns > 0
     const canBeCalled = this.order.call === "object"
@@ -227,12 +272,23 @@ export class GuestRun implements LaneMember {
     this.#turnEnd = performance.now()
     for (const entry of readOutbox(text)) {
       if (entry.op === "L") lines.push(`${entry.id} ${entry.payload}`)
-      else this.#operation(entry)
+      else this.#operation(entry, entry.buffers === 0 ? noBuffers : this.#takeBuffers(entry.buffers))
     }
     if (lines.length > 0) this.#events.onLogs(this, lines)
   }
 
-  #operation({ op, id, payload }: OutboxEntry): void {
+  /** Copies in one go, between turns. The isolate's own memory is not taken over: its allocator dies with the isolate. */
+  #takeBuffers(count: number): readonly ArrayBuffer[] {
+    const buffers: ArrayBuffer[] = []
+    for (let index = 0; index < count; index++) {
+      const buffer: unknown = this.#warm.dispatch.applySync(undefined, ["buffer"], { result: { copy: true } })
+      if (!(buffer instanceof ArrayBuffer)) throw new Error("malformed outbox")
+      buffers.push(buffer)
+    }
+    return buffers
+  }
+
+  #operation({ op, id, payload }: OutboxEntry, buffers: readonly ArrayBuffer[]): void {
     switch (op) {
       case "G":
         this.#isCalled = true
@@ -251,39 +307,58 @@ export class GuestRun implements LaneMember {
       case "F":
       case "B":
         this.#pending.add(id)
-        return this.#events.onCall(this, op, id, payload)
+        return this.#events.onCall(this, op, id, payload, buffers)
       case "I":
         this.#pending.add(id)
         return this.#dynamicImport(id, payload)
       case "A":
-        return this.#events.onReply(this, id, payload)
+        return this.#events.onReply(this, id, payload, buffers)
+      case "K":
+        return this.#events.onLogsCut(this)
       case "R":
         this.#isOpen = true
         return this.#events.onResponse(this, id, payload)
       case "D":
         return this.#events.onRelease(this, id, Number(payload) || 0)
+      // Runs that share a turn are told apart before their operations come here.
+      case "E":
       case "L":
     }
   }
 
   /** The answer to operation `id`, when it is still wanted. Answers that come while others wait for the lane share their turn. */
-  answer(id: number, ok: boolean, text: string): void {
+  answer(id: number, ok: boolean, text: string, buffers: readonly ArrayBuffer[] = noBuffers): void {
     if (this.#isOver || !this.#pending.delete(id)) return
-    this.#answers.push(`${id} ${ok ? "+" : "-"} ${text.length}\n`, text)
-    if (this.#answers.length === 2) this.#turn(() => this.#deliver())
+    this.#answers.push({ head: `${id} ${ok ? "+" : "-"} ${text.length} ${buffers.length}`, text, buffers })
+    this.#answerBytes += text.length + bytesOf(buffers)
+    if (this.#answers.length === 1) this.#turn(() => this.#deliver())
+    // What waits for the lane is in this process's memory and not yet in the isolate's, but it is the run's all the same.
+    if (this.#answerBytes > this.order.memoryMb * mebibyte) this.#memoryOver(this.#answerBytes)
   }
 
   #deliver(): Promise<unknown> {
-    const answers = this.#answers.splice(0)
-    return this.#warm.dispatch.apply(undefined, ["answers", answers.join("")])
+    const answers = this.#answers.splice(0, this.#deliverable())
+    if (this.#answers.length > 0) this.#turn(() => this.#deliver())
+    for (const { text, buffers } of answers) this.#answerBytes -= text.length + bytesOf(buffers)
+    const heads = answers.map(({ head }) => head).join("\n")
+    const texts = answers.length === 1 ? (answers[0] as Answer).text : answers.map(({ text }) => text).join("")
+    const buffers = answers.flatMap((answer) => answer.buffers)
+    return this.#warm.dispatch.apply(undefined, ["answers", heads, texts, undefined, ...moved(buffers)])
+  }
+
+  /** How many answers go into one call: each buffer is an argument of it, and arguments take stack. */
+  #deliverable(): number {
+    let buffers = 0
+    const over = this.#answers.findIndex((answer) => (buffers += answer.buffers.length) > maxDelivered)
+    return over === -1 ? this.#answers.length : Math.max(1, over)
   }
 
   /** The supervisor calls a function of the program. `renews`: it is a call to the object, which may use its limits anew. */
-  invoke(id: number, call: string, args: string, renews: boolean): void {
+  invoke(id: number, call: string, args: string, buffers: readonly ArrayBuffer[], renews: boolean): void {
     if (this.#isOver) return
     this.#turn(() => {
       if (renews) this.#renew()
-      return this.#warm.dispatch.apply(undefined, ["invoke", id, call, args])
+      return this.#warm.dispatch.apply(undefined, ["invoke", id, call, args, ...moved(buffers)])
     })
   }
 
@@ -365,7 +440,9 @@ export class GuestRun implements LaneMember {
   watch(growth: number): void {
     const bytes = this.residentBytes + growth
     this.#peak(bytes)
+    const { wallMs } = this.order
     if (this.cpuLeftMs < 0) this.end({ kind: "limit", limit: "cpu", used: this.#cpuUsedMs })
+    else if (wallMs !== null && this.wallMs > wallMs) this.#wallOver(wallMs)
     else if (bytes > this.order.memoryMb * mebibyte * memoryFactor + memorySlack) this.#memoryOver(bytes)
   }
 
@@ -405,10 +482,11 @@ export class GuestRun implements LaneMember {
 
   /** Not while a turn is under way: the heap's numbers are the isolate's thread's. */
   #peakHeap(ending: Ending): void {
-    if (ending.kind !== "result" && ending.kind !== "failure") return
+    if (this.isBoarded || (ending.kind !== "result" && ending.kind !== "failure")) return
     try {
       const heap = this.#warm.isolate.getHeapStatisticsSync()
-      this.#peak(heap.used_heap_size + heap.externally_allocated_size)
+      this.guest.heapBytes = heap.used_heap_size + heap.externally_allocated_size
+      this.#peak(this.guest.heapBytes)
     } catch {
       // Disposed already.
     }
@@ -417,6 +495,27 @@ export class GuestRun implements LaneMember {
   dispose(): void {
     this.guest.dispose()
   }
+}
+
+interface Answer {
+  readonly head: string
+  readonly text: string
+  readonly buffers: readonly ArrayBuffer[]
+}
+
+const maxDelivered = 1_000
+const noNames: readonly never[] = []
+const noBuffers: readonly ArrayBuffer[] = []
+
+function bytesOf(buffers: readonly ArrayBuffer[]): number {
+  return buffers.reduce((sum, { byteLength }) => sum + byteLength, 0)
+}
+
+/** Hands buffers over to the isolate without a copy; from then on they count as its memory. */
+function moved(buffers: readonly ArrayBuffer[]): unknown[] {
+  return buffers.map((buffer) =>
+    new ivm.ExternalCopy(buffer, { transferOut: true }).copyInto({ transferIn: true, release: true }),
+  )
 }
 
 /** The program's chunks, and those that what it gets and gives will need. A miss costs time only. */

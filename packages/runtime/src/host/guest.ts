@@ -10,6 +10,8 @@ export class Guest {
   readonly graph: ModuleGraph
   /** Whether its modules are evaluated and it can be called again. */
   isEvaluated = false
+  /** Of its heap, when a run last ended in it. */
+  heapBytes = 0
   #subtle: ReturnType<typeof createSubtle> | undefined
 
   constructor(warm: WarmIsolate, program: CompiledProgram) {

@@ -62,11 +62,6 @@ export class KeptGuests {
   }
 }
 
-function isFit({ warm }: Guest): boolean {
-  try {
-    const heap = warm.isolate.getHeapStatisticsSync()
-    return heap.used_heap_size + heap.externally_allocated_size < warm.memoryMb * 1_048_576 * maxHeapShare
-  } catch {
-    return false
-  }
+function isFit({ warm, heapBytes }: Guest): boolean {
+  return !warm.isolate.isDisposed && heapBytes < warm.memoryMb * 1_048_576 * maxHeapShare
 }

@@ -1,5 +1,5 @@
 import { guestCpuMs } from "./cpu-clock.ts"
-import { residentBytes } from "./resident-memory.ts"
+import { recentResidentBytes, residentBytes } from "./resident-memory.ts"
 
 /** What the lane needs to know of a run. */
 export interface LaneMember {
@@ -17,6 +17,7 @@ export interface LaneMember {
 }
 
 export interface Turn<Member extends LaneMember> {
+  /** May change in `enter`. */
   readonly member: Member
   /** Runs guest code on a thread of its own. */
   enter(): Promise<unknown>
@@ -60,6 +61,8 @@ export class Lane<Member extends LaneMember> {
   #inFlight: InFlight<Member>[] = []
   #lastCpuMs = guestCpuMs()
   #ticker: NodeJS.Timeout | undefined
+  /** When the ticker fires; Infinity when it is not set. */
+  #tickAt = Infinity
   #isLong = false
   #idleCpuMs = 0
   readonly #condemned = new Map<Member, number>()
@@ -113,10 +116,11 @@ export class Lane<Member extends LaneMember> {
 
   #start(turn: Turn<Member>): void {
     this.#charge()
-    const flight = { turn, startedAt: performance.now(), residentAtStart: residentBytes() }
+    const flight = { turn, startedAt: performance.now(), residentAtStart: recentResidentBytes() }
     this.#inFlight.push(flight)
+    const entered = turn.enter()
     this.#tickIn(Math.min(tickMs, Math.max(1, turn.member.cpuLeftMs)))
-    turn.enter().then(
+    entered.then(
       () => this.#end(flight, undefined),
       (error: unknown) => this.#end(flight, error ?? String(error)),
     )
@@ -153,12 +157,17 @@ export class Lane<Member extends LaneMember> {
     this.#idleCpuMs = 0
   }
 
+  /** A tick that comes sooner is as good, also one that was meant for an earlier turn: most turns are over before theirs. */
   #tickIn(ms: number): void {
+    const at = performance.now() + ms
+    if (this.#tickAt <= at) return
     clearTimeout(this.#ticker)
+    this.#tickAt = at
     this.#ticker = setTimeout(() => this.#tick(), ms)
   }
 
   #tick(): void {
+    this.#tickAt = Infinity
     if (this.#inFlight.length === 0) return
     this.#charge()
     const resident = residentBytes()

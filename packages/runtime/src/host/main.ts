@@ -7,10 +7,12 @@ import { channelOnFd, type Head } from "../wire/frame-channel.ts"
 import { die } from "./die.ts"
 import { Guest } from "./guest.ts"
 import { cacheCommonSoon, loadGuestBundle } from "./guest-bundle.ts"
-import { type Ending, GuestRun, type RunEvents, type RunOrder } from "./guest-run.ts"
+import { type Ending, GuestRun, type RunOrder } from "./guest-run.ts"
 import { KeptGuests } from "./kept-guests.ts"
 import { Lane, type Turn } from "./lane.ts"
+import type { Train, TrainEvents } from "./train.ts"
 import { WarmPool } from "./warm-pool.ts"
+import { WarmStart, WarmStarts } from "./warm-starts.ts"
 
 interface HostOptions {
   readonly bundle: string
@@ -30,17 +32,20 @@ markExpendable()
 const bundle = loadGuestBundle(options.bundle)
 const pool = new WarmPool(bundle, options.memoryMb, options.pool)
 
-const lane = new Lane<GuestRun>({
+const lane = new Lane<GuestRun | Train | WarmStart>({
   onLong(sentBack) {
-    channel.send({ t: "long", sentBack: sentBack.map(({ member }) => member.order.run) })
+    channel.send({ t: "long", sentBack: sentBack.flatMap(({ member }) => runsOf(member)) })
     channel.flush()
-    for (const { member } of sentBack) giveBack(member)
+    for (const { member } of sentBack) {
+      if (member instanceof GuestRun) giveBack(member)
+      else if (member instanceof WarmStart) warmStarts.gone(member)
+    }
   },
   onIdle: () => channel.send({ t: "idle" }),
   onRunaway: (reason) => die(reason),
 })
 
-const events: RunEvents = {
+const events: TrainEvents = {
   onTurn: (run, enter, isStart) => lane.enqueue(turnOf(run, enter, isStart)),
   onLogs(run, lines) {
     for (let at = 0; at < lines.length; at += maxPartsPerFrame) {
@@ -48,9 +53,10 @@ const events: RunEvents = {
     }
   },
   onLogsCut: (run) => channel.send({ t: "logs-cut", run: run.order.run }),
-  onCall: (run, op, id, payload) => channel.send({ t: "call", run: run.order.run, id, op }, payload),
+  onCall: (run, op, id, payload, buffers) =>
+    channel.sendWith(buffers, { t: "call", run: run.order.run, id, op }, payload),
   onCancel: (run, id) => channel.send({ t: "cancel-call", run: run.order.run, id }),
-  onReply: (run, id, text) => channel.send({ t: "reply", run: run.order.run, id }, text),
+  onReply: (run, id, text, buffers) => channel.sendWith(buffers, { t: "reply", run: run.order.run, id }, text),
   onResponse(run, stream, head) {
     const { cpuMs, wallMs, peakBytes } = run
     channel.send({ t: "response", run: run.order.run, stream, cpuMs, wallMs, peakBytes }, head)
@@ -65,6 +71,8 @@ const events: RunEvents = {
   onResume: (run, enter) => lane.enqueue({ ...turnOf(run, enter, false, true), resumes: true }),
   onParked: (run) => channel.send({ t: "parked", run: run.order.run }),
   onEnd: ended,
+  onUndone: undone,
+  onLeftOver: (waiting) => warmStarts.addAgain(waiting),
   onCatastrophe() {
     channel.flush()
     // The parked thread holds its memory until the process is gone.
@@ -72,7 +80,18 @@ const events: RunEvents = {
   },
 }
 
-const channel = channelOnFd(3, (head, parts) => {
+const warmStarts = new WarmStarts({
+  lane,
+  events,
+  guestFor,
+  onBegin(begun) {
+    for (const run of begun) runs.set(run.order.run, run)
+    // A crash in a shared turn is nobody's: each is begun again, alone.
+    note(begun.length === 1 ? (begun[0]?.order.run ?? 0) : 0)
+  },
+})
+
+const channel = channelOnFd(3, (head, parts, buffers) => {
   switch (head.t) {
     case "code":
       return void programs.set(head["code"] as number, JSON.parse(parts[0] ?? "{}") as CompiledProgram)
@@ -81,11 +100,11 @@ const channel = channelOnFd(3, (head, parts) => {
     case "run":
       return start(head, parts)
     case "answer":
-      return runs.get(head["run"] as number)?.answer(head["id"] as number, head["ok"] === true, parts[0] ?? "")
+      return runs.get(head["run"] as number)?.answer(head["id"] as number, head["ok"] === true, parts[0] ?? "", buffers)
     case "invoke":
       return runs
         .get(head["run"] as number)
-        ?.invoke(head["id"] as number, parts[0] ?? "", parts[1] ?? "j[]", head["renews"] === true)
+        ?.invoke(head["id"] as number, parts[0] ?? "", parts[1] ?? "j[]", buffers, head["renews"] === true)
     case "stored":
       return runs
         .get(head["run"] as number)
@@ -113,12 +132,18 @@ function start(head: Head, parts: readonly string[]): void {
   if (program === undefined) return die("a run without its code")
   if (lane.isLong) return channel.send({ t: "long", sentBack: [order.run] })
   const [input = "", env = "", props = ""] = parts
-  const guest =
-    (order.keep === undefined || order.call === "prewarm" ? undefined : kept.take(order.keep)) ??
-    new Guest(pool.take(order.memoryMb), program)
-  const run = new GuestRun(order, guest, events)
+  const texts = { input, env, props }
+  const { keep, call, alone } = order
+  if (keep !== undefined && call !== "prewarm" && alone !== true)
+    return warmStarts.add({ key: keep, program, order, texts })
+  const run = new GuestRun(order, guestFor(order, program), events)
   runs.set(order.run, run)
-  lane.enqueue(turnOf(run, () => run.start({ input, env, props }), true))
+  lane.enqueue(turnOf(run, () => run.start(texts), true))
+}
+
+function guestFor({ keep, call, memoryMb }: RunOrder, program: CompiledProgram): Guest {
+  const warm = keep === undefined || call === "prewarm" ? undefined : kept.take(keep)
+  return warm ?? new Guest(pool.take(memoryMb), program)
 }
 
 function turnOf(run: GuestRun, enter: () => Promise<unknown>, isStart: boolean, isRest = false): Turn<GuestRun> {
@@ -142,7 +167,7 @@ async function subtle(run: GuestRun, id: number, payload: string): Promise<void>
 function ended(run: GuestRun, ending: Ending): void {
   const { kind } = ending
   const text = kind === "result" || kind === "failure" ? ending.text : ""
-  const isKept = kind === "result" && keepsGuest(run)
+  const isKept = kind === "result" && !run.isBoarded && keepsGuest(run)
   channel.send(
     {
       t: "done",
@@ -156,6 +181,7 @@ function ended(run: GuestRun, ending: Ending): void {
     },
     text,
   )
+  if (run.isBoarded) return void runs.delete(run.order.run)
   channel.flush()
   if (isKept) return void runs.delete(run.order.run)
   release(run, kind === "limit" && ending.limit === "memory" ? memoryGraceMs : undefined)
@@ -171,7 +197,26 @@ const memoryGraceMs = 8
 
 function abort(id: number): void {
   const run = runs.get(id)
-  run?.end({ kind: "limit", limit: "wall", used: run.wallMs })
+  if (run !== undefined) return run.end({ kind: "limit", limit: "wall", used: run.wallMs })
+  if (warmStarts.remove(id)) channel.send({ t: "done", run: id, kind: "limit", limit: "wall" })
+}
+
+function runsOf(member: GuestRun | Train | WarmStart): readonly number[] {
+  if (member instanceof GuestRun) return [member.order.run]
+  return member instanceof WarmStart ? member.boardings.map(({ order }) => order.run) : []
+}
+
+/** Nobody has gone over a limit yet, and other runs of this process would go with it: longer than for those that have. */
+const undoneGraceMs = 250
+
+/** A train was stopped. Its isolate may need a moment to notice. */
+function undone(train: Train): void {
+  const waiting = train.runs.filter((run) => !run.isOver).map(({ order }) => order.run)
+  for (const { order } of train.runs) runs.delete(order.run)
+  channel.send({ t: "undone", runs: waiting })
+  channel.flush()
+  lane.condemn(train, undoneGraceMs)
+  pool.refillSoon()
 }
 
 /** A limit that the supervisor counts. */
@@ -193,8 +238,12 @@ function release(run: GuestRun, graceMs: number | undefined): void {
   pool.refillSoon()
 }
 
+let noted = 0
+
 function note(run: number): void {
-  if (options.noteFd !== undefined) writeSync(options.noteFd, String(run).padEnd(16), 0)
+  if (options.noteFd === undefined || run === noted) return
+  noted = run
+  writeSync(options.noteFd, String(run).padEnd(16), 0)
 }
 
 /** When memory runs out on the machine, the kernel should take this process first. */

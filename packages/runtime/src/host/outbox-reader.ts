@@ -4,9 +4,11 @@ export interface OutboxEntry {
   readonly op: OutboxOp
   readonly id: number
   readonly payload: string
+  /** How many of the buffers that come with the outbox are this entry's. */
+  readonly buffers: number
 }
 
-const entry = /([GTCLSFBXIADR]) (\d{1,15}) (\d{1,9})\n/y
+const entry = /([GTCLSFBXIADREK]) (\d{1,15}) (\d{1,9})(?: (\d{1,5}))?\n/y
 
 /** Cuts an outbox apart. The text comes from a guest: anything out of shape ends the reading with an Error. */
 export function* readOutbox(text: string): Iterable<OutboxEntry> {
@@ -18,7 +20,12 @@ export function* readOutbox(text: string): Iterable<OutboxEntry> {
     const start = entry.lastIndex
     const end = start + Number(match[3])
     if (end > text.length) throw new Error("malformed outbox")
-    yield { op: match[1] as OutboxOp, id: Number(match[2]), payload: text.slice(start, end) }
+    yield {
+      op: match[1] as OutboxOp,
+      id: Number(match[2]),
+      payload: text.slice(start, end),
+      buffers: Number(match[4] ?? 0),
+    }
     at = end
   }
 }

@@ -38,13 +38,13 @@ export class ObjectRecord extends RunRecord {
 
   override onStart(queueMs: number, port: RunPort): void {
     super.onStart(queueMs, {
-      invoke: (id, call, args) => {
+      invoke: (id, call, args, buffers) => {
         this.#owe(id)
-        port.invoke(id, call, args)
+        port.invoke(id, call, args, buffers)
       },
-      renew: (id, call, args) => {
+      renew: (id, call, args, buffers) => {
         this.#owe(id)
-        port.renew(id, call, args)
+        port.renew(id, call, args, buffers)
       },
       release: (target, count) => port.release(target, count),
       // Calls keep the process alive, not the instance.
@@ -80,15 +80,16 @@ export class ObjectRecord extends RunRecord {
     }
   }
 
-  override onReply(id: number, text: string): void {
+  override onReply(id: number, text: string, buffers: readonly ArrayBuffer[]): void {
     this.#owed.delete(id)
     if (this.#owed.size === 0) this.#letGo()
     this.lastActive = performance.now()
     const { outputBytes } = this.#options.limits
     // Streams come in small pieces; only a call's whole answer can be this long.
-    if (text.length <= outputBytes + answerOverhead) return super.onReply(id, text)
-    const message = `a call's answer has ${text.length} bytes; limits.outputBytes is ${outputBytes}`
-    super.onReply(id, `-${JSON.stringify({ name: "RangeError", message, code: "worker.output-limit" })}`)
+    const length = buffers.reduce((sum, { byteLength }) => sum + byteLength, text.length)
+    if (length <= outputBytes + answerOverhead) return super.onReply(id, text, buffers)
+    const message = `a call's answer has ${length} bytes; limits.outputBytes is ${outputBytes}`
+    super.onReply(id, `-${JSON.stringify({ name: "RangeError", message, code: "worker.output-limit" })}`, [])
   }
 }
 

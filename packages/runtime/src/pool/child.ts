@@ -29,6 +29,7 @@ export class Child {
   readonly #note: number | undefined
   #stderr = ""
   #isGone = false
+  #isStopping = false
   #resolveGone: () => void = () => {}
 
   constructor(program: Program, events: ChildEvents, withNote: boolean) {
@@ -49,7 +50,8 @@ export class Child {
     this.#process.on("close", (code, signal) => this.#gone(signal ?? `exit ${code ?? "?"}`, events))
     // Should something still hold the pipes, nobody must wait for it.
     this.#process.on("exit", (code, signal) => {
-      setTimeout(() => this.#gone(signal ?? `exit ${code ?? "?"}`, events), drainMs).unref()
+      const timer = setTimeout(() => this.#gone(signal ?? `exit ${code ?? "?"}`, events), drainMs)
+      if (!this.#isStopping) timer.unref()
     })
     children.add(this)
   }
@@ -97,12 +99,15 @@ export class Child {
   /** Kills the process and waits until it is gone. */
   async stop(): Promise<void> {
     this.hold(true)
+    // A frame that arrives now must not let go of the event loop: it would end before this child is gone.
+    this.#isStopping = true
     this.kill()
     await this.gone
   }
 
   /** Whether this child keeps the parent's event loop alive. */
   hold(isHeld: boolean): void {
+    if (this.#isStopping) return
     const verb = isHeld ? "ref" : "unref"
     this.#process[verb]()
     this.#socket[verb]()

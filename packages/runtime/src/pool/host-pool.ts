@@ -5,6 +5,7 @@ import { HostProcess, type HostSettings } from "./host-process.ts"
 import type { IsolatePool, PoolHandler, PoolOutcome, PoolRequest } from "./isolate-pool.ts"
 import { PoolRun } from "./pool-run.ts"
 import { findRuntimeFiles } from "./runtime-files.ts"
+import { WarmPace } from "./warm-pace.ts"
 
 export interface HostPoolOptions {
   /** Host processes, one CPU lane each. Default: the number of cores. */
@@ -40,6 +41,7 @@ export class HostPool implements IsolatePool {
   readonly #max: number
   readonly #maxQueued: number
   readonly #wantsSpare: boolean
+  readonly #pace = new WarmPace()
   readonly #queue = new FairQueue<PoolRun>()
   readonly #hosts = new Set<HostProcess>()
   #spare: HostProcess | undefined
@@ -53,7 +55,12 @@ export class HostPool implements IsolatePool {
   #isDisposed = false
 
   constructor(options: HostPoolOptions = {}) {
-    this.#settings = { files: findRuntimeFiles(), isolates: options.isolates ?? 8, memoryMb: defaultLimits.memoryMb }
+    this.#settings = {
+      files: findRuntimeFiles(),
+      isolates: options.isolates ?? 8,
+      memoryMb: defaultLimits.memoryMb,
+      pace: this.#pace,
+    }
     this.#base = options.hosts ?? availableParallelism()
     this.#max = Math.max(this.#base * burstFactor, this.#base + 2)
     this.#maxQueued = options.maxQueued ?? 10_000
@@ -241,10 +248,10 @@ export class HostPool implements IsolatePool {
   #cost(host: HostProcess, run: PoolRun): number {
     if (!host.isReady || host.isLong || host.isRetiring || host.size >= maxRunsPerHost) return Infinity
     const { starting } = host
-    if (starting >= 2) return Infinity
+    const { keep } = run.request
+    if (starting >= this.#pace.line(run.isAlone ? undefined : keep)) return Infinity
     // Among equals the one that rested longest: it has refilled its pool meanwhile.
     const rest = host.idleSince / 1e12
-    const { keep } = run.request
     const warmth = keep !== undefined && host.warmFor(keep) > 0 ? -500 : 0
     return warmth + starting * 1_000 + (host.holdsOthers(run.request.tenant) ? 100_000 : 0) + host.size + rest
   }

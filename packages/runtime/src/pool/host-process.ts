@@ -3,6 +3,7 @@ import { Child, noteFd } from "./child.ts"
 import type { CallAnswer, LimitKind, PoolOutcome, PoolUsage, Program, RunPort } from "./isolate-pool.ts"
 import type { PoolRun } from "./pool-run.ts"
 import type { RuntimeFiles } from "./runtime-files.ts"
+import type { WarmPace } from "./warm-pace.ts"
 
 export interface HostEvents {
   /** Something changed that may let a waiting run start. */
@@ -19,6 +20,7 @@ export interface HostSettings {
   /** Warm isolates of the default size. */
   readonly isolates: number
   readonly memoryMb: number
+  readonly pace: WarmPace
 }
 
 /** V8 flags of hosts. Without TurboFan a guest meets less of V8's most attacked part; short runs never reach it anyway. */
@@ -28,6 +30,10 @@ const maxCodeBytes = 96 << 20
 const maxPrograms = 256
 const maxPendingCalls = 10_000
 const maxPendingBytes = 128 << 20
+/** Answers that a host has not read yet. It reads at once what it can; only one that is stuck or hostile lets them pile up. */
+const maxUntakenBytes = 256 << 20
+const tooManyCalls = rangeError("too many pending calls: await some before you start more")
+const tooMuchAnswered = rangeError("too many answers at once: await some calls before you start more")
 /** Beyond the limit itself: a host that does not enforce it in this time is broken. */
 const wallSlackMs = 2_000
 /** An innocent run that dies with its host again and again is told so in the end. */
@@ -38,13 +44,14 @@ const maxLogFrames = 200_000
 
 interface Active {
   readonly run: PoolRun
+  /** Milliseconds of `performance.now` at which the host must be done with it; Infinity without a limit. */
+  readonly deadline: number
   isParked: boolean
   logFrames: number
   /** Its guest waits for storage. */
   isStoring: boolean
   /** Payloads of calls that are under way. */
   pendingBytes: number
-  deadline: NodeJS.Timeout | undefined
   readonly calls: Map<number, AbortController>
 }
 
@@ -55,6 +62,7 @@ export class HostProcess {
   idleSince = performance.now()
   isRetiring = false
   readonly #events: HostEvents
+  readonly #pace: WarmPace
   readonly #child: Child
   readonly #active = new Map<number, Active>()
   readonly #warm = new Map<string, number>()
@@ -65,9 +73,11 @@ export class HostProcess {
   #isReady = false
   #isLong = false
   #unanswered = 0
+  #starting = 0
 
   constructor(settings: HostSettings, events: HostEvents) {
     this.#events = events
+    this.#pace = settings.pace
     const { files } = settings
     const argument = JSON.stringify({
       addon: files.addon,
@@ -79,7 +89,7 @@ export class HostProcess {
     const program = { node: files.node, flags, script: files.host, argument, reads: [files.addon, files.bundle] }
     this.#child = new Child(
       program,
-      { onFrame: (head, parts) => this.#frame(head, parts), onExit: (reason) => this.#gone(reason) },
+      { onFrame: (head, parts, buffers) => this.#frame(head, parts, buffers), onExit: (reason) => this.#gone(reason) },
       true,
     )
     this.#child.expectReady(() => this.#isReady)
@@ -100,9 +110,7 @@ export class HostProcess {
 
   /** Runs whose first turn is not over. */
   get starting(): number {
-    let count = 0
-    for (const active of this.#active.values()) if (!active.isParked) count++
-    return count
+    return this.#starting
   }
 
   /** Whether runs of another tenant wait in this process. */
@@ -130,11 +138,8 @@ export class HostProcess {
     const { limits, call, input, env, props, keep, entry, method, gives } = run.request
     if (keep !== undefined && call !== "prewarm") this.#countWarm(keep, -1)
     const { memoryMb, cpuMs, wallMs, outputBytes, logBytes } = limits
-    const deadline =
-      wallMs === null
-        ? undefined
-        : setTimeout(() => this.#overdue(id, wallMs), Math.min(wallMs + wallSlackMs, 2_147_483_647))
-    deadline?.unref()
+    const deadline = wallMs === null ? Infinity : performance.now() + wallMs + wallSlackMs
+    const alone = keep !== undefined && (run.isAlone || run.moves > 0 || run.handler.hasEffects) ? true : undefined
     this.#active.set(id, {
       run,
       isParked: false,
@@ -146,9 +151,25 @@ export class HostProcess {
     })
     this.#count(run.request.tenant, 1)
     this.runsStarted++
+    this.#starting++
     run.started(this.#port(id))
     this.#child.channel.send(
-      { t: "run", run: id, code, call, memoryMb, cpuMs, wallMs, outputBytes, logBytes, keep, entry, method, gives },
+      {
+        t: "run",
+        run: id,
+        code,
+        call,
+        memoryMb,
+        cpuMs,
+        wallMs,
+        outputBytes,
+        logBytes,
+        keep,
+        entry,
+        method,
+        gives,
+        alone,
+      },
       input,
       env,
       props,
@@ -156,17 +177,17 @@ export class HostProcess {
   }
 
   #port(run: number): RunPort {
-    const send = (head: Head, ...parts: string[]): void => {
-      if (!this.#child.isGone && this.#active.has(run)) this.#child.channel.send(head, ...parts)
+    const send = (buffers: readonly ArrayBuffer[], head: Head, ...parts: string[]): void => {
+      if (!this.#child.isGone && this.#active.has(run)) this.#child.channel.sendWith(buffers, head, ...parts)
     }
     return {
-      invoke: (id, call, args) => send({ t: "invoke", run, id }, call, args),
-      renew: (id, call, args) => {
+      invoke: (id, call, args, buffers) => send(buffers, { t: "invoke", run, id }, call, args),
+      renew: (id, call, args, buffers) => {
         const active = this.#active.get(run)
         if (active !== undefined) active.logFrames = 0
-        send({ t: "invoke", run, id, renews: true }, call, args)
+        send(buffers, { t: "invoke", run, id, renews: true }, call, args)
       },
-      release: (target, count) => send({ t: "release", run, target, count }),
+      release: (target, count) => send([], { t: "release", run, target, count }),
       hold: (isHeld) => this.#active.get(run)?.run.hold(isHeld),
     }
   }
@@ -201,6 +222,7 @@ export class HostProcess {
   ping(): void {
     if (!this.#isReady) return
     if (++this.#unanswered > 5) return this.kill()
+    this.#checkDeadlines()
     this.#child.channel.send({ t: "ping" })
   }
 
@@ -214,7 +236,7 @@ export class HostProcess {
     return this.#child.stop()
   }
 
-  #frame(head: Head, parts: readonly string[]): void {
+  #frame(head: Head, parts: readonly string[], buffers: readonly ArrayBuffer[]): void {
     this.#unanswered = 0
     switch (head.t) {
       case "ready":
@@ -224,6 +246,8 @@ export class HostProcess {
         return undefined
       case "long":
         return this.#long(head["sentBack"])
+      case "undone":
+        return this.#undone(head["runs"])
       case "forgot":
         return this.#countWarm(String(head["key"]), -1)
       case "idle":
@@ -231,16 +255,17 @@ export class HostProcess {
         return this.#events.onFree()
       default: {
         const active = this.#active.get(head["run"] as number)
-        if (active !== undefined) this.#runFrame(active, head, parts)
+        if (active !== undefined) this.#runFrame(active, head, parts, buffers)
       }
     }
   }
 
-  #runFrame(active: Active, head: Head, parts: readonly string[]): void {
+  #runFrame(active: Active, head: Head, parts: readonly string[], buffers: readonly ArrayBuffer[]): void {
     switch (head.t) {
       case "parked":
         if (active.isParked) return
         active.isParked = true
+        this.#starting--
         return this.#events.onFree()
       case "logs":
         active.logFrames += parts.length
@@ -249,9 +274,9 @@ export class HostProcess {
       case "logs-cut":
         return active.run.handler.onLogsCut()
       case "call":
-        return this.#call(active, head, parts[0] ?? "")
+        return this.#call(active, head, parts[0] ?? "", buffers)
       case "reply":
-        return active.run.handler.onReply(head["id"] as number, parts[0] ?? "-{}")
+        return active.run.handler.onReply(head["id"] as number, parts[0] ?? "-{}", buffers)
       case "response":
         return active.run.handler.onEarly(numberOf(head["stream"]), parts[0] ?? "", usageOf(head))
       case "release":
@@ -267,6 +292,16 @@ export class HostProcess {
 
   #long(sentBack: unknown): void {
     this.#isLong = true
+    this.#takeBack(sentBack, false)
+  }
+
+  /** A turn that several runs shared went wrong, and none of it was seen. */
+  #undone(ids: unknown): void {
+    this.#takeBack(ids, true)
+    this.#events.onFree()
+  }
+
+  #takeBack(sentBack: unknown, isAlone: boolean): void {
     const runs: PoolRun[] = []
     for (const id of Array.isArray(sentBack) ? sentBack : []) {
       const active = this.#active.get(id as number)
@@ -275,29 +310,32 @@ export class HostProcess {
       if (active.run.isOver) continue
       // Only a process that lies sends back what has had effects already.
       if (active.run.handler.hasEffects) active.run.crashed("the run was sent back after it had started", true)
-      else runs.push(active.run)
+      else {
+        active.run.isAlone ||= isAlone
+        runs.push(active.run)
+      }
     }
     this.#events.onSentBack(runs)
   }
 
-  #call(active: Active, head: Head, payload: string): void {
+  #call(active: Active, head: Head, payload: string, buffers: readonly ArrayBuffer[]): void {
     const id = head["id"] as number
     if (active.run.isOver || active.calls.has(id)) return
-    if (active.calls.size >= maxPendingCalls || active.pendingBytes + payload.length > maxPendingBytes) {
-      const failure = { name: "RangeError", message: "too many pending calls: await some before you start more" }
-      return this.#child.channel.send({ t: "answer", run: head["run"], id, ok: false }, JSON.stringify(failure))
+    const size = buffers.reduce((sum, { byteLength }) => sum + byteLength, payload.length)
+    if (active.calls.size >= maxPendingCalls || active.pendingBytes + size > maxPendingBytes) {
+      return this.#child.channel.send({ t: "answer", run: head["run"], id, ok: false }, tooManyCalls)
     }
-    active.pendingBytes += payload.length
+    active.pendingBytes += size
     const abort = new AbortController()
     active.calls.set(id, abort)
     const signal = AbortSignal.any([abort.signal, active.run.callSignal])
     const run = head["run"]
     const operation = head["op"] === "F" ? "fetch" : "call"
     // A handler never rejects; if one does all the same, the guest gets an answer and the supervisor lives.
-    const answered = active.run.handler.onCall(operation, payload, signal).catch(() => failedCall)
+    const answered = active.run.handler.onCall(operation, payload, signal, buffers).catch(() => failedCall)
     void answered.then((answer) => {
       active.calls.delete(id)
-      active.pendingBytes -= payload.length
+      active.pendingBytes -= size
       if (this.#child.isGone || active.run.isOver) return
       const { ok } = answer
       if (!ok && answer.endsAtRequests !== undefined) {
@@ -306,8 +344,16 @@ export class HostProcess {
       if (!ok && answer.endsAtCalls !== undefined) {
         return this.#child.channel.send({ t: "end", run, limit: "calls", used: answer.endsAtCalls })
       }
-      this.#child.channel.send({ t: "answer", run, id, ok }, ok ? answer.text : JSON.stringify(answer))
+      this.#answer({ t: "answer", run, id, ok }, answer)
     })
+  }
+
+  /** A guest that asks for more than its process takes gets no more of it: what is not taken is in this process's memory. */
+  #answer(head: Head, answer: CallAnswer): void {
+    const { channel } = this.#child
+    if (!answer.ok) return channel.send(head, JSON.stringify(answer))
+    if (channel.pendingBytes > maxUntakenBytes) return channel.send({ ...head, ok: false }, tooMuchAnswered)
+    channel.sendWith(answer.buffers ?? [], head, answer.text)
   }
 
   /** A guest has one thread, so it waits for one thing. Whoever asks for more, or has no storage, is no guest of ours. */
@@ -339,7 +385,10 @@ export class HostProcess {
 
   #done(active: Active, head: Head, text: string): void {
     const { keep } = active.run.request
-    if (head["kept"] === true && keep !== undefined) this.#countWarm(keep, 1)
+    if (keep !== undefined) {
+      if (head["kept"] === true) this.#countWarm(keep, 1)
+      this.#pace.note(keep, numberOf(head["cpuMs"]))
+    }
     this.#remove(head["run"] as number, active)
     const { outputBytes } = active.run.request.limits
     const isTooLarge = text.length > Math.max(outputBytes, maxFailureLength) + 1
@@ -348,7 +397,7 @@ export class HostProcess {
   }
 
   #remove(id: number, active: Active): void {
-    clearTimeout(active.deadline)
+    if (!active.isParked) this.#starting--
     this.#active.delete(id)
     this.#count(active.run.request.tenant, -1)
     if (this.#active.size === 0) this.idleSince = performance.now()
@@ -361,9 +410,13 @@ export class HostProcess {
   }
 
   /** The host should have ended this run long ago. Its caller gets an answer, and the process goes. */
-  #overdue(id: number, wallMs: number): void {
-    this.#active.get(id)?.run.endWithout("wall", wallMs + wallSlackMs)
-    this.kill()
+  #checkDeadlines(): void {
+    const now = performance.now()
+    for (const { run, deadline } of this.#active.values()) {
+      if (now <= deadline) continue
+      run.endWithout("wall", (run.request.limits.wallMs ?? 0) + wallSlackMs)
+      this.kill()
+    }
   }
 
   #gone(reason: string): void {
@@ -371,7 +424,6 @@ export class HostProcess {
     const noted = Number(this.#child.readNote())
     const movable: PoolRun[] = []
     for (const [id, active] of this.#active) {
-      clearTimeout(active.deadline)
       const { run } = active
       if (run.isOver) continue
       const isSuspect = id === noted
@@ -380,6 +432,7 @@ export class HostProcess {
       else run.crashed(reason, isSuspect)
     }
     this.#active.clear()
+    this.#starting = 0
     this.tenants.clear()
     for (const run of movable) run.moves++
     this.#events.onGone(this, movable, reason)
@@ -424,4 +477,8 @@ function isLimitKind(value: unknown): value is LimitKind {
 
 function numberOf(value: unknown): number {
   return typeof value === "number" && Number.isFinite(value) && value >= 0 ? value : 0
+}
+
+function rangeError(message: string): string {
+  return JSON.stringify({ name: "RangeError", message })
 }

@@ -36,7 +36,7 @@ export interface PoolHandler {
   /** The run has an isolate; `queueMs` after it was asked for. May be called again when the run was moved before it had any effect. */
   onStart(queueMs: number, port: RunPort): void
   /** The guest's answer to call `id` of the port: `+` and a result, or `-` and a failure. */
-  onReply(id: number, text: string): void
+  onReply(id: number, text: string, buffers: readonly ArrayBuffer[]): void
   /**
    * What the guest gives before its run ends. Of a fetch handler: the response's head, with the guest's export `source` as its body. Of others: the
    * encoded result, which holds stubs, when `source` is 0, else an export that gives values. The run lasts while it is used.
@@ -46,8 +46,13 @@ export interface PoolHandler {
   onRelease(target: number, count: number): void
   onLogs(lines: readonly string[]): void
   onLogsCut(): void
-  /** A request or binding call. Never rejects: a failure is an answer too. */
-  onCall(operation: "fetch" | "call", payload: string, signal: AbortSignal): Promise<CallAnswer>
+  /** A request or binding call, with the bytes that travel beside it. Never rejects: a failure is an answer too. */
+  onCall(
+    operation: "fetch" | "call",
+    payload: string,
+    signal: AbortSignal,
+    buffers: readonly ArrayBuffer[],
+  ): Promise<CallAnswer>
   /** An object's storage operation, or the end of a turn that wrote. Never rejects, and stays pending when the run is over. Only objects have it. */
   onStore?(kind: "call" | "commit", payload: string): Promise<StoreReply>
   /** Whether anything that the run did was seen by somebody, so that it can't silently be run again. */
@@ -57,9 +62,9 @@ export interface PoolHandler {
 /** The way to a run's guest while it lasts; afterwards nothing happens. */
 export interface RunPort {
   /** Calls a function that the guest gave. `call` is its number, a newline, and a method name or nothing. */
-  invoke(id: number, call: string, args: string): void
+  invoke(id: number, call: string, args: string, buffers: readonly ArrayBuffer[]): void
   /** The same for a call to an object: its limits are fresh. */
-  renew(id: number, call: string, args: string): void
+  renew(id: number, call: string, args: string, buffers: readonly ArrayBuffer[]): void
   release(target: number, count: number): void
   /** Whether the run keeps the event loop alive. It does at first. */
   hold(isHeld: boolean): void
@@ -76,7 +81,7 @@ export interface StoreReply {
 
 /** An encoded value, or what the guest may know of a failure: no stack, no cause. */
 export type CallAnswer =
-  | { readonly ok: true; readonly text: string }
+  | { readonly ok: true; readonly text: string; readonly buffers?: readonly ArrayBuffer[] }
   | {
       readonly ok: false
       readonly name: string

@@ -11,6 +11,8 @@ export class PoolRun {
   #calls: AbortController | undefined
   /** How often the run was moved because its process died under it. */
   moves = 0
+  /** Whether it must not share a turn of its isolate with other runs. */
+  isAlone = false
   startedAt = 0
   /** Told whether the run should keep the event loop alive. */
   onHold: (isHeld: boolean) => void = () => {}

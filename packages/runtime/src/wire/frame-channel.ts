@@ -10,6 +10,8 @@ export interface Head {
 export interface FrameChannel {
   /** Queues a frame; frames of one turn of the event loop are written together. Parts are opaque text for the final consumer. */
   send(head: Head, ...parts: readonly string[]): void
+  /** The same with bytes behind the parts. The channel takes the buffers over. */
+  sendWith(buffers: readonly ArrayBuffer[], head: Head, ...parts: readonly string[]): void
   /** Writes what is queued now. */
   flush(): void
   /** Bytes that the other side has not taken yet. */
@@ -17,15 +19,18 @@ export interface FrameChannel {
   destroy(): void
 }
 
-export type OnFrame = (head: Head, parts: readonly string[]) => void
+/** The receiver owns the buffers. */
+export type OnFrame = (head: Head, parts: readonly string[], buffers: readonly ArrayBuffer[]) => void
 
 /** No honest frame is larger: outputs, code and inputs are bounded below this. A larger announcement is a broken or hostile peer. */
 const maxFrameBytes = 1_280 << 20
 const maxParts = 4_096
+const maxBuffers = 4_096
 
 /**
- * Frames over a byte stream: u32 length of the head, u32 number of parts, u32 length of each part, head as JSON, parts as UTF-8.
- * Parts are not parsed here, so a process that only passes them on never touches guest data. `onBroken` is called once for malformed input.
+ * Frames over a byte stream: u32 length of the head, u16 number of parts, u16 number of buffers, u32 length of each, head as JSON, parts as UTF-8,
+ * buffers as they are. Parts are not parsed here, so a process that only passes them on never touches guest data. `onBroken` is called once for
+ * malformed input.
  */
 export function frameChannel(
   stream: Duplex,
@@ -55,7 +60,8 @@ export function channelOnFd(fd: number, onFrame: OnFrame): FrameChannel {
 
 class StreamChannel implements FrameChannel {
   readonly #stream: Duplex
-  #queue: Buffer[] = []
+  #queue: Uint8Array[] = []
+  #hasBuffers = false
   #isScheduled = false
 
   constructor(stream: Duplex) {
@@ -67,7 +73,13 @@ class StreamChannel implements FrameChannel {
   }
 
   send(head: Head, ...parts: readonly string[]): void {
-    this.#queue.push(encodeFrame(JSON.stringify(head), parts))
+    this.sendWith(noBuffers, head, ...parts)
+  }
+
+  sendWith(buffers: readonly ArrayBuffer[], head: Head, ...parts: readonly string[]): void {
+    this.#queue.push(encodeFrame(JSON.stringify(head), parts, buffers))
+    for (const buffer of buffers) if (buffer.byteLength > 0) this.#queue.push(new Uint8Array(buffer))
+    if (buffers.length > 0) this.#hasBuffers = true
     if (this.#isScheduled) return
     this.#isScheduled = true
     setImmediate(() => this.flush())
@@ -75,10 +87,21 @@ class StreamChannel implements FrameChannel {
 
   flush(): void {
     this.#isScheduled = false
-    if (this.#queue.length === 0) return
-    const bytes = this.#queue.length === 1 ? (this.#queue[0] as Buffer) : Buffer.concat(this.#queue)
+    const queue = this.#queue
+    if (queue.length === 0) return
     this.#queue = []
-    if (!this.#stream.destroyed) this.#stream.write(bytes)
+    const isWhole = this.#hasBuffers
+    this.#hasBuffers = false
+    if (this.#stream.destroyed) return
+    if (isWhole) this.#writeEach(queue)
+    else this.#stream.write(queue.length === 1 ? queue[0] : Buffer.concat(queue))
+  }
+
+  /** In one system call, but without joining them first: that would copy the buffers. */
+  #writeEach(queue: readonly Uint8Array[]): void {
+    this.#stream.cork()
+    for (const bytes of queue) this.#stream.write(bytes)
+    this.#stream.uncork()
   }
 
   destroy(): void {
@@ -87,72 +110,83 @@ class StreamChannel implements FrameChannel {
   }
 }
 
-function encodeFrame(head: string, parts: readonly string[]): Buffer {
+const noBuffers: readonly ArrayBuffer[] = []
+
+/** Everything but the buffers' bytes. */
+function encodeFrame(head: string, parts: readonly string[], buffers: readonly ArrayBuffer[]): Buffer {
+  if (parts.length > maxParts || buffers.length > maxBuffers) throw new RangeError("frame with too many parts")
   const lengths = parts.map((part) => Buffer.byteLength(part))
   const headLength = Buffer.byteLength(head)
-  const fixed = 8 + 4 * parts.length
+  const fixed = 8 + 4 * (parts.length + buffers.length)
   const frame = Buffer.allocUnsafe(lengths.reduce((sum, length) => sum + length, fixed + headLength))
   frame.writeUInt32LE(headLength, 0)
-  frame.writeUInt32LE(parts.length, 4)
-  lengths.forEach((length, index) => frame.writeUInt32LE(length, 8 + 4 * index))
-  let at = fixed + frame.write(head, fixed, "utf8")
-  parts.forEach((part, index) => {
-    if (part !== "") frame.write(part, at, "utf8")
-    at += lengths[index] ?? 0
-  })
+  frame.writeUInt16LE(parts.length, 4)
+  frame.writeUInt16LE(buffers.length, 6)
+  let at = 8
+  for (const length of lengths) at = frame.writeUInt32LE(length, at)
+  for (const { byteLength } of buffers) at = frame.writeUInt32LE(byteLength, at)
+  at += frame.write(head, at, "utf8")
+  for (const part of parts) if (part !== "") at += frame.write(part, at, "utf8")
   return frame
 }
 
 class FrameReader {
   readonly #onFrame: OnFrame
-  #chunks: Buffer[] = []
-  #length = 0
+  readonly #bytes = new ByteQueue()
   #needed = 8
 
   constructor(onFrame: OnFrame) {
     this.#onFrame = onFrame
   }
 
-  /** Chunks are joined only when a frame is complete: a large frame is copied once, not once per chunk. */
   feed(chunk: Buffer): void {
-    this.#chunks.push(chunk)
-    this.#length += chunk.length
-    while (this.#length >= this.#needed) {
-      const bytes = this.#chunks.length === 1 ? (this.#chunks[0] as Buffer) : Buffer.concat(this.#chunks, this.#length)
-      const used = this.#readFrames(bytes)
-      const rest = bytes.subarray(used)
-      this.#chunks = rest.length === 0 ? [] : [rest]
-      this.#length = rest.length
-      if (used === 0) return
+    this.#bytes.push(chunk)
+    while (this.#bytes.length >= this.#needed) {
+      const header = this.#header()
+      if (header !== undefined) this.#deliver(header)
     }
   }
 
-  /** Reads all complete frames and sets how many bytes the next one needs. */
-  #readFrames(bytes: Buffer): number {
-    let at = 0
-    for (;;) {
-      const size = frameSize(bytes, at)
-      this.#needed = size ?? headerSize(bytes, at)
-      if (size === undefined || bytes.length - at < size) return at
-      this.#deliver(bytes, at)
-      at += size
-    }
+  /** The lengths of the next frame when all of it is here; otherwise sets how many bytes it needs. */
+  #header(): Header | undefined {
+    const count = countsOf(this.#bytes.peek(8))
+    const fixed = 8 + 4 * (count.parts + count.buffers)
+    if (this.#bytes.length < fixed) return void (this.#needed = fixed)
+    const header = this.#bytes.peek(fixed)
+    let size = fixed + header.readUInt32LE(0)
+    for (let at = 8; at < fixed; at += 4) size += header.readUInt32LE(at)
+    if (size > maxFrameBytes) throw new RangeError("frame too large")
+    if (this.#bytes.length < size) return void (this.#needed = size)
+    this.#needed = 8
+    return { ...count, bytes: this.#bytes.take(fixed) }
   }
 
-  #deliver(bytes: Buffer, start: number): void {
-    const headLength = bytes.readUInt32LE(start)
-    const count = bytes.readUInt32LE(start + 4)
-    let at = start + 8 + 4 * count
-    const head = parseHead(bytes.toString("utf8", at, at + headLength))
-    at += headLength
-    const parts: string[] = []
-    for (let index = 0; index < count; index++) {
-      const length = bytes.readUInt32LE(start + 8 + 4 * index)
-      parts.push(bytes.toString("utf8", at, at + length))
-      at += length
-    }
-    this.#onFrame(head, parts)
+  #deliver({ parts, buffers, bytes }: Header): void {
+    const head = parseHead(this.#text(bytes.readUInt32LE(0)))
+    const texts: string[] = []
+    for (let index = 0; index < parts; index++) texts.push(this.#text(bytes.readUInt32LE(8 + 4 * index)))
+    const given: ArrayBuffer[] = []
+    for (let index = parts; index < parts + buffers; index++)
+      given.push(this.#bytes.takeBuffer(bytes.readUInt32LE(8 + 4 * index)))
+    this.#onFrame(head, texts, given)
   }
+
+  #text(length: number): string {
+    return length === 0 ? "" : this.#bytes.take(length).toString("utf8")
+  }
+}
+
+interface Header {
+  readonly parts: number
+  readonly buffers: number
+  readonly bytes: Buffer
+}
+
+function countsOf(bytes: Buffer): { parts: number; buffers: number } {
+  const parts = bytes.readUInt16LE(4)
+  const buffers = bytes.readUInt16LE(6)
+  if (parts > maxParts || buffers > maxBuffers) throw new RangeError("frame with too many parts")
+  return { parts, buffers }
 }
 
 function parseHead(text: string): Head {
@@ -162,25 +196,66 @@ function parseHead(text: string): Head {
   return head
 }
 
-function headerSize(bytes: Buffer, at: number): number {
-  if (bytes.length - at < 8) return 8
-  return 8 + 4 * partCount(bytes, at)
-}
+const manyChunks = 4_096
+const smallChunk = 1_024
 
-function partCount(bytes: Buffer, at: number): number {
-  const count = bytes.readUInt32LE(at + 4)
-  if (count > maxParts) throw new RangeError("frame with too many parts")
-  return count
-}
+/** Bytes as they came, taken from the front. What lies within one chunk is not copied; memory follows what came, not what was announced. */
+class ByteQueue {
+  #chunks: Buffer[] = []
+  /** Where the first chunk's unread part begins. */
+  #at = 0
+  length = 0
 
-/** The whole size of the frame at `at`, or undefined when its header is not complete yet. */
-function frameSize(bytes: Buffer, at: number): number | undefined {
-  if (bytes.length - at < 8) return undefined
-  const count = partCount(bytes, at)
-  const fixed = 8 + 4 * count
-  if (bytes.length - at < fixed) return undefined
-  let size = fixed + bytes.readUInt32LE(at)
-  for (let index = 0; index < count; index++) size += bytes.readUInt32LE(at + 8 + 4 * index)
-  if (size > maxFrameBytes) throw new RangeError("frame too large")
-  return size
+  push(chunk: Buffer): void {
+    this.#chunks.push(chunk)
+    this.length += chunk.length
+    // Of a peer that writes byte by byte, the objects would weigh far more than the bytes.
+    if (this.#chunks.length % manyChunks === 0 && this.length < this.#chunks.length * smallChunk)
+      this.#join(this.length)
+  }
+
+  /** The next bytes, left where they are. There must be as many. */
+  peek(count: number): Buffer {
+    const first = this.#chunks[0] as Buffer
+    if (first.length - this.#at < count) this.#join(count)
+    return (this.#chunks[0] as Buffer).subarray(this.#at, this.#at + count)
+  }
+
+  take(count: number): Buffer {
+    const first = this.#chunks[0] as Buffer
+    if (first.length - this.#at < count) return Buffer.from(this.takeBuffer(count))
+    const bytes = first.subarray(this.#at, this.#at + count)
+    this.#skip(count)
+    return bytes
+  }
+
+  /** A copy that shares its memory with nothing else. */
+  takeBuffer(count: number): ArrayBuffer {
+    const bytes = new Uint8Array(count)
+    for (let to = 0; to < count;) {
+      const first = this.#chunks[0] as Buffer
+      const part = first.subarray(this.#at, this.#at + count - to)
+      bytes.set(part, to)
+      to += part.length
+      this.#skip(part.length)
+    }
+    return bytes.buffer
+  }
+
+  #skip(count: number): void {
+    this.#at += count
+    this.length -= count
+    if (this.#at < (this.#chunks[0] as Buffer).length) return
+    this.#chunks.shift()
+    this.#at = 0
+  }
+
+  /** Makes the first `count` bytes one chunk. */
+  #join(count: number): void {
+    const bytes = Buffer.from(this.takeBuffer(count))
+    if (this.#at > 0) this.#chunks[0] = (this.#chunks[0] as Buffer).subarray(this.#at)
+    this.#at = 0
+    this.#chunks.unshift(bytes)
+    this.length += count
+  }
 }

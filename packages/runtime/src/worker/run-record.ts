@@ -1,4 +1,5 @@
 import {
+  type AskingWorker,
   type EgressContext,
   type Limits,
   type LedgerRow,
@@ -30,6 +31,8 @@ export interface RunRecordOptions {
   readonly env: EnvBindings
   readonly cache: WorkerCache
   readonly egress: Egress
+  /** What people may see of the program when it asks to reach something. */
+  readonly asking?: AskingWorker
   readonly stack: GuestStack
   /** Told of logs and egress as they happen; a run that is watched can't silently be run again. */
   readonly watcher?: RunWatcher
@@ -83,7 +86,8 @@ export class RunRecord implements PoolHandler {
       [cacheTarget, new CacheService(options.cache, () => this.#countRequest())],
       [egressTarget, this.#egressService()],
     ])
-    this.session = new RunSession(options.env, options.limits.memoryMb * 1_048_576, services)
+    const { memoryMb, outputBytes } = options.limits
+    this.session = new RunSession(options.env, memoryMb * 1_048_576, services, outputBytes)
   }
 
   get outputBytes(): number {
@@ -91,7 +95,7 @@ export class RunRecord implements PoolHandler {
   }
 
   get hasEffects(): boolean {
-    return this.#hasEffects || this.session.hasExports
+    return this.#hasEffects
   }
 
   /** Console lines in the order in which they were written. */
@@ -144,12 +148,14 @@ export class RunRecord implements PoolHandler {
     this.#hasEffects = true
   }
 
-  onReply(id: number, text: string): void {
-    this.#bytesIn += text.length
-    this.session.onReply(id, text)
+  onReply(id: number, text: string, buffers: readonly ArrayBuffer[]): void {
+    this.#bytesIn += text.length + bytesOf(buffers)
+    this.session.onReply(id, text, buffers)
   }
 
   onRelease(target: number, count: number): void {
+    // What was let go of is gone: another guest could not use it again.
+    this.#hasEffects = true
     this.session.onRelease(target, count)
   }
 
@@ -181,7 +187,7 @@ export class RunRecord implements PoolHandler {
     const [, level, sequence, time, raw = ""] = match
     const { stack, watcher } = this.#options
     // A printed error: its positions and frames as the author knows them.
-    const message = raw.includes("\n    at ") ? stack.mapStack(raw) : raw
+    const message = this.redacted("logs", raw.includes("\n    at ") ? stack.mapStack(raw) : raw)
     this.#logBytes += message.length
     const line = {
       level: levels[Number(level)] ?? "log",
@@ -195,6 +201,12 @@ export class RunRecord implements PoolHandler {
     watcher.onLog({ level: line.level, message, time: line.time })
   }
 
+  /** A text of the guest's without secrets that were added to requests: it may have got one back. */
+  redacted(where: "logs" | "result", text: string): string {
+    const { egress, tenant, id } = this.#options
+    return egress.redactor?.(tenant, { where, runId: id })?.text(text) ?? text
+  }
+
   onLogsCut(): void {
     if (this.logsTruncated) return
     this.logsTruncated = true
@@ -204,34 +216,39 @@ export class RunRecord implements PoolHandler {
     this.#options.watcher?.onLog(line)
   }
 
-  async onCall(operation: "fetch" | "call", payload: string, signal: AbortSignal): Promise<CallAnswer> {
+  async onCall(
+    operation: "fetch" | "call",
+    payload: string,
+    signal: AbortSignal,
+    buffers: readonly ArrayBuffer[],
+  ): Promise<CallAnswer> {
     // Asking for the run's own signal is seen by nobody.
     if (operation === "call" && payload.startsWith(`${runTarget}\n`)) return this.session.perform(payload)
     this.#hasEffects = true
-    this.#bytesOut += payload.length
-    const answer = operation === "fetch" ? await this.#fetch(payload, signal) : await this.#call(payload)
-    if (answer.ok) this.#bytesIn += answer.text.length
+    this.#bytesOut += payload.length + bytesOf(buffers)
+    const answer = operation === "fetch" ? await this.#fetch(payload, signal) : await this.#call(payload, buffers)
+    if (answer.ok) this.#bytesIn += answer.text.length + bytesOf(answer.buffers)
     else if (answer.code !== undefined && (operation === "fetch" || answer.code === bindingTimeout))
       this.answeredCodes.add(answer.code)
     return answer
   }
 
-  async #call(payload: string): Promise<CallAnswer> {
+  async #call(payload: string, buffers: readonly ArrayBuffer[]): Promise<CallAnswer> {
     // Reading a stream, such as an answer's body, is no call of a binding.
-    if (this.session.isStreamCall(payload)) return this.#perform(payload)
+    if (this.session.isStreamCall(payload)) return this.#perform(payload, buffers)
     const { bindingCalls, bindingMs, wallMs } = this.#options.limits
     if (this.#bindingCalls >= bindingCalls) {
       const message = `the run has made ${this.#bindingCalls} binding calls; limits.bindingCalls is ${bindingCalls}`
       return { ok: false, name: "Error", message, code: "worker.binding-limit", endsAtCalls: bindingCalls + 1 }
     }
     this.#bindingCalls++
-    const answer = this.#perform(payload)
+    const answer = this.#perform(payload, buffers)
     // The run's own end comes first: no timer is needed.
     return bindingMs === null || (wallMs !== null && wallMs <= bindingMs) ? answer : inTime(answer, bindingMs)
   }
 
-  async #perform(payload: string): Promise<CallAnswer> {
-    const answer = await this.session.perform(payload)
+  async #perform(payload: string, buffers: readonly ArrayBuffer[]): Promise<CallAnswer> {
+    const answer = await this.session.perform(payload, buffers)
     // Only the runtime's own services count requests; a binding that throws such an error does not end the run.
     if (answer.ok || answer.code !== "worker.subrequest-limit" || !this.#isOverRequests) return answer
     return { ...answer, endsAtRequests: this.#options.limits.subRequests + 1 }
@@ -252,10 +269,11 @@ export class RunRecord implements PoolHandler {
   }
 
   #context(signal: AbortSignal): EgressContext {
-    const { tenant, id, network, limits } = this.#options
+    const { tenant, id, network, limits, asking } = this.#options
     return {
       tenant,
       runId: id,
+      ...(asking === undefined ? {} : { worker: asking }),
       policy: network,
       signal,
       maxResponseBytes: Math.min(limits.memoryMb * 1_048_576, 256 << 20),
@@ -345,4 +363,10 @@ function requestFailure(error: unknown): CallAnswer {
 
 function round(ms: number): number {
   return Math.round(ms * 1_000) / 1_000
+}
+
+function bytesOf(buffers: readonly ArrayBuffer[] = []): number {
+  let bytes = 0
+  for (const { byteLength } of buffers) bytes += byteLength
+  return bytes
 }

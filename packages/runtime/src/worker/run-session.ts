@@ -34,19 +34,23 @@ export class RunSession {
   readonly #session: Session
 
   #port: RunPort | undefined
-  #hasExports = false
   #onUse: ((isBusy: boolean) => void) | undefined
   #target: RunTarget | undefined
   /** While a call to an object is sent, which happens at once. */
   #isRenewing = false
 
   /** `services` are the runtime's own objects that every guest may call, by negative numbers. */
-  constructor(env: EnvBindings, maxAnswer = Infinity, services: ReadonlyMap<number, object> = new Map()) {
+  constructor(
+    env: EnvBindings,
+    maxAnswer = Infinity,
+    services: ReadonlyMap<number, object> = new Map(),
+    maxBatch = Infinity,
+  ) {
     this.#session = new Session({
       wire: {
-        call: (id, target, method, args) => {
+        call: (id, target, method, { text, buffers }) => {
           this.#onUse?.(true)
-          this.#port?.[this.#isRenewing ? "renew" : "invoke"](id, `${target}\n${method}`, args)
+          this.#port?.[this.#isRenewing ? "renew" : "invoke"](id, `${target}\n${method}`, text, buffers)
         },
         // Calls of the guest are answered by `perform`.
         answer() {},
@@ -64,6 +68,7 @@ export class RunSession {
       watch: (stub, gone) => collected.register(stub, gone),
       stacks: false,
       maxAnswer,
+      ...(maxBatch < Infinity ? { maxBatch } : {}),
     })
   }
 
@@ -72,16 +77,9 @@ export class RunSession {
     this.#port = port
   }
 
-  /** Whether something of ours was handed out that a second guest could not use again: a stream, for instance. */
-  get hasExports(): boolean {
-    return this.#hasExports
-  }
-
   /** Encodes what the run gets. Throws CloneError and CloneTooLargeError. */
   encode(value: unknown, options: EncodeOptions): string {
-    const text = this.#session.encode(value, options)
-    if (this.#session.exportCount > 0) this.#hasExports = true
-    return text
+    return this.#session.encode(value, options)
   }
 
   /** Calls the function that is the guest's export `target`, as a call to an object. */
@@ -158,19 +156,21 @@ export class RunSession {
   }
 
   /** A call of the guest: `<target>\n<method>\n<arguments>`. */
-  async perform(payload: string): Promise<CallAnswer> {
+  async perform(payload: string, buffers: readonly ArrayBuffer[] = []): Promise<CallAnswer> {
     const afterTarget = payload.indexOf("\n")
     const afterMethod = payload.indexOf("\n", afterTarget + 1)
     if (afterMethod === -1) return { ok: false, name: "Error", message: "malformed call" }
     const target = afterTarget === 0 ? NaN : Number(payload.slice(0, afterTarget))
     const method = payload.slice(afterTarget + 1, afterMethod)
-    const answer = await this.#session.perform(target, method, payload.slice(afterMethod + 1))
-    return answer.ok ? { ok: true, text: answer.text } : { ok: false, ...(JSON.parse(answer.text) as CallFailure) }
+    const answer = await this.#session.perform(target, method, payload.slice(afterMethod + 1), [...buffers])
+    if (!answer.ok) return { ok: false, ...(JSON.parse(answer.text) as CallFailure) }
+    const beside = answer.buffers.length === 0 ? {} : { buffers: answer.buffers }
+    return { ok: true, text: answer.text, ...beside }
   }
 
   /** The guest's answer to a call of ours: `+` and a result, or `-` and a failure. */
-  onReply(id: number, text: string): void {
-    this.#session.onAnswer(id, text.startsWith("+"), text.slice(1))
+  onReply(id: number, text: string, buffers: readonly ArrayBuffer[] = []): void {
+    this.#session.onAnswer(id, text.startsWith("+"), text.slice(1), [...buffers])
     if (this.#session.waitingCount === 0) this.#onUse?.(false)
   }
 
@@ -183,7 +183,10 @@ export class RunSession {
     this.#onUse = undefined
     const ended = "the function belonged to a run that has ended"
     if (reason === undefined || reason.code === "worker.stub-expired")
-      return this.#session.close(reason ?? stubExpired(ended))
-    this.#session.close(reason, stubExpired(`${ended}: ${reason.message}`, reason))
+      return this.#session.close(() => reason ?? stubExpired(ended))
+    this.#session.close(
+      () => reason,
+      () => stubExpired(`${ended}: ${reason.message}`, reason),
+    )
   }
 }

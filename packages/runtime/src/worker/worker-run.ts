@@ -9,6 +9,7 @@ import type { WorkerCache } from "../cache/worker-cache.ts"
 import type { EnvBindings } from "./env-bindings.ts"
 import type { Gives } from "../guest/job.ts"
 import { type HandlerAnswer, streamedAnswer } from "./fetch-run.ts"
+import { excerpt } from "./excerpt.ts"
 import type { GuestStack } from "./guest-stack.ts"
 import { GuestValues } from "./guest-values.ts"
 import { type OpenRun, stubExpired } from "./open-runs.ts"
@@ -133,6 +134,7 @@ class WorkerRun implements OpenRun {
       env: parts.env,
       cache: parts.cache,
       egress: hooks.egress ?? parts.runtime.egress,
+      asking: { hash: parts.compiled.hash, excerpt: (word) => excerpt(parts.compiled.positions, word) },
       stack: parts.stack,
       ...(hooks.watcher === undefined ? {} : { watcher: hooks.watcher }),
       onEarly: (source, text, usage) => this.#early(source, text, usage),
@@ -193,7 +195,9 @@ class WorkerRun implements OpenRun {
     const cancel = (): void => this.#cancel(signal?.reason)
     signal?.addEventListener("abort", cancel, { once: true })
     try {
-      return await this.#parts.runtime.pool.run(request, this.#record, this.#stop.signal)
+      const outcome = await this.#parts.runtime.pool.run(request, this.#record, this.#stop.signal)
+      if (outcome.kind !== "result" && outcome.kind !== "failure") return outcome
+      return { ...outcome, text: this.#record.redacted("result", outcome.text) }
     } catch (error) {
       this.#record.close()
       throw error
@@ -229,7 +233,8 @@ class WorkerRun implements OpenRun {
   }
 
   /** What the guest gives before its run ends; a second time makes no sense, except from a process that lies. */
-  #early(source: number, text: string, usage: PoolUsage): void {
+  #early(source: number, given: string, usage: PoolUsage): void {
+    const text = this.#record.redacted("result", given)
     // The caller has its answer already: nothing more is wanted.
     if (this.#answer === undefined) return this.#stop.abort()
     const { onAnswer, onValues } = this.#hooks
