@@ -1,5 +1,5 @@
 import { MayflyError } from "@mayfly/protocol"
-import { certificatesPath, type EgressAttachment, type SandboxEgress } from "./sandbox-egress.ts"
+import type { EgressAttachment, SandboxEgress } from "./sandbox-egress.ts"
 import type { ProviderSandbox, SandboxEnd, SandboxProvider } from "./sandbox-provider.ts"
 import type { SandboxRecord } from "./sandbox-registry.ts"
 
@@ -100,7 +100,7 @@ export class LiveSandbox {
     await this.#stopping
     this.checkUsable()
     const { id, limits } = this.record
-    const sandbox = await this.#provider.start({ id, limits })
+    const sandbox = await this.#provider.start({ id, limits }, { hasEgress: this.#egress !== undefined })
     try {
       this.#attachment = await this.#attach(sandbox)
     } catch (error) {
@@ -122,9 +122,14 @@ export class LiveSandbox {
     if (this.#egress === undefined || sandbox.namespacePid === undefined) return undefined
     const { id, tenant, network } = this.record
     const attachment = await this.#egress.attach({ id, tenant, network, namespacePid: sandbox.namespacePid })
-    const { certificates } = attachment
-    if (certificates !== undefined) await sandbox.files.write(certificatesPath, once(Buffer.from(certificates)), {})
-    return attachment
+    try {
+      for (const [path, text] of Object.entries(attachment.files))
+        await sandbox.files.write(path, once(Buffer.from(text)), {})
+      return attachment
+    } catch (error) {
+      await attachment[Symbol.asyncDispose]()
+      throw error
+    }
   }
 
   #release(): void {

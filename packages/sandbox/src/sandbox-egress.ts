@@ -1,8 +1,5 @@
 import type { NetworkPolicy } from "@mayfly/protocol"
 
-/** Where certificates of the way out lie inside a sandbox. */
-export const certificatesPath = "/run/mayfly-ca.pem"
-
 /** A sandbox that has just started; nothing of a guest's runs in it yet. */
 export interface EgressTarget {
   readonly id: string
@@ -15,8 +12,8 @@ export interface EgressTarget {
 export interface EgressAttachment extends AsyncDisposable {
   /** Variables that commands are given. */
   readonly environment: Readonly<Record<string, string>>
-  /** A file of certificates, PEM, that commands should trust; written to `certificatesPath`. */
-  readonly certificates: string | undefined
+  /** Files that commands need for it, certificates for instance: absolute path inside to text. */
+  readonly files: Readonly<Record<string, string>>
   /** Holds from the next connection on. */
   setPolicy(network: NetworkPolicy): void
 }

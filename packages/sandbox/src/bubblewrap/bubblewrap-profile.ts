@@ -19,6 +19,8 @@ export interface ProfileOptions {
   /** Largest file that may be written; null where the disk itself has an end. */
   readonly maxFileBytes: number | null
   readonly hostname: string
+  /** A network namespace of its own was made before. */
+  readonly hasNetwork: boolean
 }
 
 /** Descriptors that bubblewrap is given. All others are closed before. */
@@ -66,11 +68,11 @@ export function etcFiles(hostname: string): Readonly<Record<string, string>> {
 
 /** bubblewrap's arguments. They go through a descriptor, or every process in the sandbox could read them in /proc/1/cmdline. */
 export function bubblewrapArguments(options: ProfileOptions): string[] {
-  const { paths, environment, tmpBytes, hostname } = options
+  const { paths, environment, tmpBytes, hostname, hasNetwork } = options
   return [
     "--unshare-user",
     "--unshare-pid",
-    "--unshare-net",
+    ...(hasNetwork ? [] : ["--unshare-net"]),
     "--unshare-ipc",
     "--unshare-uts",
     "--unshare-cgroup-try",

@@ -73,7 +73,7 @@ export class BubblewrapProvider implements SandboxProvider {
     }
   }
 
-  async start(spec: SandboxSpec): Promise<ProviderSandbox> {
+  async start(spec: SandboxSpec, { hasEgress = false }: { hasEgress?: boolean } = {}): Promise<ProviderSandbox> {
     const host = this.#find()
     const place = await this.#place(spec.id, host)
     if (place.image !== undefined) await waitUntilDetached(place.image)
@@ -82,7 +82,7 @@ export class BubblewrapProvider implements SandboxProvider {
       cgroups === undefined ? undefined : new ResourceGroup(cgroups, groupName(spec.id, nextGroup++), spec.limits)
     try {
       const limitsMemory = cgroups?.memory === undefined
-      return await startSandbox({ spec, programs: host, place, group, limitsMemory })
+      return await startSandbox({ spec, programs: host, place, group, limitsMemory, hasEgress })
     } catch (error) {
       await group?.remove()
       throw error

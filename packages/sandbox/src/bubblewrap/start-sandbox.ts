@@ -47,6 +47,7 @@ export interface StartOptions {
   readonly place: SandboxPlace
   readonly group: ResourceGroup | undefined
   readonly limitsMemory: boolean
+  readonly hasEgress: boolean
 }
 
 /** Starts bubblewrap and the agent in it. On throw nothing of it runs. */
@@ -107,7 +108,7 @@ class Running {
   }
 
   get namespacePid(): number | undefined {
-    return childrenOf(this.outerPid)[0]
+    return ownsNetwork(this.#options) ? this.outerPid : childrenOf(this.outerPid)[0]
   }
 
   /** Waits for the agent's first answer, then looks at the sandbox from outside. */
@@ -235,10 +236,9 @@ export function errorOfEnd(end: SandboxEnd): MayflyError {
 }
 
 function launch(options: StartOptions): ChildProcess {
-  const { programs, place } = options
+  const { programs } = options
   const profile = profileOf(options)
-  const isStaged = place.user !== undefined
-  const wrap = isStaged ? [findProgram("unshare") ?? "unshare", "--mount", "--propagation", "private", "--"] : []
+  const wrap = wrapperOf(options)
   const argv = [...wrap, programs.bash, "--norc", "--noprofile", "-c", launchScript, "mayfly", ...agentCommand(profile)]
   const child = spawn(argv[0] ?? "", argv.slice(1), {
     cwd: "/",
@@ -263,6 +263,20 @@ function launch(options: StartOptions): ChildProcess {
   return child
 }
 
+/**
+ * For an ordinary user who gives it a way out, the network belongs to a user namespace around bubblewrap's: one that can be entered from outside, and that
+ * guests have no rights in. Root may enter any.
+ */
+function ownsNetwork({ place, hasEgress }: StartOptions): boolean {
+  return hasEgress && place.user === undefined
+}
+
+function wrapperOf(options: StartOptions): string[] {
+  const unshare = findProgram("unshare") ?? "unshare"
+  if (options.place.user !== undefined) return [unshare, "--mount", "--propagation", "private", "--"]
+  return ownsNetwork(options) ? [unshare, "--user", "--map-root-user", "--net", "--"] : []
+}
+
 /** The whole environment of what starts a sandbox; none of it reaches the guest. */
 function launchEnvironment({ programs, place, group }: StartOptions): Record<string, string> {
   return {
@@ -284,7 +298,8 @@ function launchEnvironment({ programs, place, group }: StartOptions): Record<str
   }
 }
 
-function profileOf({ spec, place, programs }: StartOptions): ProfileOptions {
+function profileOf(options: StartOptions): ProfileOptions {
+  const { spec, place, programs } = options
   const { limits } = spec
   return {
     paths: place.user === undefined ? pathsOf(place, programs) : stagedPaths(place.stage, programs.hasUsableNull),
@@ -301,6 +316,7 @@ function profileOf({ spec, place, programs }: StartOptions): ProfileOptions {
     maxProcesses: limits.processes + processesOfOurs,
     maxFileBytes: place.image === undefined ? limits.diskMb * mebibyte : null,
     hostname: "sandbox",
+    hasNetwork: ownsNetwork(options),
   }
 }
 
