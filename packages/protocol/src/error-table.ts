@@ -118,6 +118,11 @@ export const errorTable = {
     fix: "Send the body as text or bytes: a stream cannot be sent again after a redirect.",
   },
   "mesh.secret-missing": { status: 422, retry: false, fix: "Store the secret that the rule names, then try again." },
+  "mesh.namespace": {
+    status: 503,
+    retry: false,
+    fix: "Install iproute2, and allow user namespaces or run as root.",
+  },
   "mesh.ledger-failed": { status: 503, retry: true, fix: "Make the ledger writable again: nothing leaves unrecorded." },
 
   "auth.missing": { status: 401, retry: false, fix: "Send `Authorization: Bearer mf_…`." },
