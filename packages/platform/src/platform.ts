@@ -8,6 +8,7 @@ import type { Store } from "@mayfly/store"
 import { LazyStore } from "./lazy-store.ts"
 import { PlatformApprovals } from "./platform-approvals.ts"
 import { PlatformSecrets } from "./platform-secrets.ts"
+import { createSandboxEgress } from "./sandbox-egress.ts"
 import { parsePlatformOptions, type PlatformOptions } from "./platform-options.ts"
 
 /** One object that holds the parts. Whoever creates it disposes it. */
@@ -83,6 +84,7 @@ function startPlatform(options: PlatformOptions): Platform {
   })
   const sandboxes = new Sandboxes({
     store: () => store.get(),
+    egress: createSandboxEgress(egress),
     network,
     ...(dataDir === undefined ? {} : { directory: join(dataDir, "sandboxes") }),
   })

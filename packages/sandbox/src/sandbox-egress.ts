@@ -15,7 +15,7 @@ export interface EgressAttachment extends AsyncDisposable {
   /** Files that commands need for it, certificates for instance: absolute path inside to text. */
   readonly files: Readonly<Record<string, string>>
   /** Holds from the next connection on. */
-  setPolicy(network: NetworkPolicy): void
+  setPolicy(network: NetworkPolicy): Promise<void>
 }
 
 /** The one way out of a sandbox. Declared here, implemented by mesh; without one, a sandbox reaches nothing. */
