@@ -30,16 +30,23 @@ async function serve(listener: RequestListener): Promise<number> {
 }
 
 test("curl, Node, Python and bash reach what the policy names, by its name alone, and nothing else", async () => {
-  const port = await serve((request, answer) => void answer.end(`${request.method} ${request.headers.host} ${request.url}`))
+  const port = await serve(
+    (request, answer) => void answer.end(`${request.method} ${request.headers.host} ${request.url}`),
+  )
   const network = { allowedOrigins: [`http://api.test:${port}`] }
   await using sandbox = await Sandbox.create({ platform, network })
   const url = `http://api.test:${port}/a`
   const answer = `GET api.test:${port} /a`
   assert.equal((await sandbox.exec(["curl", "-sS", url])).stdout, answer)
-  assert.equal((await sandbox.exec(["node", "-e", `fetch("${url}").then((r) => r.text()).then(console.log)`])).stdout.trim(), answer)
+  assert.equal(
+    (await sandbox.exec(["node", "-e", `fetch("${url}").then((r) => r.text()).then(console.log)`])).stdout.trim(),
+    answer,
+  )
   const python = `import urllib.request; print(urllib.request.urlopen("${url}").read().decode())`
   assert.equal((await sandbox.exec(["python3", "-c", python])).stdout.trim(), answer)
-  const raw = await sandbox.exec(`exec 3<>/dev/tcp/api.test/${port}; printf 'GET /a HTTP/1.1\\r\\nhost: api.test:${port}\\r\\nconnection: close\\r\\n\\r\\n' >&3; cat <&3`)
+  const raw = await sandbox.exec(
+    `exec 3<>/dev/tcp/api.test/${port}; printf 'GET /a HTTP/1.1\\r\\nhost: api.test:${port}\\r\\nconnection: close\\r\\n\\r\\n' >&3; cat <&3`,
+  )
   assert.match(raw.stdout, /^HTTP\/1\.1 200 OK/)
   assert.equal((await sandbox.exec(["curl", "-sS", `http://other.test:${port}/`])).exitCode, 6)
   // The listener for the port hears this too, knows no name for the address, and hangs up.
@@ -60,7 +67,19 @@ test("git clones through the way out", async () => {
   after(() => rmSync(folder, { recursive: true }))
   const git = (...args: string[]): void => void execFileSync("git", args, { cwd: folder, stdio: "ignore" })
   git("init", "-q", "origin")
-  git("-C", "origin", "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "--allow-empty", "-m", "first of all")
+  git(
+    "-C",
+    "origin",
+    "-c",
+    "user.name=a",
+    "-c",
+    "user.email=a@b",
+    "commit",
+    "-q",
+    "--allow-empty",
+    "-m",
+    "first of all",
+  )
   git("clone", "-q", "--bare", "origin", "repository.git")
   git("-C", "repository.git", "update-server-info")
   const port = await serve((request, answer) => {
@@ -83,6 +102,8 @@ test("git clones through the way out", async () => {
 })
 
 test("a policy that can't be carried out makes no sandbox", async () => {
-  await assert.rejects(Sandbox.create({ platform, id: "wrong", network: { allowedOrigins: ["nonsense"] } }), { code: "input.invalid" })
+  await assert.rejects(Sandbox.create({ platform, id: "wrong", network: { allowedOrigins: ["nonsense"] } }), {
+    code: "input.invalid",
+  })
   await assert.rejects(Sandbox.get("wrong", { platform }), { code: "sandbox.not-found" })
 })
