@@ -53,6 +53,7 @@ const forms: Readonly<Record<string, string>> = {
 }
 const defaultTimeoutMs = 60_000
 const maxContexts = 100
+const maxResults = 10_000
 const maxResultBytes = 32 << 20
 const maxOutputBytes = 16 << 20
 
@@ -148,13 +149,10 @@ export class CodeContexts {
 
 async function readResults(cell: ProviderCell): Promise<CodeResult[]> {
   const results: CodeResult[] = []
-  let size = 0
   for await (const line of jsonLines(cell.results, maxResultBytes)) {
     const { data, isResult } = objectOf(line)
-    const result = resultOf(objectOf(data), isResult === true)
-    size += JSON.stringify(result).length
-    if (size > maxResultBytes) throw new MayflyError("sandbox.limit", `results have more than ${maxResultBytes} bytes`)
-    results.push(result)
+    if (results.length >= maxResults) throw new MayflyError("sandbox.limit", `a cell may show ${maxResults} values`)
+    results.push(resultOf(objectOf(data), isResult === true))
   }
   return results
 }

@@ -1,6 +1,7 @@
 import type { Readable } from "node:stream"
 import { pipeline } from "node:stream/promises"
 import { MayflyError } from "@mayfly/protocol"
+import { ByteCollector } from "./byte-collector.ts"
 import type { ProcessExit, ProviderProcess } from "./sandbox-provider.ts"
 import { invalid } from "./sandbox-options.ts"
 
@@ -121,19 +122,15 @@ async function keep(
   onOutput: ExecOptions["onOutput"],
 ): Promise<Kept> {
   const decoder = new TextDecoder()
-  const chunks: Uint8Array[] = []
-  let left = maxBytes
-  let isCut = false
+  const kept = new ByteCollector(maxBytes)
   for await (const chunk of source as AsyncIterable<Buffer>) {
-    if (chunk.length > left) isCut = true
-    if (left > 0) chunks.push(chunk.subarray(0, left))
-    left = Math.max(0, left - chunk.length)
+    kept.append(chunk)
     const text = onOutput === undefined ? "" : decoder.decode(chunk, { stream: true })
     if (text !== "") await onOutput?.({ stream, text })
   }
   const last = decoder.decode()
   if (last !== "") await onOutput?.({ stream, text: last })
-  return { bytes: Buffer.concat(chunks), isCut }
+  return { bytes: kept.bytes(), isCut: kept.isCut }
 }
 
 /** A command that does not read its stdin closes it; that is no error. */

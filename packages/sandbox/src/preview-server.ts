@@ -131,7 +131,14 @@ function carry(incoming: IncomingMessage, answer: ServerResponse, connection: Du
   inner.on("close", () => clearTimeout(late))
   inner.on("response", (response) => {
     clearTimeout(late)
-    answer.writeHead(response.statusCode ?? 502, response.statusMessage, response.rawHeaders)
+    try {
+      answer.writeHead(response.statusCode ?? 502, outerHeaders(response))
+    } catch {
+      // Node reads heads that it would not write.
+      response.destroy()
+      return refuse(answer, 502, `The server on port ${port} of the sandbox gave no proper answer.`)
+    }
+    response.on("error", () => answer.destroy())
     response.pipe(answer)
   })
   inner.on("error", () => refuse(answer, 502, `The server on port ${port} of the sandbox broke off.`))
@@ -145,6 +152,15 @@ function innerHeaders(incoming: IncomingMessage, port: number): Record<string, s
     values === undefined || ["host", "referer", "connection"].includes(name) ? [] : [[name, values] as const],
   )
   return { ...Object.fromEntries(kept), host: `localhost:${port}` }
+}
+
+/** A cookie stays on its own origin: with a domain it would reach other previews, and whatever else is called localhost. */
+function outerHeaders({ rawHeaders }: IncomingMessage): string[] {
+  return rawHeaders.map((text, index) =>
+    index % 2 === 1 && /^set-cookie$/i.test(rawHeaders[index - 1] ?? "")
+      ? text.replaceAll(/;\s*domain=[^;]*/gi, "")
+      : text,
+  )
 }
 
 function headOf(incoming: IncomingMessage, port: number): string {

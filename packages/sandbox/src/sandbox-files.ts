@@ -1,4 +1,6 @@
 import { Readable } from "node:stream"
+import { MayflyError } from "@mayfly/protocol"
+import { ByteCollector } from "./byte-collector.ts"
 import type { LiveSandbox } from "./live-sandbox.ts"
 import { invalid, parsePath } from "./sandbox-options.ts"
 import type { FileEvent, FileInfo, ProviderFiles } from "./sandbox-provider.ts"
@@ -30,11 +32,12 @@ export class SandboxFiles {
     if (encoding !== undefined && encoding !== "utf8")
       throw invalid("encoding", 'must be "utf8", or left out for bytes')
     return this.#with(async (files) => {
-      const chunks: Buffer[] = []
+      const found = new ByteCollector(maxBytes)
       for await (const chunk of (await files.read(parsePath(path), { maxBytes })) as AsyncIterable<Buffer>)
-        chunks.push(chunk)
-      const bytes = Buffer.concat(chunks)
-      return encoding === "utf8" ? bytes.toString("utf8") : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
+        found.append(chunk)
+      // It may have grown meanwhile, or the agent lies.
+      if (found.isCut) throw new MayflyError("sandbox.file-too-large", `"${path}" has more than ${maxBytes} bytes`)
+      return encoding === "utf8" ? new TextDecoder().decode(found.bytes()) : found.bytes()
     })
   }
 
