@@ -102,3 +102,14 @@ export type {
 } from "@mayfly/mesh/ledger"
 export type { PlatformOptions } from "./platform-options.ts"
 export * from "./code-mode/index.ts"
+export {
+  DynamicWorkflow,
+  type GivenStep,
+  type HistoryEntry,
+  type InstanceStatus,
+  type StepContext,
+  WorkflowBinding,
+  type WorkflowIntrospector,
+  type WorkflowOptions,
+  type WorkflowStatus,
+} from "@mayfly/workflows"

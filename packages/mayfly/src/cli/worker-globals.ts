@@ -1,8 +1,8 @@
-import { DynamicWorker, type Platform, provideDefaultPlatform, WorkerLoader } from "@mayfly/platform"
+import { DynamicWorker, DynamicWorkflow, type Platform, provideDefaultPlatform, WorkerLoader } from "@mayfly/platform"
 import { installDecodedFetch } from "@mayfly/server"
 
 /** What a served worker has without importing it. New parts of the library join here, and in `worker.d.ts`. */
-const globals = { DynamicWorker, WorkerLoader }
+const globals = { DynamicWorker, DynamicWorkflow, WorkerLoader }
 
 /** Makes this process one in which a served worker runs, on the platform of the API. Done once. */
 export function installWorkerGlobals(platform: Platform): void {
