@@ -169,8 +169,9 @@ export function processSuite(name: string, options: Omit<SandboxesOptions, "stor
     terminal.resize(120, 40)
     terminal.write("trap 'stty size' WINCH; until [ \"$(stty size)\" = '40 120' ]; do :; done; echo resized-$((1+1))\n")
     await until("resized-2")
-    terminal.write("sleep 6000\n")
-    await until("sleep 6000")
+    // A process of its own hears the interrupt, whenever it comes; bash itself might not.
+    terminal.write("bash -c 'echo began-$((1+2)); sleep 6000'\n")
+    await until("began-3")
     terminal.write("\x03")
     terminal.write("echo again-$((2+2))\n")
     const [first, second] = await Promise.all([until("again-4"), until("again-4")])
