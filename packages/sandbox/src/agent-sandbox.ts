@@ -23,7 +23,6 @@ import type {
 export interface AgentSandboxParts {
   readonly link: SupervisorLink
   readonly ended: Promise<SandboxEnd>
-  readonly namespacePid: number | undefined
   usage(): Promise<SandboxUsage>
   hold(isHeld: boolean): void
   stop(end?: SandboxEnd): Promise<void>
@@ -33,7 +32,6 @@ export interface AgentSandboxParts {
 export class AgentSandbox implements ProviderSandbox {
   readonly ended: Promise<SandboxEnd>
   readonly files: ProviderFiles
-  readonly namespacePid: number | undefined
   readonly #link: SupervisorLink
   readonly #parts: AgentSandboxParts
 
@@ -42,7 +40,6 @@ export class AgentSandbox implements ProviderSandbox {
     this.#link = parts.link
     this.ended = parts.ended
     this.files = new AgentFiles(parts.link)
-    this.namespacePid = parts.namespacePid
   }
 
   async spawn(request: SpawnRequest): Promise<ProviderProcess> {

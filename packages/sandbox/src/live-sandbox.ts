@@ -99,37 +99,34 @@ export class LiveSandbox {
   async #startNow(): Promise<ProviderSandbox> {
     await this.#stopping
     this.checkUsable()
-    const { id, limits } = this.record
-    const sandbox = await this.#provider.start({ id, limits }, { hasEgress: this.#egress !== undefined })
+    const { id, tenant, limits, network } = this.record
+    let attachment: EgressAttachment | undefined
+    let hasFailed = false
+    const onNetwork = async (namespacePid: number): Promise<void> => {
+      attachment = await this.#egress?.attach({ id, tenant, network, namespacePid })
+      if (hasFailed) await attachment?.[Symbol.asyncDispose]()
+    }
     try {
-      this.#attachment = await this.#attach(sandbox)
+      const isConnected = this.#egress !== undefined
+      const sandbox = await this.#provider.start({ id, limits }, isConnected ? { onNetwork } : {})
+      await giveFiles(sandbox, attachment)
+      return this.#started(sandbox, attachment)
     } catch (error) {
-      await sandbox.stop()
+      hasFailed = true
+      await attachment?.[Symbol.asyncDispose]()
       throw error
     }
+  }
+
+  #started(sandbox: ProviderSandbox, attachment: EgressAttachment | undefined): ProviderSandbox {
+    this.#attachment = attachment
     this.#running = sandbox
-    const attachment = this.#attachment
     void sandbox.ended.then((end) => {
       if (this.#running === sandbox) this.#running = undefined
       void attachment?.[Symbol.asyncDispose]()
       for (const listener of this.onEnd) listener(end)
     })
     return sandbox
-  }
-
-  /** Before anything of a guest's runs. Without a way out there is nothing but a loopback. */
-  async #attach(sandbox: ProviderSandbox): Promise<EgressAttachment | undefined> {
-    if (this.#egress === undefined || sandbox.namespacePid === undefined) return undefined
-    const { id, tenant, network } = this.record
-    const attachment = await this.#egress.attach({ id, tenant, network, namespacePid: sandbox.namespacePid })
-    try {
-      for (const [path, text] of Object.entries(attachment.files))
-        await sandbox.files.write(path, once(Buffer.from(text)), {})
-      return attachment
-    } catch (error) {
-      await attachment[Symbol.asyncDispose]()
-      throw error
-    }
   }
 
   #release(): void {
@@ -161,6 +158,17 @@ export class Lease implements Disposable {
   [Symbol.dispose](): void {
     this.#release?.()
     this.#release = undefined
+  }
+}
+
+/** Before anything of a guest's runs. */
+async function giveFiles(sandbox: ProviderSandbox, attachment: EgressAttachment | undefined): Promise<void> {
+  try {
+    for (const [path, text] of Object.entries(attachment?.files ?? {}))
+      await sandbox.files.write(path, once(Buffer.from(text)), {})
+  } catch (error) {
+    await sandbox.stop()
+    throw error
   }
 }
 

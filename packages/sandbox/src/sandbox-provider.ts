@@ -27,8 +27,8 @@ export interface SandboxProvider {
   probe(): Promise<ProviderReport>
   /** Makes room for the files of a new sandbox, from a snapshot when one is named. On throw nothing is left. */
   create(spec: SandboxSpec, from?: string): Promise<void>
-  /** Starts it. Its files are as they were left. `hasEgress`: somebody will listen in its network namespace. */
-  start(spec: SandboxSpec, options?: { readonly hasEgress?: boolean }): Promise<ProviderSandbox>
+  /** Starts it. Its files are as they were left. */
+  start(spec: SandboxSpec, options?: ProviderStartOptions): Promise<ProviderSandbox>
   /** Removes all of a sandbox that is stopped. Calling twice is safe. */
   remove(id: string): Promise<void>
   /** Keeps a copy of the files as `snapshot`; gives its size on disk. The sandbox may run. On throw nothing is left. */
@@ -36,6 +36,14 @@ export interface SandboxProvider {
   removeSnapshot(snapshot: string): Promise<void>
   /** Clears what a supervisor that was killed left behind, except what belongs to these sandboxes and snapshots. */
   recover(sandboxes: ReadonlySet<string>, snapshots: ReadonlySet<string>): Promise<void>
+}
+
+export interface ProviderStartOptions {
+  /**
+   * Called as soon as there is a network namespace, with a process in it and in the user namespace that owns it. The sandbox has started when both this
+   * and the sandbox are ready, and does not start when this rejects. A provider without namespaces does not call it.
+   */
+  readonly onNetwork?: ((namespacePid: number) => Promise<void>) | undefined
 }
 
 export type SandboxEnd =
@@ -48,8 +56,6 @@ export interface ProviderSandbox {
   /** Resolves once, when it has ended and nothing of it runs. */
   readonly ended: Promise<SandboxEnd>
   readonly files: ProviderFiles
-  /** A process in its network namespace, and in the user namespace that owns that: where egress listens. */
-  readonly namespacePid: number | undefined
   /** Starts a command. Rejects with `sandbox.file-not-found` for a folder that is missing; a program that is missing exits with 127. */
   spawn(request: SpawnRequest): Promise<ProviderProcess>
   shell(request: ShellRequest): Promise<ProviderShell>

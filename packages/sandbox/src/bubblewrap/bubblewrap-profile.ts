@@ -24,7 +24,7 @@ export interface ProfileOptions {
 }
 
 /** Descriptors that bubblewrap is given. All others are closed before. */
-export const descriptors = { arguments: 3, link: 4, filter: 5 } as const
+export const descriptors = { arguments: 3, link: 4, filter: 5, status: 6 } as const
 
 export const sandboxUser = 1_000
 
@@ -137,6 +137,8 @@ export function bubblewrapArguments(options: ProfileOptions): string[] {
     "/workspace",
     "--seccomp",
     String(descriptors.filter),
+    "--json-status-fd",
+    String(descriptors.status),
   ]
 }
 

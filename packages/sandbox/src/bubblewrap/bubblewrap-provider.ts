@@ -6,7 +6,14 @@ import { pipeline } from "node:stream/promises"
 import { MayflyError } from "@mayfly/protocol"
 import { identity, isAlive } from "../claim-directory.ts"
 import { packFiles, unpackFiles } from "../archive.ts"
-import type { Enforcement, ProviderReport, ProviderSandbox, SandboxProvider, SandboxSpec } from "../sandbox-provider.ts"
+import type {
+  Enforcement,
+  ProviderReport,
+  ProviderSandbox,
+  ProviderStartOptions,
+  SandboxProvider,
+  SandboxSpec,
+} from "../sandbox-provider.ts"
 import { etcFiles } from "./bubblewrap-profile.ts"
 import { type CgroupPlaces, findCgroupPlaces } from "./cgroup-places.ts"
 import { findHostPrograms, type HostPrograms, unavailable } from "./host-programs.ts"
@@ -73,7 +80,7 @@ export class BubblewrapProvider implements SandboxProvider {
     }
   }
 
-  async start(spec: SandboxSpec, { hasEgress = false }: { hasEgress?: boolean } = {}): Promise<ProviderSandbox> {
+  async start(spec: SandboxSpec, { onNetwork }: ProviderStartOptions = {}): Promise<ProviderSandbox> {
     const host = this.#find()
     const place = await this.#place(spec.id, host)
     if (place.image !== undefined) await waitUntilDetached(place.image)
@@ -82,7 +89,7 @@ export class BubblewrapProvider implements SandboxProvider {
       cgroups === undefined ? undefined : new ResourceGroup(cgroups, groupName(spec.id, nextGroup++), spec.limits)
     try {
       const limitsMemory = cgroups?.memory === undefined
-      return await startSandbox({ spec, programs: host, place, group, limitsMemory, hasEgress })
+      return await startSandbox({ spec, programs: host, place, group, limitsMemory, onNetwork })
     } catch (error) {
       await group?.remove()
       throw error

@@ -8,7 +8,7 @@ IFS=$'\\n'
 for file in $MAYFLY_GROUPS; do echo $$ > "$file"; done
 for path in /proc/$$/fd/*; do
   fd=\${path##*/}
-  case $fd in 0|1|2|3|4|5) ;; *) eval "exec $fd<&-" ;; esac
+  case $fd in 0|1|2|3|4|5|6) ;; *) eval "exec $fd<&-" ;; esac
 done
 if [ -n "\${MAYFLY_STAGE:-}" ]; then
   mount -t tmpfs -o mode=755,size=1m,nosuid mayfly "$MAYFLY_STAGE"

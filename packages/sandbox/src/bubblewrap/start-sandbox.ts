@@ -7,7 +7,7 @@ import { MayflyError } from "@mayfly/protocol"
 import { resultOf } from "../agent-answer.ts"
 import { AgentSandbox } from "../agent-sandbox.ts"
 import { SupervisorLink } from "../link/supervisor-link.ts"
-import type { SandboxEnd, SandboxSpec, SandboxUsage } from "../sandbox-provider.ts"
+import type { ProviderStartOptions, SandboxEnd, SandboxSpec, SandboxUsage } from "../sandbox-provider.ts"
 import {
   agentCommand,
   bubblewrapArguments,
@@ -47,7 +47,7 @@ export interface StartOptions {
   readonly place: SandboxPlace
   readonly group: ResourceGroup | undefined
   readonly limitsMemory: boolean
-  readonly hasEgress: boolean
+  readonly onNetwork: ProviderStartOptions["onNetwork"]
 }
 
 /** Starts bubblewrap and the agent in it. On throw nothing of it runs. */
@@ -107,12 +107,23 @@ class Running {
     return this.#child.pid ?? 0
   }
 
-  get namespacePid(): number | undefined {
-    return ownsNetwork(this.#options) ? this.outerPid : childrenOf(this.outerPid)[0]
+  /** Waits for the agent and the network, which take their time side by side. */
+  async ready(): Promise<void> {
+    await Promise.all([this.#agentReady(), this.#networkReady()])
+    this.#watch()
+  }
+
+  /** bubblewrap says when the namespaces are there. That it ends first is told by the agent's link. */
+  async #networkReady(): Promise<void> {
+    const { onNetwork } = this.#options
+    const status = (this.#child.stdio as readonly unknown[])[descriptors.status] as Duplex
+    const inner = await firstNumber(status)
+    if (onNetwork === undefined || inner === undefined) return
+    await onNetwork(ownsNetwork(this.#options) ? this.outerPid : inner)
   }
 
   /** Waits for the agent's first answer, then looks at the sandbox from outside. */
-  async ready(): Promise<void> {
+  async #agentReady(): Promise<void> {
     const late = setTimeout(() => void this.stop({ reason: "crashed", detail: "it did not start in time" }), startMs)
     try {
       resultOf(await this.link.open({ op: "ping" }).closed)
@@ -124,7 +135,6 @@ class Running {
     }
     const missing = this.#innerPids().flatMap(missingConfinement)
     if (missing.length > 0) throw unavailable(`the sandbox lacks ${[...new Set(missing)].join(", ")}`)
-    this.#watch()
   }
 
   async usage(): Promise<SandboxUsage> {
@@ -243,7 +253,7 @@ function launch(options: StartOptions): ChildProcess {
   const child = spawn(argv[0] ?? "", argv.slice(1), {
     cwd: "/",
     env: launchEnvironment(options),
-    stdio: ["ignore", "pipe", "pipe", "pipe", "pipe", "pipe"],
+    stdio: ["ignore", "pipe", "pipe", "pipe", "pipe", "pipe", "pipe"],
   })
   const give = (fd: number, bytes: Uint8Array): void => {
     const pipe = (child.stdio as readonly unknown[])[fd] as Duplex
@@ -267,8 +277,8 @@ function launch(options: StartOptions): ChildProcess {
  * For an ordinary user who gives it a way out, the network belongs to a user namespace around bubblewrap's: one that can be entered from outside, and that
  * guests have no rights in. Root may enter any.
  */
-function ownsNetwork({ place, hasEgress }: StartOptions): boolean {
-  return hasEgress && place.user === undefined
+function ownsNetwork({ place, onNetwork }: StartOptions): boolean {
+  return onNetwork !== undefined && place.user === undefined
 }
 
 function wrapperOf(options: StartOptions): string[] {
@@ -346,6 +356,20 @@ function stagedPaths(stage: string, hasUsableNull: boolean): ProfilePaths {
 async function imageUsage(image: string, { limits }: SandboxSpec): Promise<number | null> {
   const used = await diskUsage(image)
   return used === null ? null : Math.min(used, limits.diskMb * mebibyte)
+}
+
+/** The number of the first process inside, from what bubblewrap tells: `{ "child-pid": 12 }`. Undefined when it ended before. */
+async function firstNumber(status: Duplex): Promise<number | undefined> {
+  let text = ""
+  for await (const chunk of status.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    text = (text + chunk.toString("utf8")).slice(-maxComplaint)
+    const found = /"child-pid": (\d+)/.exec(text)?.[1]
+    if (found !== undefined) {
+      status.resume()
+      return Number(found)
+    }
+  }
+  return undefined
 }
 
 function childrenOf(pid: number): number[] {
