@@ -13,6 +13,7 @@ import { Readiness } from "./readiness.ts"
 import { RequestSlots } from "./request-slots.ts"
 import { requireKey } from "./require-key.ts"
 import { runRoute } from "./run-route.ts"
+import { addSandboxRoutes } from "./sandbox-routes.ts"
 import { addSecretRoutes } from "./secret-routes.ts"
 import { type ServerLog, stderrLog, unexpected } from "./server-log.ts"
 
@@ -42,6 +43,7 @@ export type ServerApp = Hono<{ Variables: RequestIdVariables }>
 /** Those who follow stay long; they must not take the places of runs. */
 const maxLedgerReaders = 100
 const openPaths = ["/healthz", "/readyz"]
+const maxSandboxCalls = 500
 const never = new AbortController().signal
 
 /** The HTTP API as a function from Request to Response. It opens no socket; `listen` does. */
@@ -73,6 +75,7 @@ export function createServer(options: ServerOptions): { app: ServerApp } {
   app.get("/v1/ledger/summary", summarizeLedgerRoute(ledger))
   addSecretRoutes(app, platform.secrets, body)
   addApprovalRoutes(app, platform.approvals, body)
+  addSandboxRoutes(app, { platform, body, slots: new RequestSlots(maxSandboxCalls), stopping, log })
   app.notFound((c) => answerError(c, new MayflyError("server.not-found", `there is no ${c.req.method} ${c.req.path}`)))
   app.onError((error, c) => {
     const known = publicError(error)
