@@ -8,6 +8,7 @@ import { LazyStore } from "./lazy-store.ts"
 import { PlatformApprovals } from "./platform-approvals.ts"
 import { PlatformSecrets } from "./platform-secrets.ts"
 import { parsePlatformOptions, type PlatformOptions } from "./platform-options.ts"
+import { startWebhooks } from "./webhooks/webhooks.ts"
 
 /** One object that holds the parts. Whoever creates it disposes it. */
 export interface Platform extends AsyncDisposable {
@@ -80,8 +81,14 @@ function startPlatform(options: PlatformOptions): Platform {
     objects,
     typecheck: checkProgram,
   })
+  const onAlert: Platform["onAlert"] = (listener) => {
+    alerts.add(listener)
+    return () => void alerts.delete(listener)
+  }
+  const stopWebhooks = startWebhooks(rest.webhooks, { approvals, onAlert })
   const dispose = async (): Promise<void> => {
     await runtime.dispose()
+    await stopWebhooks()
     await egress.close()
     await ledger.close()
     await store.close()
@@ -93,10 +100,7 @@ function startPlatform(options: PlatformOptions): Platform {
     ledger,
     secrets,
     approvals,
-    onAlert: (listener) => {
-      alerts.add(listener)
-      return () => void alerts.delete(listener)
-    },
+    onAlert,
     store: () => store.get(),
     ownPorts,
     dispose,

@@ -38,6 +38,8 @@ export interface ApprovalDesk {
   decide(id: string, decision: Decision): Promise<Approval>
   /** Called with each new question. Whoever listens can decide, so that runs wait for an answer. Returns what ends it. */
   onQuestion(listener: (approval: Approval) => void): () => void
+  /** Called with each question that was decided here. Returns what ends it. */
+  onDecision(listener: (approval: Approval) => void): () => void
 }
 
 export interface ApprovalsOptions {
@@ -77,7 +79,9 @@ export async function openApprovals(store: Store, options: ApprovalsOptions = {}
 class StoredApprovals implements ApprovalDesk {
   readonly #tables: Tables<typeof procedures>
   readonly #options: Required<ApprovalsOptions>
-  readonly #events = new EventEmitter<{ question: [Approval] } & Record<`decided ${string}`, []>>()
+  readonly #events = new EventEmitter<
+    { question: [Approval]; decision: [Approval] } & Record<`decided ${string}`, []>
+  >()
 
   constructor(
     tables: Tables<typeof procedures>,
@@ -165,12 +169,18 @@ class StoredApprovals implements ApprovalDesk {
     const approval = await this.get(id)
     if (!wasOpen || approval === null) throw notOpen(id, approval, tenant)
     this.#events.emit(`decided ${id}`)
+    this.#events.emit("decision", approval)
     return approval
   }
 
   onQuestion(listener: (approval: Approval) => void): () => void {
     this.#events.on("question", listener)
     return () => void this.#events.off("question", listener)
+  }
+
+  onDecision(listener: (approval: Approval) => void): () => void {
+    this.#events.on("decision", listener)
+    return () => void this.#events.off("decision", listener)
   }
 }
 
