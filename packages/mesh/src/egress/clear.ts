@@ -9,7 +9,7 @@ import type { Policy } from "../policy/parse-policy.ts"
 import { hashOf } from "../policy/policy-hash.ts"
 import { readPolicy } from "../policy/read-policy.ts"
 import type { RuleUsage } from "../policy/rule-usage.ts"
-import type { Redactor } from "../secrets/redactor.ts"
+import type { LiveRedactor } from "../secrets/live-redactor.ts"
 import type { SecretGuard } from "../secrets/secret-guard.ts"
 import { addCredentials, type Credentialed } from "./add-credentials.ts"
 import type { EgressOptions, Timeouts } from "./egress-options.ts"
@@ -41,8 +41,8 @@ export interface Cleared {
   readonly target: Target
   /** What to ask for: the target's, secrets filled in. Must not get back to the guest. */
   readonly pathAndQuery: string
-  /** Takes brokered secrets out of what comes back; null when there are none. */
-  readonly redactor: Redactor | null
+  /** Takes brokered secrets out of what comes back. */
+  readonly redactor: LiveRedactor
   readonly policyHash: string
   readonly entry: LedgerEntry
   /** Checked addresses, at least one. Nothing else is dialled. */
@@ -218,9 +218,17 @@ class Clearance {
   async #addCredentials(target: Target, headers: HeaderPairs, verdict: Allowed): Promise<Credentialed> {
     const { method, body = null } = this.#parts.asked
     const request = { method, target, headers, body }
-    const added = await addCredentials(request, verdict, (name) => this.#secretValue(target, name))
+    const added = await addCredentials(request, verdict, (name) => this.#secretValue(target, name)).catch(
+      (error: unknown) => this.#refuseFilled(error),
+    )
     this.#parts.entry.set({ secrets: added.secrets })
     return added
+  }
+
+  /** Placeholders that are too many; whatever else failed is on record already. */
+  async #refuseFilled(error: unknown): Promise<never> {
+    if (error instanceof MayflyError && error.code === "input.invalid") return this.#refuse("header", { error })
+    throw error
   }
 
   async #secretValue(target: Target, name: string): Promise<string> {

@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net"
 import { text } from "node:stream/consumers"
 import { test, type TestContext } from "node:test"
 import { Webhook } from "standardwebhooks"
-import { createPlatform } from "../index.ts"
+import { createPlatform, DynamicWorker } from "../index.ts"
 import { parseWebhooks, type WebhookFailure } from "./webhook-options.ts"
 import { type SenderLimits, type WebhookEvent, WebhookSender } from "./webhook-sender.ts"
 import { createWebhookSecret } from "./webhook-secret.ts"
@@ -76,7 +76,8 @@ test("an event arrives once, signed as Standard Webhooks says", async (t) => {
   hooks.send(event())
   const [first] = await arrived(1)
   await hooks.close()
-  const { time, ...rest } = first?.event ?? { time: "" }
+  assert.ok(first)
+  const { time, ...rest } = first.event
   assert.deepEqual(rest, { type: "secret.alert", data: { tenant: "default", note: "héllo ☃" } })
   assert.equal(new Date(time).toISOString(), time)
   assert.equal(received.length, 1)
@@ -191,7 +192,6 @@ test("a platform tells its webhooks of questions, which somebody can be asked th
   const echo = new URL(await serve(t, (request, response) => response.end(request.headers.authorization))).origin
   const options = { hosts: 1, spare: false, webhooks: [{ url, secret }], secrets: { KEY: "sk-live-0123456789" } }
   await using platform = await createPlatform(options)
-  const { DynamicWorker } = await import("../index.ts")
   const asking = await DynamicWorker.create({
     script: `return (await fetch("${echo}/x")).status`,
     platform,
@@ -199,7 +199,8 @@ test("a platform tells its webhooks of questions, which somebody can be asked th
   })
   const running = asking.run()
   const [asked] = await arrived(1)
-  const { id } = asked?.event.data as { id: string }
+  assert.ok(asked)
+  const { id } = asked.event.data as { id: string }
   await platform.approvals.decide(id, { decision: "allow" })
   assert.equal(await running, 200)
   const leaking = await DynamicWorker.create({
