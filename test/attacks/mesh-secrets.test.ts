@@ -316,3 +316,33 @@ test("another tenant's run, and a rule of another origin, get no secret", async 
   assert.deepEqual([await rich.run(), await poor.run()], ["sent", "mesh.secret-missing"])
   assert.deepEqual(seen, [`Bearer ${secret}`, undefined])
 })
+
+test("a run that ends before its request was decided leaves a row, since a name may have been looked up", async (t) => {
+  const stored: string[] = []
+  const looked = Promise.withResolvers<void>()
+  const egress = createHttpEgress({
+    lookup: () => {
+      looked.resolve()
+      return new Promise(() => {})
+    },
+    ledger: {
+      begin: async ({ origin }) => void stored.push(`begin ${origin}`),
+      end: ({ origin, reason }) => void stored.push(`end ${origin} ${reason}`),
+    },
+  })
+  const runtime = createRuntime({ hosts: 1, spare: false, isolates: 1, egress })
+  t.after(async () => {
+    await runtime.dispose()
+    await egress.close()
+  })
+  const script = `await fetch("https://data-in-a-name.example.com/")`
+  const network = { allowedOrigins: ["https://*.example.com"] }
+  const worker = await DynamicWorker.create({ script, network, platform: { runtime } })
+  const abort = new AbortController()
+  const run = worker.execute(null, { signal: abort.signal })
+  await looked.promise
+  abort.abort()
+  assert.equal((await run).ok, false)
+  const origin = "https://data-in-a-name.example.com"
+  assert.deepEqual(stored, [`begin ${origin}`, `end ${origin} aborted`])
+})

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { createHmac } from "node:crypto"
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs"
+import { chownSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { createServer, type IncomingHttpHeaders } from "node:http"
 import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
@@ -230,4 +230,30 @@ test("serve --webhook tells of a question, signed with a secret that is printed 
   assert.equal(wrong.code, 2)
   assert.match(wrong.stderr, /webhooks\[0\]\.secret must be "whsec_"/)
   assert.doesNotMatch(wrong.stderr, /hunter2/)
+})
+
+test("a socket of somebody else's gets no secret", { skip: process.getuid?.() !== 0 }, async (t) => {
+  const theirs = join(folder, "theirs")
+  mkdirSync(theirs)
+  let calls = 0
+  const listener = createServer((_request, response) => {
+    calls++
+    response.end("{}")
+  })
+  await new Promise<void>((done) => listener.listen(join(theirs, "owner.sock"), done))
+  t.after(() => listener.close())
+  chownSync(join(theirs, "owner.sock"), 65_534, 65_534)
+  const alive = startMayfly(["serve", "--port", "0", "--data", join(folder, "alive")])
+  t.after(() => alive.child.kill("SIGKILL"))
+  await alive.output(/serving at/)
+  writeFileSync(join(theirs, "lock"), readFileSync(join(folder, "alive", "lock")))
+  const set = await mayfly(["secrets", "set", "TOKEN", "--data", theirs], { input: value })
+  assert.deepEqual([set.code, calls], [2, 0])
+  assert.match(set.stderr, /is not this user's/)
+})
+
+test("a data directory whose path is too long for a socket is refused in words", async () => {
+  const { code, stderr } = await mayfly(["serve", "--port", "0", "--data", join(folder, "x".repeat(110))])
+  assert.equal(code, 2)
+  assert.match(stderr, /the data directory's path ".*" is too long: a socket in it needs one of at most 96 bytes/)
 })

@@ -44,12 +44,19 @@ function redactedBytes(record: RunRecord): TransformStream<Uint8Array, Uint8Arra
   const stream = record.redactor("result")?.stream()
   if (stream === undefined) return new TransformStream()
   let timer: NodeJS.Timeout | undefined
+  const release = (controller: TransformStreamDefaultController<Uint8Array>): void => {
+    try {
+      controller.enqueue(new Uint8Array(stream.flush()))
+    } catch {
+      // Nobody reads any more.
+    }
+  }
   return new TransformStream({
     transform(chunk, controller) {
       clearTimeout(timer)
       const safe = stream.push(chunk)
       if (safe.length > 0) controller.enqueue(new Uint8Array(safe))
-      if (stream.isHolding) timer = setTimeout(() => controller.enqueue(new Uint8Array(stream.flush())), holdMs)
+      if (stream.isHolding) timer = setTimeout(() => release(controller), holdMs)
     },
     flush(controller) {
       clearTimeout(timer)
