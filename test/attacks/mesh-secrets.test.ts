@@ -2,7 +2,7 @@ import assert from "node:assert/strict"
 import { test, type TestContext } from "node:test"
 import { createHttpEgress } from "@mayfly/mesh"
 import type { NetworkPolicy } from "@mayfly/protocol"
-import { createRuntime, DynamicWorker, type Runtime } from "@mayfly/runtime"
+import { createRuntime, DynamicWorker, Facets, facetScope, type Runtime, WorkerLoader } from "@mayfly/runtime"
 import { meshGuest, resultOf } from "./mesh-guest.ts"
 import { serveHttp, serveRaw } from "./mesh-servers.ts"
 
@@ -345,4 +345,54 @@ test("a run that ends before its request was decided leaves a row, since a name 
   assert.equal((await run).ok, false)
   const origin = "https://data-in-a-name.example.com"
   assert.deepEqual(stored, [`begin ${origin}`, `end ${origin} aborted`])
+})
+
+test("header tricks: no header tells a server another method or path than the one that was decided about", async (t) => {
+  const seen: (readonly string[])[] = []
+  const port = await serveHttp(t, (request, response) => {
+    seen.push(Object.keys(request.headers).filter((name) => name.startsWith("x-")))
+    response.end()
+  })
+  const origin = `http://127.0.0.1:${port}`
+  const script = `const headers = { "X-HTTP-Method-Override": "DELETE", "x-http-method": "PUT", "X-Original-URL": "/admin", "x-rewrite-url": "/admin", "x-mine": "1" }
+    return (await fetch(input + "/v1/a", { method: "POST", headers })).status`
+  const guest = meshGuest(t, { approvals: { ask: async () => "allow" } })
+  const policies: readonly NetworkPolicy[] = [
+    { allowedOrigins: [{ origin, methods: ["POST"] }] },
+    { allowedOrigins: [{ origin, paths: ["/v1/*"] }] },
+    { defaultPolicy: "ask" },
+    { allowedOrigins: [origin], within: { allowedOrigins: [{ origin, methods: ["POST"] }] } } as NetworkPolicy,
+  ]
+  for (const policy of policies) assert.equal(resultOf(await guest.attack(script, policy, origin)), 200)
+  assert.deepEqual(seen, [["x-mine"], ["x-mine"], ["x-mine"], ["x-mine"]])
+  assert.equal(resultOf(await guest.attack(script, { allowedOrigins: [origin] }, origin)), 200)
+  assert.equal(seen.at(-1)?.length, 5)
+})
+
+test("what an object answers, and a run whose network is its parent's fetcher, are searched too", async (t) => {
+  const origin = `http://127.0.0.1:${await serveHttp(t, (_, response) => response.end("ok"))}`
+  const runtime = runtimeFor(t)
+  const platform = { runtime }
+  const brokered = await DynamicWorker.create({ script: `await fetch("${origin}")`, platform, network: sends(origin) })
+  await brokered.run()
+  const [head, tail] = [secret.slice(0, 7), secret.slice(7)]
+  const loader = new WorkerLoader({ platform })
+  const stub = loader.load({
+    mainModule: "a.js",
+    modules: { "a.js": `export default { show: () => "${head}" + "${tail}" }` },
+    globalOutbound: null,
+  })
+  assert.equal(await stub.getEntrypoint()["show"]?.(), stars)
+  const facets = new Facets(runtime.objects, facetScope("parent", undefined))
+  const objects = loader.load({
+    mainModule: "a.js",
+    modules: {
+      "a.js": `import { DurableObject } from "cloudflare:workers"
+        export class Shows extends DurableObject { show() { return "${head}" + "${tail}" } }`,
+    },
+  })
+  const facet = facets.get("one", () => ({ class: objects.getDurableObjectClass("Shows") })) as unknown as {
+    show(): Promise<string>
+  }
+  assert.equal(await facet.show(), stars)
 })

@@ -3,6 +3,7 @@ import type { ConnectionPool } from "../dial/connection-pool.ts"
 import { findAddresses } from "../dial/find-addresses.ts"
 import type { RecentAnswers } from "../dial/recent-answers.ts"
 import { addressOf, type CanonicalTarget, type Target } from "../policy/canonical-target.ts"
+import { overridingHeaders } from "../policy/connection-headers.ts"
 import { type Allowed, decide } from "../policy/decide.ts"
 import { deniedError, type RefusalReason } from "../policy/denied-error.ts"
 import type { Policy } from "../policy/parse-policy.ts"
@@ -166,13 +167,15 @@ class Clearance {
       headers: [],
       auth: null,
       placeholders: [],
+      isNarrow: true,
       counted: [],
     }
   }
 
-  async #checkedHeaders({ origin }: Target, { headers, auth }: Allowed): Promise<HeaderPairs> {
+  async #checkedHeaders({ origin }: Target, { headers, auth, isNarrow }: Allowed): Promise<HeaderPairs> {
     const { asked } = this.#parts
-    const ruled = new Set([...headers.map(({ name }) => name), ...(auth === null ? [] : ["authorization"])])
+    const own = [...(auth === null ? [] : ["authorization"]), ...(isNarrow ? overridingHeaders : [])]
+    const ruled = new Set([...headers.map(({ name }) => name), ...own])
     const checked = outgoingHeaders(asked.headers, ruled)
     if (checked.ok) return checked.headers
     const error = new MayflyError("input.invalid", `${asked.method} ${origin} was not sent: ${checked.problem}`)
