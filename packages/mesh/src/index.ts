@@ -2,7 +2,7 @@ export { type AddressClass, classifyAddress, mayDial } from "./dial/address.ts"
 export { dial, type DialOptions } from "./dial/dial.ts"
 export { findAddresses, type FindOptions, type FoundAddresses } from "./dial/find-addresses.ts"
 export type { Lookup } from "./dial/resolve-addresses.ts"
-export { createHttpEgress, type HttpEgress } from "./egress/create-egress.ts"
+export { type Attempt, createHttpEgress, type HttpEgress } from "./egress/create-egress.ts"
 export type {
   ApprovalRequest,
   Approvals,
@@ -11,6 +11,7 @@ export type {
   Secrets,
   Timeouts,
 } from "./egress/egress-options.ts"
+export type { Tunnel } from "./egress/open-tunnel.ts"
 export {
   type CanonicalTarget,
   canonicalTarget,
@@ -40,6 +41,16 @@ export { parsePolicy, type Policy, type PolicyRule, type Rate } from "./policy/p
 export { type PolicyChange, PolicyHandle, type PolicyHandleOptions } from "./policy/policy-handle.ts"
 export { canonicalPolicy, policyHash } from "./policy/policy-hash.ts"
 export { readPolicy } from "./policy/read-policy.ts"
+export { type Authority, createAuthority } from "./proxy/certificate-authority.ts"
+export { createSandboxProxy, type SandboxProxy } from "./proxy/create-sandbox-proxy.ts"
+export {
+  enterNamespace,
+  type NamespaceListeners,
+  type NamespaceOptions,
+  openNamespaceListeners,
+  openTransparentListeners,
+} from "./proxy/open-namespace-listeners.ts"
+export { defaultProxyLimits, type ProxyLimits, type SandboxProxyOptions, type TlsMode } from "./proxy/proxy-options.ts"
 export type { Approval, ApprovalQuestion, ApprovalScope } from "./approvals/approval.ts"
 export {
   type ApprovalDesk,

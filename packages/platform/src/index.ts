@@ -38,6 +38,7 @@ export {
   provideStandIn,
   RpcTarget,
   runToJson,
+  takeSocket,
   WebSocketPair,
   WorkerLoader,
   WorkerResponse,
@@ -55,6 +56,7 @@ export type {
   RunEvent,
   RunOptions,
   RunWebSocket,
+  SocketEnd,
   SocketErrorEvent,
   Tail,
   TraceItem,
@@ -79,3 +81,14 @@ export type {
 } from "@mayfly/mesh/ledger"
 export type { PlatformOptions } from "./platform-options.ts"
 export * from "./code-mode/index.ts"
+export {
+  DynamicWorkflow,
+  type GivenStep,
+  type HistoryEntry,
+  type InstanceStatus,
+  type StepContext,
+  WorkflowBinding,
+  type WorkflowIntrospector,
+  type WorkflowOptions,
+  type WorkflowStatus,
+} from "@mayfly/workflows"

@@ -1,20 +1,27 @@
+import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { type ApprovalDesk, createHttpEgress, type SecretAlert, type SecretVault } from "@mayfly/mesh"
 import { checkProgram } from "./code-mode/typecheck/check-program.ts"
 import { createLedger, type Ledger } from "@mayfly/mesh/ledger"
-import { createRuntime, Facets, facetScope, type Runtime, WorkerLoader } from "@mayfly/runtime"
+import { createRuntime, Facets, facetScope, parseTenant, type Runtime, WorkerLoader } from "@mayfly/runtime"
 import type { Store } from "@mayfly/store"
+import { type Hook, WorkflowBinding } from "@mayfly/workflows"
 import { LazyStore } from "./lazy-store.ts"
 import { PlatformApprovals } from "./platform-approvals.ts"
 import { PlatformSecrets } from "./platform-secrets.ts"
 import { parsePlatformOptions, type PlatformOptions } from "./platform-options.ts"
 import { startWebhooks } from "./webhooks/webhooks.ts"
+import { LazyEngine } from "./workflows/lazy-engine.ts"
 
 /** One object that holds the parts. Whoever creates it disposes it. */
 export interface Platform extends AsyncDisposable {
   readonly runtime: Runtime
   /** Bindings for code that expects them, as at Cloudflare. */
-  readonly env: { readonly LOADER: WorkerLoader }
+  readonly env: { readonly LOADER: WorkerLoader; readonly WORKFLOWS: WorkflowBinding }
+  /** The workflows of one tenant; those of others can't be seen through it. `env.WORKFLOWS` is that of "default". */
+  workflows(tenant: string): WorkflowBinding
+  /** For who has the token of a waiting step, as of a link in a mail: the token is the credential. Rejects with `workflow.hook-not-found`. */
+  readonly hooks: WorkflowHooks
   /**
    * Facets without a parent class: Durable Objects of dynamic workers under a name of yours, with storage of their own. Cloudflare's `ctx.facets` is the
    * same, for the objects of a DurableObjectNamespace.
@@ -34,6 +41,13 @@ export interface Platform extends AsyncDisposable {
   readonly ownPorts: Set<number>
   /** Kills all processes. Runs under way end as `worker.aborted`. Disposing twice is safe. */
   dispose(): Promise<void>
+}
+
+export interface WorkflowHooks {
+  /** What waits. Changes nothing. */
+  find(token: string): Promise<Hook>
+  /** Sends the event that it waits for. */
+  send(token: string, payload: unknown): Promise<{ readonly isDuplicate: boolean }>
 }
 
 /** Starts a platform. Its processes are ready in the background; the first run waits for them. Throws `input.invalid`, `platform.no-host`. */
@@ -86,7 +100,13 @@ function startPlatform(options: PlatformOptions): Platform {
     return () => void alerts.delete(listener)
   }
   const stopWebhooks = startWebhooks(rest.webhooks, { approvals, onAlert })
+  const engine = new LazyEngine(runtime, () => store.get())
+  const workflows = (tenant: string): WorkflowBinding =>
+    new WorkflowBinding({ engine: () => engine.get(), tenant: parseTenant(tenant) })
+  // What sleeps there must wake although nobody asks for it.
+  if (dataDir !== undefined && existsSync(join(dataDir, "mayfly.db"))) engine.get().catch(() => {})
   const dispose = async (): Promise<void> => {
+    await engine.stop()
     await runtime.dispose()
     await stopWebhooks()
     await egress.close()
@@ -95,8 +115,13 @@ function startPlatform(options: PlatformOptions): Platform {
   }
   return {
     runtime,
-    env: { LOADER: new WorkerLoader({ platform: { runtime } }) },
+    env: { LOADER: new WorkerLoader({ platform: { runtime } }), WORKFLOWS: workflows("default") },
     facets: (parent, { tenant } = {}) => new Facets(runtime.objects, facetScope(parent, tenant)),
+    workflows,
+    hooks: {
+      find: async (token) => (await engine.get()).findHook(token),
+      send: async (token, payload) => (await engine.get()).sendToHook(token, payload),
+    },
     ledger,
     secrets,
     approvals,

@@ -9,6 +9,8 @@ export interface EgressRequest {
   readonly headers: HeaderPairs
   readonly body: Uint8Array | ReadableStream<Uint8Array> | null
   readonly redirect: "follow" | "manual" | "error"
+  /** How long a body that streams is, when that is known for sure. Many servers take no body without a length. */
+  readonly bodyBytes?: number
 }
 
 /** The answer to it. `url` is the address after redirects. */

@@ -118,7 +118,94 @@ export const errorTable = {
     fix: "Send the body as text or bytes: a stream cannot be sent again after a redirect.",
   },
   "mesh.secret-missing": { status: 422, retry: false, fix: "Store the secret that the rule names, then try again." },
+  "mesh.namespace": {
+    status: 503,
+    retry: false,
+    fix: "Install iproute2, and allow user namespaces or run as root.",
+  },
   "mesh.ledger-failed": { status: 503, retry: true, fix: "Make the ledger writable again: nothing leaves unrecorded." },
+
+  "workflow.not-found": { status: 404, retry: false, fix: "Check the id, and that the key's tenant created it." },
+  "workflow.exists": {
+    status: 409,
+    retry: false,
+    fix: "Use another id, or the same content; delete the old instance to use its id again.",
+  },
+  "workflow.ended": { status: 409, retry: false, fix: "The instance has ended; restart it, or create another one." },
+  "workflow.failed": { status: 422, retry: false, fix: "The workflow threw; details hold the name and message." },
+  "workflow.terminated": {
+    status: 409,
+    retry: false,
+    fix: "Somebody terminated the instance; restart it to run again.",
+  },
+  "workflow.timeout": { status: 422, retry: false, fix: "Raise the step's timeout, or do less in one step." },
+  "workflow.event-timeout": {
+    status: 422,
+    retry: false,
+    fix: "Catch it as the branch without an event, or wait longer.",
+  },
+  "workflow.interrupted": {
+    status: 422,
+    retry: false,
+    fix: "Find out whether the step took effect, then restart from it or behind it.",
+  },
+  "workflow.nondeterminism": {
+    status: 422,
+    retry: false,
+    fix: "Decide only by results of steps and by the event; put time, chance and requests into steps. Then restart.",
+  },
+  "workflow.step-limit": {
+    status: 422,
+    retry: false,
+    fix: "Use fewer steps: do more in each, or start child workflows.",
+  },
+  "workflow.storage-limit": {
+    status: 422,
+    retry: false,
+    fix: "Keep large data elsewhere and give steps references to it.",
+  },
+  "workflow.too-deep": {
+    status: 422,
+    retry: false,
+    fix: "Start the workflow from one that is not so many levels below another.",
+  },
+  "workflow.unsettled": {
+    status: 422,
+    retry: false,
+    fix: "Await steps only; the promise waits for nothing that could happen.",
+  },
+  "workflow.poison": {
+    status: 422,
+    retry: false,
+    fix: "The process died again and again while this instance ran; look at the step it was in, then restart.",
+  },
+  "workflow.not-serializable": {
+    status: 422,
+    retry: false,
+    fix: "Return plain data from the step: see the path shown.",
+  },
+  "workflow.result-too-large": {
+    status: 422,
+    retry: false,
+    fix: "Return less from the step; store large data elsewhere.",
+  },
+  "workflow.too-many-events": {
+    status: 429,
+    retry: true,
+    fix: "Wait until the workflow has taken some of its events.",
+  },
+  "workflow.no-such-step": {
+    status: 409,
+    retry: false,
+    fix: "Name a step that the instance has come to; see its history.",
+  },
+  "workflow.hook-not-found": { status: 404, retry: false, fix: "The link was used, has expired, or never existed." },
+  "workflow.fenced": { status: 409, retry: true, fix: "Somebody else runs the instance now; nothing was written." },
+  "workflow.engine-stopped": {
+    status: 503,
+    retry: true,
+    fix: "Start the platform again; the instance goes on from there.",
+  },
 
   "auth.missing": { status: 401, retry: false, fix: "Send `Authorization: Bearer mf_…`." },
   "auth.invalid": { status: 401, retry: false, fix: "Use a key that this server issued." },

@@ -1,4 +1,4 @@
-import { connect, isIP, type LookupFunction, type Socket } from "node:net"
+import { connect, isIP, type LookupFunction, type OnReadOpts, type Socket } from "node:net"
 import { connect as connectTls, type TLSSocket } from "node:tls"
 import { normalAddress } from "./address.ts"
 
@@ -12,6 +12,8 @@ export interface DialOptions {
   }
   readonly timeoutMs?: number
   readonly signal?: AbortSignal
+  /** Where bytes are read to, for a plain socket of which nobody reads in the usual way. */
+  readonly onread?: OnReadOpts
 }
 
 /**
@@ -20,7 +22,7 @@ export interface DialOptions {
  * host. The caller owns the socket; until it listens, errors of the socket are swallowed. Rejects with the system's error.
  */
 export async function dial(addresses: readonly string[], options: DialOptions): Promise<Socket | TLSSocket> {
-  const { port, tls, timeoutMs = 10_000, signal } = options
+  const { port, tls, timeoutMs = 10_000, signal, onread } = options
   signal?.throwIfAborted()
   const plain = connect({
     // Never looked up by the system: the answer is the list.
@@ -31,6 +33,7 @@ export async function dial(addresses: readonly string[], options: DialOptions): 
     noDelay: true,
     keepAlive: true,
     keepAliveInitialDelay: 60_000,
+    ...(onread === undefined ? {} : { onread }),
   })
   const limits = { timeoutMs, signal }
   await opened(plain, "connect", limits)

@@ -4,7 +4,7 @@ import { findAddresses } from "../dial/find-addresses.ts"
 import type { RecentAnswers } from "../dial/recent-answers.ts"
 import { addressOf, type CanonicalTarget, type Target } from "../policy/canonical-target.ts"
 import { overridingHeaders } from "../policy/connection-headers.ts"
-import { type Allowed, decide } from "../policy/decide.ts"
+import { type Allowed, decide, decideConnection, type Denied } from "../policy/decide.ts"
 import { deniedError, type RefusalReason } from "../policy/denied-error.ts"
 import type { Policy } from "../policy/parse-policy.ts"
 import { hashOf } from "../policy/policy-hash.ts"
@@ -35,6 +35,10 @@ export interface Asked {
   readonly headers: HeaderPairs
   /** "streamed" when its bytes are not known before the request is sent. Default: none. */
   readonly body?: Uint8Array | "streamed" | null
+  /** Nobody will see the requests of this https origin: only a rule that says nothing about them will do. */
+  readonly isTunnel?: boolean
+  /** What is wrong with it whatever the policy says: it is refused, and recorded. */
+  readonly fault?: RefusalReason
 }
 
 /** An attempt that may happen, with all that is needed for it. Its row is begun. */
@@ -98,6 +102,7 @@ class Clearance {
     if (!asked.target.ok) return this.#refuse(asked.target.problem)
     const { target } = asked.target
     entry.set({ origin: target.origin, path: target.path, port: target.port })
+    if (asked.fault !== undefined) return this.#refuse(asked.fault)
     const verdict = await this.#decide(target)
     entry.set({ decision: "allow", rule: verdict.rule })
     const given = await this.#checkedHeaders(target, verdict)
@@ -125,7 +130,8 @@ class Clearance {
 
   async #decide(target: Target): Promise<Allowed> {
     const { asked, policy } = this.#parts
-    const verdict = decide(policy, { method: asked.method, target })
+    const verdict =
+      asked.isTunnel === true ? decideTunnel(policy, target) : decide(policy, { method: asked.method, target })
     if (verdict.allow) return verdict
     if (verdict.reason === "ask") return this.#ask(target)
     return this.#refuse(verdict.reason, { rule: verdict.rule })
@@ -157,19 +163,7 @@ class Clearance {
     // Anything that is no clear yes is a no.
     if (answer !== "allow") return this.#refuse("ask-denied")
     // Whoever said yes saw a name: it opens no private network, unless the name says that it is one.
-    const namesHost = target.host === "localhost" || addressOf(target.host) !== null
-    return {
-      allow: true,
-      rule: null,
-      namesHost,
-      maxRequestBytes: null,
-      maxResponseBytes: null,
-      headers: [],
-      auth: null,
-      placeholders: [],
-      isNarrow: true,
-      counted: [],
-    }
+    return { ...unlimited, isNarrow: true, namesHost: target.host === "localhost" || addressOf(target.host) !== null }
   }
 
   async #checkedHeaders({ origin }: Target, { headers, auth, isNarrow }: Allowed): Promise<HeaderPairs> {
@@ -285,13 +279,38 @@ export function tooLargeRequest(origin: string, maxBytes: number): MayflyError {
   return new MayflyError("mesh.request-too-large", message, { details: { origin, maxBytes } })
 }
 
+const unlimited: Omit<Allowed, "namesHost"> = {
+  allow: true,
+  rule: null,
+  maxRequestBytes: null,
+  maxResponseBytes: null,
+  headers: [],
+  auth: null,
+  placeholders: [],
+  isNarrow: false,
+  counted: [],
+}
+
+/** A tunnel to an https origin hides its requests, so that a rule about them could not be kept. A raw one has rules of its own. */
+function decideTunnel(policy: Policy, target: Target): Allowed | Denied {
+  if (isRaw(target)) return decide(policy, { method: "CONNECT", target })
+  const verdict = decideConnection(policy, target)
+  if (!verdict.allow) return verdict
+  const { rule, namesHost, needsRequests } = verdict
+  return needsRequests ? { allow: false, reason: "tunnel", rule } : { ...unlimited, rule, namesHost }
+}
+
 const nothing = Promise.resolve(null)
 const isToken = /^[!#$%&'*+.^_`|~0-9a-z-]{1,40}$/i
 const sendable = /^[\t\x20-\x7e\x80-\xff]{1,16384}$/
 // CONNECT makes a tunnel that nobody decides about; the other two echo headers back (Fetch standard, forbidden method).
 const forbiddenMethods = new Set(["CONNECT", "TRACE", "TRACK"])
 
-function isForbidden({ method, target }: Asked): boolean {
-  const isRaw = target.ok && (target.target.scheme === "tcp" || target.target.scheme === "tls")
-  return !isRaw && forbiddenMethods.has(method.toUpperCase())
+function isForbidden({ method, target, isTunnel = false, fault }: Asked): boolean {
+  if (isTunnel || fault !== undefined || (target.ok && isRaw(target.target))) return false
+  return forbiddenMethods.has(method.toUpperCase())
+}
+
+function isRaw({ scheme }: Target): boolean {
+  return scheme === "tcp" || scheme === "tls"
 }

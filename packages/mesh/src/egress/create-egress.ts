@@ -2,7 +2,8 @@ import { type Egress, type EgressContext, type EgressRequest, type EgressRespons
 import { ConnectionPool } from "../dial/connection-pool.ts"
 import { RecentAnswers } from "../dial/recent-answers.ts"
 import { lookupAddresses } from "../dial/resolve-addresses.ts"
-import { canonicalTarget } from "../policy/canonical-target.ts"
+import { type CanonicalTarget, canonicalTarget, type Target } from "../policy/canonical-target.ts"
+import type { RefusalReason } from "../policy/denied-error.ts"
 import { readPolicy } from "../policy/read-policy.ts"
 import { RuleUsage } from "../policy/rule-usage.ts"
 import { SecretGuard } from "../secrets/secret-guard.ts"
@@ -11,12 +12,26 @@ import type { EgressOptions, Timeouts } from "./egress-options.ts"
 import { type Answer, exchange } from "./exchange.ts"
 import { type Hop, isRedirect, nextHop } from "./next-hop.ts"
 import { openSocket } from "./open-socket.ts"
+import { openTunnel, type Tunnel } from "./open-tunnel.ts"
 import { openWebSocket } from "./open-web-socket.ts"
 
 /** The way out of a platform. Whoever creates it closes it. */
 export interface HttpEgress extends Egress {
+  /**
+   * Opens a connection whose bytes nobody looks at: to an https origin whose rule says nothing about requests, or under a
+   * tcp:// or tls:// rule. Whoever speaks through it speaks TLS itself. Rejects with a MayflyError, or the signal's reason.
+   */
+  openTunnel(target: Target, context: EgressContext): Promise<Tunnel>
+  /** Refuses and records what is wrong before any policy is asked. Gives the error for whoever tried. */
+  refuse(attempt: Attempt, context: EgressContext): Promise<MayflyError>
   /** Closes all connections; what is under way fails. Closing twice is safe. */
   close(): Promise<void>
+}
+
+export interface Attempt {
+  readonly method: string
+  readonly target: CanonicalTarget
+  readonly reason: RefusalReason
 }
 
 /** The one way out: every request of a guest is decided, performed and recorded here, redirects included. */
@@ -37,15 +52,34 @@ export function createHttpEgress(options: EgressOptions = {}): HttpEgress {
     check: (policy) => void readPolicy(policy),
     openWebSocket: (url, wanted, context) => openWebSocket(url, wanted, { context, tools }),
     openSocket: (target, context) => openSocket(target, { context, tools }),
+    openTunnel: (target, context) => openTunnel(target, { context, tools }),
+    refuse: (attempt, context) => refuse(attempt, context, tools),
     redactor: (tenant, where) => guard.redactor(tenant, where),
     close: () => pool.close(),
   }
 }
 
+async function refuse(attempt: Attempt, context: EgressContext, tools: EgressTools): Promise<MayflyError> {
+  const { method, target, reason } = attempt
+  try {
+    await clear({ method, target, headers: [], fault: reason }, context, tools)
+  } catch (error) {
+    if (error instanceof MayflyError) return error
+    throw error
+  }
+  throw new Error(`an attempt was not refused in spite of its fault: ${reason}`)
+}
+
 const maxRedirects = 20
 
 async function performAll(request: EgressRequest, context: EgressContext, tools: EgressTools): Promise<EgressResponse> {
-  let hop: Hop = { url: request.url, method: upperCase(request.method), headers: request.headers, body: request.body }
+  let hop: Hop = {
+    url: request.url,
+    method: upperCase(request.method),
+    headers: request.headers,
+    body: request.body,
+    length: request.bodyBytes ?? null,
+  }
   try {
     for (let redirects = 0; ; redirects += 1) {
       context.signal.throwIfAborted()

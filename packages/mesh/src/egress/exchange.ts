@@ -73,10 +73,16 @@ class Exchange {
       path: pathAndQuery,
       // undici's list of methods is shorter than what HTTP permits.
       method: this.#hop.method as "GET",
-      headers: headers.flat(),
+      headers: [...headers.flat(), ...this.#length()],
       body: this.#body(),
       signal: context.signal,
     })
+  }
+
+  /** undici fails a stream that turns out to have another length, so it cannot run into what is sent next. */
+  #length(): readonly string[] {
+    const { body, length } = this.#hop
+    return body instanceof ReadableStream && length !== null ? ["content-length", String(length)] : []
   }
 
   #body(): Uint8Array | Readable | null {

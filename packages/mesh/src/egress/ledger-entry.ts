@@ -45,7 +45,13 @@ export class LedgerEntry {
     this.#counts[direction] += count
   }
 
+  /** For bytes that something else counts already. Asked once, at the end. */
+  countFrom(read: () => ByteCounts): void {
+    this.#measure = read
+  }
+
   readonly #counts = { bytesIn: 0, bytesOut: 0 }
+  #measure: (() => ByteCounts) | undefined
 
   /** Writes the row down. What it is about must not happen before this resolves. Rejects with `mesh.ledger-failed`. */
   async begin(): Promise<void> {
@@ -70,7 +76,7 @@ export class LedgerEntry {
   end(fields: Partial<LedgerRow> = {}): void {
     if (this.#isOver) return
     const durationMs = Math.round(performance.now() - this.#startedAt)
-    this.#row = { ...this.#row, ...this.#counts, ...fields, durationMs }
+    this.#row = { ...this.#row, ...this.#counts, ...this.#measure?.(), ...fields, durationMs }
     this.#isOver = true
     this.#context.signal.removeEventListener("abort", this.#onAbort)
     this.#context.record(this.#row)
@@ -83,6 +89,8 @@ export class LedgerEntry {
     )
   }
 }
+
+export type ByteCounts = Pick<LedgerRow, "bytesIn" | "bytesOut">
 
 const blank = {
   origin: "",

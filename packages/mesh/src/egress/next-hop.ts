@@ -8,6 +8,8 @@ export interface Hop {
   readonly method: string
   readonly headers: HeaderPairs
   readonly body: Uint8Array | ReadableStream<Uint8Array> | null
+  /** Bytes of a streamed body, null when they are not known before it ends. */
+  readonly length: number | null
 }
 
 /** True for an answer that sends the client elsewhere. */
@@ -22,7 +24,7 @@ export function nextHop(hop: Hop, status: number, location: string): Hop | null 
   const becomesGet = status === 303 ? hop.method !== "HEAD" : status <= 302 && hop.method === "POST"
   const headers = sameOrigin(hop.url, url) ? hop.headers : withoutCredentials(hop.headers)
   if (!becomesGet) return { ...hop, url, headers }
-  return { url, method: "GET", headers: withoutBodyHeaders(headers), body: null }
+  return { url, method: "GET", headers: withoutBodyHeaders(headers), body: null, length: null }
 }
 
 function sameOrigin(from: string, to: string): boolean {

@@ -1,4 +1,4 @@
-import type { Socket } from "node:net"
+import type { OnReadOpts, Socket } from "node:net"
 import type { EgressContext, EgressSocket } from "@mayfly/protocol"
 import { dial } from "../dial/dial.ts"
 import { addressOf, socketTarget } from "../policy/canonical-target.ts"
@@ -32,19 +32,32 @@ export async function openSocket(
   }
 }
 
-/** Connects to what was cleared, with TLS when its scheme has it. Rejects with a MayflyError or the signal's reason. */
-export async function dialCleared(cleared: Cleared, { context, tools }: OpenParts): Promise<Socket> {
+export interface DialClearedParts extends OpenParts {
+  /** For a tunnel: whoever uses it speaks TLS itself, when somebody does, and reads through this. */
+  readonly onread?: OnReadOpts
+}
+
+/**
+ * Connects to what was cleared, with TLS when its scheme has it and this is no tunnel. Rejects with a MayflyError or the
+ * signal's reason.
+ */
+export async function dialCleared(cleared: Cleared, parts: DialClearedParts): Promise<Socket> {
+  const { context, tools, onread } = parts
   const { target, addresses, entry } = cleared
   const { signal } = context
   const { ca } = tools.options
-  const isTls = target.scheme === "tls" || target.scheme === "https"
+  const isTls = onread === undefined && (target.scheme === "tls" || target.scheme === "https")
   const host = addressOf(target.host) ?? target.host
   // A raw connection speaks no HTTP, so it offers none.
   const protocols = target.scheme === "tls" ? [] : ["http/1.1"]
   const tls = { host, protocols, ...(ca === undefined ? {} : { ca }) }
   const limits = { port: target.port, timeoutMs: tools.timeouts.connectMs, signal }
   try {
-    const socket = await dial(addresses, { ...limits, ...(isTls ? { tls } : {}) })
+    const socket = await dial(addresses, {
+      ...limits,
+      ...(isTls ? { tls } : {}),
+      ...(onread === undefined ? {} : { onread }),
+    })
     entry.set({ address: socket.remoteAddress ?? null })
     return socket
   } catch (cause) {

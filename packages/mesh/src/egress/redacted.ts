@@ -10,7 +10,7 @@ export function redactedHeaders(headers: HeaderPairs, redactor: LiveRedactor): H
 /** For how long the end of a body is held back, which might be the beginning of a secret, when nothing more comes. */
 const bodyHoldMs = 500
 /** The same where the other side may wait for an answer before it says more. */
-const socketHoldMs = 20
+export const socketHoldMs = 20
 
 /** A body without brokered secrets. The end of what came is held back for a moment, or until more has come: see RedactingStream. */
 export function redactedBody(

@@ -68,6 +68,11 @@ export function socketTarget({ host, port, tls }: { host: string; port: number; 
   }
 }
 
+/** The same end without anything of a request, for a connection that carries many, or none. */
+export function withoutPath(target: Target): Target {
+  return { ...target, path: "", pathAndQuery: "", url: target.origin }
+}
+
 /** The address that a host is, without brackets; null when it is a name. */
 export function addressOf(host: string): string | null {
   const text = host.startsWith("[") ? host.slice(1, -1) : host

@@ -34,7 +34,7 @@ export interface Denied {
   readonly rule: string | null
 }
 
-export type DenyReason = "denied-origin" | "no-rule" | "method" | "path" | "ask"
+export type DenyReason = "denied-origin" | "no-rule" | "method" | "path" | "tunnel" | "ask"
 
 /** What is decided about a connection whose requests cannot be seen yet. */
 export type ConnectionVerdict =

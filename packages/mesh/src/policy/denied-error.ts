@@ -14,6 +14,9 @@ export type RefusalReason =
   | "rate"
   | "ask-denied"
   | "pending"
+  | "server-name"
+  | "host-header"
+  | "protocol"
 
 export interface Refused {
   readonly method: string
@@ -73,6 +76,7 @@ const reasons: Readonly<Record<RefusalReason, string>> = {
   path: "the rules for this origin do not include this path",
   count: "the run has made as many requests as the rule for this origin permits",
   rate: "the rule for this origin permits no more requests at this rate",
+  tunnel: "the rule for this origin looks at each request, and a tunnel hides them",
   ask: "this origin needs an approval, and nobody can be asked here",
   "ask-denied": "somebody was asked for an approval and said no",
   pending: "an approval was asked for and is not decided yet",
@@ -83,6 +87,9 @@ const reasons: Readonly<Record<RefusalReason, string>> = {
   userinfo: "a URL must not hold a user name or password; send an authorization header",
   host: "its host is not a valid name or address",
   port: "its port is not a whole number from 1 to 65535",
+  "server-name": "the server name that TLS was started with is not the host of this connection",
+  "host-header": "the Host header names another host than this connection",
+  protocol: "neither TLS nor HTTP was spoken, and no tcp:// rule names this host and port",
   "method-forbidden": "this method cannot be sent",
 }
 
@@ -102,6 +109,7 @@ function askFor(origin: string, reason: RefusalReason): string {
     case "no-rule":
     case "ask":
     case "private-address":
+    case "protocol":
       return ` To allow it: --allow ${origin}, or add "${origin}" to network.allowedOrigins.`
     case "method":
     case "path":
@@ -121,6 +129,8 @@ function stop(reason: RefusalReason): string {
     case "ask-denied":
     case "private-address":
     case "own-listener":
+    case "server-name":
+    case "host-header":
       return " Do not try other routes: every one is decided by the same policy and recorded."
     default:
       return ""

@@ -10,6 +10,11 @@ export class LiveRedactor {
     this.#onFound = onFound
   }
 
+  /** Whether a secret is known by now. */
+  get isNeeded(): boolean {
+    return this.#current() !== undefined
+  }
+
   /** See Redactor. */
   text(text: string): string {
     return this.#current()?.reporting(this.#onFound).text(text) ?? text

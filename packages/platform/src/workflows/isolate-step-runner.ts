@@ -1,0 +1,114 @@
+import { MayflyError } from "@mayfly/protocol"
+import { DynamicWorker, type DynamicWorkerOptions, loadWorker, type Runtime, type WorkerParts } from "@mayfly/runtime"
+import type { CodeEnd, RunPlace, RunTrace, ScriptRun, StepRunner, WorkerProgram } from "@mayfly/workflows"
+import { scriptModules } from "./script-modules.ts"
+import { type ScriptCall, startScript } from "./script-run.ts"
+import { ScriptSlots } from "./script-slots.ts"
+import { StepWorker } from "./step-worker.ts"
+
+/** A script lives as long as its steps take; its CPU is counted over one activation. */
+// A step is a call of a binding to its script, and has a timeout of its own.
+const scriptLimits = { cpuMs: 30_000, wallMs: null, bindingMs: null }
+
+type Loaded<Worker> = Map<string, Promise<Worker>>
+
+/** Isolates that scripts may hold at once; more wait for their turn. */
+const maxScripts = 256
+
+/** Runs the guest code of workflows in isolates. Compiled programs are kept as long as the engine keeps their definition. */
+export class IsolateStepRunner implements StepRunner {
+  readonly #runtime: Runtime
+  readonly #workers = new WeakMap<WorkerProgram, Loaded<DynamicWorker>>()
+  readonly #slots = new ScriptSlots(maxScripts)
+  readonly #scripts = new WeakMap<WorkerProgram, Loaded<WorkerParts>>()
+
+  constructor(runtime: Runtime) {
+    this.#runtime = runtime
+  }
+
+  async check(program: WorkerProgram, kind: "step" | "script", tenant: string): Promise<void> {
+    if (kind === "script") await this.#script(program, tenant)
+    else await this.#worker(program, tenant)
+  }
+
+  async runCode(program: WorkerProgram, input: unknown, { tenant, signal }: RunPlace): Promise<CodeEnd> {
+    try {
+      const worker = await this.#worker(program, tenant)
+      const run = await worker.execute(input, { signal })
+      const { logs, usage, egress } = run
+      const trace = { logs, usage, egress }
+      return run.ok ? { ok: true, result: run.result, ...trace } : { ok: false, error: run.error, ...trace }
+    } catch (error) {
+      if (error instanceof MayflyError && error.code === "platform.disposed") throw error
+      return { ok: false, error }
+    }
+  }
+
+  async createWorker(
+    options: unknown,
+    { tenant, signal }: RunPlace,
+    onRun: (trace: RunTrace) => void,
+  ): Promise<StepWorker> {
+    const given = (typeof options === "string" ? { script: options } : options) as DynamicWorkerOptions
+    const worker = await DynamicWorker.create({ tenant, ...given, platform: { runtime: this.#runtime } })
+    return new StepWorker(worker, signal, onRun)
+  }
+
+  runScript(program: WorkerProgram, call: ScriptCall, { tenant, signal }: RunPlace): ScriptRun {
+    const enter = (asked: AbortSignal) => this.#slots.take(tenant, asked)
+    return startScript(() => this.#script(program, tenant), enter, call, signal)
+  }
+
+  #worker(program: WorkerProgram, tenant: string): Promise<DynamicWorker> {
+    return keep(this.#workers, program, tenant, () =>
+      DynamicWorker.create({ ...(program as DynamicWorkerOptions), tenant, platform: { runtime: this.#runtime } }),
+    )
+  }
+
+  #script(program: WorkerProgram, tenant: string): Promise<WorkerParts> {
+    return keep(this.#scripts, program, tenant, () => this.#loadScript(program, tenant))
+  }
+
+  async #loadScript(program: WorkerProgram, tenant: string): Promise<WorkerParts> {
+    const { language = "auto" } = program
+    if (language !== "auto") return this.#load(program, tenant, language)
+    try {
+      return await this.#load(program, tenant, "javascript")
+    } catch (error) {
+      if (!(error instanceof MayflyError && error.code === "worker.syntax")) throw error
+      // Types are a syntax error too. When it is none of both, the first message is about what was written.
+      return this.#load(program, tenant, "typescript").catch(() => {
+        throw error
+      })
+    }
+  }
+
+  #load(program: WorkerProgram, tenant: string, language: "javascript" | "typescript"): Promise<WorkerParts> {
+    const { limits, network, env } = program as DynamicWorkerOptions
+    return loadWorker({
+      ...scriptModules(program, language),
+      limits: { ...scriptLimits, ...limits },
+      ...(network !== undefined && { network }),
+      ...(env !== undefined && { env }),
+      tenant,
+      platform: { runtime: this.#runtime },
+    })
+  }
+}
+
+function keep<Worker>(
+  all: WeakMap<WorkerProgram, Loaded<Worker>>,
+  program: WorkerProgram,
+  tenant: string,
+  load: () => Promise<Worker>,
+): Promise<Worker> {
+  const loaded = all.get(program) ?? new Map<string, Promise<Worker>>()
+  all.set(program, loaded)
+  const known = loaded.get(tenant)
+  if (known !== undefined) return known
+  const loading = load()
+  loaded.set(tenant, loading)
+  // A failure is everybody's who waits now, and nobody's later.
+  loading.catch(() => loaded.delete(tenant))
+  return loading
+}

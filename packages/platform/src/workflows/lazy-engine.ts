@@ -1,0 +1,39 @@
+import { MayflyError } from "@mayfly/protocol"
+import type { Runtime } from "@mayfly/runtime"
+import type { Store } from "@mayfly/store"
+import { WorkflowEngine } from "@mayfly/workflows"
+import { IsolateStepRunner } from "./isolate-step-runner.ts"
+
+/** The workflow engine of a platform, started when somebody first needs it, or when an earlier process has left something to do. */
+export class LazyEngine {
+  readonly #runtime: Runtime
+  readonly #store: () => Promise<Store>
+  #starting: Promise<WorkflowEngine> | undefined
+  #isStopped = false
+
+  constructor(runtime: Runtime, store: () => Promise<Store>) {
+    this.#runtime = runtime
+    this.#store = store
+  }
+
+  get(): Promise<WorkflowEngine> {
+    if (this.#isStopped) return Promise.reject(new MayflyError("platform.disposed", "the platform was disposed"))
+    if (this.#starting === undefined) {
+      const starting = this.#start()
+      this.#starting = starting
+      // Asked again, it tries again.
+      starting.catch(() => (this.#starting = undefined))
+    }
+    return this.#starting
+  }
+
+  /** Stops it when it was started. Calling twice is safe. */
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    await (await this.#starting?.catch(() => undefined))?.stop()
+  }
+
+  async #start(): Promise<WorkflowEngine> {
+    return WorkflowEngine.start({ store: await this.#store(), runner: new IsolateStepRunner(this.#runtime) })
+  }
+}

@@ -1,0 +1,211 @@
+import type { InstanceStatus } from "../core/control.ts"
+import { parseKey } from "../core/step-key.ts"
+import { invalid, nameOf, only, record, stepName } from "../define/check.ts"
+import { decode, type Failure, instanceError, readFailure } from "../define/codec.ts"
+import type { WorkflowOptions } from "../define/parse-workflow.ts"
+import type { WorkflowEngine } from "../engine/engine.ts"
+import { type HistoryEntry, historyEntry } from "../engine/history-entry.ts"
+import type { BindingParts, WorkflowBinding } from "./workflow-binding.ts"
+
+/** A step that waits for an event, and the secret that stands for it in a URL: whoever has the token may send one. */
+export interface WorkflowWait {
+  readonly step: string
+  readonly type: string
+  readonly token: string
+}
+
+/** Cloudflare's `status()`, and more. Times are epoch milliseconds. */
+export interface WorkflowStatus {
+  readonly status: InstanceStatus
+  /** Why it waits: sleep, event, retry, child, needs-code, concurrency, schedule. */
+  readonly reason?: string
+  readonly output?: unknown
+  readonly error?: Failure
+  /** Whether what was done has been undone. */
+  readonly rollback?: "complete" | "failed"
+  /** From 1; each restart begins another. */
+  readonly run: number
+  readonly createdAt: number
+  readonly endedAt?: number
+  readonly wakeAt?: number
+  readonly waits: readonly WorkflowWait[]
+}
+
+export interface StepPlace {
+  readonly name: string
+  /** Which step of that name, from 1. */
+  readonly count?: number
+  readonly type?: "do" | "sleep" | "waitForEvent" | "workflow"
+}
+
+const pageSize = 500
+
+/** A workflow instance of one tenant: a handle, which holds nothing. */
+export class DynamicWorkflow {
+  readonly id: string
+  readonly #parts: BindingParts
+
+  /** Callers get it from `create` or `get`. */
+  constructor(parts: BindingParts, id: string) {
+    this.#parts = parts
+    this.id = id
+  }
+
+  /** Stores a workflow and starts it. See `WorkflowBinding.create`. */
+  static async create(binding: Pick<WorkflowBinding, "create">, options: WorkflowOptions): Promise<DynamicWorkflow> {
+    if (typeof binding !== "object" || binding === null || typeof binding.create !== "function") {
+      throw invalid("binding", "must be a workflows binding, such as platform.env.WORKFLOWS")
+    }
+    return binding.create(options)
+  }
+
+  async status(): Promise<WorkflowStatus> {
+    const engine = await this.#parts.engine()
+    const row = await engine.get(this.#parts.tenant, this.id)
+    const reason = await engine.reasonOf(row)
+    const waits = await engine.store.hooks(row.number)
+    const isComplete = row.status === "complete"
+    return {
+      status: row.status,
+      run: row.run,
+      createdAt: row.createdAt,
+      waits: waits.map(({ key, type, token }) => ({ step: parseKey(key).name, type, token })),
+      ...(reason !== null && { reason }),
+      ...(row.endedAt !== null && { endedAt: row.endedAt }),
+      ...(row.wakeAt !== null && { wakeAt: row.wakeAt }),
+      ...(row.rollback !== null && { rollback: row.rollback }),
+      ...(row.result !== null && (isComplete ? { output: decode(row.result) } : { error: readFailure(row.result) })),
+    }
+  }
+
+  /** What it gives, when it has ended. Rejects with what it failed with: `workflow.failed`, `workflow.terminated`, `workflow.*`. */
+  async result(options: { readonly signal?: AbortSignal } = {}): Promise<unknown> {
+    const engine = await this.#parts.engine()
+    const { status, result } = await engine.ended(this.#parts.tenant, this.id, options.signal)
+    if (status === "complete") return result === null ? undefined : decode(result)
+    throw instanceError(readFailure(result ?? ""), this.id)
+  }
+
+  /**
+   * Kept until a step takes it. An event with an `eventId` that came before is a duplicate and changes nothing. Rejects with `workflow.ended`,
+   * `workflow.too-many-events`.
+   */
+  async sendEvent(event: {
+    readonly type: string
+    readonly payload?: unknown
+    readonly eventId?: string
+  }): Promise<{ readonly isDuplicate: boolean }> {
+    const engine = await this.#parts.engine()
+    const given = record(event, "event")
+    only(given, ["type", "payload", "eventId"], "event")
+    return engine.sendEvent(this.#parts.tenant, this.id, event)
+  }
+
+  /** Lets running steps finish and stops there. Pausing what is paused changes nothing. Rejects with `workflow.ended`. */
+  async pause(): Promise<void> {
+    await this.#control("pause")
+  }
+
+  /** Sleeps, retries and timeouts are put off by the length of the pause; `sleepUntil` is not. */
+  async resume(): Promise<void> {
+    await this.#control("resume")
+  }
+
+  /** Ends it, its children too. With `rollback`, steps that have one are undone first. Rejects with `workflow.ended`. */
+  async terminate(options: { readonly rollback?: boolean } = {}): Promise<void> {
+    only(record(options, "options"), ["rollback"], "")
+    await this.#control("terminate", { rollback: options.rollback === true })
+  }
+
+  /** Runs it again, from the beginning or from a step, with the results before that one. Rejects with `workflow.no-such-step`. */
+  async restart(options: { readonly from?: string | StepPlace } = {}): Promise<void> {
+    only(record(options, "options"), ["from"], "")
+    const from = options.from === undefined ? {} : { from: await this.#key(options.from) }
+    await this.#control("restart", from)
+  }
+
+  /** Another instance that has this one's results before `fromStep`, with other `params`, `steps`, `script` or `id`. */
+  async fork(fromStep: string | StepPlace, changes: Omit<WorkflowOptions, "schedule"> = {}): Promise<DynamicWorkflow> {
+    const engine = await this.#parts.engine()
+    const { id } = await engine.fork(this.#parts.tenant, this.id, await this.#key(fromStep), changes)
+    return new DynamicWorkflow(this.#parts, id)
+  }
+
+  /**
+   * Gives it other code for the rest of its life: `steps` or `script` and what goes with them, as for `create`. Its history is replayed against the new code
+   * first; when that goes another way, this rejects with `workflow.nondeterminism` and the old code stays.
+   */
+  async upgrade(options: Omit<WorkflowOptions, "id" | "params">): Promise<void> {
+    const engine = await this.#parts.engine()
+    await engine.upgrade(this.#parts.tenant, this.id, options)
+  }
+
+  /** Everything that happened, in order: every attempt with input, output, error, logs and times. */
+  async history(): Promise<HistoryEntry[]> {
+    const engine = await this.#parts.engine()
+    const entries: HistoryEntry[] = []
+    for await (const page of this.#pages(engine, 0)) entries.push(...page)
+    return entries
+  }
+
+  /** The history from `cursor` on, then what happens, until it has ended. A restart goes on in a new subscription. */
+  async *subscribe(
+    options: { readonly cursor?: number; readonly signal?: AbortSignal } = {},
+  ): AsyncGenerator<HistoryEntry, void, void> {
+    const engine = await this.#parts.engine()
+    let { cursor = 0 } = options
+    if (!Number.isInteger(cursor) || cursor < 0)
+      throw invalid("cursor", `must be a whole number, not ${nameOf(cursor)}`)
+    const { number } = await engine.get(this.#parts.tenant, this.id)
+    for await (const _ of engine.news(number, options.signal)) {
+      // Read before the rows: what was written after it comes with the next news.
+      const { endedAt } = await engine.get(this.#parts.tenant, this.id)
+      for await (const page of this.#pages(engine, cursor)) {
+        yield* page
+        cursor = page.at(-1)?.cursor ?? cursor
+      }
+      if (endedAt !== null) return
+    }
+  }
+
+  /** Deletes it and all it left; terminates it first when it has not ended. */
+  async delete(): Promise<void> {
+    const engine = await this.#parts.engine()
+    await engine.delete(this.#parts.tenant, this.id)
+  }
+
+  async #control(
+    operation: "pause" | "resume" | "terminate" | "restart",
+    more: { rollback?: boolean; from?: string } = {},
+  ): Promise<void> {
+    const engine = await this.#parts.engine()
+    await engine.control({ tenant: this.#parts.tenant, id: this.id, operation, ...more })
+  }
+
+  async *#pages(engine: WorkflowEngine, after: number): AsyncGenerator<HistoryEntry[]> {
+    const { number, definitionHash } = await engine.get(this.#parts.tenant, this.id)
+    const sensitive = await engine.sensitiveSteps(definitionHash)
+    for (let cursor = after; ;) {
+      const rows = await engine.history(number, cursor, pageSize)
+      if (rows.length > 0) yield rows.map((row) => historyEntry(row, (name) => sensitive.has(name)))
+      if (rows.length < pageSize) return
+      cursor = rows.at(-1)?.seq ?? cursor
+    }
+  }
+
+  /** A step by its name: the first of any kind that the history knows. */
+  async #key(place: string | StepPlace): Promise<string> {
+    const { name, count = 1, type } = typeof place === "string" ? { name: place } : place
+    stepName(name, "from.name")
+    const kind =
+      type === undefined ? undefined : { do: "do", sleep: "sleep", waitForEvent: "event", workflow: "child" }[type]
+    const isMeant = (entry: HistoryEntry): entry is Extract<HistoryEntry, { type: "step" }> =>
+      entry.type === "step" &&
+      entry.step.name === name &&
+      entry.step.count === count &&
+      entry.step.kind !== "rollback" &&
+      (kind === undefined || entry.step.kind === kind)
+    const found = (await this.history()).findLast(isMeant)
+    return found?.step.key ?? `${kind ?? "do"}:${name}#${count}`
+  }
+}

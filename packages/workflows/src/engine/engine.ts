@@ -1,0 +1,630 @@
+import { randomUUID } from "node:crypto"
+import { MayflyError } from "@mayfly/protocol"
+import type { Store } from "@mayfly/store"
+import type { Activation } from "../core/activation.ts"
+import { type Clock, SystemClock } from "../core/clock.ts"
+import { isEnded } from "../core/control.ts"
+import type { ActivationEnd } from "../core/ports.ts"
+import type { StepHost } from "../core/step-host.ts"
+import { eventType, invalid, record } from "../define/check.ts"
+import {
+  decode,
+  encodeEventPayload,
+  encodeFailure,
+  encodePayload,
+  engineFailure,
+  hashOf,
+  instanceError,
+  readFailure,
+} from "../define/codec.ts"
+import { needsCode, type StepDefinition, type WorkerProgram, type WorkflowDefinition } from "../define/definition.ts"
+import type { Closures } from "../define/parse-steps.ts"
+import { type ParsedWorkflow, parseWorkflow, type WorkflowOptions } from "../define/parse-workflow.ts"
+import { nextTick, type Schedule } from "../define/schedule.ts"
+import { noRunner, type StepRunner } from "../run/step-runner.ts"
+import { SqlWorkflowStore } from "../store/sql-workflow-store.ts"
+import type { Spawn } from "../store/stored.ts"
+import type {
+  Claimed,
+  CommitAck,
+  ControlRequest,
+  Created,
+  DueInstance,
+  HistoryRow,
+  InstanceNumber,
+  InstanceRow,
+  ListQuery,
+  NewInstance,
+  Sent,
+  WorkflowStore,
+} from "../store/workflow-store.ts"
+import { CodeRegistry } from "./code-registry.ts"
+import type { Dispatched, Dispatcher } from "./dispatcher.ts"
+import { KeepAlive } from "./keep-alive.ts"
+import { LocalDispatcher } from "./local-dispatcher.ts"
+import { type ActivationWorld, prepareActivation } from "./run-activation.ts"
+import { runningOf, type RunningWorld } from "./running.ts"
+import { Watchers } from "./watchers.ts"
+
+export interface EngineOptions {
+  /** Stays the caller's. */
+  readonly store: Store
+  /** Runs guest code. Without one only host closures run. */
+  readonly runner?: StepRunner
+  readonly sandbox?: (tenant: string, id: string, options?: unknown) => Promise<unknown>
+  readonly clock?: Clock
+  /** Instances in memory at once, of one tenant at most three quarters of that. Default 2,000. */
+  readonly maxActive?: number
+  /** Attempts of one instance at once. Default 100. */
+  readonly maxParallel?: number
+  /** Steps of one instance. Default 10,000. */
+  readonly maxSteps?: number
+  /** All results of one instance; they are in memory while it runs. Default 256 MiB. */
+  readonly maxStoredBytes?: number
+  /** Told of what goes wrong behind the scenes; the engine goes on by itself. Default: nobody. */
+  readonly onError?: (error: unknown) => void
+}
+
+const defaultStored = 256 << 20
+const poisonLimit = 5
+const maxUpgradeTries = 5
+const maxChecked = 1_000
+const maxDefinitions = 1_000
+const firstRetryMs = 20
+const slowestRetryMs = 10_000
+const purgeEveryMs = 60_000
+const purgeAtOnce = 500
+
+/** A step that waits for an event. */
+export interface Hook {
+  readonly tenant: string
+  readonly id: string
+  readonly type: string
+}
+
+const hookTokens = /^[\w-]{43}$/
+
+/** A part of the engine that tests may put in front of steps. */
+export type Interceptor = (claimed: Claimed, host: StepHost) => StepHost
+
+/** Runs workflows: keeps them in a store, and in memory only while they do something. */
+export class WorkflowEngine implements AsyncDisposable {
+  readonly store: WorkflowStore
+  readonly clock: Clock
+  intercept: Interceptor = (_claimed, host) => host
+  readonly #options: EngineOptions
+  readonly #dispatcher: Dispatcher
+  readonly #code = new CodeRegistry()
+  readonly #live = new Map<InstanceNumber, Activation>()
+  readonly #failures = new Map<InstanceNumber, number>()
+  readonly #definitions = new Map<string, WorkflowDefinition>()
+  readonly #checked = new Set<string>()
+  readonly #keepAlive = new KeepAlive()
+  readonly #watchers = new Watchers((count) => this.#setWatched(count))
+  #watched = 0
+  #cancelPurge = (): void => {}
+  #stopped: Promise<void> | undefined
+
+  private constructor(options: EngineOptions, store: WorkflowStore) {
+    this.#options = options
+    this.store = store
+    this.clock = options.clock ?? new SystemClock()
+    this.#dispatcher = new LocalDispatcher({
+      store,
+      clock: this.clock,
+      maxActive: options.maxActive ?? 2_000,
+      onError: (error) => this.#report(error),
+    })
+  }
+
+  /** Takes over what an earlier process left in the store, and begins. Only one engine may have a store at a time. */
+  static async start(options: EngineOptions): Promise<WorkflowEngine> {
+    const store = await SqlWorkflowStore.open(options.store)
+    const engine = new WorkflowEngine(options, store)
+    await store.recover(engine.clock.now())
+    engine.#dispatcher.start((due) => engine.#run(due))
+    engine.#purgeLater()
+    return engine
+  }
+
+  get active(): number {
+    return this.#live.size
+  }
+
+  /** Lets go of all instances; what they had not written is done again by the next engine. Stopping twice is safe. */
+  stop(): Promise<void> {
+    return (this.#stopped ??= this.#stop())
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop()
+  }
+
+  async #stop(): Promise<void> {
+    this.#cancelPurge()
+    const stopping = this.#dispatcher.stop()
+    for (const activation of this.#live.values()) activation.abandon(stoppedError())
+    await stopping
+    this.#watchers.tellAll()
+    this.#keepAlive.set(false)
+  }
+
+  // What callers may do
+
+  /** Rejects with `input.invalid`, `workflow.exists`, or what is wrong with the code; nothing is stored then. */
+  async create(tenant: string, options: WorkflowOptions): Promise<{ id: string; number: InstanceNumber }> {
+    this.#checkRunning()
+    const { instance, definition, closures } = parseWorkflow(options, tenant, this.clock.now())
+    await this.#check(definition, instance.definition.hash, tenant)
+    const created = await this.store.create(instance, this.clock.now())
+    this.#code.set(tenant, instance.id, closures)
+    await this.#begin(created, instance, closures.size > 0)
+    return { id: instance.id, number: created.number }
+  }
+
+  async #begin({ number, isCreated }: Created, instance: NewInstance, hasCode: boolean): Promise<void> {
+    const { tenant, id, startAt, definition, concurrency = null } = instance
+    if (isCreated && startAt <= this.clock.now()) {
+      const due = { number, tenant, id, definitionHash: definition.hash, wakeAt: startAt, idle: 0, concurrency }
+      return this.#dispatcher.offer(due)
+    }
+    if (isCreated) return this.#dispatcher.wakeAt(startAt)
+    if (!hasCode) return
+    await this.store.codeCame(number, this.clock.now())
+    this.#dispatcher.wakeAt(this.clock.now())
+  }
+
+  /** Another instance with the same steps, which already has the results before `from`. */
+  async fork(
+    tenant: string,
+    id: string,
+    from: string,
+    changes: { readonly id?: unknown; readonly params?: unknown; readonly steps?: unknown; readonly script?: unknown },
+  ): Promise<{ id: string; number: InstanceNumber }> {
+    this.#checkRunning()
+    const row = await this.#find(tenant, id)
+    const given = record(changes, "changes")
+    const isNew = given["steps"] !== undefined || given["script"] !== undefined
+    const definition = await this.#definition(row.definitionHash)
+    const options = isNew ? given : { ...given, steps: [{ name: "placeholder", sleep: 0 }] }
+    const parsed = parseWorkflow(options as WorkflowOptions, tenant, this.clock.now())
+    const params = Object.hasOwn(given, "params") ? parsed.instance.params : row.params
+    const body = isNew ? parsed.instance.definition.body : await this.#body(row.definitionHash)
+    const hash = isNew ? parsed.instance.definition.hash : row.definitionHash
+    const content = hashOf(hash, params, `fork of ${row.number} at ${from}`)
+    const instance = { ...parsed.instance, params, content, definition: { hash, body } }
+    if (isNew) await this.#check(parsed.definition, hash, tenant)
+    const created = await this.store.fork({ tenant, id, instance, from, now: this.clock.now() })
+    const closures = isNew ? parsed.closures : this.#code.get(tenant, id)
+    if (needsCode(isNew ? parsed.definition : definition)) this.#code.set(tenant, instance.id, closures)
+    await this.#begin(created, instance, closures.size > 0)
+    return { id: instance.id, number: created.number }
+  }
+
+  /**
+   * Gives an instance other code for the rest of its life, after its history was replayed against it. Rejects with `workflow.nondeterminism` when the new code
+   * goes another way, `workflow.ended`, and what `create` rejects with; nothing is changed then.
+   */
+  async upgrade(tenant: string, id: string, options: WorkflowOptions): Promise<void> {
+    this.#checkRunning()
+    const given = record(options, "options")
+    const parsed = parseWorkflow({ ...given, id } as WorkflowOptions, tenant, this.clock.now())
+    await this.#check(parsed.definition, parsed.instance.definition.hash, tenant)
+    for (let tries = 0; tries < maxUpgradeTries; tries++) {
+      const { number, status } = await this.#find(tenant, id)
+      if (isEnded(status)) throw new MayflyError("workflow.ended", `the workflow instance "${id}" has ended`)
+      const claimed = await this.store.peek(number)
+      if (claimed === null) continue
+      await this.#rehearse(claimed, parsed)
+      const { definition } = parsed.instance
+      const content = parsed.contentWith(claimed.instance.params)
+      const request = { number, definition, content, lastSeq: claimed.lastSeq, now: this.clock.now() }
+      if (!(await this.store.redefine(request))) continue
+      this.#code.delete(tenant, id)
+      this.#code.set(tenant, id, parsed.closures)
+      this.#live.get(number)?.abandon(new MayflyError("workflow.fenced", "the instance has other code now"))
+      this.#dispatcher.wakeAt(this.clock.now())
+      this.#watchers.tell(number)
+      return
+    }
+    throw new MayflyError(
+      "workflow.fenced",
+      `the workflow instance "${id}" went on meanwhile; pause it, then try again`,
+    )
+  }
+
+  /** Replays the history against new code, writing nothing. Throws what speaks against it. */
+  async #rehearse(claimed: Claimed, { definition, closures }: ParsedWorkflow): Promise<void> {
+    const running = runningOf(claimed, definition, this.#runningWorld(closures))
+    const activation = prepareActivation(claimed, running, { ...this.#activationWorld(() => {}), isRehearsal: true })
+    try {
+      const end = await activation.run(running.program)
+      if (end.kind === "abandoned") throw end.cause
+      if (end.kind === "parked" || end.finish.status === "complete") return
+      throw instanceError(readFailure(end.finish.failure), claimed.instance.id)
+    } finally {
+      running.dispose()
+    }
+  }
+
+  /** Rejects with `input.invalid`, `workflow.not-found`, `workflow.ended`. */
+  async sendEvent(tenant: string, id: string, event: unknown): Promise<{ isDuplicate: boolean }> {
+    this.#checkRunning()
+    const { type, payload, eventId = randomUUID() } = record(event, "event")
+    if (typeof eventId !== "string" || eventId === "" || eventId.length > 256 || eventId.startsWith("\u0000")) {
+      throw invalid("event.eventId", "must be a text of 1 to 256 characters")
+    }
+    const sent = await this.store.sendEvent({
+      tenant,
+      id,
+      eventId,
+      type: eventType(type, "event.type"),
+      payload: encodeEventPayload(payload),
+      now: this.clock.now(),
+    })
+    this.#deliver(sent)
+    return { isDuplicate: sent.isDuplicate }
+  }
+
+  /** What a token stands for: the instance and step that wait. Rejects with `workflow.hook-not-found`. */
+  async findHook(token: string): Promise<Hook> {
+    const hook = typeof token === "string" && hookTokens.test(token) ? await this.store.findHook(token) : null
+    if (hook !== null) return hook
+    throw new MayflyError("workflow.hook-not-found", "nothing waits for this token")
+  }
+
+  /** Sends the event that a waiting step's token stands for. The second event of the same token is a duplicate, or finds nothing. */
+  async sendToHook(token: string, payload: unknown): Promise<{ isDuplicate: boolean }> {
+    const { tenant, id, type } = await this.findHook(token)
+    return this.sendEvent(tenant, id, { type, payload, eventId: `hook ${token}` })
+  }
+
+  #deliver({ number, event }: Pick<Sent, "number" | "event">): void {
+    if (event === null) return
+    const live = this.#live.get(number)
+    if (live === undefined) this.#dispatcher.wakeAt(this.clock.now())
+    else live.onEvent(event)
+    this.#watchers.tell(number)
+  }
+
+  /** Rejects with `workflow.not-found`, `workflow.ended`, `workflow.no-such-step`. */
+  async control(request: Omit<ControlRequest, "now" | "failure">): Promise<void> {
+    this.#checkRunning()
+    const { tenant, id, operation } = request
+    const failure = engineFailure("terminated", "the instance was terminated")
+    const now = this.clock.now()
+    const { number, from, to, fenced, told } = await this.store.control({ ...request, now, failure })
+    const live = this.#live.get(number)
+    for (const lost of fenced) {
+      this.#live.get(lost)?.abandon(new MayflyError("workflow.fenced", `the instance was taken away: ${operation}`))
+      this.#watchers.tell(lost)
+    }
+    if (to === "waitingForPause") live?.pause()
+    else if (from === "waitingForPause" && to === "running") live?.unpause()
+    if (operation === "restart") this.#code.revive(tenant, id)
+    if (operation === "terminate" && to === "terminated") this.#code.retire(tenant, id)
+    if (told !== null) this.#deliver(told)
+    if (operation !== "pause") this.#dispatcher.wakeAt(now)
+    this.#watchers.tell(number)
+  }
+
+  async get(tenant: string, id: string): Promise<InstanceRow> {
+    return this.#find(tenant, id)
+  }
+
+  /** Why it waits, as callers should see it. */
+  async reasonOf({ tenant, id, status, reason, definitionHash }: InstanceRow): Promise<string | null> {
+    if (status !== "waiting" && status !== "queued") return reason
+    const isMissing = needsCode(await this.#definition(definitionHash)) && !this.#code.has(tenant, id)
+    return isMissing ? "needs-code" : reason
+  }
+
+  async list(query: ListQuery): Promise<readonly InstanceRow[]> {
+    return this.store.list(query)
+  }
+
+  async delete(tenant: string, id: string): Promise<void> {
+    this.#checkRunning()
+    const { number, status } = await this.#find(tenant, id)
+    if (!isEnded(status)) await this.control({ tenant, id, operation: "terminate" })
+    await this.store.delete(tenant, id)
+    this.#code.delete(tenant, id)
+    this.#watchers.tell(number)
+  }
+
+  /** The instance when it has ended. Rejects with `workflow.not-found` when it is deleted meanwhile. */
+  async ended(tenant: string, id: string, signal?: AbortSignal): Promise<InstanceRow> {
+    const row = await this.#find(tenant, id)
+    if (isEnded(row.status)) return row
+    for await (const _ of this.news(row.number, signal)) {
+      const now = await this.#find(tenant, id)
+      if (isEnded(now.status)) return now
+    }
+    throw signal?.aborted === true ? (signal.reason as Error) : stoppedError()
+  }
+
+  /** Yields at once and after each change, until the engine stops or the signal says so. */
+  async *news(number: InstanceNumber, signal?: AbortSignal): AsyncGenerator<void> {
+    let wake = Promise.withResolvers<void>()
+    const onNews = (): void => wake.resolve()
+    const unwatch = this.#watchers.watch(number, onNews)
+    signal?.addEventListener("abort", onNews, { once: true })
+    try {
+      while (this.#stopped === undefined && signal?.aborted !== true) {
+        yield
+        await wake.promise
+        wake = Promise.withResolvers<void>()
+      }
+    } finally {
+      unwatch()
+      signal?.removeEventListener("abort", onNews)
+    }
+  }
+
+  async history(number: InstanceNumber, after: number, limit: number): Promise<readonly HistoryRow[]> {
+    return this.store.history(number, after, limit)
+  }
+
+  /** Names of steps whose results are not for the history. */
+  async sensitiveSteps(hash: string): Promise<ReadonlySet<string>> {
+    const definition = await this.#definition(hash)
+    return new Set(definition.kind === "steps" ? sensitiveNames(definition.steps) : [])
+  }
+
+  // Running
+
+  async #run(due: DueInstance): Promise<Dispatched> {
+    const { number, tenant, id } = due
+    const definition = await this.#definition(due.definitionHash)
+    if (needsCode(definition) && !this.#code.has(tenant, id)) {
+      await this.store.park(number, "needs-code", this.clock.now())
+      this.#watchers.tell(number)
+      return { wakeAt: null }
+    }
+    const claimed = await this.store.claim(number, this.clock.now())
+    if (claimed === null) return { wakeAt: null }
+    this.#setActive()
+    try {
+      if (claimed.idle > poisonLimit) return await this.#condemn(claimed)
+      if (claimed.instance.schedule !== null) return await this.#tick(claimed, claimed.instance.schedule)
+      return await this.#activate(claimed, definition)
+    } catch (error) {
+      return await this.#giveBack(claimed, error)
+    } finally {
+      this.#setActive()
+      this.#watchers.tell(number)
+    }
+  }
+
+  async #activate(claimed: Claimed, definition: WorkflowDefinition): Promise<Dispatched> {
+    const { number, tenant, id } = claimed.instance
+    if (this.#stopped !== undefined) return this.#giveBack(claimed, stoppedError())
+    const running = runningOf(claimed, definition, this.#runningWorld(this.#code.get(tenant, id)))
+    let wakeAt: number | null = null
+    const world = this.#activationWorld((ack) => {
+      wakeAt = ack.wakeAt
+      this.#onCommit(number, ack)
+    })
+    const activation = prepareActivation(claimed, running, world)
+    this.#live.set(number, activation)
+    this.#setActive()
+    this.#watchers.tell(number)
+    let end: ActivationEnd
+    try {
+      end = await activation.run(running.program)
+    } finally {
+      this.#live.delete(number)
+      running.dispose()
+    }
+    if (end.kind === "abandoned") return this.#giveBack(claimed, end.cause)
+    this.#failures.delete(number)
+    if (end.kind === "finished") this.#code.retire(tenant, id)
+    return { wakeAt }
+  }
+
+  #runningWorld(closures: Closures): RunningWorld {
+    return {
+      runner: this.#options.runner ?? noRunner,
+      closures,
+      startChild: (parent, name, child, params) => this.#childOf(parent, name, child, params),
+      sandbox: async (tenant, id, options) => this.#sandbox(tenant, id, options),
+      intercept: (one, host) => this.intercept(one, host),
+    }
+  }
+
+  #activationWorld(onCommit: (ack: CommitAck) => void): ActivationWorld {
+    const { maxParallel = 100, maxSteps = 10_000, maxStoredBytes = defaultStored } = this.#options
+    return { store: this.store, clock: this.clock, maxParallel, maxSteps, maxStored: maxStoredBytes, onCommit }
+  }
+
+  #onCommit(number: InstanceNumber, { told, started }: CommitAck): void {
+    for (const due of started) this.#dispatcher.offer(due)
+    if (told !== null) this.#deliver(told)
+    this.#watchers.tell(number)
+  }
+
+  /** Nobody knows what came of the last commit: the next activation reads what is there. */
+  async #giveBack({ instance: { number, epoch } }: Claimed, cause: unknown): Promise<Dispatched> {
+    if (cause instanceof MayflyError && cause.code === "workflow.fenced") {
+      this.#failures.delete(number)
+      return { wakeAt: this.clock.now() }
+    }
+    const isStopping = this.#stopped !== undefined
+    if (!isStopping) this.#report(cause)
+    const failures = (this.#failures.get(number) ?? 0) + 1
+    this.#failures.set(number, failures)
+    const delayMs = isStopping ? 0 : Math.min(firstRetryMs * 2 ** (failures - 1), slowestRetryMs)
+    const at = this.clock.now() + delayMs
+    for (let waitMs = firstRetryMs; ; waitMs = Math.min(waitMs * 2, slowestRetryMs)) {
+      try {
+        await this.store.release(number, epoch, at)
+        return { wakeAt: at }
+      } catch (error) {
+        // The next start of the engine does the same.
+        if (this.#stopped !== undefined) return { wakeAt: null }
+        this.#report(error)
+        await new Promise<void>((resolve) => this.clock.at(this.clock.now() + waitMs, resolve))
+      }
+    }
+  }
+
+  /** It was in memory each time the process died, alone at last. */
+  async #condemn({ instance, idle }: Claimed): Promise<Dispatched> {
+    const failure = encodeFailure({
+      name: "PoisonWorkflowError",
+      code: "workflow.poison",
+      message: `the instance got nowhere in ${idle - 1} activations: the process ended each time while it ran`,
+    })
+    const then = { finish: { status: "errored", failure } } as const
+    const ack = await this.store.commit(instance.number, instance.epoch, { rows: [], then }, this.clock.now())
+    this.#onCommit(instance.number, ack)
+    return { wakeAt: null }
+  }
+
+  /** A schedule starts an instance for the moment that has come, one for all that were missed, and waits for the next. */
+  async #tick({ instance }: Claimed, text: string): Promise<Dispatched> {
+    const schedule = JSON.parse(text) as Schedule
+    const now = this.clock.now()
+    const tick = instance.startAt
+    const next = nextTick(schedule, now)
+    const body = await this.#body(instance.definitionHash)
+    const time = new Date(tick).toISOString().replaceAll(/[-:.]/g, "").slice(0, 15)
+    const start: NewInstance = {
+      tenant: instance.tenant,
+      id: `${instance.id}-${time}`,
+      definition: { hash: instance.definitionHash, body },
+      params: instance.params,
+      content: hashOf(instance.definitionHash, instance.params, time),
+      startAt: now,
+      retention: instance.retention,
+      trigger: JSON.stringify({ cron: schedule.cron, scheduledTime: tick }),
+    }
+    const spawn: Spawn = { key: "", start, conflict: "", tooDeep: "" }
+    const park = { wakeAt: next, reason: "schedule", seenEvent: Number.MAX_SAFE_INTEGER } as const
+    const ack = await this.store.commit(
+      instance.number,
+      instance.epoch,
+      { rows: [], spawn: [spawn], then: { park } },
+      now,
+    )
+    this.#code.set(instance.tenant, start.id, this.#code.get(instance.tenant, instance.id))
+    this.#onCommit(instance.number, ack)
+    return { wakeAt: next }
+  }
+
+  #childOf({ instance }: Claimed, name: string, definition: WorkflowDefinition, params: unknown): Omit<Spawn, "key"> {
+    const body = encodePayload(definition, "workflow")
+    const encoded = encodePayload(params, "params")
+    const hash = hashOf(body)
+    const unique = hashOf(String(instance.number), String(instance.run), name, hash, encoded)
+    const id = `${instance.id.slice(0, 70)}-${unique.replaceAll(/[-_]/g, "").slice(0, 20)}`
+    const refuse = (code: string, message: string): string => encodeFailure({ name: "MayflyError", code, message })
+    return {
+      conflict: refuse("workflow.exists", `the workflow instance "${id}" exists with other content`),
+      tooDeep: refuse("workflow.too-deep", "a child can't be started so many levels below another workflow"),
+      start: {
+        tenant: instance.tenant,
+        id,
+        definition: { hash, body },
+        params: encoded,
+        content: hashOf(hash, encoded),
+        startAt: this.clock.now(),
+        retention: instance.retention,
+      },
+    }
+  }
+
+  async #sandbox(tenant: string, id: string, options: unknown): Promise<unknown> {
+    if (this.#options.sandbox !== undefined) return this.#options.sandbox(tenant, id, options)
+    throw new MayflyError("input.invalid", "there are no sandboxes here")
+  }
+
+  // Definitions
+
+  /** Compiles what can be compiled, once per definition. */
+  async #check(definition: WorkflowDefinition, hash: string, tenant: string): Promise<void> {
+    if (this.#checked.has(`${tenant} ${hash}`)) return
+    const runner = this.#options.runner ?? noRunner
+    for (const { program, kind } of programsOf(definition)) await runner.check(program, kind, tenant)
+    this.#checked.add(`${tenant} ${hash}`)
+    const oldest = this.#checked.values().next().value
+    if (this.#checked.size > maxChecked && oldest !== undefined) this.#checked.delete(oldest)
+  }
+
+  async #definition(hash: string): Promise<WorkflowDefinition> {
+    const known = this.#definitions.get(hash)
+    if (known !== undefined) return known
+    const definition = decode(await this.#body(hash)) as WorkflowDefinition
+    this.#definitions.set(hash, definition)
+    const oldest = this.#definitions.keys().next().value
+    if (this.#definitions.size > maxDefinitions && oldest !== undefined) this.#definitions.delete(oldest)
+    return definition
+  }
+
+  async #body(hash: string): Promise<string> {
+    const body = await this.store.getDefinition(hash)
+    if (body !== null) return body
+    throw new MayflyError("workflow.not-found", "the definition of the instance is not there any more")
+  }
+
+  // Housekeeping
+
+  async #find(tenant: string, id: string): Promise<InstanceRow> {
+    const row = await this.store.get(tenant, id)
+    if (row !== null) return row
+    throw new MayflyError("workflow.not-found", `there is no workflow instance "${id}"`, { details: { id } })
+  }
+
+  #purgeLater(): void {
+    this.#cancelPurge = this.clock.at(this.clock.now() + purgeEveryMs, () => {
+      this.store
+        .purge(this.clock.now(), purgeAtOnce)
+        .catch((error: unknown) => this.#report(error))
+        .finally(() => this.#stopped ?? this.#purgeLater())
+    })
+  }
+
+  #setWatched(count: number): void {
+    this.#watched = count
+    this.#setActive()
+  }
+
+  #setActive(): void {
+    this.#keepAlive.set(this.#stopped === undefined && (this.#watched > 0 || this.#live.size > 0))
+  }
+
+  #checkRunning(): void {
+    if (this.#stopped !== undefined) throw stoppedError()
+  }
+
+  #report(error: unknown): void {
+    this.#options.onError?.(error)
+  }
+}
+
+function stoppedError(): MayflyError {
+  return new MayflyError("workflow.engine-stopped", "the workflow engine has stopped")
+}
+
+function sensitiveNames(steps: readonly StepDefinition[]): string[] {
+  return steps.flatMap((step) => {
+    if (step.kind === "parallel") return sensitiveNames(step.steps)
+    return step.kind === "run" && step.isSensitive ? [step.name] : []
+  })
+}
+
+interface Code {
+  readonly program: WorkerProgram
+  readonly kind: "step" | "script"
+}
+
+function programsOf(definition: WorkflowDefinition): Code[] {
+  if (definition.kind === "script") return [{ program: definition.program, kind: "script" }]
+  return definition.steps.flatMap((step): Code[] => {
+    if (step.kind === "parallel") return programsOf({ kind: "steps", steps: step.steps })
+    if (step.kind === "workflow") return programsOf(step.definition)
+    if (step.kind !== "run") return []
+    const bodies = step.rollback === undefined ? [step.body] : [step.body, step.rollback]
+    return bodies.flatMap((body): Code[] => ("closure" in body ? [] : [{ program: body.program, kind: "step" }]))
+  })
+}

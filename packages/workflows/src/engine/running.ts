@@ -1,0 +1,97 @@
+import type { Program } from "../core/ports.ts"
+import type { Settled, StepHost } from "../core/step-host.ts"
+import { decode, encodeFailure, encodeResult, failureOf } from "../define/codec.ts"
+import type { StepDefinition, WorkflowDefinition } from "../define/definition.ts"
+import type { Closures } from "../define/parse-steps.ts"
+import { ScriptSteps } from "../run/script-steps.ts"
+import type { CodeEnd, ScriptEvent, ScriptRun, StepRunner } from "../run/step-runner.ts"
+import { stepsProgram } from "../run/steps-program.ts"
+import type { Claimed } from "../store/workflow-store.ts"
+import { nextTurn, type Running } from "./run-activation.ts"
+
+/** What a guest waits for is known as well as it can be, not for certain. */
+const scriptPatienceMs = 500
+
+export interface RunningWorld {
+  readonly runner: StepRunner
+  readonly closures: Closures
+  startChild(claimed: Claimed, name: string, definition: WorkflowDefinition, params: unknown): unknown
+  sandbox(tenant: string, id: string, options?: unknown): Promise<unknown>
+  /** For tests: may replace what steps do. */
+  intercept(claimed: Claimed, host: StepHost): StepHost
+}
+
+/** The user code of an instance, ready to be run or replayed. */
+export function runningOf(claimed: Claimed, definition: WorkflowDefinition, world: RunningWorld): Running {
+  const running =
+    definition.kind === "steps" ? ofSteps(claimed, definition, world) : ofScript(claimed, definition, world)
+  return { ...running, program: (host) => running.program(world.intercept(claimed, host)) }
+}
+
+function ofSteps(
+  claimed: Claimed,
+  { steps }: Extract<WorkflowDefinition, { kind: "steps" }>,
+  world: RunningWorld,
+): Running {
+  const { tenant, id, params } = claimed.instance
+  const startChild = (name: string, step: Extract<StepDefinition, { kind: "workflow" }>, childParams: unknown) =>
+    world.startChild(claimed, name, step.definition, childParams)
+  const program = stepsProgram(steps, {
+    instanceId: id,
+    tenant,
+    params: decode(params),
+    runner: world.runner,
+    closure: (key) => world.closures.get(key),
+    startChild,
+    sandbox: (sandboxId, options) => world.sandbox(tenant, sandboxId, options),
+  })
+  return { program, turn: nextTurn, tracksNesting: false, patienceMs: 0, dispose() {} }
+}
+
+function ofScript(
+  claimed: Claimed,
+  { program, entry }: Extract<WorkflowDefinition, { kind: "script" }>,
+  world: RunningWorld,
+): Running {
+  const abort = new AbortController()
+  let script: ScriptRun | undefined
+  const run: Program = async (host) => {
+    const steps = new ScriptSteps(host, program, {
+      startChild: (name, definition, params) => world.startChild(claimed, name, definition, params),
+      trace: () => script?.trace() ?? {},
+    })
+    const call = { event: eventOf(claimed), steps, ...(entry !== undefined && { entry }) }
+    script = world.runner.runScript(program, call, { tenant: claimed.instance.tenant, signal: abort.signal })
+    return settledOf(await script.ended)
+  }
+  return {
+    program: run,
+    turn: () => script?.turn() ?? nextTurn(),
+    tracksNesting: true,
+    patienceMs: scriptPatienceMs,
+    dispose() {
+      abort.abort(new DOMException("the activation is over", "AbortError"))
+      script?.dispose()
+    },
+  }
+}
+
+function eventOf({ instance }: Claimed): ScriptEvent {
+  const { params, createdAt, id, trigger } = instance
+  return {
+    payload: decode(params),
+    timestamp: new Date(createdAt),
+    instanceId: id,
+    workflowName: "dynamic",
+    ...(trigger !== null && { schedule: JSON.parse(trigger) as NonNullable<ScriptEvent["schedule"]> }),
+  }
+}
+
+function settledOf(end: CodeEnd): Settled {
+  try {
+    if (end.ok) return { ok: true, value: encodeResult(end.result, "result") }
+    return { ok: false, failure: encodeFailure(failureOf(end.error)) }
+  } catch (error) {
+    return { ok: false, failure: encodeFailure(failureOf(error)) }
+  }
+}

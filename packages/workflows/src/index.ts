@@ -1,0 +1,21 @@
+export { DynamicWorkflow, type StepPlace, type WorkflowStatus, type WorkflowWait } from "./api/dynamic-workflow.ts"
+export {
+  type BindingParts,
+  type DeletedBatch,
+  type ListOptions,
+  WorkflowBinding,
+  type WorkflowPage,
+} from "./api/workflow-binding.ts"
+export { type StepSelector, WorkflowIntrospector } from "./api/workflow-introspector.ts"
+export { type Clock, SystemClock } from "./core/clock.ts"
+export type { InstanceStatus } from "./core/control.ts"
+export type { Failure } from "./define/codec.ts"
+export type { WorkerProgram } from "./define/definition.ts"
+export type { WorkflowOptions } from "./define/parse-workflow.ts"
+export type { GivenStep } from "./define/parse-steps.ts"
+export { type EngineOptions, type Hook, WorkflowEngine } from "./engine/engine.ts"
+export type { HistoryEntry, StepRef } from "./engine/history-entry.ts"
+export type { ScriptSteps } from "./run/script-steps.ts"
+export type { Stamped } from "./run/settled.ts"
+export type { StepContext } from "./run/step-context.ts"
+export type { CodeEnd, RunPlace, RunTrace, ScriptEvent, ScriptRun, StepRunner } from "./run/step-runner.ts"

@@ -1,0 +1,113 @@
+import { defaultRetries, defaultTimeoutMs } from "../core/retry.ts"
+import type { Attempt } from "../core/step-host.ts"
+import { duration, eventType, only, record, stepName } from "../define/check.ts"
+import { parseRetries } from "../define/parse-retries.ts"
+import { type AttemptDetail, endOf } from "./attempt-end.ts"
+import { valueOf } from "./settled.ts"
+import type { RunTrace } from "./step-runner.ts"
+
+/** A dynamic worker whose runs end with the step and appear in its history. Each run has a fresh isolate. */
+export interface StepWorker extends AsyncDisposable {
+  /** The program's result. Rejects with a coded error. */
+  run(input?: unknown, options?: object): Promise<unknown>
+  fetch(request: Request | string | URL, init?: RequestInit): Promise<Response>
+  dispose(): Promise<void>
+}
+
+/** What a closure gets. Steps inside it (`do`, `sleep`, `waitForEvent`) are kept when it runs again. */
+export interface StepContext {
+  readonly input: unknown
+  readonly params: unknown
+  readonly instanceId: string
+  /** Results of the steps before, by name. */
+  readonly results: Readonly<Record<string, unknown>>
+  /** The result of the step before. */
+  readonly previous: unknown
+  /** From 1. */
+  readonly attempt: number
+  readonly step: { readonly name: string; readonly count: number }
+  /** The same for all attempts, also after a crash. Give it to services that can recognise a repeated request. */
+  readonly idempotencyKey: string
+  /** Aborted when the step's time is over or the instance ends. */
+  readonly signal: AbortSignal
+  /** A dynamic worker; its runs appear in the history and end with the step. */
+  createWorker(options: string | object): Promise<StepWorker>
+  sandbox(id: string, options?: unknown): Promise<unknown>
+  sleep(duration: unknown): Promise<void>
+  waitForEvent(type: string, options?: { readonly timeout?: unknown }): Promise<unknown>
+  /** A step inside the step: its result is kept when the step runs again. */
+  do(name: string, body: (context: StepContext) => unknown): Promise<unknown>
+  do(name: string, config: object, body: (context: StepContext) => unknown): Promise<unknown>
+}
+
+export interface ContextParts {
+  readonly attempt: Attempt
+  readonly instanceId: string
+  readonly params: unknown
+  readonly input: unknown
+  readonly results: ReadonlyMap<string, unknown>
+  readonly previous: unknown
+  readonly detail: AttemptDetail & { runs: RunTrace[] }
+  createWorker(options: string | object, signal: AbortSignal, onRun: (trace: RunTrace) => void): Promise<StepWorker>
+  sandbox(id: string, options?: unknown): Promise<unknown>
+}
+
+const maxRuns = 1_000
+
+export function stepContext(parts: ContextParts): StepContext {
+  const { attempt, detail } = parts
+  const { inner } = attempt
+  const onRun = (trace: RunTrace): void => {
+    if (detail.runs.length < maxRuns) detail.runs.push(trace)
+  }
+  return {
+    input: parts.input,
+    params: parts.params,
+    instanceId: parts.instanceId,
+    // Made when asked for: a list may have thousands of steps.
+    get results() {
+      return Object.fromEntries(parts.results)
+    },
+    previous: parts.previous,
+    attempt: attempt.attempt,
+    step: { name: attempt.name, count: attempt.count },
+    idempotencyKey: attempt.idempotencyKey,
+    signal: attempt.signal,
+    createWorker: (options) => parts.createWorker(options, attempt.signal, onRun),
+    sandbox: (id, options) => parts.sandbox(id, options),
+    sleep: async (value) => void (await valueOf(inner.sleep("sleep", { ms: duration(value, "sleep") }))),
+    waitForEvent: async (type, options = {}) => {
+      const { timeout = 86_400_000 } = record(options, "waitForEvent options")
+      const step = {
+        name: eventType(type, "waitForEvent"),
+        type: eventType(type, "waitForEvent"),
+        timeoutMs: duration(timeout, "waitForEvent timeout"),
+      }
+      return valueOf(inner.waitForEvent(step))
+    },
+    do: async (name: string, ...rest: readonly unknown[]) => {
+      const { body, config } = parseDo(rest)
+      const run = (one: Attempt) =>
+        endOf({}, () =>
+          (body as (context: StepContext) => unknown)(stepContext({ ...parts, attempt: one, input: undefined })),
+        )
+      return valueOf(inner.do({ name: stepName(name, "step name"), config, run }))
+    },
+  }
+}
+
+/** `(body)` or `(config, body)`. */
+function parseDo(rest: readonly unknown[]) {
+  const [first, second] = rest
+  const body = typeof first === "function" ? first : second
+  if (typeof body !== "function") throw new TypeError("a step needs a function")
+  const given = typeof first === "function" || first === undefined ? {} : record(first, "step config")
+  only(given, ["retries", "timeout"], "step config")
+  const { retries, timeout } = given
+  const config = {
+    retries: retries === undefined ? defaultRetries : parseRetries(retries, "retries"),
+    timeoutMs: timeout === undefined ? defaultTimeoutMs : duration(timeout, "timeout"),
+    atMostOnce: false,
+  }
+  return { body, config }
+}

@@ -1,0 +1,199 @@
+import { moduleBeside, type Store, type Tables } from "@mayfly/store"
+import type { Change } from "../core/ports.ts"
+import { LargeValues } from "./large-values.ts"
+import { migrations } from "./migrations.ts"
+import type { WorkflowProcedures } from "./procedures.ts"
+import { instanceOf, journalRowOf, type StoredInstance, type StoredRow } from "./stored.ts"
+import type {
+  Claimed,
+  CommitAck,
+  Controlled,
+  ControlRequest,
+  Created,
+  DueAnswer,
+  EventIn,
+  ForkRequest,
+  HistoryRow,
+  InstanceNumber,
+  InstanceRow,
+  ListQuery,
+  NewInstance,
+  RedefineRequest,
+  Sent,
+  WorkflowStore,
+} from "./workflow-store.ts"
+
+/** Workflows in the rows of `@mayfly/store`. */
+export class SqlWorkflowStore implements WorkflowStore {
+  readonly #tables: Tables<WorkflowProcedures>
+  readonly #values: LargeValues
+
+  private constructor(store: Store, tables: Tables<WorkflowProcedures>) {
+    this.#tables = tables
+    this.#values = new LargeValues(store.blobs)
+  }
+
+  /** Brings the tables up to date. The store stays the caller's. */
+  static async open(store: Store): Promise<SqlWorkflowStore> {
+    const owner = { name: "workflows", migrations, procedures: moduleBeside("procedures", import.meta.url) }
+    return new SqlWorkflowStore(store, await store.attach<WorkflowProcedures>(owner))
+  }
+
+  async create(given: NewInstance, now: number): Promise<Created> {
+    const { instance, blobs } = await this.#values.spillInstance(given)
+    return this.#tables.call("create", { instance, now, blobs })
+  }
+
+  async claim(number: InstanceNumber, now: number): Promise<Claimed | null> {
+    return this.#whole(await this.#tables.call("claim", { number, now }))
+  }
+
+  async peek(number: InstanceNumber): Promise<Claimed | null> {
+    return this.#whole(await this.#tables.call("peek", { number }))
+  }
+
+  async redefine(request: RedefineRequest): Promise<boolean> {
+    const { text: body, blobs } = await this.#values.spillText(request.definition.body)
+    return this.#tables.call("redefine", { ...request, definition: { ...request.definition, body }, blobs })
+  }
+
+  async #whole(claimed: Claimed | null): Promise<Claimed | null> {
+    if (claimed === null) return null
+    const [journal, events, params, definition] = await Promise.all([
+      Promise.all(claimed.journal.map((row) => this.#values.loadRow(withoutDetail(row)))),
+      Promise.all(claimed.events.map(async (event) => ({ ...event, payload: await this.#loadPayload(event.payload) }))),
+      this.#values.load(claimed.instance.params),
+      this.#values.load(claimed.definition),
+    ])
+    return { ...claimed, instance: { ...claimed.instance, params }, journal, events, definition }
+  }
+
+  async release(number: InstanceNumber, epoch: number, at: number): Promise<void> {
+    await this.#tables.call("release", { number, epoch, at })
+  }
+
+  async commit(number: InstanceNumber, epoch: number, given: Change, now: number): Promise<CommitAck> {
+    const { change, blobs } = await this.#values.spillChange(given)
+    const ack = await this.#tables.call("commit", { number, epoch, change, now, blobs })
+    return { ...ack, told: await this.#loadTold(ack.told) }
+  }
+
+  async sendEvent(event: EventIn): Promise<Sent> {
+    const { text, blobs } = await this.#values.spillText(event.payload)
+    const sent = await this.#tables.call("sendEvent", {
+      ...event,
+      payload: text,
+      bytes: event.payload.length,
+      blobs,
+    })
+    return { ...sent, event: sent.event === null ? null : { ...sent.event, payload: event.payload } }
+  }
+
+  async findHook(token: string): Promise<{ tenant: string; id: string; type: string } | null> {
+    const [row] = await this.#tables.read<{ tenant: string; id: string; type: string }>(
+      "SELECT i.tenant, i.id, h.type FROM workflows_hooks h JOIN workflows_instances i ON i.number = h.instance WHERE h.token = ?",
+      [token],
+    )
+    return row ?? null
+  }
+
+  async control(request: ControlRequest): Promise<Controlled> {
+    const controlled = await this.#tables.call("control", request)
+    return { ...controlled, told: await this.#loadTold(controlled.told) }
+  }
+
+  async fork(request: ForkRequest): Promise<Created> {
+    const { instance, blobs } = await this.#values.spillInstance(request.instance)
+    return this.#tables.call("fork", { ...request, instance, blobs })
+  }
+
+  async get(tenant: string, id: string): Promise<InstanceRow | null> {
+    const [row] = await this.#tables.read<StoredInstance>(
+      "SELECT * FROM workflows_instances WHERE tenant = ? AND id = ?",
+      [tenant, id],
+    )
+    return row === undefined ? null : this.#load(instanceOf(row))
+  }
+
+  async getDefinition(hash: string): Promise<string | null> {
+    const [row] = await this.#tables.read<{ body: string }>("SELECT body FROM workflows_definitions WHERE hash = ?", [
+      hash,
+    ])
+    return row === undefined ? null : this.#values.load(row.body)
+  }
+
+  async list({ tenant, status, limit, after = Number.MAX_SAFE_INTEGER }: ListQuery): Promise<readonly InstanceRow[]> {
+    const where = status === undefined ? "" : "AND status = ?"
+    const rows = await this.#tables.read<StoredInstance>(
+      `SELECT * FROM workflows_instances WHERE tenant = ? AND number < ? ${where} ORDER BY number DESC LIMIT ?`,
+      [tenant, after, ...(status === undefined ? [] : [status]), limit],
+    )
+    return Promise.all(rows.map((row) => this.#load(instanceOf(row))))
+  }
+
+  async history(number: InstanceNumber, after: number, limit: number): Promise<readonly HistoryRow[]> {
+    const rows = await this.#tables.read<StoredRow>(
+      "SELECT * FROM workflows_journal WHERE instance = ? AND seq > ? ORDER BY seq LIMIT ?",
+      [number, after, limit],
+    )
+    return Promise.all(rows.map((row) => this.#values.loadRow({ ...journalRowOf(row), run: row.run })))
+  }
+
+  async hooks(number: InstanceNumber): Promise<readonly { key: string; type: string; token: string }[]> {
+    return this.#tables.read("SELECT key, type, token FROM workflows_hooks WHERE instance = ? ORDER BY key", [number])
+  }
+
+  async delete(tenant: string, id: string): Promise<number> {
+    return this.#tables.call("remove", { tenant, id })
+  }
+
+  async due(now: number, perTenant: number, after: string): Promise<DueAnswer> {
+    return this.#tables.call("due", { now, perTenant, after })
+  }
+
+  async park(number: InstanceNumber, reason: "needs-code" | "concurrency", now: number): Promise<void> {
+    await this.#tables.call("park", { number, reason, now })
+  }
+
+  async codeCame(number: InstanceNumber, now: number): Promise<void> {
+    await this.#tables.call("codeCame", { number, now })
+  }
+
+  async placeFree(tenant: string, key: string, count: number, now: number): Promise<number> {
+    return this.#tables.call("placeFree", { tenant, key, count, now })
+  }
+
+  async recover(now: number): Promise<number> {
+    return this.#tables.call("recover", { now })
+  }
+
+  async purge(now: number, limit: number): Promise<number> {
+    return this.#tables.call("purge", { now, limit })
+  }
+
+  async #load(row: InstanceRow): Promise<InstanceRow> {
+    const { result, params } = row
+    return {
+      ...row,
+      params: await this.#values.load(params),
+      result: result === null ? null : await this.#values.load(result),
+    }
+  }
+
+  async #loadTold(told: CommitAck["told"]): Promise<CommitAck["told"]> {
+    if (told === null) return null
+    return { ...told, event: { ...told.event, payload: await this.#loadPayload(told.event.payload) } }
+  }
+
+  /** The end of a child has a sign before its value. */
+  async #loadPayload(payload: string): Promise<string> {
+    const sign = payload[0] ?? ""
+    if (sign !== "+" && sign !== "-") return this.#values.load(payload)
+    return `${sign}${await this.#values.load(payload.slice(1))}`
+  }
+}
+
+/** What only the history needs is not loaded for a replay. */
+function withoutDetail<Row extends { readonly detail?: string }>({ detail: _, ...row }: Row): Omit<Row, "detail"> {
+  return row
+}
