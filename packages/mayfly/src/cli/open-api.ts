@@ -1,3 +1,4 @@
+import { lstatSync } from "node:fs"
 import { request } from "node:http"
 import { join, resolve } from "node:path"
 import { setTimeout as delay } from "node:timers/promises"
@@ -46,6 +47,7 @@ function remoteApi(directory: string, pid: number): Api {
     async call(method, path, body) {
       for (let attempt = 1; ; attempt++) {
         try {
+          checkOwner(socketPath)
           const { status, text } = await send({ socketPath, method, path }, body)
           return answerOf(status, text)
         } catch (error) {
@@ -57,6 +59,15 @@ function remoteApi(directory: string, pid: number): Api {
     },
     async [Symbol.asyncDispose]() {},
   }
+}
+
+/** In a directory that others may write to, somebody else may listen, for secrets for instance. */
+function checkOwner(socketPath: string): void {
+  const found = lstatSync(socketPath)
+  const uid = process.getuid?.()
+  if (uid === undefined || (found.isSocket() && found.uid === uid)) return
+  const message = `"${socketPath}" is not this user's: run the command as the user of the server (uid ${found.uid}), or name another --data`
+  throw new MayflyError("input.invalid", message, { details: { path: "data" } })
 }
 
 function send(
