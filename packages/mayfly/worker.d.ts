@@ -3,6 +3,7 @@
 // They stand in for @cloudflare/workers-types; whoever has those does not reference these.
 
 declare let DynamicWorker: typeof import("mayfly").DynamicWorker
+declare let DynamicWorkflow: typeof import("mayfly").DynamicWorkflow
 declare let WorkerLoader: typeof import("mayfly").WorkerLoader
 
 /** `ctx`, the third argument of handlers and `this.ctx` of entrypoints. */
