@@ -142,8 +142,8 @@ async function check(
   const second = await serve(name, first.key)
   await bringBack(second, task)
   const all = await read(second, name)
-  const { status, output } = all.at(-1)?.data as { status: string; output: unknown }
-  assert.deepEqual([status, output], ["complete", 3])
+  const end = all.at(-1)?.data as { status: string; output: unknown } | undefined
+  assert.deepEqual([end?.status, end?.output], ["complete", 3])
   // What was recorded before the kill stands there unchanged; step-0 ran once.
   assert.deepEqual(all.slice(0, before.length), before)
   assert.deepEqual(
