@@ -58,6 +58,21 @@ test("POST /v1/run answers 200 when the guest failed, in running or before", asy
   }
 })
 
+test("POST /v1/run can't take a WebSocket: the run fails with a code, and the guest's side is closed", async () => {
+  const script = `export default { async fetch(request, env, ctx) {
+    const { 0: client, 1: server } = new WebSocketPair()
+    server.accept()
+    server.addEventListener("close", ({ code }) => console.log("closed", code))
+    return new Response(null, { status: 101, webSocket: client }) } }`
+  const request = { url: "https://a.b/", headers: { upgrade: "websocket" } }
+  const { status, json } = await run({ script, request })
+  assert.deepEqual([status, json["ok"], json.error["code"]], [200, false, "worker.unsupported"])
+  assert.equal((json["logs"] as { message: string }[])[0]?.message, "closed 1001")
+  const headers = { ...bearer, accept: "text/event-stream" }
+  const events = await app.request("/v1/run", { method: "POST", headers, body: JSON.stringify({ script, request }) })
+  assert.match(await events.text(), /event: error\ndata: .*"worker\.unsupported"/)
+})
+
 test("POST /v1/run calls a fetch handler with a request", async () => {
   const script =
     "export default { async fetch(r) { return new Response(r.method + r.headers.get('a') + await r.text(), { status: 201 }) } }"

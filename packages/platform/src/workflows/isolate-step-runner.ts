@@ -3,17 +3,23 @@ import { DynamicWorker, type DynamicWorkerOptions, loadWorker, type Runtime, typ
 import type { CodeEnd, RunPlace, RunTrace, ScriptRun, StepRunner, WorkerProgram } from "@mayfly/workflows"
 import { scriptModules } from "./script-modules.ts"
 import { type ScriptCall, startScript } from "./script-run.ts"
+import { ScriptSlots } from "./script-slots.ts"
 import { StepWorker } from "./step-worker.ts"
 
 /** A script lives as long as its steps take; its CPU is counted over one activation. */
-const scriptLimits = { cpuMs: 30_000, wallMs: null }
+// A step is a call of a binding to its script, and has a timeout of its own.
+const scriptLimits = { cpuMs: 30_000, wallMs: null, bindingMs: null }
 
 type Loaded<Worker> = Map<string, Promise<Worker>>
+
+/** Isolates that scripts may hold at once; more wait for their turn. */
+const maxScripts = 256
 
 /** Runs the guest code of workflows in isolates. Compiled programs are kept as long as the engine keeps their definition. */
 export class IsolateStepRunner implements StepRunner {
   readonly #runtime: Runtime
   readonly #workers = new WeakMap<WorkerProgram, Loaded<DynamicWorker>>()
+  readonly #slots = new ScriptSlots(maxScripts)
   readonly #scripts = new WeakMap<WorkerProgram, Loaded<WorkerParts>>()
 
   constructor(runtime: Runtime) {
@@ -49,7 +55,8 @@ export class IsolateStepRunner implements StepRunner {
   }
 
   runScript(program: WorkerProgram, call: ScriptCall, { tenant, signal }: RunPlace): ScriptRun {
-    return startScript(() => this.#script(program, tenant), call, signal)
+    const enter = (asked: AbortSignal) => this.#slots.take(tenant, asked)
+    return startScript(() => this.#script(program, tenant), enter, call, signal)
   }
 
   #worker(program: WorkerProgram, tenant: string): Promise<DynamicWorker> {

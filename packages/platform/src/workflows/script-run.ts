@@ -59,6 +59,7 @@ const nobodysFault: ReadonlySet<string> = new Set(["worker.host-crashed", "worke
 /** Runs a script in an isolate of its own for one activation. */
 export function startScript(
   load: () => Promise<WorkerParts>,
+  enter: (signal: AbortSignal) => Promise<() => void>,
   { entry, event, steps }: ScriptCall,
   signal: AbortSignal,
 ): ScriptRun {
@@ -89,7 +90,9 @@ export function startScript(
     const setup = { ...(entry !== undefined && { entry }), seed: event.instanceId }
     const call = { signal: AbortSignal.any([signal, over.signal]) }
     const hooks = { decode: (text: string) => decodeValue(text), entry: "default", method: "run", watcher }
-    const finished = await runWorker(await loadOrEnd(), "run", [event, target, setup], call, hooks)
+    const parts = await loadOrEnd()
+    const leave = await enter(call.signal)
+    const finished = await runWorker(parts, "run", [event, target, setup], call, hooks).finally(leave)
     ready.reject(new Error("the script is over"))
     // It says how it ended before the run does; otherwise something ended it.
     if (!finished.ok && nobodysFault.has(finished.error.code)) ended.reject(finished.error)

@@ -47,14 +47,16 @@ export function toResponse(answer: HandlerAnswer): WorkerResponse {
   return new WorkerResponse(answer.body, { status, statusText, headers })
 }
 
-/** The answer with its whole body. */
+/** The answer with its whole body. Throws `worker.unsupported` for a WebSocket. */
 export async function collectAnswer(answer: HandlerAnswer): Promise<WireResponse> {
   if (answer.kind === "whole") return answer.response
   if (answer.kind === "upgraded") {
     // Nobody could use it.
     answer.webSocket.accept()
     answer.webSocket.close(1001, "the caller takes no WebSocket")
-    return answer.response
+    throw new MayflyError("worker.unsupported", "the handler answered with a WebSocket, which this call can't take", {
+      fix: "Call worker.fetch, or serve a worker that passes the response on.",
+    })
   }
   const chunks: Uint8Array[] = []
   for await (const chunk of answer.body) chunks.push(chunk)

@@ -327,6 +327,8 @@ async function inTime(answer: Promise<CallAnswer>, bindingMs: number): Promise<C
   const late = new Promise<CallAnswer>((resolve) => {
     const message = `the binding took longer than limits.bindingMs, ${bindingMs} ms`
     timer = setTimeout(() => resolve({ ok: false, name: "TimeoutError", message, code: bindingTimeout }), bindingMs)
+    // The run keeps the process alive, as long as it lasts; this must not.
+    timer.unref()
   })
   try {
     return await Promise.race([answer, late])

@@ -53,7 +53,7 @@ export interface EngineOptions {
   readonly runner?: StepRunner
   readonly sandbox?: (tenant: string, id: string, options?: unknown) => Promise<unknown>
   readonly clock?: Clock
-  /** Instances in memory at once. Default 1,000. */
+  /** Instances in memory at once, of one tenant at most three quarters of that. Default 2,000. */
   readonly maxActive?: number
   /** Attempts of one instance at once. Default 100. */
   readonly maxParallel?: number
@@ -113,7 +113,7 @@ export class WorkflowEngine implements AsyncDisposable {
     this.#dispatcher = new LocalDispatcher({
       store,
       clock: this.clock,
-      maxActive: options.maxActive ?? 1_000,
+      maxActive: options.maxActive ?? 2_000,
       onError: (error) => this.#report(error),
     })
   }
