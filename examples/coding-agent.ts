@@ -46,7 +46,7 @@ try {
   assert.equal(await show(), "hello from the project")
 
   // Nothing else can be reached.
-  assert.equal((await sandbox.exec("curl -sS -m 10 https://registry.example")).success, false)
+  assert.equal((await sandbox.exec("curl -sS -m 10 https://elsewhere.example")).success, false)
 
   const sum = "find . -path ./.git -prune -o -type f -exec sha256sum {} + | sort"
   const before = await sandbox.exec(sum, { cwd: path })

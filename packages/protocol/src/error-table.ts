@@ -199,7 +199,16 @@ export const errorTable = {
     retry: false,
     fix: "Name a step that the instance has come to; see its history.",
   },
-  "workflow.hook-not-found": { status: 404, retry: false, fix: "The link was used, has expired, or never existed." },
+  "workflow.hook-not-found": {
+    status: 404,
+    retry: false,
+    fix: "Check the link: it never existed, or the workflow was deleted.",
+  },
+  "workflow.hook-used": {
+    status: 409,
+    retry: false,
+    fix: "The link was used, or what waited has gone on; look at the workflow.",
+  },
   "workflow.fenced": { status: 409, retry: true, fix: "Somebody else runs the instance now; nothing was written." },
   "workflow.engine-stopped": {
     status: 503,
