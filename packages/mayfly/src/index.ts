@@ -7,6 +7,7 @@ export {
   type Executor,
 } from "@mayfly/platform"
 export { createWorkerBundle, type WorkerBundle, type WorkerBundleOptions } from "@mayfly/platform"
+export { createWebhookSecret, type WebhookFailure, type WebhookOptions } from "@mayfly/platform"
 export type {
   Approval,
   ApprovalDesk,

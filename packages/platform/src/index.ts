@@ -37,6 +37,8 @@ export type {
   SecretInfo,
   SecretVault,
 } from "@mayfly/mesh"
+export type { WebhookFailure, WebhookOptions } from "./webhooks/webhook-options.ts"
+export { createWebhookSecret } from "./webhooks/webhook-secret.ts"
 export {
   beyondPolicy,
   canonicalPolicy,

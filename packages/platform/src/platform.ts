@@ -12,6 +12,7 @@ import { PlatformApprovals } from "./platform-approvals.ts"
 import { PlatformSecrets } from "./platform-secrets.ts"
 import { createSandboxEgress } from "./sandbox-egress.ts"
 import { parsePlatformOptions, type PlatformOptions } from "./platform-options.ts"
+import { startWebhooks } from "./webhooks/webhooks.ts"
 import { LazyEngine } from "./workflows/lazy-engine.ts"
 
 /** One object that holds the parts. Whoever creates it disposes it. */
@@ -96,6 +97,11 @@ function startPlatform(options: PlatformOptions): Platform {
     objects,
     typecheck: checkProgram,
   })
+  const onAlert: Platform["onAlert"] = (listener) => {
+    alerts.add(listener)
+    return () => void alerts.delete(listener)
+  }
+  const stopWebhooks = startWebhooks(rest.webhooks, { approvals, onAlert })
   const engine = new LazyEngine(runtime, () => store.get())
   const workflows = (tenant: string): WorkflowBinding =>
     new WorkflowBinding({ engine: () => engine.get(), tenant: parseTenant(tenant) })
@@ -110,6 +116,7 @@ function startPlatform(options: PlatformOptions): Platform {
   const dispose = async (): Promise<void> => {
     await engine.stop()
     await Promise.all([runtime.dispose(), sandboxes.dispose()])
+    await stopWebhooks()
     await egress.close()
     await ledger.close()
     await store.close()
@@ -126,10 +133,7 @@ function startPlatform(options: PlatformOptions): Platform {
     ledger,
     secrets,
     approvals,
-    onAlert: (listener) => {
-      alerts.add(listener)
-      return () => void alerts.delete(listener)
-    },
+    onAlert,
     store: () => store.get(),
     ownPorts,
     dispose,

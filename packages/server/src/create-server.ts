@@ -42,8 +42,8 @@ export interface ServerOptions {
 export type ServerApp = Hono<{ Variables: RequestIdVariables }>
 
 /** Those who follow stay long; they must not take the places of runs. */
-const maxLedgerReaders = 100
-const maxFollowers = 500
+const maxFollowers = 100
+const maxWorkflowFollowers = 500
 const openPaths = ["/healthz", "/readyz", hookPaths]
 const never = new AbortController().signal
 
@@ -70,13 +70,13 @@ export function createServer(options: ServerOptions): { app: ServerApp } {
   const slots = new RequestSlots(maxRequests)
   const body = { maxBytes: maxBodyBytes, budget: new BodyBudget(maxHeldBytes) }
   app.post("/v1/run", runRoute({ platform, slots, body, stopping, log }))
-  const ledger = { platform, slots: new RequestSlots(maxLedgerReaders), stopping, log }
+  const ledger = { platform, slots: new RequestSlots(maxFollowers), stopping, log }
   app.get("/v1/ledger", ledgerRoute(ledger))
   app.get("/v1/ledger/verify", verifyLedgerRoute(ledger))
   app.get("/v1/ledger/summary", summarizeLedgerRoute(ledger))
   addSecretRoutes(app, platform.secrets, body)
-  addApprovalRoutes(app, platform.approvals, body)
-  const followers = new RequestSlots(maxFollowers)
+  addApprovalRoutes(app, platform.approvals, body, { slots: ledger.slots, stopping, log })
+  const followers = new RequestSlots(maxWorkflowFollowers)
   addWorkflowRoutes(app, { platform, body, slots, followers, stopping, log })
   addHookRoutes(app, platform)
   app.notFound((c) => answerError(c, new MayflyError("server.not-found", `there is no ${c.req.method} ${c.req.path}`)))

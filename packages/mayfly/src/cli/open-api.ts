@@ -1,3 +1,4 @@
+import { lstatSync } from "node:fs"
 import { type IncomingMessage, request } from "node:http"
 import { join, resolve } from "node:path"
 import { text as textOf } from "node:stream/consumers"
@@ -69,12 +70,21 @@ function remoteApi(directory: string, pid: number): Api {
   }
 }
 
+/** In a directory that others may write to, somebody else may listen, for secrets for instance. */
+function checkOwner(socketPath: string): void {
+  const found = lstatSync(socketPath)
+  const uid = process.getuid?.()
+  if (uid === undefined || (found.isSocket() && found.uid === uid)) return
+  const message = `"${socketPath}" is not this user's: run the command as the user of the server (uid ${found.uid}), or name another --data`
+  throw new MayflyError("input.invalid", message, { details: { path: "data" } })
+}
+
 async function reach(directory: string, pid: number, ask: () => Promise<IncomingMessage>): Promise<IncomingMessage> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await ask()
     } catch (error) {
-      if ((error as Error).name === "AbortError") throw error
+      if (error instanceof MayflyError || (error as Error).name === "AbortError") throw error
       if (attempt === tries) throw silent(directory, pid, error)
       await delay(betweenMs)
     }
@@ -89,7 +99,8 @@ interface Asked {
   readonly signal?: AbortSignal
 }
 
-function send({ accept = "application/json", ...options }: Asked, body: unknown): Promise<IncomingMessage> {
+async function send({ accept = "application/json", ...options }: Asked, body: unknown): Promise<IncomingMessage> {
+  checkOwner(options.socketPath)
   return new Promise((settle, reject) => {
     const sent = request({ ...options, headers: { accept, host: "localhost" } }, settle)
     sent.once("error", reject)

@@ -132,6 +132,15 @@ function addServe(program: Command, action: (worker: string | undefined, flags: 
     )
     .option("--allow-host <NAME>", "answer to this Host header too, behind a proxy; may be repeated", collect)
     .option("--watch", "load the worker again when its files change")
+    .option(
+      "--webhook <URL>",
+      "post approvals and alerts there, signed as Standard Webhooks says; may be repeated",
+      collect,
+    )
+    .option(
+      "--webhook-secret <SECRET>",
+      "what webhooks are signed with: whsec_…, or @file (default: MAYFLY_WEBHOOK_SECRET, or one that is made and printed once)",
+    )
     .option("--demo", "run a demonstration first")
     .addHelpText(
       "after",

@@ -15,7 +15,10 @@ export type HandlerAnswer =
 export function streamedAnswer(head: string, stream: number, record: RunRecord, outputBytes: number): HandlerAnswer {
   const response = parseWireResponse({ ...(decodeValue(head) as object), body: new Uint8Array() })
   if (response.status === 101) return { kind: "upgraded", response, webSocket: record.session.webSocket(stream) }
-  const body = record.session.readable(stream).pipeThrough(countedBytes(record, outputBytes))
+  const body = record.session
+    .readable(stream)
+    .pipeThrough(countedBytes(record, outputBytes))
+    .pipeThrough(redactedBytes(record))
   return { kind: "streamed", response, body }
 }
 
@@ -30,6 +33,37 @@ function countedBytes(record: RunRecord, outputBytes: number): TransformStream<u
       if (total > outputBytes) throw outputError(total, outputBytes)
       controller.enqueue(chunk)
     },
+  })
+}
+
+/** For how long the end of a body is held back, which might be the beginning of a secret, when nothing more comes. */
+const holdMs = 500
+
+/** Without secrets, also where one is split between chunks. */
+function redactedBytes(record: RunRecord): TransformStream<Uint8Array, Uint8Array> {
+  const stream = record.redactor("result")?.stream()
+  if (stream === undefined) return new TransformStream()
+  let timer: NodeJS.Timeout | undefined
+  const release = (controller: TransformStreamDefaultController<Uint8Array>): void => {
+    try {
+      controller.enqueue(new Uint8Array(stream.flush()))
+    } catch {
+      // Nobody reads any more.
+    }
+  }
+  return new TransformStream({
+    transform(chunk, controller) {
+      clearTimeout(timer)
+      const safe = stream.push(chunk)
+      if (safe.length > 0) controller.enqueue(new Uint8Array(safe))
+      if (stream.isHolding) timer = setTimeout(() => release(controller), holdMs)
+    },
+    flush(controller) {
+      clearTimeout(timer)
+      const rest = stream.end()
+      if (rest.length > 0) controller.enqueue(new Uint8Array(rest))
+    },
+    cancel: () => clearTimeout(timer),
   })
 }
 
