@@ -32,8 +32,8 @@ export async function build() {
 
 function steps() {
   const compile = [join(root, "node_modules", "typescript", "bin", "tsc"), "-b", root]
-  const bundle = join(root, "packages", "runtime", "build.mjs")
-  return existsSync(bundle) ? [compile, [bundle]] : [compile]
+  const bundles = ["runtime", "sandbox"].map((name) => join(root, "packages", name, "build.mjs"))
+  return [compile, ...bundles.filter((path) => existsSync(path)).map((path) => [path])]
 }
 
 /** @param {string} current */

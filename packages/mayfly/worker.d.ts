@@ -1,9 +1,20 @@
-/* oxlint-disable typescript/consistent-type-imports, typescript/no-explicit-any -- an ambient file imports nothing */
+/* oxlint-disable typescript/consistent-type-imports, typescript/no-explicit-any, typescript/triple-slash-reference -- an ambient file imports nothing */
+/// <reference path="./worker-response.d.ts" />
 // Types for workers that `mayfly serve` runs: /// <reference types="mayfly/worker" /> in one of their files.
 // They stand in for @cloudflare/workers-types; whoever has those does not reference these.
 
 declare let DynamicWorker: typeof import("mayfly").DynamicWorker
+declare let DynamicWorkflow: typeof import("mayfly").DynamicWorkflow
 declare let WorkerLoader: typeof import("mayfly").WorkerLoader
+declare let WebSocketPair: typeof import("mayfly").WebSocketPair
+
+interface ResponseInit {
+  readonly webSocket?: import("mayfly").RunWebSocket | null
+}
+interface Response {
+  /** Of an upgrade: a WebSocket that waits for `accept()`, or to be passed on. */
+  readonly webSocket?: import("mayfly").RunWebSocket | null
+}
 
 /** `ctx`, the third argument of handlers and `this.ctx` of entrypoints. */
 interface ExecutionContext<Props = unknown> {

@@ -56,12 +56,16 @@ function output(
   return new Promise((resolve, reject) => {
     const look = (): void => {
       const match = pattern.exec(texts.stdout + texts.stderr)
-      if (match !== null) resolve(match)
+      if (match === null) return
+      for (const stream of [child.stdout, child.stderr]) stream?.off("data", look)
+      child.off("close", onClose)
+      resolve(match)
     }
-    look()
+    const onClose = (): void => reject(new Error(`ended without ${String(pattern)}: ${texts.stdout}${texts.stderr}`))
+    child.once("close", onClose)
     child.stdout?.on("data", look)
     child.stderr?.on("data", look)
-    child.once("close", () => reject(new Error(`ended without ${String(pattern)}: ${texts.stdout}${texts.stderr}`)))
+    look()
   })
 }
 

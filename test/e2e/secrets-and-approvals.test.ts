@@ -1,9 +1,11 @@
 import assert from "node:assert/strict"
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs"
-import { createServer } from "node:http"
+import { createHmac } from "node:crypto"
+import { chownSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { createServer, type IncomingHttpHeaders } from "node:http"
 import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { text as readText } from "node:stream/consumers"
 import { after, test } from "node:test"
 import type { Approval } from "mayfly"
 import { mayfly, startMayfly } from "./mayfly-process.ts"
@@ -183,4 +185,75 @@ test("run --learn prints the smallest policy, and what goes beyond a known one",
   const refused = await mayfly(["run", "-", "--learn"], { input })
   assert.equal(refused.code, 2)
   assert.match(refused.stderr, /--yes is needed when nobody can be asked/)
+})
+
+test("serve --webhook tells of a question, signed with a secret that is printed once", async (t) => {
+  const { promise, resolve } = Promise.withResolvers<{ headers: IncomingHttpHeaders; body: string }>()
+  const receiver = createServer(async (request, response) => {
+    resolve({ headers: request.headers, body: await readText(request) })
+    response.end()
+  })
+  await new Promise<void>((done) => receiver.listen(0, "127.0.0.1", done))
+  t.after(() => receiver.close())
+  const hooks = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/`
+  const own = join(folder, "hooked")
+  const args = ["serve", "--port", "0", "--data", own, "--webhook", hooks]
+  const hooked = startMayfly(args)
+  t.after(() => hooked.child.kill("SIGKILL"))
+  const [, secret = ""] = await hooked.output(/webhook secret: (whsec_\S+)/)
+  const [, adminKey = ""] = await hooked.output(/admin key: (mf_\S+)/)
+  const [, at = ""] = await hooked.output(/serving at (\S+)/)
+  const gone = new AbortController()
+  const body = JSON.stringify({ script: fetches, network: asks })
+  const headers = { authorization: `Bearer ${adminKey}` }
+  const running = fetch(`${at}/v1/run`, { method: "POST", headers, body, signal: gone.signal }).catch(() => {})
+  const told = await promise
+  const [id, timestamp] = [told.headers["webhook-id"], told.headers["webhook-timestamp"]]
+  const mac = createHmac("sha256", Buffer.from(secret.slice(6), "base64")).update(`${id}.${timestamp}.${told.body}`)
+  assert.equal(told.headers["webhook-signature"], `v1,${mac.digest("base64")}`)
+  const { type, data: approval } = JSON.parse(told.body) as { type: string; data: Approval }
+  assert.deepEqual(
+    [type, approval.status, approval.origin, approval.path],
+    ["approval.asked", "pending", origin, "/v1/orders"],
+  )
+  gone.abort()
+  await running
+  hooked.child.kill("SIGTERM")
+  await hooked.finished
+  assert.equal(statSync(join(own, "webhook-secret")).mode & 0o777, 0o600)
+  const again = startMayfly(args)
+  t.after(() => again.child.kill("SIGKILL"))
+  await again.output(/serving at/)
+  again.child.kill("SIGTERM")
+  assert.doesNotMatch((await again.finished).stdout, /whsec_/)
+  const wrong = await mayfly([...args, "--webhook-secret", "hunter2-hunter2"])
+  assert.equal(wrong.code, 2)
+  assert.match(wrong.stderr, /webhooks\[0\]\.secret must be "whsec_"/)
+  assert.doesNotMatch(wrong.stderr, /hunter2/)
+})
+
+test("a socket of somebody else's gets no secret", { skip: process.getuid?.() !== 0 }, async (t) => {
+  const theirs = join(folder, "theirs")
+  mkdirSync(theirs)
+  let calls = 0
+  const listener = createServer((_request, response) => {
+    calls++
+    response.end("{}")
+  })
+  await new Promise<void>((done) => listener.listen(join(theirs, "owner.sock"), done))
+  t.after(() => listener.close())
+  chownSync(join(theirs, "owner.sock"), 65_534, 65_534)
+  const alive = startMayfly(["serve", "--port", "0", "--data", join(folder, "alive")])
+  t.after(() => alive.child.kill("SIGKILL"))
+  await alive.output(/serving at/)
+  writeFileSync(join(theirs, "lock"), readFileSync(join(folder, "alive", "lock")))
+  const set = await mayfly(["secrets", "set", "TOKEN", "--data", theirs], { input: value })
+  assert.deepEqual([set.code, calls], [2, 0])
+  assert.match(set.stderr, /is not this user's/)
+})
+
+test("a data directory whose path is too long for a socket is refused in words", async () => {
+  const { code, stderr } = await mayfly(["serve", "--port", "0", "--data", join(folder, "x".repeat(110))])
+  assert.equal(code, 2)
+  assert.match(stderr, /the data directory's path ".*" is too long: a socket in it needs one of at most 96 bytes/)
 })

@@ -260,8 +260,8 @@ test("a socket that was accepted can't be returned, and one can't be returned tw
   })
 })
 
-test("executeRequest answers an upgrade without the socket, and the run ends", async () => {
+test("executeRequest fails with a code when the handler upgrades, and the run ends", async () => {
   const brief = await worker(socketScript(""))
   const run = await brief.executeRequest(new Request("https://a.b/", upgrade))
-  assert.deepEqual(run.ok && run.result, { status: 101, headers: {}, body: "" })
+  assert.equal(run.ok ? "ok" : run.error.code, "worker.unsupported")
 })

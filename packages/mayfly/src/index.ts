@@ -7,6 +7,7 @@ export {
   type Executor,
 } from "@mayfly/platform"
 export { createWorkerBundle, type WorkerBundle, type WorkerBundleOptions } from "@mayfly/platform"
+export { createWebhookSecret, type WebhookFailure, type WebhookOptions } from "@mayfly/platform"
 export type {
   Approval,
   ApprovalDesk,
@@ -54,6 +55,16 @@ export {
   type RunOptions,
   type RunWebSocket,
   runToJson,
+  type ExecOptions,
+  type ExecResult,
+  Sandbox,
+  type SandboxInfo,
+  type SandboxLimits,
+  type SandboxOptions,
+  type SandboxProcess,
+  type SandboxShell,
+  type SandboxTerminal,
+  type SnapshotInfo,
   type SocketErrorEvent,
   type StepContext,
   type Tail,

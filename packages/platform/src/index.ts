@@ -1,7 +1,32 @@
 import { provideDefaultRuntime } from "@mayfly/runtime"
+import { provideDefaultSandboxes } from "@mayfly/sandbox"
 import { defaultPlatform } from "./platform.ts"
 
 provideDefaultRuntime(() => defaultPlatform().runtime)
+provideDefaultSandboxes(() => defaultPlatform().env.SANDBOX)
+
+export { Sandbox, Sandboxes } from "@mayfly/sandbox"
+export type {
+  CodeExecution,
+  CodeResult,
+  ExecOptions,
+  ExecResult,
+  Exposure,
+  FileEvent,
+  FileInfo,
+  ProviderReport,
+  SandboxFiles,
+  SandboxInfo,
+  SandboxLimits,
+  SandboxOptions,
+  SandboxProcess,
+  SandboxShell,
+  SandboxSummary,
+  SandboxTerminal,
+  SandboxUsage,
+  ShellResult,
+  SnapshotInfo,
+} from "@mayfly/sandbox"
 
 export type {
   Approval,
@@ -12,6 +37,8 @@ export type {
   SecretInfo,
   SecretVault,
 } from "@mayfly/mesh"
+export type { WebhookFailure, WebhookOptions } from "./webhooks/webhook-options.ts"
+export { createWebhookSecret } from "./webhooks/webhook-secret.ts"
 export {
   beyondPolicy,
   canonicalPolicy,
@@ -36,6 +63,7 @@ export {
   provideStandIn,
   RpcTarget,
   runToJson,
+  takeSocket,
   WebSocketPair,
   WorkerLoader,
   WorkerResponse,
@@ -53,6 +81,7 @@ export type {
   RunEvent,
   RunOptions,
   RunWebSocket,
+  SocketEnd,
   SocketErrorEvent,
   Tail,
   TraceItem,

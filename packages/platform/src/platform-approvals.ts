@@ -14,6 +14,8 @@ export class PlatformApprovals implements ApprovalDesk {
   readonly #store: () => Promise<Store>
   readonly #options: ApprovalsOptions
   #opening: Promise<ApprovalDesk> | undefined
+  #open: ApprovalDesk | undefined
+  readonly #listening = new Set<Listening>()
 
   constructor(store: () => Promise<Store>, options: ApprovalsOptions) {
     this.#store = store
@@ -37,28 +39,40 @@ export class PlatformApprovals implements ApprovalDesk {
   }
 
   onQuestion(listener: (approval: Approval) => void): () => void {
-    let stop: (() => void) | undefined
-    let isOver = false
-    // Opened without being waited for: a desk that can't be opened has no questions.
-    const opened = this.#desk().then(
-      (desk) => {
-        if (!isOver) stop = desk.onQuestion(listener)
-      },
-      () => {},
-    )
+    return this.#listen((desk) => desk.onQuestion(listener))
+  }
+
+  onDecision(listener: (approval: Approval) => void): () => void {
+    return this.#listen((desk) => desk.onDecision(listener))
+  }
+
+  /** Listening alone opens nothing: a desk that is not there yet has no questions. */
+  #listen(start: (desk: ApprovalDesk) => () => void): () => void {
+    const listening: Listening = { start, stop: this.#open && start(this.#open) }
+    this.#listening.add(listening)
     return () => {
-      isOver = true
-      void opened.then(() => stop?.())
+      this.#listening.delete(listening)
+      listening.stop?.()
     }
   }
 
   #desk(): Promise<ApprovalDesk> {
     this.#opening ??= this.#store()
       .then((store) => openApprovals(store, this.#options))
+      .then((desk) => {
+        this.#open = desk
+        for (const listening of this.#listening) listening.stop = listening.start(desk)
+        return desk
+      })
       .catch((error: unknown) => {
         this.#opening = undefined
         throw error
       })
     return this.#opening
   }
+}
+
+interface Listening {
+  readonly start: (desk: ApprovalDesk) => () => void
+  stop: (() => void) | undefined
 }

@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os"
 import { resolve } from "node:path"
 import { checkSecret } from "@mayfly/mesh"
 import { MayflyError, type NetworkPolicy } from "@mayfly/protocol"
+import { parseWebhooks, type ParsedWebhook, type WebhookOptions } from "./webhooks/webhook-options.ts"
 
 export interface PlatformOptions {
   /** Host processes, one CPU lane each. Default: the number of cores. */
@@ -22,6 +23,8 @@ export interface PlatformOptions {
   readonly secrets?: Readonly<Record<string, string>>
   /** Whether somebody answers what policies say to ask (`ask`). Default: when somebody listens with `approvals.onQuestion`. */
   readonly attended?: boolean
+  /** Told of questions, decisions and secrets that came back; somebody who is told can be asked. At most 16. */
+  readonly webhooks?: readonly WebhookOptions[]
   /** Facets: most bytes of each one's storage (default 1 GiB), and how long an unused one stays warm (default 60,000 ms). */
   readonly facets?: { readonly maxBytes?: number; readonly idleMs?: number }
 }
@@ -35,12 +38,13 @@ const known = [
   "retainLedgerMs",
   "secrets",
   "attended",
+  "webhooks",
   "openRuns",
   "facets",
 ]
 
-export type ParsedPlatformOptions = Required<Omit<PlatformOptions, "dataDir" | "retainLedgerMs">> &
-  Pick<PlatformOptions, "dataDir" | "retainLedgerMs">
+export type ParsedPlatformOptions = Required<Omit<PlatformOptions, "dataDir" | "retainLedgerMs" | "webhooks">> &
+  Pick<PlatformOptions, "dataDir" | "retainLedgerMs"> & { readonly webhooks: readonly ParsedWebhook[] }
 
 /** Checks untrusted options and fills in defaults. Throws `input.invalid`. */
 export function parsePlatformOptions(options: PlatformOptions): ParsedPlatformOptions {
@@ -50,6 +54,7 @@ export function parsePlatformOptions(options: PlatformOptions): ParsedPlatformOp
   const { hosts = availableParallelism(), isolates = 8, spare = true, network = {}, dataDir, retainLedgerMs } = options
   const { secrets = {}, attended = false, openRuns = {} } = options
   const facets = parseFacets(options.facets)
+  const webhooks = parseWebhooks(options.webhooks)
   checkCount("hosts", hosts, 1, 256)
   checkCount("isolates", isolates, 0, 1_000)
   if (typeof spare !== "boolean") throw invalid("spare", "must be true or false")
@@ -65,7 +70,7 @@ export function parsePlatformOptions(options: PlatformOptions): ParsedPlatformOp
     ...(retainLedgerMs === undefined ? {} : { retainLedgerMs }),
   }
   checkOpenRuns(openRuns)
-  return { hosts, isolates, spare, network, secrets: { ...secrets }, attended, openRuns, facets, ...rest }
+  return { hosts, isolates, spare, network, secrets: { ...secrets }, attended, webhooks, openRuns, facets, ...rest }
 }
 
 function checkOpenRuns(openRuns: PlatformOptions["openRuns"]): void {

@@ -4,19 +4,22 @@ import { type ApprovalDesk, createHttpEgress, type SecretAlert, type SecretVault
 import { checkProgram } from "./code-mode/typecheck/check-program.ts"
 import { createLedger, type Ledger } from "@mayfly/mesh/ledger"
 import { createRuntime, Facets, facetScope, parseTenant, type Runtime, WorkerLoader } from "@mayfly/runtime"
+import { Sandboxes } from "@mayfly/sandbox"
 import type { Store } from "@mayfly/store"
 import { type Hook, WorkflowBinding } from "@mayfly/workflows"
 import { LazyStore } from "./lazy-store.ts"
 import { PlatformApprovals } from "./platform-approvals.ts"
 import { PlatformSecrets } from "./platform-secrets.ts"
+import { createSandboxEgress } from "./sandbox-egress.ts"
 import { parsePlatformOptions, type PlatformOptions } from "./platform-options.ts"
+import { startWebhooks } from "./webhooks/webhooks.ts"
 import { LazyEngine } from "./workflows/lazy-engine.ts"
 
 /** One object that holds the parts. Whoever creates it disposes it. */
 export interface Platform extends AsyncDisposable {
   readonly runtime: Runtime
   /** Bindings for code that expects them, as at Cloudflare. */
-  readonly env: { readonly LOADER: WorkerLoader; readonly WORKFLOWS: WorkflowBinding }
+  readonly env: { readonly LOADER: WorkerLoader; readonly WORKFLOWS: WorkflowBinding; readonly SANDBOX: Sandboxes }
   /** The workflows of one tenant; those of others can't be seen through it. `env.WORKFLOWS` is that of "default". */
   workflows(tenant: string): WorkflowBinding
   /** For who has the token of a waiting step, as of a link in a mail: the token is the credential. Rejects with `workflow.hook-not-found`. */
@@ -94,21 +97,33 @@ function startPlatform(options: PlatformOptions): Platform {
     objects,
     typecheck: checkProgram,
   })
+  const onAlert: Platform["onAlert"] = (listener) => {
+    alerts.add(listener)
+    return () => void alerts.delete(listener)
+  }
+  const stopWebhooks = startWebhooks(rest.webhooks, { approvals, onAlert })
   const engine = new LazyEngine(runtime, () => store.get())
   const workflows = (tenant: string): WorkflowBinding =>
     new WorkflowBinding({ engine: () => engine.get(), tenant: parseTenant(tenant) })
   // What sleeps there must wake although nobody asks for it.
   if (dataDir !== undefined && existsSync(join(dataDir, "mayfly.db"))) engine.get().catch(() => {})
+  const sandboxes = new Sandboxes({
+    store: () => store.get(),
+    egress: createSandboxEgress(egress),
+    network,
+    ...(dataDir === undefined ? {} : { directory: join(dataDir, "sandboxes") }),
+  })
   const dispose = async (): Promise<void> => {
     await engine.stop()
-    await runtime.dispose()
+    await Promise.all([runtime.dispose(), sandboxes.dispose()])
+    await stopWebhooks()
     await egress.close()
     await ledger.close()
     await store.close()
   }
   return {
     runtime,
-    env: { LOADER: new WorkerLoader({ platform: { runtime } }), WORKFLOWS: workflows("default") },
+    env: { LOADER: new WorkerLoader({ platform: { runtime } }), WORKFLOWS: workflows("default"), SANDBOX: sandboxes },
     facets: (parent, { tenant } = {}) => new Facets(runtime.objects, facetScope(parent, tenant)),
     workflows,
     hooks: {
@@ -118,10 +133,7 @@ function startPlatform(options: PlatformOptions): Platform {
     ledger,
     secrets,
     approvals,
-    onAlert: (listener) => {
-      alerts.add(listener)
-      return () => void alerts.delete(listener)
-    },
+    onAlert,
     store: () => store.get(),
     ownPorts,
     dispose,

@@ -73,8 +73,17 @@ export interface EgressContext {
 }
 
 /** Finds secrets in every form they may have taken, and puts "*" in their place. */
-export interface TextRedactor {
+export interface EgressRedactor {
   text(text: string): string
+  /** Where they are. */
+  bytes(bytes: Uint8Array): void
+  /** Of pieces that belong together: gives what can be passed on. Pieces must not be used afterwards. */
+  stream(): {
+    push(piece: Uint8Array): Uint8Array
+    readonly isHolding: boolean
+    flush(): Uint8Array
+    end(): Uint8Array
+  }
 }
 
 /** Performs guest requests that the policy allows. Rejects with a `mesh.*` MayflyError otherwise. Implemented by mesh. */
@@ -83,10 +92,10 @@ export interface Egress {
   check(policy: NetworkPolicy): void
   fetch(request: EgressRequest, context: EgressContext): Promise<EgressResponse>
   /**
-   * What takes secrets that were added to requests of this tenant out of a text, null when there are none. `where` says what is looked at
-   * ("logs", "result"), for the alert.
+   * What takes secrets that were added to requests of this tenant out of what a guest gives. `where` says what is looked at ("logs", "result"),
+   * for the alert.
    */
-  redactor?(tenant: string, seen: { readonly where: string; readonly runId: string }): TextRedactor | null
+  redactor?(tenant: string, seen: { readonly where: string; readonly runId: string }): EgressRedactor
   /** Opens a WebSocket. `url` has the scheme ws or wss, decided as http or https of the same origin. */
   openWebSocket(
     url: string,

@@ -199,7 +199,16 @@ export const errorTable = {
     retry: false,
     fix: "Name a step that the instance has come to; see its history.",
   },
-  "workflow.hook-not-found": { status: 404, retry: false, fix: "The link was used, has expired, or never existed." },
+  "workflow.hook-not-found": {
+    status: 404,
+    retry: false,
+    fix: "Check the link: it never existed, or the workflow was deleted.",
+  },
+  "workflow.hook-used": {
+    status: 409,
+    retry: false,
+    fix: "The link was used, or what waited has gone on; look at the workflow.",
+  },
   "workflow.fenced": { status: 409, retry: true, fix: "Somebody else runs the instance now; nothing was written." },
   "workflow.engine-stopped": {
     status: 503,
@@ -244,6 +253,28 @@ export const errorTable = {
   "store.too-many-rows": { status: 422, retry: false, fix: "Ask for fewer rows at once, with a limit and a cursor." },
   "store.closed": { status: 409, retry: false, fix: "Open the store again; this one was closed." },
   "store.failed": { status: 500, retry: false, fix: "The message says what the database or the disk refused." },
+
+  "sandbox.not-found": { status: 404, retry: false, fix: "Check the id, or create it: Sandbox.open gets or creates." },
+  "sandbox.exists": { status: 409, retry: false, fix: "Use Sandbox.get or Sandbox.open, or another id." },
+  "sandbox.destroyed": { status: 410, retry: false, fix: "Create a sandbox again; this one was destroyed." },
+  "sandbox.stopped": { status: 409, retry: true, fix: "Call again: the sandbox starts with its files as they were." },
+  "sandbox.crashed": { status: 503, retry: true, fix: "Call again: the sandbox starts with its files as they were." },
+  "sandbox.limit": { status: 422, retry: false, fix: "Use less, or raise the limit that the message names." },
+  "sandbox.disk-full": { status: 507, retry: false, fix: "Remove files, or raise limits.diskMb." },
+  "sandbox.unavailable": { status: 503, retry: false, fix: "Provide what the message names; nothing weaker is used." },
+  "sandbox.unsupported": { status: 501, retry: false, fix: "Use a provider that can do this." },
+  "sandbox.file-not-found": { status: 404, retry: false, fix: "Check the path; it is seen from inside the sandbox." },
+  "sandbox.file-too-large": { status: 413, retry: false, fix: "Read it as a stream, in parts, or raise maxBytes." },
+  "sandbox.file": { status: 422, retry: false, fix: "The message says what the sandbox's file system refused." },
+  "sandbox.git": {
+    status: 502,
+    retry: false,
+    fix: "The message holds what git said; check address, branch and network.",
+  },
+  "sandbox.port-closed": { status: 502, retry: true, fix: "Start what listens on the port, or wait with waitForPort." },
+  "sandbox.timeout": { status: 408, retry: true, fix: "Wait longer, or look at the logs of the process." },
+  "sandbox.exited": { status: 409, retry: false, fix: "The process has ended; look at its logs." },
+  "sandbox.aborted": { status: 499, retry: true, fix: "The caller cancelled it; its processes were killed." },
 
   "platform.data-dir-in-use": {
     status: 409,

@@ -5,7 +5,7 @@ export type {
   EgressResponse,
   AskingWorker,
   EgressSocket,
-  TextRedactor,
+  EgressRedactor,
   EgressWebSocket,
   HeaderPairs,
 } from "./egress.ts"

@@ -29,6 +29,8 @@ export { type RunHooks, type RunOptions, runWorker, type WorkerParts } from "./w
 export { type Run, type RunEvent, runToJson } from "./worker/run.ts"
 export { type DynamicWorkerOptions, type GivenModule, parseTenant } from "./worker/worker-options.ts"
 export { type RunWebSocket, type SocketErrorEvent, WebSocketPair } from "./socket/run-web-socket.ts"
+export type { SocketEnd } from "./socket/socket-end.ts"
+export { takeSocket } from "./socket/take-socket.ts"
 export { WorkerResponse } from "./socket/worker-response.ts"
 export type { TypeCheck, TypeCheckRequest } from "./typecheck.ts"
 export type { ProgramPlan } from "./compile/plan-program.ts"

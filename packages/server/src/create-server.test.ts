@@ -58,6 +58,21 @@ test("POST /v1/run answers 200 when the guest failed, in running or before", asy
   }
 })
 
+test("POST /v1/run can't take a WebSocket: the run fails with a code, and the guest's side is closed", async () => {
+  const script = `export default { async fetch(request, env, ctx) {
+    const { 0: client, 1: server } = new WebSocketPair()
+    server.accept()
+    server.addEventListener("close", ({ code }) => console.log("closed", code))
+    return new Response(null, { status: 101, webSocket: client }) } }`
+  const request = { url: "https://a.b/", headers: { upgrade: "websocket" } }
+  const { status, json } = await run({ script, request })
+  assert.deepEqual([status, json["ok"], json.error["code"]], [200, false, "worker.unsupported"])
+  assert.equal((json["logs"] as { message: string }[])[0]?.message, "closed 1001")
+  const headers = { ...bearer, accept: "text/event-stream" }
+  const events = await app.request("/v1/run", { method: "POST", headers, body: JSON.stringify({ script, request }) })
+  assert.match(await events.text(), /event: error\ndata: .*"worker\.unsupported"/)
+})
+
 test("POST /v1/run calls a fetch handler with a request", async () => {
   const script =
     "export default { async fetch(r) { return new Response(r.method + r.headers.get('a') + await r.text(), { status: 201 }) } }"
@@ -275,4 +290,52 @@ function parseEvents(text: string): { event: string; data: Record<string, unknow
       event: /^event: (.*)$/m.exec(block)?.[1] ?? "",
       data: JSON.parse(/^data: (.*)$/m.exec(block)?.[1] ?? "{}") as Record<string, unknown>,
     }))
+}
+
+test("GET /v1/approvals as events gives what is there, then each question and decision", async (t) => {
+  const asking = await createPlatform({ hosts: 1, spare: false, attended: true })
+  const gone = new AbortController()
+  t.after(() => {
+    gone.abort()
+    return asking.dispose()
+  })
+  const { app: to } = server({ platform: asking })
+  const ask = (path: string, tenant: string): Promise<unknown> => {
+    const question = { tenant, runId: `run_${path}`, method: "GET", origin: "https://a.example", path }
+    return asking.approvals.ask(question, AbortSignal.timeout(10_000)).catch(() => {})
+  }
+  void ask("/first", "a")
+  while ((await asking.approvals.list()).length === 0);
+  const headers = { ...bearer, accept: "text/event-stream" }
+  const response = await to.request("/v1/approvals?tenant=a", { headers, signal: gone.signal })
+  const events = eventsOf(response)
+  const first = await events.next()
+  void ask("/other", "b")
+  void ask("/second", "a")
+  const second = await events.next()
+  await asking.approvals.decide(String(first.value?.["id"]), { decision: "deny" })
+  const third = await events.next()
+  assert.deepEqual(
+    [first, second, third].map(({ value }) => [value?.["path"], value?.["status"]]),
+    [
+      ["/first", "pending"],
+      ["/second", "pending"],
+      ["/first", "denied"],
+    ],
+  )
+  gone.abort()
+  assert.equal((await events.next()).done, true)
+})
+
+async function* eventsOf(response: Response): AsyncGenerator<Record<string, unknown>> {
+  assert.ok(response.body)
+  let text = ""
+  for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) {
+    text += chunk
+    for (let end = text.indexOf("\n\n"); end !== -1; end = text.indexOf("\n\n")) {
+      const data = /^data: (.*)$/m.exec(text.slice(0, end))?.[1]
+      text = text.slice(end + 2)
+      if (data !== undefined) yield JSON.parse(data) as Record<string, unknown>
+    }
+  }
 }

@@ -8,6 +8,7 @@ import { addApprovalRoutes } from "./approval-routes.ts"
 import { BodyBudget } from "./body-budget.ts"
 import { checkHost } from "./check-host.ts"
 import { errorBody, publicError } from "./error-response.ts"
+import { addHookRoutes, hookPagePolicy, hookPaths } from "./hook-routes.ts"
 import { ledgerRoute, summarizeLedgerRoute, verifyLedgerRoute } from "./ledger-route.ts"
 import { Readiness } from "./readiness.ts"
 import { RequestSlots } from "./request-slots.ts"
@@ -15,6 +16,7 @@ import { requireKey } from "./require-key.ts"
 import { runRoute } from "./run-route.ts"
 import { addSecretRoutes } from "./secret-routes.ts"
 import { type ServerLog, stderrLog, unexpected } from "./server-log.ts"
+import { addWorkflowRoutes } from "./workflow-routes.ts"
 
 export interface ServerOptions {
   /** Where programs run. The caller disposes it, after the server stopped. */
@@ -40,8 +42,9 @@ export interface ServerOptions {
 export type ServerApp = Hono<{ Variables: RequestIdVariables }>
 
 /** Those who follow stay long; they must not take the places of runs. */
-const maxLedgerReaders = 100
-const openPaths = ["/healthz", "/readyz"]
+const maxFollowers = 100
+const maxWorkflowFollowers = 500
+const openPaths = ["/healthz", "/readyz", hookPaths]
 const never = new AbortController().signal
 
 /** The HTTP API as a function from Request to Response. It opens no socket; `listen` does. */
@@ -59,7 +62,7 @@ export function createServer(options: ServerOptions): { app: ServerApp } {
   const app: ServerApp = new Hono()
   app.use(
     requestId({ generator: newRequestId }),
-    headers,
+    (c, next) => (hookPaths.test(c.req.path) ? pageHeaders(c, next) : headers(c, next)),
     checkHost(host, allowedHosts),
     requireKey(keyHashes, openPaths),
   )
@@ -67,12 +70,15 @@ export function createServer(options: ServerOptions): { app: ServerApp } {
   const slots = new RequestSlots(maxRequests)
   const body = { maxBytes: maxBodyBytes, budget: new BodyBudget(maxHeldBytes) }
   app.post("/v1/run", runRoute({ platform, slots, body, stopping, log }))
-  const ledger = { platform, slots: new RequestSlots(maxLedgerReaders), stopping, log }
+  const ledger = { platform, slots: new RequestSlots(maxFollowers), stopping, log }
   app.get("/v1/ledger", ledgerRoute(ledger))
   app.get("/v1/ledger/verify", verifyLedgerRoute(ledger))
   app.get("/v1/ledger/summary", summarizeLedgerRoute(ledger))
   addSecretRoutes(app, platform.secrets, body)
-  addApprovalRoutes(app, platform.approvals, body)
+  addApprovalRoutes(app, platform.approvals, body, { slots: ledger.slots, stopping, log })
+  const followers = new RequestSlots(maxWorkflowFollowers)
+  addWorkflowRoutes(app, { platform, body, slots, followers, stopping, log })
+  addHookRoutes(app, platform)
   app.notFound((c) => answerError(c, new MayflyError("server.not-found", `there is no ${c.req.method} ${c.req.path}`)))
   app.onError((error, c) => {
     const known = publicError(error)
@@ -85,6 +91,14 @@ export function createServer(options: ServerOptions): { app: ServerApp } {
 const headers = secureHeaders({
   // Answers are data: nothing in them may run, be framed, or be kept.
   contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
+  xFrameOptions: "DENY",
+  strictTransportSecurity: false,
+})
+
+/** Pages for people. Their form names its origin only under this referrer policy; checkHost wants it. */
+const pageHeaders = secureHeaders({
+  contentSecurityPolicy: hookPagePolicy,
+  referrerPolicy: "same-origin",
   xFrameOptions: "DENY",
   strictTransportSecurity: false,
 })

@@ -1,6 +1,7 @@
 import { chmodSync, rmSync } from "node:fs"
 import { createServer } from "node:http"
 import { join } from "node:path"
+import { MayflyError } from "@mayfly/protocol"
 import { createKey, hashKey } from "./api-key.ts"
 import type { ServerApp } from "./create-server.ts"
 import type { DataDirectory } from "./data-directory.ts"
@@ -15,6 +16,7 @@ export interface OwnerSocket extends AsyncDisposable {
 
 /** The name is short: a socket's whole path must have fewer than 108 bytes. */
 export const ownerSocketName = "owner.sock"
+const maxPathBytes = 107
 
 /**
  * Listens in the data directory. Only its owner may enter that, and only the owner may connect: what is asked there is asked by whoever could read
@@ -23,6 +25,11 @@ export const ownerSocketName = "owner.sock"
 export async function openOwnerSocket(directory: DataDirectory): Promise<OwnerSocket> {
   const { getRequestListener } = await import("@hono/node-server")
   const path = join(directory.path, ownerSocketName)
+  if (Buffer.byteLength(path) > maxPathBytes) {
+    const limit = maxPathBytes - ownerSocketName.length - 1
+    const message = `the data directory's path "${directory.path}" is too long: a socket in it needs one of at most ${limit} bytes`
+    throw new MayflyError("input.invalid", message, { details: { path: "data" } })
+  }
   const key = createKey()
   const { promise: app, resolve: serve } = Promise.withResolvers<ServerApp>()
   const listener = getRequestListener(async (request, env) => (await app).fetch(request, env), {

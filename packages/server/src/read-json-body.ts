@@ -11,8 +11,26 @@ export interface JsonBody extends Disposable {
   readonly value: unknown
 }
 
+/** A body as text. Whoever reads it disposes it. */
+export interface TextBody extends Disposable {
+  readonly value: string
+}
+
 /** Reads and parses a JSON body. Rejects with `server.too-large`, `worker.queue-full` or `input.invalid`. */
 export async function readJsonBody(request: Request, limits: BodyLimits): Promise<JsonBody> {
+  return readBody(request, limits, parseJson)
+}
+
+/** Rejects with `server.too-large`, `worker.queue-full` or `input.invalid`. */
+export async function readTextBody(request: Request, limits: BodyLimits): Promise<TextBody> {
+  return readBody(request, limits, (text) => text)
+}
+
+async function readBody<T>(
+  request: Request,
+  limits: BodyLimits,
+  parse: (text: string) => T,
+): Promise<Disposable & { readonly value: T }> {
   const held = new HeldBytes(limits)
   try {
     const text = decode(await readBytes(request, held))
@@ -78,7 +96,8 @@ function decode(bytes: Uint8Array): string {
   }
 }
 
-function parse(text: string): unknown {
+/** Throws `input.invalid`. */
+export function parseJson(text: string): unknown {
   if (text.trim() === "") throw new MayflyError("input.invalid", "the request body is empty: send JSON")
   try {
     return JSON.parse(text)

@@ -3,9 +3,10 @@ import type { MiddlewareHandler } from "hono"
 import { isKnownKey } from "./api-key.ts"
 
 /** Refuses every request without a key of this server, except on the paths that are open. */
-export function requireKey(hashes: readonly string[], open: readonly string[]): MiddlewareHandler {
+export function requireKey(hashes: readonly string[], open: readonly (string | RegExp)[]): MiddlewareHandler {
   return async (c, next) => {
-    if (!open.includes(c.req.path)) checkKey(c.req.header("authorization"), hashes)
+    const isOpen = open.some((path) => (typeof path === "string" ? path === c.req.path : path.test(c.req.path)))
+    if (!isOpen) checkKey(c.req.header("authorization"), hashes)
     await next()
   }
 }

@@ -1,5 +1,5 @@
 import { userInfo } from "node:os"
-import type { Approval } from "@mayfly/platform"
+import { type Approval, jsonLine } from "@mayfly/platform"
 import { errorLine, exitCodeOf, exitCodes, invalid } from "./command-error.ts"
 import { openApi } from "./open-api.ts"
 import { type Output, paint } from "./output.ts"
@@ -55,7 +55,7 @@ function decisionOf({ scope, for: given }: ApprovalsFlags): { scope?: string; ex
 }
 
 function print(approval: Approval, { json }: ApprovalsFlags, output: Output): void {
-  if (json === true) return void output.stdout.write(`${JSON.stringify(approval)}\n`)
+  if (json === true) return void output.stdout.write(jsonLine(approval))
   const { id, status, scope, tenant, runId, method, origin, path, excerpt, createdAt, decidedBy } = approval
   const color = status === "allowed" ? "green" : status === "pending" ? "yellow" : "red"
   const who = decidedBy === null ? "" : `  by ${decidedBy}`

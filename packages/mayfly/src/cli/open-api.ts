@@ -1,14 +1,19 @@
-import { request } from "node:http"
+import { lstatSync } from "node:fs"
+import { type IncomingMessage, request } from "node:http"
 import { join, resolve } from "node:path"
+import { text as textOf } from "node:stream/consumers"
 import { setTimeout as delay } from "node:timers/promises"
 import { createPlatform } from "@mayfly/platform"
 import { MayflyError } from "@mayfly/protocol"
 import { createKey, createServer, directoryOwner, hashKey, openDataDirectory, ownerSocketName } from "@mayfly/server"
+import { type ServerEvent, serverEvents } from "./server-events.ts"
 
 /** The HTTP API of a data directory, wherever it runs. Whoever opened it disposes it. */
 export interface Api extends AsyncDisposable {
   /** The answer's JSON, undefined when there is none. Rejects with the error that the API answers with. */
   call(method: string, path: string, body?: unknown): Promise<unknown>
+  /** Server-sent events, until the server ends them or the signal fires. Rejects as `call` does. */
+  events(path: string, signal: AbortSignal): AsyncIterable<ServerEvent>
 }
 
 /** The API of the process that owns the directory; when none does, this one owns it meanwhile. */
@@ -32,9 +37,17 @@ async function ownApi(path: string): Promise<Api> {
       const response = await app.request(`http://localhost${target}`, { method, headers, ...given })
       return answerOf(response.status, await response.text())
     },
+    async *events(target, signal) {
+      const headers = { authorization: `Bearer ${key}`, host: "localhost", accept: eventStream }
+      const response = await app.request(new Request(`http://localhost${target}`, { headers, signal }))
+      if (response.status >= 400) answerOf(response.status, await response.text())
+      if (response.body !== null) yield* serverEvents(response.body)
+    },
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   }
 }
+
+const eventStream = "text/event-stream"
 
 /** An owner that has just started may not listen yet. */
 const tries = 20
@@ -44,32 +57,52 @@ function remoteApi(directory: string, pid: number): Api {
   const socketPath = join(directory, ownerSocketName)
   return {
     async call(method, path, body) {
-      for (let attempt = 1; ; attempt++) {
-        try {
-          const { status, text } = await send({ socketPath, method, path }, body)
-          return answerOf(status, text)
-        } catch (error) {
-          if (error instanceof MayflyError) throw error
-          if (attempt === tries) throw silent(directory, pid, error)
-          await delay(betweenMs)
-        }
-      }
+      const response = await reach(directory, pid, () => send({ socketPath, method, path }, body))
+      return answerOf(response.statusCode ?? 0, await textOf(response))
+    },
+    async *events(path, signal) {
+      const options = { socketPath, method: "GET", path, signal, accept: eventStream }
+      const response = await reach(directory, pid, () => send(options, undefined))
+      if ((response.statusCode ?? 0) >= 400) answerOf(response.statusCode ?? 0, await textOf(response))
+      yield* serverEvents(response)
     },
     async [Symbol.asyncDispose]() {},
   }
 }
 
-function send(
-  options: { readonly socketPath: string; readonly method: string; readonly path: string },
-  body: unknown,
-): Promise<{ readonly status: number; readonly text: string }> {
+/** In a directory that others may write to, somebody else may listen, for secrets for instance. */
+function checkOwner(socketPath: string): void {
+  const found = lstatSync(socketPath)
+  const uid = process.getuid?.()
+  if (uid === undefined || (found.isSocket() && found.uid === uid)) return
+  const message = `"${socketPath}" is not this user's: run the command as the user of the server (uid ${found.uid}), or name another --data`
+  throw new MayflyError("input.invalid", message, { details: { path: "data" } })
+}
+
+async function reach(directory: string, pid: number, ask: () => Promise<IncomingMessage>): Promise<IncomingMessage> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await ask()
+    } catch (error) {
+      if (error instanceof MayflyError || (error as Error).name === "AbortError") throw error
+      if (attempt === tries) throw silent(directory, pid, error)
+      await delay(betweenMs)
+    }
+  }
+}
+
+interface Asked {
+  readonly socketPath: string
+  readonly method: string
+  readonly path: string
+  readonly accept?: string
+  readonly signal?: AbortSignal
+}
+
+async function send({ accept = "application/json", ...options }: Asked, body: unknown): Promise<IncomingMessage> {
+  checkOwner(options.socketPath)
   return new Promise((settle, reject) => {
-    const sent = request({ ...options, headers: { host: "localhost" } }, (response) => {
-      const chunks: Buffer[] = []
-      response.on("data", (chunk: Buffer) => chunks.push(chunk))
-      response.once("error", reject)
-      response.once("end", () => settle({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString() }))
-    })
+    const sent = request({ ...options, headers: { accept, host: "localhost" } }, settle)
     sent.once("error", reject)
     sent.end(body === undefined ? undefined : JSON.stringify(body))
   })

@@ -1,6 +1,8 @@
 import { readFileSync } from "node:fs"
 import { Command } from "commander"
 import type { ApprovalsFlags } from "./approvals-command.ts"
+import { addWorkflow } from "./declare-workflow.ts"
+import { examples } from "./examples-text.ts"
 import type { LedgerAction, LedgerFlags } from "./ledger-flags.ts"
 import type { Output } from "./output.ts"
 import type { RunFlags } from "./run-flags.ts"
@@ -44,6 +46,10 @@ export function createCommandLine(stdout: NodeJS.WriteStream, stderr: NodeJS.Wri
   addApprovals(program, async (action, id, flags) => {
     const { approvalsCommand } = await import("./approvals-command.ts")
     exitCode = await approvalsCommand(action, id, flags, outputOf(true))
+  })
+  addWorkflow(program, async (call, flags) => {
+    const { workflowCommand } = await import("./workflow-command.ts")
+    exitCode = await workflowCommand(call, flags, outputOf(true))
   })
   addDoctor(program, async (flags) => {
     const { doctorCommand } = await import("./doctor-command.ts")
@@ -126,6 +132,15 @@ function addServe(program: Command, action: (worker: string | undefined, flags: 
     )
     .option("--allow-host <NAME>", "answer to this Host header too, behind a proxy; may be repeated", collect)
     .option("--watch", "load the worker again when its files change")
+    .option(
+      "--webhook <URL>",
+      "post approvals and alerts there, signed as Standard Webhooks says; may be repeated",
+      collect,
+    )
+    .option(
+      "--webhook-secret <SECRET>",
+      "what webhooks are signed with: whsec_…, or @file (default: MAYFLY_WEBHOOK_SECRET, or one that is made and printed once)",
+    )
     .option("--demo", "run a demonstration first")
     .addHelpText(
       "after",
@@ -257,10 +272,6 @@ function addDoctor(program: Command, action: (flags: { json?: boolean }) => Prom
 
 function collect(value: string, earlier: readonly string[] = []): readonly string[] {
   return [...earlier, value]
-}
-
-function examples(lines: readonly string[]): string {
-  return `\nExamples:\n${lines.map((line) => `  $ ${line}`).join("\n")}\n`
 }
 
 function version(): string {

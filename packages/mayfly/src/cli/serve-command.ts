@@ -4,6 +4,7 @@ import { exitCodeOf, exitCodes, invalid } from "./command-error.ts"
 import { listenForInterrupts } from "./interrupts.ts"
 import { type Output, paint } from "./output.ts"
 import { printable } from "./printable.ts"
+import { readWebhooks } from "./read-webhooks.ts"
 import { runDemo } from "./run-demo.ts"
 import { whenAborted } from "./when-aborted.ts"
 import type { WorkerFlags, WorkerSession } from "./worker-session.ts"
@@ -14,6 +15,8 @@ export interface ServeFlags extends WorkerFlags {
   readonly data: string
   readonly demo?: boolean
   readonly workerPort: string
+  readonly webhook?: readonly string[]
+  readonly webhookSecret?: string
 }
 
 /** `mayfly serve`: serves until it is asked to stop. Gives the exit code; never rejects. */
@@ -42,7 +45,8 @@ async function serve(
   const key = ensureAdminKey(directory)
   // At once: it is shown only this time, whatever happens next.
   if (key.created !== undefined) output.stdout.write(`admin key: ${key.created}\n`)
-  await using platform = await createPlatform({ dataDir: directory.path, attended: true })
+  const webhooks = readWebhooks(flags, directory, output)
+  await using platform = await createPlatform({ dataDir: directory.path, attended: true, webhooks })
   await using socket = await openOwnerSocket(directory)
   platform.onAlert((alert) => printAlert(output, alert))
   if (flags.demo === true) await runDemo(platform, output, interrupted)

@@ -1,13 +1,23 @@
-import { DynamicWorker, DynamicWorkflow, type Platform, provideDefaultPlatform, WorkerLoader } from "@mayfly/platform"
-import { installDecodedFetch } from "@mayfly/server"
+import {
+  DynamicWorker,
+  DynamicWorkflow,
+  type Platform,
+  provideDefaultPlatform,
+  WebSocketPair,
+  WorkerLoader,
+} from "@mayfly/platform"
+import { installDecodedFetch, installUpgradingResponse } from "@mayfly/server"
+import { caches, HTMLRewriter } from "./missing-globals.ts"
 
 /** What a served worker has without importing it. New parts of the library join here, and in `worker.d.ts`. */
-const globals = { DynamicWorker, DynamicWorkflow, WorkerLoader }
+const globals = { DynamicWorker, DynamicWorkflow, WorkerLoader, WebSocketPair, caches, HTMLRewriter }
 
 /** Makes this process one in which a served worker runs, on the platform of the API. Done once. */
 export function installWorkerGlobals(platform: Platform): void {
   provideDefaultPlatform(platform)
   installDecodedFetch()
+  installUpgradingResponse()
+  nameReadyStates()
   for (const [name, value] of Object.entries(globals))
     Object.defineProperty(globalThis, name, { value, writable: true, configurable: true })
 }
@@ -15,4 +25,10 @@ export function installWorkerGlobals(platform: Platform): void {
 /** The bindings of a served worker besides its variables. A loader of its own for each version: ids may mean other code in the next. */
 export function workerBindings(platform: Platform): Record<string, unknown> {
   return { ...platform.env, LOADER: new WorkerLoader({ platform }) }
+}
+
+/** As Cloudflare calls them: code compares `readyState` with them, and would find nothing equal. */
+function nameReadyStates(): void {
+  for (const name of ["CONNECTING", "OPEN", "CLOSING", "CLOSED"] as const)
+    Object.defineProperty(WebSocket, `READY_STATE_${name}`, { value: WebSocket[name], configurable: true })
 }

@@ -7,6 +7,8 @@ import { listenForWorker, ServedWorker, type WorkerListener, withoutVersions } f
 import { errorLine, invalid } from "./command-error.ts"
 import type { Output } from "./output.ts"
 import { printable } from "./printable.ts"
+import { resumeWorkflows } from "./resume-workflows.ts"
+import { safeLine } from "./safe-line.ts"
 import { watchFiles } from "./watch-files.ts"
 import { whenAborted } from "./when-aborted.ts"
 import { installWorkerGlobals, workerBindings } from "./worker-globals.ts"
@@ -31,6 +33,7 @@ export class WorkerSession {
   readonly #flags: WorkerFlags
   readonly #output: Output
   readonly #listener: WorkerListener
+  #hasResumed = false
 
   private constructor(path: string, flags: WorkerFlags, output: Output, listener: WorkerListener) {
     this.#path = path
@@ -65,8 +68,15 @@ export class WorkerSession {
       modules: { mayfly: libraryUrl },
       onFailure: (what, error) => report(this.#output, what, error),
     })
-    if (this.#flags.watch === true) await this.#watch(worker, stop)
-    else await loadedAndStopped(this.#load(worker), stop)
+    const load = async (): Promise<void> => {
+      await this.#load(worker)
+      // Once: later versions find the functions of the first one.
+      if (this.#hasResumed) return
+      this.#hasResumed = true
+      void this.#resumeWorkflows(worker, platform, stop)
+    }
+    if (this.#flags.watch === true) await this.#watch(worker, load, stop)
+    else await loadedAndStopped(load(), stop)
     await this.#listener.stop()
   }
 
@@ -80,12 +90,24 @@ export class WorkerSession {
     this.#output.stdout.write(`worker is serving at ${this.url}\n`)
   }
 
-  async #watch(worker: ServedWorker, stop: AbortSignal): Promise<void> {
+  async #resumeWorkflows(worker: ServedWorker, platform: Platform, stop: AbortSignal): Promise<void> {
+    try {
+      await resumeWorkflows(worker, platform.env.WORKFLOWS, {
+        signal: stop,
+        onFailure: (id, error) => report(this.#output, `resume of workflow "${id}"`, error),
+        onLeft: (text) => void this.#output.stderr.write(`${safeLine(text)}\n`),
+      })
+    } catch (error) {
+      if (!stop.aborted) report(this.#output, "resume of workflows", error)
+    }
+  }
+
+  async #watch(worker: ServedWorker, load: () => Promise<void>, stop: AbortSignal): Promise<void> {
     for (let count = 0; !stop.aborted; count++) {
       using changes = watchFiles(this.#path, varFiles(this.#path, this.#flags))
       if (count > 0) this.#output.stderr.write(`---- ${new Date().toTimeString().slice(0, 8)} changed ----\n`)
       // A mistake may be corrected while we watch; the version before goes on answering.
-      const loading = this.#load(worker).catch((error: unknown) => printLoadError(this.#output, error))
+      const loading = load().catch((error: unknown) => printLoadError(this.#output, error))
       await Promise.race([loading, whenAborted(AbortSignal.any([stop, changes.signal]))])
       changes.alsoWatch(worker.files().filter((file) => existsSync(file)))
       await whenAborted(AbortSignal.any([stop, changes.signal]))

@@ -164,3 +164,42 @@ test("a run that ends stops waiting; a tenant's open questions are bounded", asy
   for (const { stop } of many) stop.abort()
   await Promise.all(many.map(({ asked }) => asked))
 })
+
+test("an approval of a long path counts for that path, not for one that begins alike", async () => {
+  await using it = await open()
+  const path = `/${"a".repeat(5_000)}/`
+  const asked = answering(it.approvals, { decision: "allow", expiresInMs: 60_000 })
+  assert.equal(await it.approvals.ask({ ...question, path: `${path}harmless` }, never), "allow")
+  assert.equal(await it.approvals.ask({ ...question, path: `${path}delete-all` }, never), "allow")
+  assert.equal(asked.length, 2)
+  assert.notEqual(asked[0]?.path, asked[1]?.path)
+})
+
+test("of two decisions at once one counts, and the other is told so", async () => {
+  await using it = await open({ attended: true })
+  const { promise, resolve } = Promise.withResolvers<Approval>()
+  it.approvals.onQuestion(resolve)
+  const asking = it.approvals.ask(question, never)
+  const { id } = await promise
+  const decisions = await Promise.allSettled([
+    it.approvals.decide(id, { decision: "deny" }),
+    it.approvals.decide(id, { decision: "allow", scope: "tenant" }),
+  ])
+  assert.deepEqual(
+    decisions.map(({ status }) => status),
+    ["fulfilled", "rejected"],
+  )
+  assert.equal(await asking, "deny")
+})
+
+test("a listener that fails fails neither the question nor the decision", async () => {
+  await using it = await open()
+  const fail = (): never => {
+    throw new Error("no listener of yours")
+  }
+  it.approvals.onQuestion(fail)
+  it.approvals.onDecision(fail)
+  const asked = answering(it.approvals, { decision: "allow" })
+  assert.equal(await it.approvals.ask(question, never), "allow")
+  assert.equal(asked.length, 1)
+})

@@ -1,4 +1,4 @@
-import { randomUUID } from "node:crypto"
+import { createHash, randomUUID } from "node:crypto"
 import { EventEmitter } from "node:events"
 import { MayflyError } from "@mayfly/protocol"
 import { moduleBeside, type Store, type StoreOwner, type Tables } from "@mayfly/store"
@@ -38,6 +38,8 @@ export interface ApprovalDesk {
   decide(id: string, decision: Decision): Promise<Approval>
   /** Called with each new question. Whoever listens can decide, so that runs wait for an answer. Returns what ends it. */
   onQuestion(listener: (approval: Approval) => void): () => void
+  /** Called with each question that was decided here. Returns what ends it. */
+  onDecision(listener: (approval: Approval) => void): () => void
 }
 
 export interface ApprovalsOptions {
@@ -77,7 +79,9 @@ export async function openApprovals(store: Store, options: ApprovalsOptions = {}
 class StoredApprovals implements ApprovalDesk {
   readonly #tables: Tables<typeof procedures>
   readonly #options: Required<ApprovalsOptions>
-  readonly #events = new EventEmitter<{ question: [Approval] } & Record<`decided ${string}`, []>>()
+  readonly #events = new EventEmitter<
+    { question: [Approval]; decision: [Approval] } & Record<`decided ${string}`, []>
+  >()
 
   constructor(
     tables: Tables<typeof procedures>,
@@ -111,7 +115,18 @@ class StoredApprovals implements ApprovalDesk {
 
   async #announce(id: string): Promise<void> {
     const approval = await this.get(id)
-    if (approval !== null) this.#events.emit("question", approval)
+    if (approval !== null) this.#tell("question", approval)
+  }
+
+  /** A listener that fails must not fail the question, nor a decision that is made already. */
+  #tell(event: "question" | "decision", approval: Approval): void {
+    for (const listener of this.#events.listeners(event)) {
+      try {
+        listener(approval)
+      } catch (error) {
+        process.emitWarning(error as Error)
+      }
+    }
   }
 
   /** Resolves when it is decided, or after `waitMs`. */
@@ -165,12 +180,18 @@ class StoredApprovals implements ApprovalDesk {
     const approval = await this.get(id)
     if (!wasOpen || approval === null) throw notOpen(id, approval, tenant)
     this.#events.emit(`decided ${id}`)
+    this.#tell("decision", approval)
     return approval
   }
 
   onQuestion(listener: (approval: Approval) => void): () => void {
     this.#events.on("question", listener)
     return () => void this.#events.off("question", listener)
+  }
+
+  onDecision(listener: (approval: Approval) => void): () => void {
+    this.#events.on("decision", listener)
+    return () => void this.#events.off("decision", listener)
   }
 }
 
@@ -180,10 +201,17 @@ function shortened(question: ApprovalQuestion): ApprovalQuestion {
   const short = {
     ...rest,
     method: rest.method.slice(0, 40),
-    path: rest.path.slice(0, maxText),
+    path: shortPath(rest.path),
     origin: rest.origin.slice(0, maxText),
   }
   return excerpt === undefined ? short : { ...short, excerpt: excerpt.slice(0, maxText) }
+}
+
+/** Two paths that begin alike are two questions: what is cut off stands there as its hash. */
+function shortPath(path: string): string {
+  if (path.length <= maxText) return path
+  const hash = createHash("sha256").update(path).digest("hex")
+  return `${path.slice(0, maxText - hash.length - 1)}…${hash}`
 }
 
 function checked(decision: Decision): Decision {

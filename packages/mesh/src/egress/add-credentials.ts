@@ -1,4 +1,4 @@
-import type { HeaderPairs } from "@mayfly/protocol"
+import { type HeaderPairs, MayflyError } from "@mayfly/protocol"
 import type { Target } from "../policy/canonical-target.ts"
 import type { AuthRule, PlaceholderRule } from "../policy/credential-rule.ts"
 import { withSecret } from "../policy/header-rule.ts"
@@ -61,7 +61,16 @@ async function fillPlaceholders(
   return filled
 }
 
+/** What secrets may make a request longer by: a short placeholder of a long secret would fill our memory. */
+const maxFilledLength = 65_536
+
 function replaceIn({ headers, pathAndQuery }: Filled, text: string, secret: string): Filled {
+  const texts = [pathAndQuery, ...headers.map(([, value]) => plain(value))]
+  const count = texts.reduce((sum, one) => sum + one.split(text).length - 1, 0)
+  if (count * secret.length > maxFilledLength) {
+    const message = `the placeholder "${text}" is in the request ${count} times; with the secret it would be too long`
+    throw new MayflyError("input.invalid", message, { details: { path: "placeholder" } })
+  }
   return {
     headers: headers.map(([name, value]) => [name, replaceInHeader(value, text, secret)]),
     pathAndQuery: pathAndQuery.split(text).join(encodeURIComponent(secret)),

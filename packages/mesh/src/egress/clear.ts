@@ -3,13 +3,14 @@ import type { ConnectionPool } from "../dial/connection-pool.ts"
 import { findAddresses } from "../dial/find-addresses.ts"
 import type { RecentAnswers } from "../dial/recent-answers.ts"
 import { addressOf, type CanonicalTarget, type Target } from "../policy/canonical-target.ts"
+import { overridingHeaders } from "../policy/connection-headers.ts"
 import { type Allowed, decide, decideConnection, type Denied } from "../policy/decide.ts"
 import { deniedError, type RefusalReason } from "../policy/denied-error.ts"
 import type { Policy } from "../policy/parse-policy.ts"
 import { hashOf } from "../policy/policy-hash.ts"
 import { readPolicy } from "../policy/read-policy.ts"
 import type { RuleUsage } from "../policy/rule-usage.ts"
-import type { Redactor } from "../secrets/redactor.ts"
+import type { LiveRedactor } from "../secrets/live-redactor.ts"
 import type { SecretGuard } from "../secrets/secret-guard.ts"
 import { addCredentials, type Credentialed } from "./add-credentials.ts"
 import type { EgressOptions, Timeouts } from "./egress-options.ts"
@@ -45,8 +46,8 @@ export interface Cleared {
   readonly target: Target
   /** What to ask for: the target's, secrets filled in. Must not get back to the guest. */
   readonly pathAndQuery: string
-  /** Takes brokered secrets out of what comes back; null when there are none. */
-  readonly redactor: Redactor | null
+  /** Takes brokered secrets out of what comes back. */
+  readonly redactor: LiveRedactor
   readonly policyHash: string
   readonly entry: LedgerEntry
   /** Checked addresses, at least one. Nothing else is dialled. */
@@ -162,12 +163,13 @@ class Clearance {
     // Anything that is no clear yes is a no.
     if (answer !== "allow") return this.#refuse("ask-denied")
     // Whoever said yes saw a name: it opens no private network, unless the name says that it is one.
-    return { ...unlimited, namesHost: target.host === "localhost" || addressOf(target.host) !== null }
+    return { ...unlimited, isNarrow: true, namesHost: target.host === "localhost" || addressOf(target.host) !== null }
   }
 
-  async #checkedHeaders({ origin }: Target, { headers, auth }: Allowed): Promise<HeaderPairs> {
+  async #checkedHeaders({ origin }: Target, { headers, auth, isNarrow }: Allowed): Promise<HeaderPairs> {
     const { asked } = this.#parts
-    const ruled = new Set([...headers.map(({ name }) => name), ...(auth === null ? [] : ["authorization"])])
+    const own = [...(auth === null ? [] : ["authorization"]), ...(isNarrow ? overridingHeaders : [])]
+    const ruled = new Set([...headers.map(({ name }) => name), ...own])
     const checked = outgoingHeaders(asked.headers, ruled)
     if (checked.ok) return checked.headers
     const error = new MayflyError("input.invalid", `${asked.method} ${origin} was not sent: ${checked.problem}`)
@@ -213,9 +215,17 @@ class Clearance {
   async #addCredentials(target: Target, headers: HeaderPairs, verdict: Allowed): Promise<Credentialed> {
     const { method, body = null } = this.#parts.asked
     const request = { method, target, headers, body }
-    const added = await addCredentials(request, verdict, (name) => this.#secretValue(target, name))
+    const added = await addCredentials(request, verdict, (name) => this.#secretValue(target, name)).catch(
+      (error: unknown) => this.#refuseFilled(error),
+    )
     this.#parts.entry.set({ secrets: added.secrets })
     return added
+  }
+
+  /** Placeholders that are too many; whatever else failed is on record already. */
+  async #refuseFilled(error: unknown): Promise<never> {
+    if (error instanceof MayflyError && error.code === "input.invalid") return this.#refuse("header", { error })
+    throw error
   }
 
   async #secretValue(target: Target, name: string): Promise<string> {
@@ -277,6 +287,7 @@ const unlimited: Omit<Allowed, "namesHost"> = {
   headers: [],
   auth: null,
   placeholders: [],
+  isNarrow: false,
   counted: [],
 }
 

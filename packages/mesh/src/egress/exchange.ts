@@ -123,7 +123,7 @@ class Exchange {
     const given = redactedHeaders(incomingHeaders(headers, { decoded: decoders.length > 0 }), redactor)
     return {
       status,
-      statusText: isReason.test(statusText) ? (redactor?.text(statusText) ?? statusText) : "",
+      statusText: isReason.test(statusText) ? redactor.text(statusText) : "",
       headers: given,
       location: given.find(([name]) => name === "location")?.[1] ?? null,
       body: () => (hasBody ? this.#stream(answer, decoders) : this.#finish(answer)),

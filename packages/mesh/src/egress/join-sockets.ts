@@ -1,5 +1,6 @@
 import type { Socket } from "node:net"
 import { Transform } from "node:stream"
+import { socketHoldMs } from "./redacted.ts"
 import type { RedactingStream } from "../secrets/redactor.ts"
 import type { Cleared } from "./clear.ts"
 import type { TunnelReader } from "./tunnel-reader.ts"
@@ -43,7 +44,7 @@ export function joinSockets(near: Socket, { far, reader }: FarEnd, { cleared, id
   const outward = filterFor(cleared.maxRequestBytes, null, () => give("request-too-large"))
   if (outward === null) near.pipe(far)
   else near.pipe(outward).pipe(far)
-  const redacting = cleared.target.scheme === "tcp" ? (cleared.redactor?.stream() ?? null) : null
+  const redacting = cleared.target.scheme === "tcp" && cleared.redactor.isNeeded ? cleared.redactor.stream() : null
   const inward = filterFor(cleared.maxStreamBytes ?? Infinity, redacting, () => give("response-too-large"))
   if (inward !== null) inward.pipe(near)
   reader.readInto(inward ?? near, far)
@@ -55,8 +56,10 @@ const halfOpenIdleMs = 60_000
 function filterFor(maxBytes: number, redacting: RedactingStream | null, onTooMany: () => void): Transform | null {
   if (maxBytes === Infinity && redacting === null) return null
   let bytes = 0
+  let timer: NodeJS.Timeout | undefined
   return new Transform({
     transform(chunk: Uint8Array, _encoding, callback) {
+      clearTimeout(timer)
       bytes += chunk.byteLength
       if (bytes > maxBytes) {
         onTooMany()
@@ -64,8 +67,16 @@ function filterFor(maxBytes: number, redacting: RedactingStream | null, onTooMan
       }
       // A copy: what the redactor gives shares its memory with what comes next.
       callback(null, redacting === null ? chunk : Buffer.from(redacting.push(chunk)))
+      // The other side may wait for an answer to this before it says more.
+      if (redacting?.isHolding === true)
+        timer = setTimeout(() => this.push(Buffer.from(redacting.flush())), socketHoldMs)
+    },
+    destroy(error, callback) {
+      clearTimeout(timer)
+      callback(error)
     },
     flush(callback) {
+      clearTimeout(timer)
       callback(null, redacting === null ? null : Buffer.from(redacting.end()))
     },
   })

@@ -10,6 +10,7 @@ export class LedgerEntry {
   readonly #onAbort = (): void => this.end({ reason: "aborted" })
   #row: LedgerRow
   #begun: Promise<void> | undefined
+  #hasTried = false
   #isOver = false
 
   constructor(
@@ -56,7 +57,7 @@ export class LedgerEntry {
   async begin(): Promise<void> {
     if (this.#ledger === undefined || this.#isOver) return
     try {
-      this.#begun = this.#ledger.begin(this.#row)
+      this.#begun = this.#tryToBegin()
       await this.#begun
     } catch (cause) {
       this.#begun = undefined
@@ -64,6 +65,11 @@ export class LedgerEntry {
       const message = `${this.#row.method} ${this.#row.origin} was not sent: the ledger could not record it`
       throw new MayflyError("mesh.ledger-failed", message, { cause })
     }
+  }
+
+  async #tryToBegin(): Promise<void> {
+    this.#hasTried = true
+    await this.#ledger?.begin(this.#row)
   }
 
   /** The outcome is known. Ending twice is safe; the first outcome counts. */
@@ -74,6 +80,8 @@ export class LedgerEntry {
     this.#isOver = true
     this.#context.signal.removeEventListener("abort", this.#onAbort)
     this.#context.record(this.#row)
+    // An attempt that was given up before its row was begun: a name may have been looked up, or somebody asked.
+    if (!this.#hasTried) this.#begun = this.#tryToBegin()
     // A row that is still being begun ends after that.
     void this.#begun?.then(
       () => this.#ledger?.end(this.#row),

@@ -18,3 +18,18 @@ export const connectionHeaders: ReadonlySet<string> = new Set([
   "transfer-encoding",
   "upgrade",
 ])
+
+/**
+ * Headers by which some servers and frameworks take another method or path than the request's: with them a request that may only be a POST, or
+ * only go to "/v1", would be whatever the guest wants. Left out where a rule, or a person, looked at method or path.
+ */
+export const overridingHeaders: readonly string[] = [
+  "x-http-method",
+  "x-http-method-override",
+  "x-method-override",
+  "x-original-url",
+  "x-original-uri",
+  "x-rewrite-url",
+  "x-forwarded-uri",
+  "x-forwarded-prefix",
+]

@@ -35,6 +35,7 @@ test("decide compares scheme, host and port", () => {
     headers: [],
     auth: null,
     placeholders: [],
+    isNarrow: false,
     counted: [],
   })
   for (const url of [
@@ -170,6 +171,7 @@ test("decide allows within another policy what both allow, with the limits of bo
     headers: [{ name: "x-a", kind: "text", text: "outer" }],
     auth: null,
     placeholders: [],
+    isNarrow: true,
     counted: [],
   })
   assert.equal(answer(policy, "https://a.example", "POST"), "method")

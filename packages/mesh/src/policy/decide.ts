@@ -22,6 +22,8 @@ export interface Allowed {
   readonly headers: readonly HeaderRule[]
   readonly auth: AuthRule | null
   readonly placeholders: readonly PlaceholderRule[]
+  /** Method or path were looked at: no header may tell the server another one. */
+  readonly isNarrow: boolean
   /** Rules that count requests. The caller takes one from each. */
   readonly counted: readonly PolicyRule[]
 }
@@ -124,6 +126,7 @@ const unnamed = {
   headers: [],
   auth: null,
   placeholders: [],
+  isNarrow: false,
   counted: [],
 } as const
 
@@ -131,7 +134,7 @@ function allowedBy(rule: PolicyRule): Allowed {
   const { pattern, maxRequestBytes, maxResponseBytes, headers, auth, placeholders } = rule
   const counted = rule.maxRequests === null && rule.rate === null ? unnamed.counted : [rule]
   const namesHost = pattern.kind === "exact"
-  const added = { headers, auth, placeholders }
+  const added = { headers, auth, placeholders, isNarrow: rule.methods !== null || rule.paths !== null }
   return { allow: true, rule: pattern.text, namesHost, maxRequestBytes, maxResponseBytes, ...added, counted }
 }
 
@@ -150,6 +153,7 @@ function bothAllow(inner: Allowed, outer: Allowed): Allowed {
     ],
     auth: outer.auth ?? (outerNames.has("authorization") ? null : inner.auth),
     placeholders: [...outer.placeholders, ...inner.placeholders],
+    isNarrow: inner.isNarrow || outer.isNarrow,
     counted: [...inner.counted, ...outer.counted],
   }
 }

@@ -2,11 +2,14 @@ import { type SecretAutomaton, secretAutomaton } from "./secret-automaton.ts"
 import type { SecretValue } from "./secret-forms.ts"
 
 const star = 42
+const lineFeed = 10
 
 /** Takes brokered secrets out of bytes and texts that go to a guest, a log or a row. Lengths do not change. */
 export interface Redactor {
   /** A copy of `text` with "*" in place of every form of every secret; the same text when there was none. */
   text(text: string): string
+  /** Masks them where they are. */
+  bytes(bytes: Uint8Array): void
   /** Redacts in pieces; a secret that is split between pieces is found. */
   stream(): RedactingStream
   /** The same, with somebody else told. */
@@ -14,9 +17,15 @@ export interface Redactor {
 }
 
 export interface RedactingStream {
-  /** Takes the next piece, which must not be used afterwards, and gives what is safe by now: the end of it may be kept back. */
+  /**
+   * Takes the next piece, which must not be used afterwards, and gives what is safe by now. What is kept back depends on lines and lengths only: if it
+   * were what may be the beginning of a secret, whoever sends guesses and looks at what arrives could find a secret out, letter by letter.
+   */
   push(piece: Uint8Array): Uint8Array
-  /** What was kept back. */
+  readonly isHolding: boolean
+  /** What was kept back: nothing came for long. Of a secret whose rest comes later, the rest is masked. */
+  flush(): Uint8Array
+  /** What was kept back, at the end. */
   end(): Uint8Array
 }
 
@@ -39,6 +48,7 @@ function redactorOf(automaton: SecretAutomaton, onFound: (name: string) => void)
       const redacted = Buffer.concat([stream.push(Buffer.from(text)), stream.end()])
       return isFound ? redacted.toString() : text
     },
+    bytes: (bytes) => void redactingStream(automaton, onFound).push(bytes),
     stream: () => redactingStream(automaton, onFound),
     reporting: (other) => redactorOf(automaton, other),
   }
@@ -48,11 +58,17 @@ function redactingStream(automaton: SecretAutomaton, onFound: (name: string) => 
   const { classOf, next } = automaton
   let kept: Uint8Array = new Uint8Array()
   let state = 0
+  const flush = (): Uint8Array => {
+    const rest = kept
+    kept = new Uint8Array()
+    return rest
+  }
   /** The bytes before `end` are a match, or several. */
   const mask = (bytes: Uint8Array, end: number, ending: number): void => {
     for (const { length, name } of automaton.endings(ending)) {
       onFound(name)
-      bytes.fill(star, end - length, end)
+      // Its beginning may have left already.
+      bytes.fill(star, Math.max(0, end - length), end)
     }
   }
   return {
@@ -67,15 +83,18 @@ function redactingStream(automaton: SecretAutomaton, onFound: (name: string) => 
         mask(all, at + 1, now)
       }
       state = now
-      const safe = all.length - automaton.depth(state)
+      // No form holds a line feed, so that streams of lines and events are held back by nothing.
+      const safe = Math.max(0, all.lastIndexOf(lineFeed) + 1, all.length - automaton.maxLength + 1)
       kept = Uint8Array.from(all.subarray(safe))
       return all.subarray(0, safe)
     },
+    get isHolding() {
+      return kept.length > 0
+    },
+    flush,
     end() {
-      const rest = kept
-      kept = new Uint8Array()
       state = 0
-      return rest
+      return flush()
     },
   }
 }

@@ -12,8 +12,8 @@ export interface SecretAutomaton {
   readonly classOf: Uint8Array
   /** A state is the index of its row: `next[state + class]` is the next one, as its complement (~) where a match ends. 0 is the start. */
   readonly next: Int32Array
-  /** How many of the last bytes may still be the beginning of a match. */
-  depth(state: number): number
+  /** Of the longest form. */
+  readonly maxLength: number
   endings(state: number): readonly Ending[]
 }
 
@@ -43,7 +43,8 @@ export function secretAutomaton(secrets: readonly SecretValue[]): SecretAutomato
   }
   const rows = next.map((state) => (nodes[state]?.endings === undefined ? state * classes : ~(state * classes)))
   const nodeOf = (state: number): Node => nodes[state / classes] as Node
-  return { classOf, next: rows, depth: (state) => nodeOf(state).depth, endings: (state) => nodeOf(state).endings ?? [] }
+  const maxLength = nodes.reduce((max, { depth }) => Math.max(max, depth), 0)
+  return { classOf, next: rows, maxLength, endings: (state) => nodeOf(state).endings ?? [] }
 }
 
 function trie(secrets: readonly SecretValue[]): { nodes: Node[]; classOf: Uint8Array; classes: number } {

@@ -1,3 +1,4 @@
+import { LiveRedactor } from "./live-redactor.ts"
 import { createRedactor, type Redactor } from "./redactor.ts"
 import type { SecretValue } from "./secret-forms.ts"
 
@@ -14,6 +15,7 @@ export interface SecretAlert {
 /** More would make each response slower to look through than a network is. The oldest are forgotten first. */
 const maxPerTenant = 256
 const maxTenants = 10_000
+const maxTold = 10_000
 
 interface Known {
   /** By name and value: a secret that was changed may still come back as it was. */
@@ -27,6 +29,8 @@ interface Known {
  */
 export class SecretGuard {
   readonly #tenants = new Map<string, Known>()
+  /** Keys of alerts, the oldest first. */
+  readonly #told = new Set<string>()
   readonly #onAlert: (alert: SecretAlert) => void
 
   constructor(onAlert: (alert: SecretAlert) => void) {
@@ -48,16 +52,28 @@ export class SecretGuard {
     known.redactor = undefined
   }
 
-  /** What takes the tenant's secrets out, null when none was brokered: then nothing needs to be looked at. */
-  redactor(tenant: string, seen: Omit<SecretAlert, "tenant" | "secret">): Redactor | null {
+  /** What takes the tenant's secrets out: those that are known when it is used, so a connection that is old already is searched for new ones. */
+  redactor(tenant: string, seen: Omit<SecretAlert, "tenant" | "secret">): LiveRedactor {
+    const onFound = (secret: string): void => this.#alert({ tenant, secret, ...seen })
+    return new LiveRedactor(() => this.#redactorOf(tenant), onFound)
+  }
+
+  #redactorOf(tenant: string): Redactor | undefined {
     const known = this.#tenants.get(tenant)
-    if (known === undefined) return null
-    const redactor = (known.redactor ??= createRedactor([...known.values.values()]))
-    const told = new Set<string>()
-    return redactor.reporting((secret) => {
-      if (told.has(secret)) return
-      told.add(secret)
-      this.#onAlert({ tenant, secret, ...seen })
-    })
+    return known === undefined ? undefined : (known.redactor ??= createRedactor([...known.values.values()]))
+  }
+
+  /** Once for each run, secret and place: a guest must not flood those who are told. */
+  #alert(alert: SecretAlert): void {
+    const key = JSON.stringify([alert.tenant, alert.runId, alert.secret, alert.where])
+    if (this.#told.has(key)) return
+    this.#told.add(key)
+    if (this.#told.size > maxTold) this.#told.delete(this.#told.values().next().value ?? "")
+    try {
+      this.#onAlert(alert)
+    } catch (error) {
+      // Whoever is told must not break what a run gets, nor stop the search.
+      process.emitWarning(error as Error)
+    }
   }
 }

@@ -57,6 +57,7 @@ export class ObjectInstance {
       network: parts.options.network,
       env: parts.env,
       egress: code.outbound === undefined ? options.runtime.egress : outboundEgress(code.outbound),
+      redactor: options.runtime.egress.redactor,
       stack: parts.stack,
       cache: parts.cache,
       onEarly: (target) => this.#target.resolve(target),

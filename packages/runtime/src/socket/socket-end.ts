@@ -51,6 +51,11 @@ export class SocketEnd {
     return this.#peer.#inboxBytes
   }
 
+  /** Bytes that wait here to be taken. */
+  get waitingBytes(): number {
+    return this.#inboxBytes
+  }
+
   /** Whether this end sends no more: it was closed by either side. */
   get hasClosed(): boolean {
     return this.#hasClosed

@@ -15,7 +15,10 @@ export type HandlerAnswer =
 export function streamedAnswer(head: string, stream: number, record: RunRecord, outputBytes: number): HandlerAnswer {
   const response = parseWireResponse({ ...(decodeValue(head) as object), body: new Uint8Array() })
   if (response.status === 101) return { kind: "upgraded", response, webSocket: record.session.webSocket(stream) }
-  const body = record.session.readable(stream).pipeThrough(countedBytes(record, outputBytes))
+  const body = record.session
+    .readable(stream)
+    .pipeThrough(countedBytes(record, outputBytes))
+    .pipeThrough(redactedBytes(record))
   return { kind: "streamed", response, body }
 }
 
@@ -33,6 +36,37 @@ function countedBytes(record: RunRecord, outputBytes: number): TransformStream<u
   })
 }
 
+/** For how long the end of a body is held back, which might be the beginning of a secret, when nothing more comes. */
+const holdMs = 500
+
+/** Without secrets, also where one is split between chunks. */
+function redactedBytes(record: RunRecord): TransformStream<Uint8Array, Uint8Array> {
+  const stream = record.redactor("result")?.stream()
+  if (stream === undefined) return new TransformStream()
+  let timer: NodeJS.Timeout | undefined
+  const release = (controller: TransformStreamDefaultController<Uint8Array>): void => {
+    try {
+      controller.enqueue(new Uint8Array(stream.flush()))
+    } catch {
+      // Nobody reads any more.
+    }
+  }
+  return new TransformStream({
+    transform(chunk, controller) {
+      clearTimeout(timer)
+      const safe = stream.push(chunk)
+      if (safe.length > 0) controller.enqueue(new Uint8Array(safe))
+      if (stream.isHolding) timer = setTimeout(() => release(controller), holdMs)
+    },
+    flush(controller) {
+      clearTimeout(timer)
+      const rest = stream.end()
+      if (rest.length > 0) controller.enqueue(new Uint8Array(rest))
+    },
+    cancel: () => clearTimeout(timer),
+  })
+}
+
 function outputError(used: number, value: number): MayflyError {
   const message = `the run used ${used} bytes of output; limits.outputBytes is ${value}`
   return new MayflyError("worker.output-limit", message, { details: { limit: "outputBytes", value, used } })
@@ -47,14 +81,16 @@ export function toResponse(answer: HandlerAnswer): WorkerResponse {
   return new WorkerResponse(answer.body, { status, statusText, headers })
 }
 
-/** The answer with its whole body. */
+/** The answer with its whole body. Throws `worker.unsupported` for a WebSocket. */
 export async function collectAnswer(answer: HandlerAnswer): Promise<WireResponse> {
   if (answer.kind === "whole") return answer.response
   if (answer.kind === "upgraded") {
     // Nobody could use it.
     answer.webSocket.accept()
     answer.webSocket.close(1001, "the caller takes no WebSocket")
-    return answer.response
+    throw new MayflyError("worker.unsupported", "the handler answered with a WebSocket, which this call can't take", {
+      fix: "Call worker.fetch, or serve a worker that passes the response on.",
+    })
   }
   const chunks: Uint8Array[] = []
   for await (const chunk of answer.body) chunks.push(chunk)

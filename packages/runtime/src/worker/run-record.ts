@@ -1,6 +1,7 @@
 import {
   type AskingWorker,
   type EgressContext,
+  type EgressRedactor,
   type Limits,
   type LedgerRow,
   type LogLine,
@@ -31,6 +32,8 @@ export interface RunRecordOptions {
   readonly env: EnvBindings
   readonly cache: WorkerCache
   readonly egress: Egress
+  /** Of the platform's own way out, whatever `egress` is. */
+  readonly redactor: Egress["redactor"]
   /** What people may see of the program when it asks to reach something. */
   readonly asking?: AskingWorker
   readonly stack: GuestStack
@@ -150,7 +153,9 @@ export class RunRecord implements PoolHandler {
 
   onReply(id: number, text: string, buffers: readonly ArrayBuffer[]): void {
     this.#bytesIn += text.length + bytesOf(buffers)
-    this.session.onReply(id, text, buffers)
+    const redactor = this.redactor("result")
+    for (const buffer of buffers) redactor?.bytes(new Uint8Array(buffer))
+    this.session.onReply(id, redactor?.text(text) ?? text, buffers)
   }
 
   onRelease(target: number, count: number): void {
@@ -203,8 +208,13 @@ export class RunRecord implements PoolHandler {
 
   /** A text of the guest's without secrets that were added to requests: it may have got one back. */
   redacted(where: "logs" | "result", text: string): string {
-    const { egress, tenant, id } = this.#options
-    return egress.redactor?.(tenant, { where, runId: id })?.text(text) ?? text
+    return this.redactor(where)?.text(text) ?? text
+  }
+
+  /** What takes those secrets out of what the guest gives. */
+  redactor(where: "logs" | "result"): EgressRedactor | undefined {
+    const { redactor, tenant, id } = this.#options
+    return redactor?.(tenant, { where, runId: id })
   }
 
   onLogsCut(): void {
@@ -327,6 +337,8 @@ async function inTime(answer: Promise<CallAnswer>, bindingMs: number): Promise<C
   const late = new Promise<CallAnswer>((resolve) => {
     const message = `the binding took longer than limits.bindingMs, ${bindingMs} ms`
     timer = setTimeout(() => resolve({ ok: false, name: "TimeoutError", message, code: bindingTimeout }), bindingMs)
+    // The run keeps the process alive, as long as it lasts; this must not.
+    timer.unref()
   })
   try {
     return await Promise.race([answer, late])

@@ -134,6 +134,7 @@ class WorkerRun implements OpenRun {
       env: parts.env,
       cache: parts.cache,
       egress: hooks.egress ?? parts.runtime.egress,
+      redactor: parts.runtime.egress.redactor,
       asking: { hash: parts.compiled.hash, excerpt: (word) => excerpt(parts.compiled.positions, word) },
       stack: parts.stack,
       ...(hooks.watcher === undefined ? {} : { watcher: hooks.watcher }),

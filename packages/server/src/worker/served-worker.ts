@@ -28,8 +28,18 @@ const ownModules = {
   "@cloudflare/dynamic-workflows": moduleBeside("dynamic-workflows"),
 }
 
+/** A workflow instance that waits for functions which a process that has ended took with it. */
+export interface WorkflowToResume {
+  readonly id: string
+  readonly params: unknown
+}
+
+type ResumeWorkflow = (instance: WorkflowToResume, env: unknown, ctx: unknown) => unknown
+
 interface Version {
   readonly main: object
+  /** Brings the functions of a workflow back. */
+  readonly resume: ResumeWorkflow | undefined
   readonly env: Record<string, unknown>
   readonly exports: object
 }
@@ -69,7 +79,7 @@ export class ServedWorker implements Disposable {
       )
       const main = mainOf(namespace)
       // A module that waited for long must not replace a newer one.
-      if (load === this.#loads) this.#version = { main, env, exports }
+      if (load === this.#loads) this.#version = { main, resume: resumeOf(namespace), env, exports }
     } catch (error) {
       throw loadFailure(error, this.files())
     }
@@ -96,6 +106,18 @@ export class ServedWorker implements Disposable {
     throw new TypeError(`fetch of the worker gave ${describe(answer)}, not a Response`)
   }
 
+  get canResume(): boolean {
+    return this.#version?.resume !== undefined
+  }
+
+  /** Asks the worker's `resume` to create the instance again. Rejects with what the worker threw. */
+  async resume(instance: WorkflowToResume): Promise<void> {
+    const { resume, env, exports } = this.#version ?? {}
+    if (resume === undefined || env === undefined || exports === undefined) return
+    const ctx = new ExecutionContext({ exports, props: undefined, tasks: this.#tasks })
+    await invoke({ env, exports, ctx }, async () => resume(instance, env, ctx))
+  }
+
   /** Resolves when all that was given to waitUntil has settled. */
   settle(): Promise<void> {
     return this.#tasks.settle()
@@ -117,6 +139,15 @@ export class ServedWorker implements Disposable {
   [Symbol.dispose](): void {
     this.#modules[Symbol.dispose]()
   }
+}
+
+function resumeOf(namespace: Readonly<Record<string, unknown>>): ResumeWorkflow | undefined {
+  const { resume } = namespace
+  if (resume === undefined) return undefined
+  if (typeof resume === "function") return resume as ResumeWorkflow
+  throw new MayflyError("worker.no-entrypoint", "the worker's export `resume` is not a function", {
+    fix: "Write `export function resume({ id, params }, env) { … }`, or give the export another name.",
+  })
 }
 
 function mainOf(namespace: Readonly<Record<string, unknown>>): object {

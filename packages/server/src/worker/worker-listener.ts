@@ -1,18 +1,25 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
+import type { Socket } from "node:net"
 import { setTimeout as delay } from "node:timers/promises"
+import { takeSocket, type WorkerResponse } from "@mayfly/platform"
 import { MayflyError } from "@mayfly/protocol"
-import { isAllowedHost } from "../allowed-host.ts"
 import { type Address, bind } from "../bind.ts"
 import { errorBody, publicError } from "../error-response.ts"
 import { requestOf } from "./node-request.ts"
 import { sendResponse } from "./send-response.ts"
 import type { ServedWorker } from "./served-worker.ts"
+import { UpgradeAttempt } from "./upgrade-attempt.ts"
+import { hasBody, isWebSocketUpgrade } from "./web-socket-handshake.ts"
+import { checkWorkerHost, checkWorkerOrigin } from "./worker-host.ts"
+import { type SocketLimits, WorkerSockets } from "./worker-sockets.ts"
 
 export interface WorkerListenOptions extends Address {
   /** Further names by which the worker may be called. `*` stands for any. */
   readonly allowedHosts?: readonly string[]
   /** Largest request body. Default 100 MiB, as at Cloudflare. */
   readonly maxBodyBytes?: number
+  /** Bounds of WebSockets. */
+  readonly sockets?: SocketLimits
   /** Told of requests that the worker failed at. */
   readonly onFailure: (what: string, error: unknown) => void
 }
@@ -33,9 +40,15 @@ const abortMs = 700
 export async function listenForWorker(options: WorkerListenOptions): Promise<WorkerListener> {
   const front = new WorkerFront(options)
   // A request may take long to arrive: bodies stream. Its headers may not.
-  const server = createServer({ headersTimeout: 10_000, requestTimeout: 0, connectionsCheckingInterval: 1_000 })
+  const server = createServer({
+    headersTimeout: 10_000,
+    requestTimeout: 0,
+    connectionsCheckingInterval: 1_000,
+    shouldUpgradeCallback: isWebSocketUpgrade,
+  })
   server.maxConnections = maxConnections
   server.on("request", (message, response) => void front.handle(message, response))
+  server.on("upgrade", (message, socket, head) => front.upgrade(message, socket as Socket, head))
   const fix = "Stop what listens there, or choose another --worker-port."
   const { url } = await bind(server, options, fix)
   let stopped: Promise<void> | undefined
@@ -47,11 +60,13 @@ class WorkerFront {
   readonly #served = Promise.withResolvers<ServedWorker>()
   readonly #options: WorkerListenOptions
   readonly #underWay = new Map<ServerResponse, AbortController>()
+  readonly #sockets: WorkerSockets
   #worker: ServedWorker | undefined
   #isStopping = false
 
   constructor(options: WorkerListenOptions) {
     this.#options = options
+    this.#sockets = new WorkerSockets(options.sockets)
   }
 
   serve(worker: ServedWorker): void {
@@ -59,8 +74,22 @@ class WorkerFront {
     this.#served.resolve(worker)
   }
 
+  /** Never throws. */
+  upgrade(message: IncomingMessage, socket: Socket, head: Buffer): void {
+    socket.on("error", () => {})
+    // A client has to wait for the answer. Before Node 24.9 other upgrades come here too, whose body nobody could read.
+    if (head.length > 0 || hasBody(message)) return void socket.destroy()
+    try {
+      const attempt = new UpgradeAttempt(message, socket, this.#sockets)
+      void this.handle(message, attempt.response, isWebSocketUpgrade(message) ? attempt : undefined)
+    } catch {
+      // Requests are answered in order, and there is one before it.
+      socket.destroy()
+    }
+  }
+
   /** Never rejects. */
-  async handle(message: IncomingMessage, response: ServerResponse): Promise<void> {
+  async handle(message: IncomingMessage, response: ServerResponse, attempt?: UpgradeAttempt): Promise<void> {
     const client = new AbortController()
     this.#underWay.set(response, client)
     response.once("close", () => {
@@ -68,39 +97,47 @@ class WorkerFront {
       if (!response.writableFinished) client.abort(new DOMException("the client has gone away", "AbortError"))
     })
     if (this.#isStopping) response.shouldKeepAlive = false
-    const request = this.#admit(message, response, client.signal)
+    const request = this.#admit(message, response, client.signal, attempt)
     if (request === undefined) return
     try {
       const worker = this.#worker ?? (await this.#served.promise)
-      await sendResponse(await worker.fetch(request), response, message.method === "HEAD")
+      const answer = await worker.fetch(request)
+      if (isUpgrade(answer)) this.#open(answer, response, attempt)
+      else await sendResponse(answer, response, message.method === "HEAD")
     } catch (error) {
       this.#fail(message, response, error)
     }
   }
 
+  #open(answer: Upgraded, response: ServerResponse, attempt: UpgradeAttempt | undefined): void {
+    if (attempt === undefined || response.destroyed || this.#isStopping) {
+      // Whoever holds the other side must not wait for one who never comes.
+      takeSocket(answer.webSocket).close({ code: 1001, reason: "" })
+      throw new TypeError("the worker answered with a WebSocket to a request that did not ask for one")
+    }
+    attempt.complete(answer)
+    this.#underWay.delete(response)
+  }
+
   /** Undefined when it was refused: then the client has its answer. */
-  #admit(message: IncomingMessage, response: ServerResponse, signal: AbortSignal): Request | undefined {
+  #admit(
+    message: IncomingMessage,
+    response: ServerResponse,
+    signal: AbortSignal,
+    attempt: UpgradeAttempt | undefined,
+  ): Request | undefined {
     const { maxBodyBytes = 100 << 20 } = this.#options
     try {
-      this.#checkHost(message)
+      checkWorkerHost(message.headers, this.#options)
+      if (attempt !== undefined) {
+        checkWorkerOrigin(message.headers, this.#options)
+        attempt.check()
+      }
       return requestOf(message, { maxBodyBytes, signal })
     } catch (error) {
       answerError(response, publicError(error), newRequestId())
       return undefined
     }
-  }
-
-  /** A page whose name was rebound to this address must not reach a worker that only this machine may call. */
-  #checkHost({ headers }: IncomingMessage): void {
-    const { host, allowedHosts = [] } = this.#options
-    const given = headers.host ?? "localhost"
-    const name = given.replace(/:\d+$/, "").toLowerCase()
-    if (/^[a-z0-9.-]+\.localhost$/.test(name) || isAllowedHost(given, host, allowedHosts)) return
-    if (allowedHosts.includes("*") && /^[\w.:[\]-]+$/.test(given)) return
-    throw new MayflyError("auth.host", `the worker does not answer to the host "${given}"`, {
-      details: { host: given },
-      fix: "Call it by the address that was printed, or start `mayfly serve` with --allow-host NAME.",
-    })
   }
 
   #fail(message: IncomingMessage, response: ServerResponse, error: unknown): void {
@@ -118,12 +155,21 @@ class WorkerFront {
   async stop(server: Server): Promise<void> {
     this.#isStopping = true
     for (const response of this.#underWay.keys()) response.shouldKeepAlive = false
+    this.#sockets.closeAll(1001, "the server stops")
     const closed = new Promise<void>((resolve) => server.close(() => resolve()))
     const settled = closed.then(() => this.#worker?.settle())
     if (await endsWithin(settled, drainMs)) return
     for (const client of this.#underWay.values()) client.abort(new DOMException("the server stops", "AbortError"))
-    if (!(await endsWithin(settled, abortMs))) server.closeAllConnections()
+    if (await endsWithin(settled, abortMs)) return
+    server.closeAllConnections()
+    this.#sockets.destroyAll()
   }
+}
+
+type Upgraded = WorkerResponse & { readonly webSocket: NonNullable<WorkerResponse["webSocket"]> }
+
+function isUpgrade(answer: Response): answer is Upgraded {
+  return answer.status === 101 && "webSocket" in answer && answer.webSocket !== null
 }
 
 /** What the client is told: everything but the worker's own words. */

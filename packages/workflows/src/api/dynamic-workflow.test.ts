@@ -277,7 +277,7 @@ test("WorkflowEngine takes an event from who has the token of a waiting step, on
   assert.deepEqual(await opened.engine.findHook(token), { tenant: "default", id: "hooked", type: "go" })
   assert.deepEqual(await opened.engine.sendToHook(token, 1), { isDuplicate: false })
   await until(workflow, ({ waits }) => waits[0]?.step === "second")
-  await assert.rejects(opened.engine.sendToHook(token, 2), coded("workflow.hook-not-found"))
+  await assert.rejects(opened.engine.sendToHook(token, 2), coded("workflow.hook-used"))
   for (const wrong of ["", "x", token.slice(1), `${token.slice(0, 42)}!`, "' OR 1=1 --"])
     await assert.rejects(opened.engine.findHook(wrong), coded("workflow.hook-not-found"))
   await workflow.terminate()

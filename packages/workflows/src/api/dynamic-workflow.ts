@@ -140,11 +140,17 @@ export class DynamicWorkflow {
     await engine.upgrade(this.#parts.tenant, this.id, options)
   }
 
-  /** Everything that happened, in order: every attempt with input, output, error, logs and times. */
-  async history(): Promise<HistoryEntry[]> {
+  /** What happened, in order: every attempt with input, output, error, logs and times; all of it, or `limit` entries behind `cursor`. */
+  async history(options: { readonly cursor?: number; readonly limit?: number } = {}): Promise<HistoryEntry[]> {
     const engine = await this.#parts.engine()
+    const { cursor = 0, limit } = options
+    checkCount(cursor, "cursor", 0)
+    if (limit !== undefined) checkCount(limit, "limit", 1)
     const entries: HistoryEntry[] = []
-    for await (const page of this.#pages(engine, 0)) entries.push(...page)
+    for await (const page of this.#pages(engine, cursor, limit)) {
+      entries.push(...page)
+      if (entries.length === limit) break
+    }
     return entries
   }
 
@@ -154,8 +160,7 @@ export class DynamicWorkflow {
   ): AsyncGenerator<HistoryEntry, void, void> {
     const engine = await this.#parts.engine()
     let { cursor = 0 } = options
-    if (!Number.isInteger(cursor) || cursor < 0)
-      throw invalid("cursor", `must be a whole number, not ${nameOf(cursor)}`)
+    checkCount(cursor, "cursor", 0)
     const { number } = await engine.get(this.#parts.tenant, this.id)
     for await (const _ of engine.news(number, options.signal)) {
       // Read before the rows: what was written after it comes with the next news.
@@ -182,13 +187,13 @@ export class DynamicWorkflow {
     await engine.control({ tenant: this.#parts.tenant, id: this.id, operation, ...more })
   }
 
-  async *#pages(engine: WorkflowEngine, after: number): AsyncGenerator<HistoryEntry[]> {
+  async *#pages(engine: WorkflowEngine, after: number, size = pageSize): AsyncGenerator<HistoryEntry[]> {
     const { number, definitionHash } = await engine.get(this.#parts.tenant, this.id)
     const sensitive = await engine.sensitiveSteps(definitionHash)
     for (let cursor = after; ;) {
-      const rows = await engine.history(number, cursor, pageSize)
+      const rows = await engine.history(number, cursor, size)
       if (rows.length > 0) yield rows.map((row) => historyEntry(row, (name) => sensitive.has(name)))
-      if (rows.length < pageSize) return
+      if (rows.length < size) return
       cursor = rows.at(-1)?.seq ?? cursor
     }
   }
@@ -208,4 +213,9 @@ export class DynamicWorkflow {
     const found = (await this.history()).findLast(isMeant)
     return found?.step.key ?? `${kind ?? "do"}:${name}#${count}`
   }
+}
+
+function checkCount(value: unknown, path: string, least: number): void {
+  if (typeof value === "number" && Number.isInteger(value) && value >= least) return
+  throw invalid(path, `must be a whole number from ${least}, not ${nameOf(value)}`)
 }

@@ -95,6 +95,12 @@ export class WorkflowBinding {
     }
   }
 
+  /** Instances that wait for functions of an earlier process (`needs-code`): `create` with the same id brings them. */
+  async *lackingCode(): AsyncGenerator<{ readonly id: string; readonly params: unknown }> {
+    const engine = await this.#parts.engine()
+    yield* engine.lackingCode(this.#parts.tenant)
+  }
+
   /** For tests: skips sleeps, replaces what steps do, sends events; in one instance, or in all of the tenant. */
   async introspect(id?: string): Promise<WorkflowIntrospector> {
     return new WorkflowIntrospector(await this.#parts.engine(), this.#parts.tenant, id)

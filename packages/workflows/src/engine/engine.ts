@@ -74,6 +74,7 @@ const firstRetryMs = 20
 const slowestRetryMs = 10_000
 const purgeEveryMs = 60_000
 const purgeAtOnce = 500
+const lackingPage = 500
 
 /** A step that waits for an event. */
 export interface Hook {
@@ -266,14 +267,16 @@ export class WorkflowEngine implements AsyncDisposable {
     return { isDuplicate: sent.isDuplicate }
   }
 
-  /** What a token stands for: the instance and step that wait. Rejects with `workflow.hook-not-found`. */
+  /** What a token stands for: the instance and step that wait. Rejects with `workflow.hook-not-found`, `workflow.hook-used`. */
   async findHook(token: string): Promise<Hook> {
-    const hook = typeof token === "string" && hookTokens.test(token) ? await this.store.findHook(token) : null
-    if (hook !== null) return hook
-    throw new MayflyError("workflow.hook-not-found", "nothing waits for this token")
+    const found = typeof token === "string" && hookTokens.test(token) ? await this.store.findHook(token) : null
+    if (found === null) throw new MayflyError("workflow.hook-not-found", "nothing waits for this token")
+    const { isUsed, ...hook } = found
+    if (isUsed) throw new MayflyError("workflow.hook-used", "what waited for this token has gone on")
+    return hook
   }
 
-  /** Sends the event that a waiting step's token stands for. The second event of the same token is a duplicate, or finds nothing. */
+  /** Sends the event that a waiting step's token stands for. The second event of the same token is a duplicate, or `workflow.hook-used`. */
   async sendToHook(token: string, payload: unknown): Promise<{ isDuplicate: boolean }> {
     const { tenant, id, type } = await this.findHook(token)
     return this.sendEvent(tenant, id, { type, payload, eventId: `hook ${token}` })
@@ -321,6 +324,19 @@ export class WorkflowEngine implements AsyncDisposable {
 
   async list(query: ListQuery): Promise<readonly InstanceRow[]> {
     return this.store.list(query)
+  }
+
+  /** Instances that can't go on before `create` brings their functions, the newest first. */
+  async *lackingCode(tenant: string): AsyncGenerator<{ readonly id: string; readonly params: unknown }> {
+    for (let after: InstanceNumber | undefined; ;) {
+      const rows = await this.store.list({ tenant, limit: lackingPage, ...(after !== undefined && { after }) })
+      for (const { id, status, definitionHash, params } of rows) {
+        if (isEnded(status) || this.#code.has(tenant, id)) continue
+        if (needsCode(await this.#definition(definitionHash))) yield { id, params: decode(params) }
+      }
+      after = rows.at(-1)?.number
+      if (rows.length < lackingPage) return
+    }
   }
 
   async delete(tenant: string, id: string): Promise<void> {

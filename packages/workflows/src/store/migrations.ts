@@ -96,4 +96,6 @@ export const migrations: readonly string[] = [
   );
   CREATE INDEX workflows_hooks_of ON workflows_hooks (instance);
   `,
+  // A link that was used is told from one that never was.
+  `ALTER TABLE workflows_hooks ADD COLUMN used INTEGER NOT NULL DEFAULT 0;`,
 ]

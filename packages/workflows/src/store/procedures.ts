@@ -486,7 +486,7 @@ function* append({ number, seq, run: runNumber, paused_ms: pausedMs }: StoredIns
     )
     if (!isWaitForEvent(key)) continue
     if (phase === "start") yield* addHook(number, key, value ?? "{}")
-    else yield* run("DELETE FROM workflows_hooks WHERE instance = ? AND key = ?", number, key)
+    else yield* run("UPDATE workflows_hooks SET used = 1 WHERE instance = ? AND key = ?", number, key)
   }
 }
 
@@ -655,7 +655,7 @@ function* end(row: StoredInstance, { status, result, rollback }: End, now: numbe
     now + retentionMs,
     row.number,
   )
-  yield* run("DELETE FROM workflows_hooks WHERE instance = ?", row.number)
+  yield* run("UPDATE workflows_hooks SET used = 1 WHERE instance = ?", row.number)
   yield* record(row, status, now)
   return yield* tellParent(row, status === "complete" ? `+${result}` : `-${result}`, now)
 }

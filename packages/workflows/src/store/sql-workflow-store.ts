@@ -13,6 +13,7 @@ import type {
   DueAnswer,
   EventIn,
   ForkRequest,
+  FoundHook,
   HistoryRow,
   InstanceNumber,
   InstanceRow,
@@ -89,12 +90,14 @@ export class SqlWorkflowStore implements WorkflowStore {
     return { ...sent, event: sent.event === null ? null : { ...sent.event, payload: event.payload } }
   }
 
-  async findHook(token: string): Promise<{ tenant: string; id: string; type: string } | null> {
-    const [row] = await this.#tables.read<{ tenant: string; id: string; type: string }>(
-      "SELECT i.tenant, i.id, h.type FROM workflows_hooks h JOIN workflows_instances i ON i.number = h.instance WHERE h.token = ?",
+  async findHook(token: string): Promise<FoundHook | null> {
+    const [row] = await this.#tables.read<Omit<FoundHook, "isUsed"> & { used: number }>(
+      "SELECT i.tenant, i.id, h.type, h.used FROM workflows_hooks h JOIN workflows_instances i ON i.number = h.instance WHERE h.token = ?",
       [token],
     )
-    return row ?? null
+    if (row === undefined) return null
+    const { used, ...hook } = row
+    return { ...hook, isUsed: used !== 0 }
   }
 
   async control(request: ControlRequest): Promise<Controlled> {
@@ -140,7 +143,10 @@ export class SqlWorkflowStore implements WorkflowStore {
   }
 
   async hooks(number: InstanceNumber): Promise<readonly { key: string; type: string; token: string }[]> {
-    return this.#tables.read("SELECT key, type, token FROM workflows_hooks WHERE instance = ? ORDER BY key", [number])
+    return this.#tables.read(
+      "SELECT key, type, token FROM workflows_hooks WHERE instance = ? AND used = 0 ORDER BY key",
+      [number],
+    )
   }
 
   async delete(tenant: string, id: string): Promise<number> {

@@ -203,12 +203,14 @@ export function workflowStoreSuite(kind: string, open: OpenNamed, { isLasting }:
     const { instance } = await claimed(store, "a")
     const wait = { key: "event:w#1", phase: "start", attempt: 0, at: now, dueAt: now + 9, shifts: true } as const
     const value = JSON.stringify({ type: "go", token: "secret" })
+    const hook = { tenant: "default", id: "a", type: "go" }
     await store.commit(instance.number, instance.epoch, { rows: [{ ...wait, value }] }, now)
-    assert.deepEqual(await store.findHook("secret"), { tenant: "default", id: "a", type: "go" })
+    assert.deepEqual(await store.findHook("secret"), { ...hook, isUsed: false })
     assert.deepEqual(await store.hooks(instance.number), [{ key: "event:w#1", type: "go", token: "secret" }])
     assert.equal(await store.findHook("other"), null)
     await store.commit(instance.number, instance.epoch, { rows: [ok("event:w#1")] }, now)
-    assert.equal(await store.findHook("secret"), null)
+    assert.deepEqual(await store.findHook("secret"), { ...hook, isUsed: true })
+    assert.deepEqual(await store.hooks(instance.number), [])
   })
 
   test(`${kind} control follows the table in every state`, async () => {

@@ -182,6 +182,13 @@ export interface RedefineRequest {
   readonly now: number
 }
 
+export interface FoundHook {
+  readonly tenant: string
+  readonly id: string
+  readonly type: string
+  readonly isUsed: boolean
+}
+
 export interface DueAnswer {
   readonly due: readonly DueInstance[]
   readonly nextAt: number | null
@@ -211,8 +218,8 @@ export interface WorkflowStore {
    * it did.
    */
   redefine(request: RedefineRequest): Promise<boolean>
-  /** The instance and event type that a token stands for, while somebody waits for it. */
-  findHook(token: string): Promise<{ tenant: string; id: string; type: string } | null>
+  /** The instance and event type that a token stands for; used when nobody waits for it any longer. */
+  findHook(token: string): Promise<FoundHook | null>
   /** Rejects with `workflow.not-found`, `workflow.ended`, `workflow.no-such-step`. */
   control(request: ControlRequest): Promise<Controlled>
   fork(request: ForkRequest): Promise<Created>

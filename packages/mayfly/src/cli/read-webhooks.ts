@@ -1,0 +1,59 @@
+import { readFileSync, renameSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { createWebhookSecret, type WebhookFailure, type WebhookOptions } from "@mayfly/platform"
+import type { DataDirectory } from "@mayfly/server"
+import { invalid } from "./command-error.ts"
+import { type Output, paint } from "./output.ts"
+import { safeLine } from "./safe-line.ts"
+
+export interface WebhookFlags {
+  readonly webhook?: readonly string[]
+  readonly webhookSecret?: string
+}
+
+const variable = "MAYFLY_WEBHOOK_SECRET"
+
+/** The webhooks of `mayfly serve`. A secret that had to be made is kept in the data directory, and printed this once. */
+export function readWebhooks(flags: WebhookFlags, directory: DataDirectory, output: Output): readonly WebhookOptions[] {
+  const { webhook = [] } = flags
+  if (webhook.length === 0) {
+    if (flags.webhookSecret !== undefined) throw invalid("--webhook-secret", "needs a --webhook that it signs for")
+    return []
+  }
+  const secret = givenSecret(flags) ?? keptSecret(directory, output)
+  const onFailure = (failure: WebhookFailure): void => printFailure(output, failure)
+  return webhook.map((url) => ({ url, secret, onFailure }))
+}
+
+function givenSecret({ webhookSecret }: WebhookFlags): string | undefined {
+  if (webhookSecret === undefined) {
+    const text = process.env[variable]
+    return text === "" ? undefined : text
+  }
+  if (!webhookSecret.startsWith("@")) return webhookSecret
+  try {
+    return readFileSync(webhookSecret.slice(1), "utf8").trim()
+  } catch (error) {
+    throw invalid("--webhook-secret", `names a file that can't be read: ${(error as Error).message}`)
+  }
+}
+
+function keptSecret(directory: DataDirectory, output: Output): string {
+  const path = join(directory.path, "webhook-secret")
+  try {
+    return readFileSync(path, "utf8").trim()
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error
+  }
+  const secret = createWebhookSecret()
+  // Renamed into place: a crash leaves no half a file. Nobody else writes here while we own the directory.
+  writeFileSync(`${path}.new`, `${secret}\n`, { mode: 0o600 })
+  renameSync(`${path}.new`, path)
+  output.stdout.write(`webhook secret: ${secret}\n`)
+  return secret
+}
+
+function printFailure(output: Output, { origin, reason }: WebhookFailure): void {
+  const text = `warning: events for the webhook ${origin} are lost: ${reason}. Nothing more is said until one has arrived.`
+  output.stderr.write(`${paint(output, "stderr", "yellow", safeLine(text))}\n`)
+}

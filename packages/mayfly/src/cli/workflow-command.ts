@@ -1,0 +1,156 @@
+import { errorLine, exitCodeOf, exitCodes, invalid } from "./command-error.ts"
+import { type Interrupts, listenForInterrupts } from "./interrupts.ts"
+import { type Api, openApi } from "./open-api.ts"
+import type { Output } from "./output.ts"
+import { entryLine, type ShownEntry, type ShownWorkflow, workflowLine, workflowLines } from "./print-workflow.ts"
+import { readPlainJsonOption } from "./read-json-option.ts"
+import { readWorkflow } from "./read-workflow.ts"
+import { safeLine } from "./safe-line.ts"
+import type { WorkflowCall, WorkflowFlags } from "./workflow-flags.ts"
+
+/** `mayfly workflow …`. Gives the exit code; never rejects. */
+export async function workflowCommand(call: WorkflowCall, flags: WorkflowFlags, output: Output): Promise<number> {
+  using interrupts = listenForInterrupts()
+  try {
+    // Before the directory is opened: a wrong option starts nothing.
+    const body = await bodyOf(call, flags, interrupts.signal)
+    await using api = await openApi(flags.data)
+    return await act({ api, call, flags, output, interrupts, body })
+  } catch (error) {
+    if (interrupts.exitCode !== undefined) return interrupts.exitCode
+    output.stderr.write(`${safeLine(errorLine(error))}\n`)
+    return exitCodeOf(error)
+  }
+}
+
+interface Context {
+  readonly api: Api
+  readonly call: WorkflowCall
+  readonly flags: WorkflowFlags
+  readonly output: Output
+  readonly interrupts: Interrupts
+  readonly body: Record<string, unknown>
+}
+
+async function act(context: Context): Promise<number> {
+  const { call, api, flags, body } = context
+  switch (call.name) {
+    case "start":
+      print((await api.call("POST", "/v1/workflows", body)) as ShownWorkflow, context)
+      return exitCodes.ok
+    case "ls":
+      return list(context)
+    case "show":
+      print((await api.call("GET", pathOf(call.id, "", flags))) as ShownWorkflow, context)
+      return exitCodes.ok
+    case "events":
+      return history(context, call.id)
+    case "watch":
+      return watch(context, call.id)
+    case "send": {
+      const { isDuplicate } = (await api.call("POST", pathOf(call.id, "/events", flags), body)) as Sent
+      if (flags.json === true) write(context, JSON.stringify({ isDuplicate }))
+      else if (isDuplicate) write(context, "an event with this id came before; nothing has changed")
+      return exitCodes.ok
+    }
+    case "rm":
+      await api.call("DELETE", pathOf(call.id, "", flags))
+      return exitCodes.ok
+    default:
+      print((await api.call("POST", pathOf(call.id, `/${call.name}`, flags), body)) as ShownWorkflow, context)
+      return exitCodes.ok
+  }
+}
+
+interface Sent {
+  readonly isDuplicate: boolean
+}
+
+async function bodyOf(call: WorkflowCall, flags: WorkflowFlags, signal: AbortSignal): Promise<Record<string, unknown>> {
+  const { id, params, tenant, rollback, from, eventId } = flags
+  switch (call.name) {
+    case "start":
+      return {
+        ...(await readWorkflow(call.file, signal)),
+        ...(id === undefined ? {} : { id }),
+        ...(params === undefined ? {} : { params: readPlainJsonOption("--params", params) }),
+        ...(tenant === undefined ? {} : { tenant }),
+      }
+    case "send": {
+      const payload = call.payload === undefined ? {} : { payload: readPlainJsonOption("JSON", call.payload) }
+      return { type: call.type, ...payload, ...(eventId === undefined ? {} : { eventId }) }
+    }
+    case "terminate":
+      return rollback === true ? { rollback } : {}
+    case "restart":
+      return from === undefined ? {} : { from }
+    default:
+      return {}
+  }
+}
+
+async function list(context: Context): Promise<number> {
+  const { api, flags, output } = context
+  const { tenant, status, limit = "100" } = flags
+  if (!/^\d{1,4}$/.test(limit)) throw invalid("--limit", "must be a whole number from 1 to 1000")
+  const query = queryOf({ tenant, status, limit })
+  const { workflows } = (await api.call("GET", `/v1/workflows${query}`)) as { workflows: ShownWorkflow[] }
+  for (const workflow of workflows.toReversed()) {
+    write(context, flags.json === true ? JSON.stringify(workflow) : workflowLine(workflow, output))
+  }
+  return exitCodes.ok
+}
+
+async function history(context: Context, id: string): Promise<number> {
+  for (let cursor: string | undefined = "0"; cursor !== undefined;) {
+    const path = pathOf(id, "/history", context.flags, { cursor })
+    const page = (await context.api.call("GET", path)) as { history: ShownEntry[]; cursor?: string }
+    for (const entry of page.history) printEntry(entry, context)
+    cursor = page.cursor
+  }
+  return exitCodes.ok
+}
+
+/** Follows it to its end. */
+async function watch(context: Context, id: string): Promise<number> {
+  const { api, flags, interrupts } = context
+  for await (const { event, data } of api.events(pathOf(id, "/events", flags), interrupts.signal)) {
+    if (event === "instance" || event === "step") printEntry(data as ShownEntry, context)
+    if (event === "error") throw new Error((data as { error: { message: string } }).error.message)
+    if (event !== "end") continue
+    print(data as ShownWorkflow, context)
+    return (data as ShownWorkflow).status === "complete" ? exitCodes.ok : exitCodes.failed
+  }
+  if (interrupts.exitCode !== undefined) return interrupts.exitCode
+  context.output.stderr.write("mayfly: the server has stopped; the workflow goes on when it starts again\n")
+  return exitCodes.failed
+}
+
+function pathOf(
+  id: string,
+  rest: string,
+  { tenant }: WorkflowFlags,
+  query: Readonly<Record<string, string>> = {},
+): string {
+  return `/v1/workflows/${encodeURIComponent(id)}${rest}${queryOf({ tenant, ...query })}`
+}
+
+function queryOf(given: Readonly<Record<string, string | undefined>>): string {
+  const query = new URLSearchParams()
+  for (const [name, value] of Object.entries(given)) if (value !== undefined) query.set(name, value)
+  return query.size === 0 ? "" : `?${query.toString()}`
+}
+
+function print(workflow: ShownWorkflow, context: Context): void {
+  const { flags, output } = context
+  const lines = flags.json === true ? [JSON.stringify(workflow)] : workflowLines(workflow, output)
+  for (const line of lines) write(context, line)
+}
+
+function printEntry(entry: ShownEntry, context: Context): void {
+  write(context, context.flags.json === true ? JSON.stringify(entry) : entryLine(entry, context.output))
+}
+
+function write({ output }: Context, line: string): void {
+  output.stdout.write(`${line}\n`)
+}

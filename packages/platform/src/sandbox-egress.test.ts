@@ -1,0 +1,109 @@
+import assert from "node:assert/strict"
+import { execFileSync } from "node:child_process"
+import { once } from "node:events"
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { createServer, type RequestListener } from "node:http"
+import type { AddressInfo } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { after, test } from "node:test"
+import { createHttpEgress } from "@mayfly/mesh"
+import { Sandbox, Sandboxes } from "@mayfly/sandbox"
+import { openStore } from "@mayfly/store"
+import { createSandboxEgress } from "./sandbox-egress.ts"
+
+const store = openStore()
+const egress = createHttpEgress({ lookup: () => Promise.resolve(["127.0.0.1"]) })
+const home = new Sandboxes({ store: () => store, egress: createSandboxEgress(egress) })
+const platform = { env: { SANDBOX: home } }
+after(async () => {
+  await home.dispose()
+  await egress.close()
+  await (await store).close()
+})
+
+async function serve(listener: RequestListener): Promise<number> {
+  const server = createServer(listener).listen(0, "127.0.0.1")
+  after(() => server.close())
+  await once(server, "listening")
+  return (server.address() as AddressInfo).port
+}
+
+test("curl, Node, Python and bash reach what the policy names, by its name alone, and nothing else", async () => {
+  const port = await serve(
+    (request, answer) => void answer.end(`${request.method} ${request.headers.host} ${request.url}`),
+  )
+  const network = { allowedOrigins: [`http://api.test:${port}`] }
+  await using sandbox = await Sandbox.create({ platform, network })
+  const url = `http://api.test:${port}/a`
+  const answer = `GET api.test:${port} /a`
+  assert.equal((await sandbox.exec(["curl", "-sS", url])).stdout, answer)
+  assert.equal(
+    (await sandbox.exec(["node", "-e", `fetch("${url}").then((r) => r.text()).then(console.log)`])).stdout.trim(),
+    answer,
+  )
+  const python = `import urllib.request; print(urllib.request.urlopen("${url}").read().decode())`
+  assert.equal((await sandbox.exec(["python3", "-c", python])).stdout.trim(), answer)
+  const raw = await sandbox.exec(
+    `exec 3<>/dev/tcp/api.test/${port}; printf 'GET /a HTTP/1.1\\r\\nhost: api.test:${port}\\r\\nconnection: close\\r\\n\\r\\n' >&3; cat <&3`,
+  )
+  assert.match(raw.stdout, /^HTTP\/1\.1 200 OK/)
+  assert.equal((await sandbox.exec(["curl", "-sS", `http://other.test:${port}/`])).exitCode, 6)
+  // The listener for the port hears this too, knows no name for the address, and hangs up.
+  const direct = await sandbox.exec(["curl", "-sS", "-m", "5", `http://127.0.0.1:${port}/`])
+  assert.deepEqual([direct.success, direct.stdout], [false, ""])
+  assert.equal((await sandbox.exec(["curl", "-sS", "-m", "5", "http://169.254.169.254/"])).exitCode, 7)
+  // The way out is opened anew with each start.
+  await sandbox.stop()
+  assert.equal((await sandbox.exec(["curl", "-sS", url])).stdout, answer)
+  const local = await sandbox.spawn(["python3", "-m", "http.server", "8123", "--bind", "127.0.0.1"])
+  await local.waitForPort(8123, { timeoutMs: 20_000 })
+  assert.equal((await sandbox.exec("curl -sS -o /dev/null -w '%{http_code}' http://127.0.0.1:8123/")).stdout, "200")
+  await sandbox.destroy()
+})
+
+test("git clones through the way out", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "mayfly-git-"))
+  after(() => rmSync(folder, { recursive: true }))
+  const git = (...args: string[]): void => void execFileSync("git", args, { cwd: folder, stdio: "ignore" })
+  git("init", "-q", "origin")
+  git(
+    "-C",
+    "origin",
+    "-c",
+    "user.name=a",
+    "-c",
+    "user.email=a@b",
+    "commit",
+    "-q",
+    "--allow-empty",
+    "-m",
+    "first of all",
+  )
+  git("clone", "-q", "--bare", "origin", "repository.git")
+  git("-C", "repository.git", "update-server-info")
+  const port = await serve((request, answer) => {
+    const path = new URL(request.url ?? "/", "http://x").pathname
+    try {
+      answer.end(readFileSync(join(folder, path)))
+    } catch {
+      answer.writeHead(404).end()
+    }
+  })
+  const url = `http://git.test:${port}/repository.git`
+  await using allowed = await Sandbox.create({ platform, network: { allowedOrigins: [`http://git.test:${port}`] } })
+  const { path } = await allowed.git.clone(url)
+  assert.equal(path, "/workspace/repository")
+  assert.match((await allowed.exec("git log --oneline", { cwd: path })).stdout, /first of all/)
+  await using denied = await Sandbox.create({ platform })
+  await assert.rejects(denied.git.clone(url), { code: "sandbox.git" })
+  await allowed.destroy()
+  await denied.destroy()
+})
+
+test("a policy that can't be carried out makes no sandbox", async () => {
+  await assert.rejects(Sandbox.create({ platform, id: "wrong", network: { allowedOrigins: ["nonsense"] } }), {
+    code: "input.invalid",
+  })
+  await assert.rejects(Sandbox.get("wrong", { platform }), { code: "sandbox.not-found" })
+})

@@ -1,0 +1,24 @@
+// Bundles the agent, which runs inside of sandboxes, into one file, and puts the interpreters' runners beside it.
+import { build } from "esbuild"
+import { copyFileSync, mkdirSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+
+const here = (path) => fileURLToPath(new URL(path, import.meta.url))
+
+export async function buildSandbox() {
+  mkdirSync(here("dist/agent-files"), { recursive: true })
+  await build({
+    entryPoints: [here("src/agent/main.ts")],
+    outfile: here("dist/agent-files/agent.mjs"),
+    bundle: true,
+    platform: "node",
+    target: "node24",
+    format: "esm",
+    conditions: ["source"],
+    logLevel: "warning",
+  })
+  for (const name of ["run-python.py", "run-javascript.mjs"])
+    copyFileSync(here(`src/agent/${name}`), here(`dist/agent-files/${name}`))
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await buildSandbox()

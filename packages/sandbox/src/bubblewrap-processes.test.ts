@@ -1,0 +1,3 @@
+import { processSuite } from "./process-suite.ts"
+
+processSuite("bubblewrap:", {})

@@ -1,0 +1,390 @@
+import { type ChildProcess, spawn } from "node:child_process"
+import { readFileSync } from "node:fs"
+import { mkdir } from "node:fs/promises"
+import type { Socket } from "node:net"
+import type { Duplex } from "node:stream"
+import { MayflyError } from "@mayfly/protocol"
+import { resultOf } from "../agent-answer.ts"
+import { AgentSandbox } from "../agent-sandbox.ts"
+import { SupervisorLink } from "../link/supervisor-link.ts"
+import type { ProviderStartOptions, SandboxEnd, SandboxSpec, SandboxUsage } from "../sandbox-provider.ts"
+import {
+  agentCommand,
+  bubblewrapArguments,
+  descriptors,
+  type ProfileOptions,
+  type ProfilePaths,
+} from "./bubblewrap-profile.ts"
+import { missingConfinement } from "./check-confinement.ts"
+import { diskUsage, watchDisk } from "./disk-watchdog.ts"
+import { findProgram } from "./find-program.ts"
+import { type HostPrograms, unavailable } from "./host-programs.ts"
+import { launchScript } from "./launch-script.ts"
+import { memoryBelow, watchMemory } from "./memory-watchdog.ts"
+import { processesOfOurs, type ResourceGroup } from "./resource-group.ts"
+
+const mebibyte = 1_048_576
+const startMs = 30_000
+const pingEveryMs = 10_000
+const pingMs = 60_000
+const maxComplaint = 8_192
+
+/** Where a sandbox's files are. */
+export interface SandboxPlace {
+  /** A disk image, or undefined where files lie in a folder. */
+  readonly image: string | undefined
+  readonly files: string
+  readonly etc: string
+  /** The kernel's user, undefined when it is that of this process. */
+  readonly user: number | undefined
+  /** A folder in which the mounts of one sandbox are made, seen by it alone. */
+  readonly stage: string
+}
+
+export interface StartOptions {
+  readonly spec: SandboxSpec
+  readonly programs: HostPrograms
+  readonly place: SandboxPlace
+  readonly group: ResourceGroup | undefined
+  readonly limitsMemory: boolean
+  readonly onNetwork: ProviderStartOptions["onNetwork"]
+}
+
+/** Starts bubblewrap and the agent in it. On throw nothing of it runs. */
+export async function startSandbox(options: StartOptions): Promise<BubblewrapSandbox> {
+  if (options.place.user !== undefined) await mkdir(options.place.stage, { recursive: true, mode: 0o755 })
+  const running = new Running(options)
+  try {
+    await running.ready()
+    return new BubblewrapSandbox(running)
+  } catch (error) {
+    await running.stop({ reason: "stopped" })
+    throw error
+  }
+}
+
+/** One that the provider can take a snapshot of while it runs. */
+export class BubblewrapSandbox extends AgentSandbox {
+  /** The process in whose mount namespace the files are mounted. */
+  readonly outerPid: number
+
+  constructor(running: Running) {
+    super(running)
+    this.outerPid = running.outerPid
+  }
+}
+
+class Running {
+  readonly link: SupervisorLink
+  readonly ended: Promise<SandboxEnd>
+  readonly #options: StartOptions
+  readonly #child: ChildProcess
+  readonly #gone: Promise<void>
+  readonly #timers: (() => void)[] = []
+  #end: SandboxEnd | undefined
+  #complaint = ""
+
+  constructor(options: StartOptions) {
+    this.#options = options
+    this.#child = launch(options)
+    this.#gone = new Promise((resolve) => {
+      this.#child.once("error", (error) => {
+        this.#complaint = error.message
+        resolve()
+      })
+      this.#child.once("exit", () => resolve())
+    })
+    this.#child.stderr?.on("data", (chunk: Buffer) => {
+      this.#complaint = (this.#complaint + chunk.toString("utf8")).slice(-maxComplaint)
+    })
+    this.#child.stdout?.resume()
+    const stream = this.#child.stdio[descriptors.link] as Duplex
+    this.link = new SupervisorLink(stream, (reason) => void this.stop({ reason: "crashed", detail: reason }))
+    this.ended = this.#gone.then(() => this.#settle())
+  }
+
+  get outerPid(): number {
+    return this.#child.pid ?? 0
+  }
+
+  /** Waits for the agent and the network, which take their time side by side. */
+  async ready(): Promise<void> {
+    await Promise.all([this.#agentReady(), this.#networkReady()])
+    this.#watch()
+  }
+
+  /** bubblewrap says when the namespaces are there. That it ends first is told by the agent's link. */
+  async #networkReady(): Promise<void> {
+    const { onNetwork } = this.#options
+    const status = (this.#child.stdio as readonly unknown[])[descriptors.status] as Duplex
+    const inner = await firstNumber(status)
+    if (onNetwork === undefined || inner === undefined) return
+    await onNetwork(ownsNetwork(this.#options) ? this.outerPid : inner)
+  }
+
+  /** Waits for the agent's first answer, then looks at the sandbox from outside. */
+  async #agentReady(): Promise<void> {
+    const late = setTimeout(() => void this.stop({ reason: "crashed", detail: "it did not start in time" }), startMs)
+    try {
+      resultOf(await this.link.open({ op: "ping" }).closed)
+    } catch {
+      await this.ended
+      throw unavailable(`the sandbox did not start: ${this.#complaint.trim() || "no reason was given"}`)
+    } finally {
+      clearTimeout(late)
+    }
+    const missing = this.#innerPids().flatMap(missingConfinement)
+    if (missing.length > 0) throw unavailable(`the sandbox lacks ${[...new Set(missing)].join(", ")}`)
+  }
+
+  async usage(): Promise<SandboxUsage> {
+    const { group, place, spec } = this.#options
+    const seen = group?.usage() ?? { memoryBytes: null, cpuMs: null, processes: null }
+    const looked = seen.memoryBytes === null || seen.processes === null ? memoryBelow(this.outerPid) : undefined
+    const diskBytes = place.image === undefined ? await diskUsage(place.files) : await imageUsage(place.image, spec)
+    return {
+      memoryBytes: seen.memoryBytes ?? looked?.memoryBytes ?? null,
+      cpuMs: seen.cpuMs,
+      processes: seen.processes ?? looked?.processes ?? null,
+      diskBytes,
+    }
+  }
+
+  hold(isHeld: boolean): void {
+    const streams = this.#child.stdio as readonly (Socket | null | undefined)[]
+    // A socket that has closed would wait for its next connection to do so.
+    for (const handle of [this.#child, ...streams.filter((stream) => stream?.destroyed === false)]) {
+      if (isHeld) handle?.ref()
+      else handle?.unref()
+    }
+  }
+
+  /** The first process of the namespace goes, and the kernel ends all others with it before it is gone. */
+  async stop(end: SandboxEnd = { reason: "stopped" }): Promise<void> {
+    this.#end ??= end
+    for (const dispose of this.#timers.splice(0)) dispose()
+    const inner = childrenOf(this.outerPid)
+    for (const pid of inner) kill(pid)
+    if (inner.length === 0) this.#child.kill("SIGKILL")
+    const stuck = setTimeout(() => this.#child.kill("SIGKILL"), 5_000)
+    await this.#gone
+    clearTimeout(stuck)
+    await this.ended
+  }
+
+  async #settle(): Promise<SandboxEnd> {
+    for (const dispose of this.#timers.splice(0)) dispose()
+    const { group, spec } = this.#options
+    const wasMemory = this.#end?.reason !== "stopped" && (group?.memoryKills() ?? 0) > 0
+    group?.kill()
+    await group?.remove()
+    const end: SandboxEnd = wasMemory
+      ? { reason: "limit", limit: "memoryMb", detail: `it used more than ${spec.limits.memoryMb} MiB` }
+      : (this.#end ?? { reason: "crashed", detail: this.#complaint.trim() || "its first process ended" })
+    this.link.fail(errorOfEnd(end))
+    return end
+  }
+
+  #watch(): void {
+    const { spec, place, limitsMemory } = this.#options
+    const { memoryMb, diskMb, wallMs } = spec.limits
+    const exceed = (limit: "memoryMb" | "diskMb" | "wallMs", detail: string): void => {
+      void this.stop({ reason: "limit", limit, detail })
+    }
+    if (wallMs !== null) {
+      const timer = setTimeout(() => exceed("wallMs", `it ran for ${wallMs} ms`), wallMs)
+      this.#timers.push(() => clearTimeout(timer))
+    }
+    if (limitsMemory) {
+      const memoryBytes = memoryMb * mebibyte
+      const onExceeded = (bytes: number): void => exceed("memoryMb", `its processes held ${bytes} bytes`)
+      this.#timers.push(watchMemory(this.outerPid, { memoryBytes, onExceeded }))
+    }
+    if (place.image === undefined) {
+      const onExceeded = (bytes: number): void => exceed("diskMb", `its files have ${bytes} bytes`)
+      this.#timers.push(watchDisk(place.files, { diskBytes: diskMb * mebibyte, onExceeded }))
+    }
+    this.#ping()
+  }
+
+  /** A guest can stop the agent, which has its user. Nobody should wait for that for ever. */
+  #ping(): void {
+    const timer = setInterval(() => {
+      const late = setTimeout(
+        () => void this.stop({ reason: "crashed", detail: "the agent does not answer" }),
+        pingMs,
+      ).unref()
+      const done = (): void => clearTimeout(late)
+      try {
+        this.link.open({ op: "ping" }).closed.then(done, done)
+      } catch {
+        // Full: those calls will be answered, or the link is broken already.
+        done()
+      }
+    }, pingEveryMs).unref()
+    this.#timers.push(() => clearInterval(timer))
+  }
+
+  #innerPids(): number[] {
+    const first = childrenOf(this.outerPid)
+    return [...first, ...first.flatMap(childrenOf)]
+  }
+}
+
+/** The error of calls that a sandbox's end cut off. */
+export function errorOfEnd(end: SandboxEnd): MayflyError {
+  switch (end.reason) {
+    case "stopped":
+      return new MayflyError("sandbox.stopped", "the sandbox was stopped")
+    case "crashed":
+      return new MayflyError("sandbox.crashed", `the sandbox has ended: ${end.detail}`)
+    case "limit":
+      return new MayflyError("sandbox.limit", `the sandbox was ended: ${end.detail} (limits.${end.limit})`, {
+        details: { limit: end.limit },
+      })
+  }
+}
+
+function launch(options: StartOptions): ChildProcess {
+  const { programs } = options
+  const profile = profileOf(options)
+  const wrap = wrapperOf(options)
+  const argv = [...wrap, programs.bash, "--norc", "--noprofile", "-c", launchScript, "mayfly", ...agentCommand(profile)]
+  const child = spawn(argv[0] ?? "", argv.slice(1), {
+    cwd: "/",
+    env: launchEnvironment(options),
+    stdio: ["ignore", "pipe", "pipe", "pipe", "pipe", "pipe", "pipe"],
+  })
+  const give = (fd: number, bytes: Uint8Array): void => {
+    const pipe = (child.stdio as readonly unknown[])[fd] as Duplex
+    pipe.on("error", () => {})
+    pipe.resume()
+    pipe.end(bytes)
+  }
+  give(
+    descriptors.arguments,
+    Buffer.from(
+      bubblewrapArguments(profile)
+        .map((word) => `${word}\0`)
+        .join(""),
+    ),
+  )
+  give(descriptors.filter, programs.filter)
+  return child
+}
+
+/**
+ * For an ordinary user who gives it a way out, the network belongs to a user namespace around bubblewrap's: one that can be entered from outside, and that
+ * guests have no rights in. Root may enter any.
+ */
+function ownsNetwork({ place, onNetwork }: StartOptions): boolean {
+  return onNetwork !== undefined && place.user === undefined
+}
+
+function wrapperOf(options: StartOptions): string[] {
+  const unshare = findProgram("unshare") ?? "unshare"
+  if (options.place.user !== undefined) return [unshare, "--mount", "--propagation", "private", "--"]
+  return ownsNetwork(options) ? [unshare, "--user", "--map-root-user", "--net", "--"] : []
+}
+
+/** The whole environment of what starts a sandbox; none of it reaches the guest. */
+function launchEnvironment({ programs, place, group }: StartOptions): Record<string, string> {
+  return {
+    PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
+    MAYFLY_GROUPS: group?.taskFiles.join("\n") ?? "",
+    MAYFLY_BWRAP: programs.bwrap,
+    ...(place.user === undefined
+      ? {}
+      : {
+          MAYFLY_STAGE: place.stage,
+          MAYFLY_USER: String(place.user),
+          MAYFLY_IMAGE: place.image ?? "",
+          MAYFLY_FILES: place.files,
+          MAYFLY_ETC: place.etc,
+          MAYFLY_AGENT: programs.agent,
+          MAYFLY_NODE: programs.node,
+          MAYFLY_OWN_NULL: programs.hasUsableNull ? "" : "1",
+        }),
+  }
+}
+
+function profileOf(options: StartOptions): ProfileOptions {
+  const { spec, place, programs } = options
+  const { limits } = spec
+  return {
+    paths: place.user === undefined ? pathsOf(place, programs) : stagedPaths(place.stage, programs.hasUsableNull),
+    environment: {
+      PATH: "/usr/local/bin:/usr/bin:/bin:/.mayfly/bin",
+      HOME: "/home/user",
+      USER: "user",
+      LOGNAME: "user",
+      LANG: "C.UTF-8",
+      TERM: "dumb",
+      MAYFLY_LINK: String(descriptors.link),
+    },
+    tmpBytes: Math.min(256, Math.floor(limits.memoryMb / 2)) * mebibyte,
+    maxProcesses: limits.processes + processesOfOurs,
+    maxFileBytes: place.image === undefined ? limits.diskMb * mebibyte : null,
+    hostname: "sandbox",
+    hasNetwork: ownsNetwork(options),
+  }
+}
+
+function pathsOf(place: SandboxPlace, programs: HostPrograms): ProfilePaths {
+  const { files, etc } = place
+  return {
+    home: `${files}/home`,
+    workspace: `${files}/workspace`,
+    etc,
+    agent: programs.agent,
+    node: programs.node,
+    null: undefined,
+  }
+}
+
+function stagedPaths(stage: string, hasUsableNull: boolean): ProfilePaths {
+  return {
+    home: `${stage}/files/home`,
+    workspace: `${stage}/files/workspace`,
+    etc: `${stage}/etc`,
+    agent: `${stage}/agent`,
+    node: `${stage}/node`,
+    null: hasUsableNull ? undefined : `${stage}/null`,
+  }
+}
+
+async function imageUsage(image: string, { limits }: SandboxSpec): Promise<number | null> {
+  const used = await diskUsage(image)
+  return used === null ? null : Math.min(used, limits.diskMb * mebibyte)
+}
+
+/** The number of the first process inside, from what bubblewrap tells: `{ "child-pid": 12 }`. Undefined when it ended before. */
+async function firstNumber(status: Duplex): Promise<number | undefined> {
+  let text = ""
+  for await (const chunk of status.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    text = (text + chunk.toString("utf8")).slice(-maxComplaint)
+    const found = /"child-pid": (\d+)/.exec(text)?.[1]
+    if (found !== undefined) {
+      status.resume()
+      return Number(found)
+    }
+  }
+  return undefined
+}
+
+function childrenOf(pid: number): number[] {
+  try {
+    const text = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim()
+    return text === "" ? [] : text.split(" ").map(Number)
+  } catch {
+    return []
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL")
+  } catch {
+    // It has ended.
+  }
+}

@@ -1,0 +1,177 @@
+import { MayflyError } from "@mayfly/protocol"
+import type { EgressAttachment, SandboxEgress } from "./sandbox-egress.ts"
+import type { ProviderSandbox, SandboxEnd, SandboxProvider } from "./sandbox-provider.ts"
+import type { SandboxRecord } from "./sandbox-registry.ts"
+
+export type SandboxStatus = "stopped" | "starting" | "running" | "destroyed"
+
+/** One sandbox as this process knows it: starts when it is used, stops when it is not. All handles with the same id share it. */
+export class LiveSandbox {
+  record: SandboxRecord
+  /** Called when it has ended, however that came; what ran in it is gone. */
+  readonly onEnd = new Set<(end: SandboxEnd) => void>()
+  readonly #provider: SandboxProvider
+  readonly #egress: SandboxEgress | undefined
+  #attachment: EgressAttachment | undefined
+  #starting: Promise<ProviderSandbox> | undefined
+  #stopping: Promise<void> | undefined
+  #running: ProviderSandbox | undefined
+  #users = 0
+  #sleep: NodeJS.Timeout | undefined
+  #isDestroyed = false
+  #changing: Promise<unknown> = Promise.resolve()
+
+  constructor(record: SandboxRecord, provider: SandboxProvider, egress?: SandboxEgress) {
+    this.record = record
+    this.#provider = provider
+    this.#egress = egress
+  }
+
+  get status(): SandboxStatus {
+    if (this.#isDestroyed) return "destroyed"
+    if (this.#running !== undefined) return "running"
+    return this.#starting === undefined ? "stopped" : "starting"
+  }
+
+  /** What runs now, without starting anything. */
+  get running(): ProviderSandbox | undefined {
+    return this.#running
+  }
+
+  /** Starts it if need be. Until the lease is disposed it does not go to sleep, and keeps this process alive. */
+  async use(): Promise<Lease> {
+    this.#users++
+    clearTimeout(this.#sleep)
+    try {
+      const sandbox = await this.#start()
+      sandbox.hold(true)
+      return new Lease(sandbox, { ...this.#attachment?.environment, ...this.record.env }, () => this.#release())
+    } catch (error) {
+      this.#release()
+      throw error
+    }
+  }
+
+  /** Whoever uses it meanwhile gets the next start, not one that is about to end. */
+  async stop(): Promise<void> {
+    clearTimeout(this.#sleep)
+    const sandbox = this.#running ?? (await this.#starting?.catch(() => undefined))
+    if (sandbox === undefined) return this.#stopping
+    if (this.#running === sandbox) this.#running = undefined
+    const stopping = sandbox.stop()
+    this.#stopping = stopping
+    await stopping
+  }
+
+  /** No other start, snapshot or removal happens meanwhile. */
+  exclusively<T>(work: (running: ProviderSandbox | undefined) => Promise<T>): Promise<T> {
+    const before = this.#changing
+    const done = (async (): Promise<T> => {
+      await before.catch(() => {})
+      return work(this.#running)
+    })()
+    this.#changing = done
+    done.catch(() => {})
+    return done
+  }
+
+  async destroy(remove: () => Promise<void>): Promise<void> {
+    this.checkUsable()
+    this.#isDestroyed = true
+    await this.stop()
+    await this.exclusively(remove)
+  }
+
+  checkUsable(): void {
+    if (this.#isDestroyed)
+      throw new MayflyError("sandbox.destroyed", `the sandbox "${this.record.id}" was destroyed`, {
+        details: { id: this.record.id },
+      })
+  }
+
+  #start(): Promise<ProviderSandbox> {
+    this.checkUsable()
+    if (this.#running !== undefined) return Promise.resolve(this.#running)
+    this.#starting ??= this.exclusively(() => this.#startNow()).finally(() => (this.#starting = undefined))
+    return this.#starting
+  }
+
+  async #startNow(): Promise<ProviderSandbox> {
+    await this.#stopping
+    this.checkUsable()
+    const { id, tenant, limits, network } = this.record
+    let attachment: EgressAttachment | undefined
+    let hasFailed = false
+    const onNetwork = async (namespacePid: number): Promise<void> => {
+      attachment = await this.#egress?.attach({ id, tenant, network, namespacePid })
+      if (hasFailed) await attachment?.[Symbol.asyncDispose]()
+    }
+    try {
+      const isConnected = this.#egress !== undefined
+      const sandbox = await this.#provider.start({ id, limits }, isConnected ? { onNetwork } : {})
+      await giveFiles(sandbox, attachment)
+      return this.#started(sandbox, attachment)
+    } catch (error) {
+      hasFailed = true
+      await attachment?.[Symbol.asyncDispose]()
+      throw error
+    }
+  }
+
+  #started(sandbox: ProviderSandbox, attachment: EgressAttachment | undefined): ProviderSandbox {
+    this.#attachment = attachment
+    this.#running = sandbox
+    void sandbox.ended.then((end) => {
+      if (this.#running === sandbox) this.#running = undefined
+      void attachment?.[Symbol.asyncDispose]()
+      for (const listener of this.onEnd) listener(end)
+    })
+    return sandbox
+  }
+
+  #release(): void {
+    this.#users--
+    if (this.#users > 0 || this.#running === undefined) return
+    this.#running.hold(false)
+    const { sleepAfterMs } = this.record
+    if (sleepAfterMs === null) return
+    clearTimeout(this.#sleep)
+    this.#sleep = setTimeout(() => {
+      if (this.#users === 0) void this.stop()
+    }, sleepAfterMs).unref()
+  }
+}
+
+/** The use of a running sandbox. Disposing twice is safe. */
+export class Lease implements Disposable {
+  readonly sandbox: ProviderSandbox
+  /** Variables of every command. */
+  readonly environment: Readonly<Record<string, string>>
+  #release: (() => void) | undefined
+
+  constructor(sandbox: ProviderSandbox, environment: Readonly<Record<string, string>>, release: () => void) {
+    this.sandbox = sandbox
+    this.environment = environment
+    this.#release = release
+  }
+
+  [Symbol.dispose](): void {
+    this.#release?.()
+    this.#release = undefined
+  }
+}
+
+/** Before anything of a guest's runs. */
+async function giveFiles(sandbox: ProviderSandbox, attachment: EgressAttachment | undefined): Promise<void> {
+  try {
+    for (const [path, text] of Object.entries(attachment?.files ?? {}))
+      await sandbox.files.write(path, once(Buffer.from(text)), {})
+  } catch (error) {
+    await sandbox.stop()
+    throw error
+  }
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, void> {
+  yield bytes
+}

@@ -1,0 +1,27 @@
+import type { NetworkPolicy } from "@mayfly/protocol"
+
+/** A sandbox that has just started; nothing of a guest's runs in it yet. */
+export interface EgressTarget {
+  readonly id: string
+  readonly tenant: string
+  readonly network: NetworkPolicy
+  /** A process in the sandbox's network namespace, which holds nothing but a loopback. */
+  readonly namespacePid: number
+}
+
+export interface EgressAttachment extends AsyncDisposable {
+  /** Variables that commands are given. */
+  readonly environment: Readonly<Record<string, string>>
+  /** Files that commands need for it, certificates for instance: absolute path inside to text. */
+  readonly files: Readonly<Record<string, string>>
+  /** Holds from the next connection on. */
+  setPolicy(network: NetworkPolicy): Promise<void>
+}
+
+/** The one way out of a sandbox. Declared here, implemented by mesh; without one, a sandbox reaches nothing. */
+export interface SandboxEgress {
+  /** Throws `input.invalid` for a policy that can't be carried out. */
+  check(network: NetworkPolicy): void
+  /** Opens the way out of a sandbox that starts. When it rejects, the sandbox does not start. */
+  attach(target: EgressTarget): Promise<EgressAttachment>
+}

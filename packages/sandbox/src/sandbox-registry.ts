@@ -1,0 +1,174 @@
+import { MayflyError, type NetworkPolicy } from "@mayfly/protocol"
+import type { Store, StoreOwner, Tables } from "@mayfly/store"
+import type { SandboxLimits } from "./sandbox-limits.ts"
+
+/** What is kept of a sandbox, besides its files. */
+export interface SandboxRecord {
+  readonly id: string
+  readonly tenant: string
+  readonly createdAt: number
+  readonly provider: string
+  readonly limits: SandboxLimits
+  readonly network: NetworkPolicy
+  readonly env: Readonly<Record<string, string>>
+  readonly sleepAfterMs: number | null
+}
+
+/** A saved copy of a sandbox's files. */
+export interface SnapshotInfo {
+  readonly id: string
+  readonly sandboxId: string
+  readonly tenant: string
+  readonly createdAt: number
+  /** What it takes on disk. */
+  readonly bytes: number
+  /** Of the sandbox that it was made from. */
+  readonly limits: SandboxLimits
+}
+
+const owner: StoreOwner = {
+  name: "sandbox",
+  migrations: [
+    `CREATE TABLE sandbox_boxes (
+      id TEXT PRIMARY KEY,
+      tenant TEXT NOT NULL,
+      created_at INTEGER NOT NULL,
+      state TEXT NOT NULL CHECK (state IN ('creating', 'ready', 'removing')),
+      options TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX sandbox_boxes_tenant ON sandbox_boxes (tenant, id);
+    CREATE TABLE sandbox_snapshots (
+      id TEXT PRIMARY KEY,
+      sandbox_id TEXT NOT NULL,
+      tenant TEXT NOT NULL,
+      created_at INTEGER NOT NULL,
+      bytes INTEGER NOT NULL,
+      limits TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX sandbox_snapshots_tenant ON sandbox_snapshots (tenant, id)`,
+  ],
+}
+
+interface BoxRow {
+  readonly id: string
+  readonly tenant: string
+  readonly created_at: number
+  readonly options: string
+}
+
+interface SnapshotRow {
+  readonly id: string
+  readonly sandbox_id: string
+  readonly tenant: string
+  readonly created_at: number
+  readonly bytes: number
+  readonly limits: string
+}
+
+/** Rows of sandboxes and snapshots. A sandbox is there when its row says "ready"; anything else was cut off and is cleared at the next start. */
+export class SandboxRegistry {
+  readonly #tables: Tables
+
+  private constructor(tables: Tables) {
+    this.#tables = tables
+  }
+
+  static async open(store: Store): Promise<SandboxRegistry> {
+    return new SandboxRegistry(await store.attach(owner))
+  }
+
+  /** Takes the id. Rejects with `sandbox.exists` when it is taken. */
+  async begin(record: SandboxRecord): Promise<void> {
+    const { id, tenant, createdAt, ...options } = record
+    try {
+      await this.#write("INSERT INTO sandbox_boxes VALUES (?, ?, ?, 'creating', ?)", [
+        id,
+        tenant,
+        createdAt,
+        JSON.stringify(options),
+      ])
+    } catch (error) {
+      if (!(error instanceof MayflyError) || error.code !== "store.constraint") throw error
+      throw new MayflyError("sandbox.exists", `a sandbox "${id}" exists already`, { details: { id } })
+    }
+  }
+
+  async setState(id: string, state: "ready" | "removing"): Promise<void> {
+    await this.#write("UPDATE sandbox_boxes SET state = ? WHERE id = ?", [state, id])
+  }
+
+  async setOptions(record: SandboxRecord): Promise<void> {
+    const { id, tenant: _tenant, createdAt: _createdAt, ...options } = record
+    await this.#write("UPDATE sandbox_boxes SET options = ? WHERE id = ?", [JSON.stringify(options), id])
+  }
+
+  async forget(id: string): Promise<void> {
+    await this.#write("DELETE FROM sandbox_boxes WHERE id = ?", [id])
+  }
+
+  /** Removes the rows of sandboxes whose making or removal was cut off. */
+  async forgetUnfinished(): Promise<void> {
+    await this.#write("DELETE FROM sandbox_boxes WHERE state <> 'ready'", [])
+  }
+
+  async get(id: string): Promise<SandboxRecord | undefined> {
+    const rows = await this.#tables.read<BoxRow>("SELECT * FROM sandbox_boxes WHERE id = ? AND state = 'ready'", [id])
+    return rows[0] === undefined ? undefined : recordOf(rows[0])
+  }
+
+  async list(tenant: string | undefined): Promise<readonly SandboxRecord[]> {
+    const where = tenant === undefined ? "" : "AND tenant = ?"
+    const sql = `SELECT * FROM sandbox_boxes WHERE state = 'ready' ${where} ORDER BY id`
+    const rows = await this.#tables.read<BoxRow>(sql, tenant === undefined ? [] : [tenant], { maxRows: 100_000 })
+    return rows.map(recordOf)
+  }
+
+  async addSnapshot(snapshot: SnapshotInfo): Promise<void> {
+    const { id, sandboxId, tenant, createdAt, bytes, limits } = snapshot
+    await this.#write("INSERT INTO sandbox_snapshots VALUES (?, ?, ?, ?, ?, ?)", [
+      id,
+      sandboxId,
+      tenant,
+      createdAt,
+      bytes,
+      JSON.stringify(limits),
+    ])
+  }
+
+  async getSnapshot(id: string): Promise<SnapshotInfo | undefined> {
+    const rows = await this.#tables.read<SnapshotRow>("SELECT * FROM sandbox_snapshots WHERE id = ?", [id])
+    return rows[0] === undefined ? undefined : snapshotOf(rows[0])
+  }
+
+  async listSnapshots(tenant: string | undefined): Promise<readonly SnapshotInfo[]> {
+    const where = tenant === undefined ? "" : "WHERE tenant = ?"
+    const sql = `SELECT * FROM sandbox_snapshots ${where} ORDER BY created_at, id`
+    const rows = await this.#tables.read<SnapshotRow>(sql, tenant === undefined ? [] : [tenant], { maxRows: 100_000 })
+    return rows.map(snapshotOf)
+  }
+
+  async forgetSnapshot(id: string): Promise<boolean> {
+    return (await this.#write("DELETE FROM sandbox_snapshots WHERE id = ?", [id])) > 0
+  }
+
+  async #write(sql: string, parameters: readonly (string | number)[]): Promise<number> {
+    const [result] = await this.#tables.write([{ sql, parameters }])
+    return result?.changes ?? 0
+  }
+}
+
+function recordOf(row: BoxRow): SandboxRecord {
+  const options = JSON.parse(row.options) as Omit<SandboxRecord, "id" | "tenant" | "createdAt">
+  return { id: row.id, tenant: row.tenant, createdAt: row.created_at, ...options }
+}
+
+function snapshotOf(row: SnapshotRow): SnapshotInfo {
+  return {
+    id: row.id,
+    sandboxId: row.sandbox_id,
+    tenant: row.tenant,
+    createdAt: row.created_at,
+    bytes: row.bytes,
+    limits: JSON.parse(row.limits) as SandboxLimits,
+  }
+}

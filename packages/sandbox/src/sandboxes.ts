@@ -1,0 +1,312 @@
+import { randomBytes } from "node:crypto"
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { MayflyError, type NetworkPolicy } from "@mayfly/protocol"
+import type { Store } from "@mayfly/store"
+import { BubblewrapProvider } from "./bubblewrap/bubblewrap-provider.ts"
+import { claimDirectory, isAbandoned } from "./claim-directory.ts"
+import { LiveSandbox } from "./live-sandbox.ts"
+import { type Exposure, PreviewServer } from "./preview-server.ts"
+import { Sandbox, type SandboxInfo, type SandboxSummary } from "./sandbox.ts"
+import type { SandboxEgress } from "./sandbox-egress.ts"
+import { invalid, parseSandboxId, parseSandboxOptions, type SandboxOptions } from "./sandbox-options.ts"
+import type { ProviderReport, SandboxProvider } from "./sandbox-provider.ts"
+import type { SandboxLimits } from "./sandbox-limits.ts"
+import { type SandboxRecord, SandboxRegistry, type SnapshotInfo } from "./sandbox-registry.ts"
+
+export interface SandboxesOptions {
+  readonly store: () => Promise<Store>
+  /** Holds the files. Default: a temporary folder that ends with this object. */
+  readonly directory?: string
+  /** The way out. Without one a sandbox reaches nothing. */
+  readonly egress?: SandboxEgress
+  /** The network policy of sandboxes that bring none. Default: nothing can be reached. */
+  readonly network?: NetworkPolicy
+  /** In place of bubblewrap, for tests of its fallbacks. */
+  readonly provider?: (directory: string) => SandboxProvider
+}
+
+interface Home {
+  readonly directory: string
+  readonly provider: SandboxProvider
+  readonly registry: SandboxRegistry
+  readonly previews: PreviewServer
+  close(): void
+}
+
+/** All sandboxes of a platform. Whoever makes it disposes it; sandboxes stop then, and their files stay when it has a directory. */
+export class Sandboxes implements AsyncDisposable {
+  readonly #options: SandboxesOptions
+  /** One object per sandbox, so that everybody sees the same processes. */
+  readonly #handles = new Map<string, { readonly live: LiveSandbox; readonly sandbox: Sandbox }>()
+  #opening: Promise<Home> | undefined
+  #isDisposed = false
+
+  constructor(options: SandboxesOptions) {
+    this.#options = options
+  }
+
+  /** How sandboxes are held here, and how well. Rejects with `sandbox.unavailable`. */
+  async probe(): Promise<ProviderReport> {
+    return (await this.#open()).provider.probe()
+  }
+
+  async create(options: SandboxOptions = {}): Promise<Sandbox> {
+    const { id, from, provider: wanted, ...rest } = parseSandboxOptions(options)
+    const { provider, registry } = await this.#open()
+    if (wanted !== undefined && wanted !== provider.name)
+      throw new MayflyError("sandbox.unsupported", `there is no provider "${wanted}"; "${provider.name}" is there`)
+    const snapshot = from === undefined ? undefined : await this.#snapshotOf(from)
+    const limits = withDiskOf(snapshot, rest.limits, options.limits?.diskMb)
+    const record: SandboxRecord = {
+      id: id ?? `sb-${randomBytes(8).toString("hex")}`,
+      ...rest,
+      network: options.network ?? this.#options.network ?? {},
+      limits,
+      createdAt: Date.now(),
+      provider: provider.name,
+    }
+    this.#options.egress?.check(record.network)
+    await registry.begin(record)
+    try {
+      await provider.create(record, from)
+      await registry.setState(record.id, "ready")
+    } catch (error) {
+      await provider.remove(record.id)
+      await registry.forget(record.id)
+      throw error
+    }
+    return this.#handle(record, provider)
+  }
+
+  async get(id: string): Promise<Sandbox> {
+    const sandbox = await this.#find(parseSandboxId(id))
+    if (sandbox !== undefined) return sandbox
+    throw new MayflyError("sandbox.not-found", `there is no sandbox "${id}"`, { details: { id } })
+  }
+
+  async open(id: string, options: Omit<SandboxOptions, "id"> = {}): Promise<Sandbox> {
+    const parsed = parseSandboxId(id)
+    parseSandboxOptions(options)
+    const found = await this.#find(parsed)
+    if (found !== undefined) return found
+    try {
+      return await this.create({ ...options, id: parsed })
+    } catch (error) {
+      // Another caller was quicker. While it has not finished there is nothing to get yet.
+      if (error instanceof MayflyError && error.code === "sandbox.exists") return this.#whenReady(parsed, error)
+      throw error
+    }
+  }
+
+  async list({ tenant }: { readonly tenant?: string } = {}): Promise<readonly SandboxSummary[]> {
+    const { registry } = await this.#open()
+    return (await registry.list(tenant)).map(({ id, tenant: of, createdAt }) => ({
+      id,
+      tenant: of,
+      createdAt,
+      status: this.#handles.get(id)?.live.status ?? "stopped",
+    }))
+  }
+
+  async snapshots({ tenant }: { readonly tenant?: string } = {}): Promise<readonly SnapshotInfo[]> {
+    return (await this.#open()).registry.listSnapshots(tenant)
+  }
+
+  /** One that is not there is `sandbox.not-found`. */
+  async removeSnapshot(id: string): Promise<void> {
+    const { registry, provider } = await this.#open()
+    await this.#snapshotOf(id)
+    await registry.forgetSnapshot(id)
+    await provider.removeSnapshot(id)
+  }
+
+  /** @internal */
+  async snapshot(live: LiveSandbox): Promise<SnapshotInfo> {
+    live.checkUsable()
+    const { provider, registry } = await this.#open()
+    const { id: sandboxId, tenant, limits } = live.record
+    const id = `snap-${randomBytes(8).toString("hex")}`
+    const bytes = await live.exclusively((running) => provider.snapshot(live.record, id, running))
+    const snapshot = { id, sandboxId, tenant, createdAt: Date.now(), bytes, limits }
+    await registry.addSnapshot(snapshot)
+    return snapshot
+  }
+
+  /** @internal */
+  async fork(live: LiveSandbox, options: SandboxOptions): Promise<Sandbox> {
+    const { limits, network, env, sleepAfterMs, tenant } = live.record
+    const snapshot = await this.snapshot(live)
+    try {
+      return await this.create({
+        network,
+        env,
+        sleepAfter: sleepAfterMs,
+        tenant,
+        ...options,
+        limits: { ...limits, ...options.limits },
+        from: snapshot.id,
+      })
+    } finally {
+      await this.removeSnapshot(snapshot.id)
+    }
+  }
+
+  /** @internal */
+  async destroy(live: LiveSandbox): Promise<void> {
+    if (live.status === "destroyed") return
+    const { provider, registry, previews } = await this.#open()
+    const { id } = live.record
+    previews.unexpose(live)
+    await live.destroy(async () => {
+      await registry.setState(id, "removing")
+      await provider.remove(id)
+      await registry.forget(id)
+      this.#handles.delete(id)
+    })
+  }
+
+  /** @internal */
+  async setEnvironment(live: LiveSandbox, env: Readonly<Record<string, string>>): Promise<void> {
+    live.checkUsable()
+    live.record = { ...live.record, env }
+    await (await this.#open()).registry.setOptions(live.record)
+  }
+
+  /** @internal */
+  async info(live: LiveSandbox): Promise<SandboxInfo> {
+    const { id, tenant, createdAt, limits, network, sleepAfterMs } = live.record
+    const provider = await (await this.#open()).provider.probe()
+    return { id, tenant, status: live.status, createdAt, limits, network, sleepAfterMs, provider }
+  }
+
+  /** @internal */
+  async expose(live: LiveSandbox, port: number, ttlMs: number | null): Promise<Exposure> {
+    return (await this.#open()).previews.expose(live, port, ttlMs)
+  }
+
+  /** @internal */
+  async unexpose(live: LiveSandbox, port: number): Promise<void> {
+    ;(await this.#open()).previews.unexpose(live, port)
+  }
+
+  /** Stops all sandboxes. Calling twice is safe. */
+  async dispose(): Promise<void> {
+    if (this.#isDisposed) return
+    this.#isDisposed = true
+    const home = await this.#opening?.catch(() => undefined)
+    await home?.previews.close()
+    await Promise.all([...this.#handles.values()].map(({ live }) => live.stop().catch(() => {})))
+    home?.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose()
+  }
+
+  async #find(id: string): Promise<Sandbox | undefined> {
+    const { registry, provider } = await this.#open()
+    const known = this.#handles.get(id)
+    if (known !== undefined && known.live.status !== "destroyed") return known.sandbox
+    const record = await registry.get(id)
+    return record === undefined ? undefined : this.#handle(record, provider)
+  }
+
+  async #whenReady(id: string, error: MayflyError): Promise<Sandbox> {
+    for (let tries = 0; tries < 600; tries++) {
+      const found = await this.#find(id)
+      if (found !== undefined) return found
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+    throw error
+  }
+
+  #handle(record: SandboxRecord, provider: SandboxProvider): Sandbox {
+    const known = this.#handles.get(record.id)
+    if (known !== undefined && known.live.status !== "destroyed") return known.sandbox
+    const live = new LiveSandbox(record, provider, this.#options.egress)
+    const sandbox = new Sandbox(live, this)
+    this.#handles.set(record.id, { live, sandbox })
+    return sandbox
+  }
+
+  async #snapshotOf(id: string): Promise<SnapshotInfo> {
+    const snapshot = await (await this.#open()).registry.getSnapshot(id)
+    if (snapshot !== undefined) return snapshot
+    throw new MayflyError("sandbox.not-found", `there is no snapshot "${id}"`, { details: { id } })
+  }
+
+  #open(): Promise<Home> {
+    if (this.#isDisposed) return Promise.reject(new MayflyError("platform.disposed", "the platform was disposed"))
+    this.#opening ??= this.#openNow().catch((error: unknown) => {
+      // Asked again, it tries again.
+      this.#opening = undefined
+      throw error
+    })
+    return this.#opening
+  }
+
+  async #openNow(): Promise<Home> {
+    const isLasting = this.#options.directory !== undefined
+    if (!isLasting) removeAbandoned()
+    const directory = this.#options.directory ?? mkdtempSync(join(tmpdir(), temporaryPrefix))
+    const release = claimDirectory(directory)
+    const close = (): void => {
+      release()
+      if (!isLasting) rmSync(directory, { recursive: true, force: true })
+    }
+    try {
+      const provider = this.#options.provider?.(directory) ?? new BubblewrapProvider({ directory })
+      await provider.probe()
+      const registry = await SandboxRegistry.open(await this.#options.store())
+      await registry.forgetUnfinished()
+      const ids = new Set((await registry.list(undefined)).map(({ id }) => id))
+      const snapshots = new Set((await registry.listSnapshots(undefined)).map(({ id }) => id))
+      await provider.recover(ids, snapshots)
+      return { directory, provider, registry, previews: new PreviewServer(secretIn(directory)), close }
+    } catch (error) {
+      close()
+      throw error
+    }
+  }
+}
+
+const temporaryPrefix = "mayfly-sandboxes-"
+
+/** Temporary folders whose process was killed. Another user's can't be removed, and need not be. */
+function removeAbandoned(): void {
+  for (const name of readdirSync(tmpdir()).filter((entry) => entry.startsWith(temporaryPrefix))) {
+    const path = join(tmpdir(), name)
+    try {
+      if (statSync(path).uid === process.getuid?.() && isAbandoned(path)) rmSync(path, { recursive: true, force: true })
+    } catch {
+      // Somebody else removes it.
+    }
+  }
+}
+
+/** A copy of a disk has that disk's size. */
+function withDiskOf(
+  snapshot: SnapshotInfo | undefined,
+  limits: SandboxLimits,
+  wanted: number | undefined,
+): SandboxLimits {
+  if (snapshot === undefined) return limits
+  const { diskMb } = snapshot.limits
+  if (wanted !== undefined && wanted !== diskMb)
+    throw invalid("limits.diskMb", `must be that of the snapshot, ${diskMb}, or be left out`)
+  return { ...limits, diskMb }
+}
+
+/** Kept, so that addresses of previews stay the same. */
+function secretIn(directory: string): Buffer {
+  const path = join(directory, "preview-secret")
+  try {
+    writeFileSync(path, randomBytes(32), { flag: "wx", mode: 0o600 })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error
+  }
+  chmodSync(path, 0o600)
+  return readFileSync(path)
+}
