@@ -55,7 +55,7 @@ async function main(): Promise<void> {
     // What `POST /v1/hooks/:token` does when the human presses the button.
     await platform.hooks.send(token, { approved: true, by: "Ada" })
     assert.equal(await workflow.result(), "refunded 120, approved by Ada")
-    await assert.rejects(platform.hooks.send(token, { approved: false }), { code: "workflow.hook-not-found" })
+    await assert.rejects(platform.hooks.send(token, { approved: false }), { code: "workflow.hook-used" })
     const history = await workflow.history()
     const prepared = history.filter((entry) => entry.type === "step" && entry.step.name === "prepare")
     assert.equal(prepared.length, 1)

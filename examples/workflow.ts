@@ -32,7 +32,8 @@ try {
 
   assert.equal(workflow.id, "task-1")
   assert.deepEqual(await workflow.result(), { doubled: 42 })
-  const history = await workflow.history()
+  // A step that takes longer also has a row for its start.
+  const history = (await workflow.history()).filter((entry) => entry.type !== "step" || entry.phase !== "start")
   assert.deepEqual(
     history.map((entry) => (entry.type === "step" ? [entry.step.name, entry.phase, entry.output] : entry.what)),
     [["step-0", "ok", [3, 3]], ["step-1", "ok", { doubled: 42 }], "complete"],

@@ -6,9 +6,9 @@ import { type ScriptCall, startScript } from "./script-run.ts"
 import { ScriptSlots } from "./script-slots.ts"
 import { StepWorker } from "./step-worker.ts"
 
-/** A script lives as long as its steps take; its CPU is counted over one activation. */
 // A step is a call of a binding to its script, and has a timeout of its own.
-const scriptLimits = { cpuMs: 30_000, wallMs: null, bindingMs: null }
+/** A script lives as long as its steps take; its CPU is counted over one activation. */
+const scriptLimits = { cpuMs: 30_000, wallMs: null, bindingMs: null, bindingCalls: 1_000_000 }
 
 type Loaded<Worker> = Map<string, Promise<Worker>>
 
