@@ -162,6 +162,12 @@ test("files and calls beyond the owner's bounds are refused", async () => {
   assert.ok(JSON.stringify(both).includes("sandbox.limit"), JSON.stringify(both))
 })
 
+test("a read of what has no end ends at the bound", { timeout: 30_000 }, async () => {
+  assert.deepEqual(await attempt({ files: "read", prefix: "/dev", maxBytes: 10 }, [`files.read("zero")`]), [
+    "sandbox.file-too-large",
+  ])
+})
+
 test("rights that make no sense are refused when the binding is made", () => {
   for (const rights of [{ files: "all" }, { prefix: "out" }, { exec: 1 }, { maxBytes: 0 }, { network: true }])
     assert.throws(() => sandboxBinding(sandbox, rights as SandboxRights), { code: "input.invalid" })

@@ -43,9 +43,11 @@ export class SandboxFiles {
       throw invalid("encoding", 'must be "utf8", or left out for bytes')
     return this.#with(async (files) => {
       const found = new ByteCollector(maxBytes)
-      for await (const chunk of (await files.read(this.#path(path), { maxBytes })) as AsyncIterable<Buffer>)
+      for await (const chunk of (await files.read(this.#path(path), { maxBytes })) as AsyncIterable<Buffer>) {
         found.append(chunk)
-      // It may have grown meanwhile, or the agent lies.
+        // It may have grown meanwhile, have no end, as devices, or the agent lies.
+        if (found.isCut) break
+      }
       if (found.isCut) throw new MayflyError("sandbox.file-too-large", `"${path}" has more than ${maxBytes} bytes`)
       return encoding === "utf8" ? new TextDecoder().decode(found.bytes()) : found.bytes()
     })
