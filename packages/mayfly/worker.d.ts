@@ -5,6 +5,7 @@
 
 declare let DynamicWorker: typeof import("mayfly").DynamicWorker
 declare let DynamicWorkflow: typeof import("mayfly").DynamicWorkflow
+declare let Sandbox: typeof import("mayfly").Sandbox
 declare let WorkerLoader: typeof import("mayfly").WorkerLoader
 declare let WebSocketPair: typeof import("mayfly").WebSocketPair
 

@@ -5,7 +5,8 @@ import { defaultPlatform } from "./platform.ts"
 provideDefaultRuntime(() => defaultPlatform().runtime)
 provideDefaultSandboxes(() => defaultPlatform().env.SANDBOX)
 
-export { Sandbox, Sandboxes } from "@mayfly/sandbox"
+export { Sandbox, Sandboxes, TenantSandboxes } from "@mayfly/sandbox"
+export { type GuestSandbox, sandboxBinding, type SandboxRights } from "./sandbox-binding.ts"
 export type {
   CodeExecution,
   CodeResult,
@@ -24,6 +25,7 @@ export type {
   SandboxSummary,
   SandboxTerminal,
   SandboxUsage,
+  TenantSandboxOptions,
   ShellResult,
   SnapshotInfo,
 } from "@mayfly/sandbox"
@@ -112,6 +114,7 @@ export {
   type HistoryEntry,
   type InstanceStatus,
   type StepContext,
+  type StepSandbox,
   WorkflowBinding,
   type WorkflowIntrospector,
   type WorkflowOptions,

@@ -4,7 +4,7 @@ import { type ApprovalDesk, createHttpEgress, type SecretAlert, type SecretVault
 import { checkProgram } from "./code-mode/typecheck/check-program.ts"
 import { createLedger, type Ledger } from "@mayfly/mesh/ledger"
 import { createRuntime, Facets, facetScope, parseTenant, type Runtime, WorkerLoader } from "@mayfly/runtime"
-import { Sandboxes } from "@mayfly/sandbox"
+import { Sandboxes, TenantSandboxes } from "@mayfly/sandbox"
 import type { Store } from "@mayfly/store"
 import { type Hook, WorkflowBinding } from "@mayfly/workflows"
 import { LazyStore } from "./lazy-store.ts"
@@ -22,6 +22,8 @@ export interface Platform extends AsyncDisposable {
   readonly env: { readonly LOADER: WorkerLoader; readonly WORKFLOWS: WorkflowBinding; readonly SANDBOX: Sandboxes }
   /** The workflows of one tenant; those of others can't be seen through it. `env.WORKFLOWS` is that of "default". */
   workflows(tenant: string): WorkflowBinding
+  /** The sandboxes of one tenant: give it to code that acts for that tenant. `env.SANDBOX` is the owner's and sees all. */
+  sandboxes(tenant: string): TenantSandboxes
   /** For who has the token of a waiting step, as of a link in a mail: the token is the credential. Rejects with `workflow.hook-not-found`. */
   readonly hooks: WorkflowHooks
   /**
@@ -102,17 +104,22 @@ function startPlatform(options: PlatformOptions): Platform {
     return () => void alerts.delete(listener)
   }
   const stopWebhooks = startWebhooks(rest.webhooks, { approvals, onAlert })
-  const engine = new LazyEngine(runtime, () => store.get())
-  const workflows = (tenant: string): WorkflowBinding =>
-    new WorkflowBinding({ engine: () => engine.get(), tenant: parseTenant(tenant) })
-  // What sleeps there must wake although nobody asks for it.
-  if (dataDir !== undefined && existsSync(join(dataDir, "mayfly.db"))) engine.get().catch(() => {})
   const sandboxes = new Sandboxes({
     store: () => store.get(),
     egress: createSandboxEgress(egress),
     network,
     ...(dataDir === undefined ? {} : { directory: join(dataDir, "sandboxes") }),
   })
+  const sandboxesOf = (tenant: string): TenantSandboxes => new TenantSandboxes(sandboxes, parseTenant(tenant))
+  const engine = new LazyEngine(
+    runtime,
+    () => store.get(),
+    (tenant, id, options) => sandboxesOf(tenant).open(id, options),
+  )
+  const workflows = (tenant: string): WorkflowBinding =>
+    new WorkflowBinding({ engine: () => engine.get(), tenant: parseTenant(tenant) })
+  // What sleeps there must wake although nobody asks for it.
+  if (dataDir !== undefined && existsSync(join(dataDir, "mayfly.db"))) engine.get().catch(() => {})
   const dispose = async (): Promise<void> => {
     await engine.stop()
     await Promise.all([runtime.dispose(), sandboxes.dispose()])
@@ -126,6 +133,7 @@ function startPlatform(options: PlatformOptions): Platform {
     env: { LOADER: new WorkerLoader({ platform: { runtime } }), WORKFLOWS: workflows("default"), SANDBOX: sandboxes },
     facets: (parent, { tenant } = {}) => new Facets(runtime.objects, facetScope(parent, tenant)),
     workflows,
+    sandboxes: sandboxesOf,
     hooks: {
       find: async (token) => (await engine.get()).findHook(token),
       send: async (token, payload) => (await engine.get()).sendToHook(token, payload),

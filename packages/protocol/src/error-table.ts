@@ -255,6 +255,11 @@ export const errorTable = {
   "store.failed": { status: 500, retry: false, fix: "The message says what the database or the disk refused." },
 
   "sandbox.not-found": { status: 404, retry: false, fix: "Check the id, or create it: Sandbox.open gets or creates." },
+  "sandbox.denied": {
+    status: 403,
+    retry: false,
+    fix: "Do without it, or ask the program's owner to give the binding this right.",
+  },
   "sandbox.exists": { status: 409, retry: false, fix: "Use Sandbox.get or Sandbox.open, or another id." },
   "sandbox.destroyed": { status: 410, retry: false, fix: "Create a sandbox again; this one was destroyed." },
   "sandbox.stopped": { status: 409, retry: true, fix: "Call again: the sandbox starts with its files as they were." },

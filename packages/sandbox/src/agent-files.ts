@@ -14,14 +14,20 @@ const eventTypes: readonly unknown[] = ["create", "modify", "delete", "missed"]
 /** Files of a sandbox through its agent. No path of a guest's ever becomes one of the host's. */
 export class AgentFiles implements ProviderFiles {
   readonly #link: SupervisorLink
+  readonly #prefix: string | null
 
-  constructor(link: SupervisorLink) {
+  constructor(link: SupervisorLink, prefix: string | null = null) {
     this.#link = link
+    this.#prefix = prefix
+  }
+
+  within(prefix: string): AgentFiles {
+    return new AgentFiles(this.#link, prefix)
   }
 
   async read(path: string, { start, end, maxBytes }: ReadRange): Promise<Readable> {
     const operation = { op: "file-read", path, start: start ?? null, end: end ?? null, maxBytes: maxBytes ?? null }
-    const channel = this.#link.open(operation)
+    const channel = this.#open(operation)
     const readable = channel.readable(1)
     await firstMessage(channel)
     // The end of the stream says nothing about an error after it began.
@@ -32,7 +38,7 @@ export class AgentFiles implements ProviderFiles {
 
   async write(path: string, source: AsyncIterable<Uint8Array>, options: WriteOptions): Promise<number> {
     const { mode, append } = options
-    const channel = this.#link.open({ op: "file-write", path, mode: mode ?? null, append: append === true })
+    const channel = this.#open({ op: "file-write", path, mode: mode ?? null, append: append === true })
     try {
       await this.#feed(channel, source)
     } catch (error) {
@@ -53,7 +59,7 @@ export class AgentFiles implements ProviderFiles {
   }
 
   async list(path: string, { recursive }: { readonly recursive: boolean }): Promise<readonly FileInfo[]> {
-    const channel = this.#link.open({ op: "file-list", path, recursive, maxEntries })
+    const channel = this.#open({ op: "file-list", path, recursive, maxEntries })
     const entries: FileInfo[] = []
     let size = 0
     try {
@@ -93,7 +99,8 @@ export class AgentFiles implements ProviderFiles {
     path: string,
     { recursive, signal }: { readonly recursive: boolean; readonly signal: AbortSignal },
   ): AsyncGenerator<FileEvent, void, void> {
-    const channel = this.#link.open({ op: "file-watch", path, recursive })
+    if (this.#prefix !== null) throw new MayflyError("sandbox.unsupported", "a part of the files can't be watched")
+    const channel = this.#open({ op: "file-watch", path, recursive })
     const end = (): void => this.#link.cancel(channel)
     const lines = jsonLines(channel.readable(1))
     signal.addEventListener("abort", end, { once: true })
@@ -110,8 +117,12 @@ export class AgentFiles implements ProviderFiles {
     }
   }
 
+  #open(operation: Message): Channel {
+    return this.#link.open({ ...operation, within: this.#prefix })
+  }
+
   async #call(operation: Message): Promise<unknown> {
-    return resultOf(await this.#link.open(operation).closed)
+    return resultOf(await this.#open(operation).closed)
   }
 }
 

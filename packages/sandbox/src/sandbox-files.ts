@@ -1,7 +1,7 @@
 import { Readable } from "node:stream"
 import { MayflyError } from "@mayfly/protocol"
 import { ByteCollector } from "./byte-collector.ts"
-import type { LiveSandbox } from "./live-sandbox.ts"
+import type { Lease, LiveSandbox } from "./live-sandbox.ts"
 import { invalid, parsePath } from "./sandbox-options.ts"
 import type { FileEvent, FileInfo, ProviderFiles } from "./sandbox-provider.ts"
 
@@ -20,9 +20,19 @@ const defaultReadBytes = 256 << 20
  */
 export class SandboxFiles {
   readonly #live: LiveSandbox
+  readonly #prefix: string | undefined
 
-  constructor(live: LiveSandbox) {
+  constructor(live: LiveSandbox, prefix?: string) {
     this.#live = live
+    this.#prefix = prefix
+  }
+
+  /**
+   * The same files for a caller who may touch only what is below a folder. Relative paths are below that folder; a path that leads out of it, by its text
+   * or through links, is `sandbox.file` with the errno EACCES. A folder that is itself a link holds nothing.
+   */
+  within(prefix: string): SandboxFiles {
+    return new SandboxFiles(this.#live, this.#path(prefix, "prefix"))
   }
 
   async read(path: string, options: ReadOptions & { readonly encoding: "utf8" }): Promise<string>
@@ -33,9 +43,11 @@ export class SandboxFiles {
       throw invalid("encoding", 'must be "utf8", or left out for bytes')
     return this.#with(async (files) => {
       const found = new ByteCollector(maxBytes)
-      for await (const chunk of (await files.read(parsePath(path), { maxBytes })) as AsyncIterable<Buffer>)
+      for await (const chunk of (await files.read(this.#path(path), { maxBytes })) as AsyncIterable<Buffer>) {
         found.append(chunk)
-      // It may have grown meanwhile, or the agent lies.
+        // It may have grown meanwhile, have no end, as devices, or the agent lies.
+        if (found.isCut) break
+      }
       if (found.isCut) throw new MayflyError("sandbox.file-too-large", `"${path}" has more than ${maxBytes} bytes`)
       return encoding === "utf8" ? new TextDecoder().decode(found.bytes()) : found.bytes()
     })
@@ -52,7 +64,7 @@ export class SandboxFiles {
     const lease = await this.#live.use()
     try {
       const range = { ...(start === undefined ? {} : { start }), ...(end === undefined ? {} : { end }) }
-      const readable = await lease.sandbox.files.read(parsePath(path), range)
+      const readable = await this.#filesOf(lease).read(this.#path(path), range)
       readable.once("close", () => lease[Symbol.dispose]())
       return Readable.toWeb(readable) as ReadableStream<Uint8Array>
     } catch (error) {
@@ -67,35 +79,35 @@ export class SandboxFiles {
     if (mode !== undefined && (!Number.isInteger(mode) || mode < 0 || mode > 0o777))
       throw invalid("mode", "must be from 0 to 0o777")
     const source = sourceOf(data)
-    return this.#with((files) => files.write(parsePath(path), source, options))
+    return this.#with((files) => files.write(this.#path(path), source, options))
   }
 
   /** Entries of a folder, by name; `recursive`: of all folders below it as well. */
-  async list(path = "/workspace", { recursive = false }: { recursive?: boolean } = {}): Promise<readonly FileInfo[]> {
-    return this.#with((files) => files.list(parsePath(path), { recursive }))
+  async list(path = ".", { recursive = false }: { recursive?: boolean } = {}): Promise<readonly FileInfo[]> {
+    return this.#with((files) => files.list(this.#path(path), { recursive }))
   }
 
   async mkdir(path: string, { recursive = true }: { recursive?: boolean } = {}): Promise<void> {
-    await this.#with((files) => files.mkdir(parsePath(path), recursive))
+    await this.#with((files) => files.mkdir(this.#path(path), recursive))
   }
 
   /** A folder that is not empty needs `recursive`. */
   async remove(path: string, { recursive = false }: { recursive?: boolean } = {}): Promise<void> {
-    await this.#with((files) => files.remove(parsePath(path), recursive))
+    await this.#with((files) => files.remove(this.#path(path), recursive))
   }
 
   async rename(path: string, to: string): Promise<void> {
-    await this.#with((files) => files.rename(parsePath(path), parsePath(to, "to")))
+    await this.#with((files) => files.rename(this.#path(path), this.#path(to, "to")))
   }
 
   async chmod(path: string, mode: number): Promise<void> {
     if (!Number.isInteger(mode) || mode < 0 || mode > 0o777) throw invalid("mode", "must be from 0 to 0o777")
-    await this.#with((files) => files.chmod(parsePath(path), mode))
+    await this.#with((files) => files.chmod(this.#path(path), mode))
   }
 
   /** Of a link, not of what it leads to. */
   async stat(path: string): Promise<FileInfo> {
-    return this.#with((files) => files.stat(parsePath(path)))
+    return this.#with((files) => files.stat(this.#path(path)))
   }
 
   async exists(path: string): Promise<boolean> {
@@ -112,23 +124,40 @@ export class SandboxFiles {
 
   /** Changes as they happen, until the loop is left or the signal aborts. Keeps the sandbox awake. */
   async *watch(
-    path = "/workspace",
+    path = ".",
     { recursive = true, signal }: { recursive?: boolean; signal?: AbortSignal } = {},
   ): AsyncGenerator<FileEvent, void, void> {
     using lease = await this.#live.use()
     const left = new AbortController()
     const either = signal === undefined ? left.signal : AbortSignal.any([left.signal, signal])
     try {
-      yield* lease.sandbox.files.watch(parsePath(path), { recursive, signal: either })
+      yield* this.#filesOf(lease).watch(this.#path(path), { recursive, signal: either })
     } finally {
       left.abort()
     }
   }
 
+  #path(path: unknown, name = "path"): string {
+    if (this.#prefix === undefined) return parsePath(path, name)
+    const resolved = parsePath(path, name, this.#prefix)
+    if (isBelow(resolved, this.#prefix)) return resolved
+    throw new MayflyError("sandbox.file", `"${resolved}" is not below "${this.#prefix}"`, {
+      details: { errno: "EACCES" },
+    })
+  }
+
+  #filesOf({ sandbox }: Lease): ProviderFiles {
+    return this.#prefix === undefined ? sandbox.files : sandbox.files.within(this.#prefix)
+  }
+
   async #with<T>(work: (files: ProviderFiles) => Promise<T>): Promise<T> {
     using lease = await this.#live.use()
-    return await work(lease.sandbox.files)
+    return await work(this.#filesOf(lease))
   }
+}
+
+function isBelow(path: string, folder: string): boolean {
+  return path === folder || path.startsWith(folder === "/" ? "/" : `${folder}/`)
 }
 
 function sourceOf(data: FileContent): AsyncIterable<Uint8Array> {

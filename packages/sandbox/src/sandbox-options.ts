@@ -91,10 +91,10 @@ export function parseVariables(given: unknown, path: string): Readonly<Record<st
 }
 
 /** A path inside the sandbox; relative ones are below /workspace. */
-export function parsePath(path: unknown, name = "path"): string {
+export function parsePath(path: unknown, name = "path", base = "/workspace"): string {
   if (typeof path !== "string" || path === "" || path.includes("\0") || path.length > maxPathLength)
     throw invalid(name, `must be a path of 1 to ${maxPathLength} characters without NUL`)
-  return posix.resolve("/workspace", path)
+  return posix.resolve(base, path)
 }
 
 export function parsePort(port: unknown): number {

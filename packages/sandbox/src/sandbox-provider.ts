@@ -173,6 +173,8 @@ export interface WriteOptions {
 
 /** Files as the sandbox sees them. Paths are absolute. Errors are `sandbox.file-not-found`, `sandbox.disk-full`, `sandbox.file`. */
 export interface ProviderFiles {
+  /** The same files for a caller who may touch only what is below a folder: a path or link that leads out of it is refused (`EACCES`), inside. */
+  within(prefix: string): ProviderFiles
   read(path: string, range: ReadRange): Promise<Readable>
   write(path: string, source: AsyncIterable<Uint8Array>, options: WriteOptions): Promise<number>
   list(path: string, options: { readonly recursive: boolean }): Promise<readonly FileInfo[]>

@@ -100,6 +100,11 @@ export class Sandbox implements AsyncDisposable {
     return homeOf(options.platform).list(options)
   }
 
+  /** Whose it is. */
+  get tenant(): string {
+    return this.#live.record.tenant
+  }
+
   get status(): SandboxStatus {
     return this.#live.status
   }

@@ -80,8 +80,9 @@ export class Sandboxes implements AsyncDisposable {
     return this.#handle(record, provider)
   }
 
-  async get(id: string): Promise<Sandbox> {
-    const sandbox = await this.#find(parseSandboxId(id))
+  /** With a tenant: another's is not there. */
+  async get(id: string, { tenant }: { readonly tenant?: string } = {}): Promise<Sandbox> {
+    const sandbox = await this.#find(parseSandboxId(id), tenant)
     if (sandbox !== undefined) return sandbox
     throw new MayflyError("sandbox.not-found", `there is no sandbox "${id}"`, { details: { id } })
   }
@@ -89,13 +90,14 @@ export class Sandboxes implements AsyncDisposable {
   async open(id: string, options: Omit<SandboxOptions, "id"> = {}): Promise<Sandbox> {
     const parsed = parseSandboxId(id)
     parseSandboxOptions(options)
-    const found = await this.#find(parsed)
+    const { tenant } = options
+    const found = await this.#find(parsed, tenant)
     if (found !== undefined) return found
     try {
       return await this.create({ ...options, id: parsed })
     } catch (error) {
       // Another caller was quicker. While it has not finished there is nothing to get yet.
-      if (error instanceof MayflyError && error.code === "sandbox.exists") return this.#whenReady(parsed, error)
+      if (error instanceof MayflyError && error.code === "sandbox.exists") return this.#whenReady(parsed, tenant, error)
       throw error
     }
   }
@@ -205,17 +207,19 @@ export class Sandboxes implements AsyncDisposable {
     return this.dispose()
   }
 
-  async #find(id: string): Promise<Sandbox | undefined> {
+  async #find(id: string, tenant: string | undefined): Promise<Sandbox | undefined> {
     const { registry, provider } = await this.#open()
     const known = this.#handles.get(id)
-    if (known !== undefined && known.live.status !== "destroyed") return known.sandbox
-    const record = await registry.get(id)
-    return record === undefined ? undefined : this.#handle(record, provider)
+    const isKnown = known !== undefined && known.live.status !== "destroyed"
+    const record = isKnown ? known.live.record : await registry.get(id)
+    if (record === undefined || (tenant !== undefined && record.tenant !== tenant)) return undefined
+    return this.#handle(record, provider)
   }
 
-  async #whenReady(id: string, error: MayflyError): Promise<Sandbox> {
+  async #whenReady(id: string, tenant: string | undefined, error: MayflyError): Promise<Sandbox> {
     for (let tries = 0; tries < 600; tries++) {
-      const found = await this.#find(id)
+      const found = await this.#find(id, undefined)
+      if (found !== undefined && tenant !== undefined && found.tenant !== tenant) throw error
       if (found !== undefined) return found
       await new Promise((resolve) => setTimeout(resolve, 50))
     }

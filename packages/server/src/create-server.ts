@@ -14,6 +14,7 @@ import { Readiness } from "./readiness.ts"
 import { RequestSlots } from "./request-slots.ts"
 import { requireKey } from "./require-key.ts"
 import { runRoute } from "./run-route.ts"
+import { addSandboxRoutes } from "./sandbox-routes.ts"
 import { addSecretRoutes } from "./secret-routes.ts"
 import { type ServerLog, stderrLog, unexpected } from "./server-log.ts"
 import { addWorkflowRoutes } from "./workflow-routes.ts"
@@ -45,6 +46,7 @@ export type ServerApp = Hono<{ Variables: RequestIdVariables }>
 const maxFollowers = 100
 const maxWorkflowFollowers = 500
 const openPaths = ["/healthz", "/readyz", hookPaths]
+const maxSandboxCalls = 500
 const never = new AbortController().signal
 
 /** The HTTP API as a function from Request to Response. It opens no socket; `listen` does. */
@@ -79,6 +81,7 @@ export function createServer(options: ServerOptions): { app: ServerApp } {
   const followers = new RequestSlots(maxWorkflowFollowers)
   addWorkflowRoutes(app, { platform, body, slots, followers, stopping, log })
   addHookRoutes(app, platform)
+  addSandboxRoutes(app, { platform, body, slots: new RequestSlots(maxSandboxCalls), stopping, log })
   app.notFound((c) => answerError(c, new MayflyError("server.not-found", `there is no ${c.req.method} ${c.req.path}`)))
   app.onError((error, c) => {
     const known = publicError(error)

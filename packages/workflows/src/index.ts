@@ -17,5 +17,5 @@ export { type EngineOptions, type Hook, WorkflowEngine } from "./engine/engine.t
 export type { HistoryEntry, StepRef } from "./engine/history-entry.ts"
 export type { ScriptSteps } from "./run/script-steps.ts"
 export type { Stamped } from "./run/settled.ts"
-export type { StepContext } from "./run/step-context.ts"
+export type { StepContext, StepSandbox } from "./run/step-context.ts"
 export type { CodeEnd, RunPlace, RunTrace, ScriptEvent, ScriptRun, StepRunner } from "./run/step-runner.ts"

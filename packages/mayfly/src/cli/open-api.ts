@@ -1,6 +1,7 @@
 import { lstatSync } from "node:fs"
 import { type IncomingMessage, request } from "node:http"
 import { join, resolve } from "node:path"
+import { Readable } from "node:stream"
 import { text as textOf } from "node:stream/consumers"
 import { setTimeout as delay } from "node:timers/promises"
 import { createPlatform } from "@mayfly/platform"
@@ -14,6 +15,14 @@ export interface Api extends AsyncDisposable {
   call(method: string, path: string, body?: unknown): Promise<unknown>
   /** Server-sent events, until the server ends them or the signal fires. Rejects as `call` does. */
   events(path: string, signal: AbortSignal): AsyncIterable<ServerEvent>
+  /** Bytes both ways, as they come. Rejects as `call` does. */
+  stream(method: string, path: string, options: StreamOptions): Promise<AsyncIterable<Uint8Array>>
+}
+
+export interface StreamOptions {
+  readonly accept?: string
+  readonly body?: AsyncIterable<Uint8Array> | Iterable<Uint8Array>
+  readonly signal: AbortSignal
 }
 
 /** The API of the process that owns the directory; when none does, this one owns it meanwhile. */
@@ -43,6 +52,15 @@ async function ownApi(path: string): Promise<Api> {
       if (response.status >= 400) answerOf(response.status, await response.text())
       if (response.body !== null) yield* serverEvents(response.body)
     },
+    async stream(method, target, { accept = "*/*", body, signal }) {
+      const headers = { authorization: `Bearer ${key}`, host: "localhost", accept }
+      const given = body === undefined ? {} : { body: ReadableStream.from(body), duplex: "half" as const }
+      const response = await app.request(
+        new Request(`http://localhost${target}`, { method, headers, signal, ...given }),
+      )
+      if (response.status >= 400) answerOf(response.status, await response.text())
+      return response.body ?? Readable.from([])
+    },
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   }
 }
@@ -65,6 +83,13 @@ function remoteApi(directory: string, pid: number): Api {
       const response = await reach(directory, pid, () => send(options, undefined))
       if ((response.statusCode ?? 0) >= 400) answerOf(response.statusCode ?? 0, await textOf(response))
       yield* serverEvents(response)
+    },
+    async stream(method, path, { body, ...options }) {
+      // A body that has begun can't be sent again.
+      const ask = (): Promise<IncomingMessage> => send({ socketPath, method, path, ...options }, undefined, body)
+      const response = body === undefined ? await reach(directory, pid, ask) : await ask()
+      if ((response.statusCode ?? 0) >= 400) answerOf(response.statusCode ?? 0, await textOf(response))
+      return response
     },
     async [Symbol.asyncDispose]() {},
   }
@@ -99,20 +124,30 @@ interface Asked {
   readonly signal?: AbortSignal
 }
 
-async function send({ accept = "application/json", ...options }: Asked, body: unknown): Promise<IncomingMessage> {
+async function send(
+  { accept = "application/json", ...options }: Asked,
+  body: unknown,
+  bytes?: StreamOptions["body"],
+): Promise<IncomingMessage> {
   checkOwner(options.socketPath)
   return new Promise((settle, reject) => {
     const sent = request({ ...options, headers: { accept, host: "localhost" } }, settle)
     sent.once("error", reject)
-    sent.end(body === undefined ? undefined : JSON.stringify(body))
+    if (bytes === undefined) sent.end(body === undefined ? undefined : JSON.stringify(body))
+    else Readable.from(bytes).once("error", reject).pipe(sent)
   })
 }
 
 function answerOf(status: number, text: string): unknown {
   const value: unknown = text === "" ? undefined : JSON.parse(text)
   if (status < 400) return value
+  throw apiError(value)
+}
+
+/** The error in an answer of the API, or in an event. */
+export function apiError(value: unknown): MayflyError {
   const { error } = value as { error: { code: "server.internal"; message: string; details: Record<string, unknown> } }
-  throw new MayflyError(error.code, error.message, { details: error.details })
+  return new MayflyError(error.code, error.message, { details: error.details })
 }
 
 function silent(path: string, pid: number, cause: unknown): MayflyError {

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs"
 import { Command } from "commander"
 import type { ApprovalsFlags } from "./approvals-command.ts"
+import { addSandbox } from "./declare-sandbox.ts"
 import { addWorkflow } from "./declare-workflow.ts"
 import { examples } from "./examples-text.ts"
 import type { LedgerAction, LedgerFlags } from "./ledger-flags.ts"
@@ -50,6 +51,10 @@ export function createCommandLine(stdout: NodeJS.WriteStream, stderr: NodeJS.Wri
   addWorkflow(program, async (call, flags) => {
     const { workflowCommand } = await import("./workflow-command.ts")
     exitCode = await workflowCommand(call, flags, outputOf(true))
+  })
+  addSandbox(program, async (call, flags) => {
+    const { sandboxCommand } = await import("./sandbox-command.ts")
+    exitCode = await sandboxCommand(call, flags, outputOf(true))
   })
   addDoctor(program, async (flags) => {
     const { doctorCommand } = await import("./doctor-command.ts")

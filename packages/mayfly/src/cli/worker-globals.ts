@@ -3,6 +3,7 @@ import {
   DynamicWorkflow,
   type Platform,
   provideDefaultPlatform,
+  Sandbox,
   WebSocketPair,
   WorkerLoader,
 } from "@mayfly/platform"
@@ -10,7 +11,7 @@ import { installDecodedFetch, installUpgradingResponse } from "@mayfly/server"
 import { caches, HTMLRewriter } from "./missing-globals.ts"
 
 /** What a served worker has without importing it. New parts of the library join here, and in `worker.d.ts`. */
-const globals = { DynamicWorker, DynamicWorkflow, WorkerLoader, WebSocketPair, caches, HTMLRewriter }
+const globals = { DynamicWorker, DynamicWorkflow, Sandbox, WorkerLoader, WebSocketPair, caches, HTMLRewriter }
 
 /** Makes this process one in which a served worker runs, on the platform of the API. Done once. */
 export function installWorkerGlobals(platform: Platform): void {
@@ -24,7 +25,7 @@ export function installWorkerGlobals(platform: Platform): void {
 
 /** The bindings of a served worker besides its variables. A loader of its own for each version: ids may mean other code in the next. */
 export function workerBindings(platform: Platform): Record<string, unknown> {
-  return { ...platform.env, LOADER: new WorkerLoader({ platform }) }
+  return { ...platform.env, SANDBOX: platform.sandboxes("default"), LOADER: new WorkerLoader({ platform }) }
 }
 
 /** As Cloudflare calls them: code compares `readyState` with them, and would find nothing equal. */

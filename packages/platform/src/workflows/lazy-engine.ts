@@ -1,18 +1,20 @@
 import { MayflyError } from "@mayfly/protocol"
 import type { Runtime } from "@mayfly/runtime"
 import type { Store } from "@mayfly/store"
-import { WorkflowEngine } from "@mayfly/workflows"
+import { type EngineOptions, WorkflowEngine } from "@mayfly/workflows"
 import { IsolateStepRunner } from "./isolate-step-runner.ts"
 
 /** The workflow engine of a platform, started when somebody first needs it, or when an earlier process has left something to do. */
 export class LazyEngine {
   readonly #runtime: Runtime
   readonly #store: () => Promise<Store>
+  readonly #sandbox: NonNullable<EngineOptions["sandbox"]>
   #starting: Promise<WorkflowEngine> | undefined
   #isStopped = false
 
-  constructor(runtime: Runtime, store: () => Promise<Store>) {
+  constructor(runtime: Runtime, store: () => Promise<Store>, sandbox: NonNullable<EngineOptions["sandbox"]>) {
     this.#runtime = runtime
+    this.#sandbox = sandbox
     this.#store = store
   }
 
@@ -34,6 +36,7 @@ export class LazyEngine {
   }
 
   async #start(): Promise<WorkflowEngine> {
-    return WorkflowEngine.start({ store: await this.#store(), runner: new IsolateStepRunner(this.#runtime) })
+    const runner = new IsolateStepRunner(this.#runtime)
+    return WorkflowEngine.start({ store: await this.#store(), runner, sandbox: this.#sandbox })
   }
 }

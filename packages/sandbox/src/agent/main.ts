@@ -2,6 +2,7 @@
 // and may do what they like with it, so the supervisor trusts nothing that it says.
 import { Socket } from "node:net"
 import { type AgentCall, AgentLink } from "../link/agent-link.ts"
+import { confinePaths } from "./confine-paths.ts"
 import { connectPort, waitForPort } from "./connect-port.ts"
 import { fileCalls } from "./file-calls.ts"
 import { preparePipes } from "./real-pipes.ts"
@@ -27,7 +28,7 @@ function answer(call: AgentCall): void {
   const onFiles = fileCalls[name]
   try {
     if (onFiles !== undefined) {
-      onFiles(call).then(
+      onFilesOf(call, name, onFiles).then(
         (result) => call.ok(result),
         (error: unknown) => call.fail(error),
       )
@@ -36,6 +37,11 @@ function answer(call: AgentCall): void {
   } catch (error) {
     call.fail(error)
   }
+}
+
+async function onFilesOf(call: AgentCall, name: string, run: (call: AgentCall) => Promise<unknown>): Promise<unknown> {
+  call.operation = await confinePaths(name, call.operation)
+  return run(call)
 }
 
 const socket = new Socket({ fd: Number(process.env["MAYFLY_LINK"]), readable: true, writable: true })

@@ -5,7 +5,8 @@ import { encodeFrame, type Frame, FrameReader, frameType } from "./frame.ts"
 /** A call of the supervisor's, seen from inside the sandbox. */
 export class AgentCall {
   readonly channel: Channel
-  readonly operation: Message
+  /** What is asked; replaced by what is allowed of it. */
+  operation: Message
   /** Called once when the supervisor wants no more of it. */
   onCancel: () => void = () => {}
   readonly #close: (message: Message) => void

@@ -21,6 +21,7 @@ import { needsCode, type StepDefinition, type WorkerProgram, type WorkflowDefini
 import type { Closures } from "../define/parse-steps.ts"
 import { type ParsedWorkflow, parseWorkflow, type WorkflowOptions } from "../define/parse-workflow.ts"
 import { nextTick, type Schedule } from "../define/schedule.ts"
+import type { StepSandbox } from "../run/step-context.ts"
 import { noRunner, type StepRunner } from "../run/step-runner.ts"
 import { SqlWorkflowStore } from "../store/sql-workflow-store.ts"
 import type { Spawn } from "../store/stored.ts"
@@ -51,7 +52,8 @@ export interface EngineOptions {
   readonly store: Store
   /** Runs guest code. Without one only host closures run. */
   readonly runner?: StepRunner
-  readonly sandbox?: (tenant: string, id: string, options?: unknown) => Promise<unknown>
+  /** Opens a sandbox for a host closure. Without it there are none. */
+  readonly sandbox?: (tenant: string, id: string, options?: object) => Promise<StepSandbox>
   readonly clock?: Clock
   /** Instances in memory at once, of one tenant at most three quarters of that. Default 2,000. */
   readonly maxActive?: number
@@ -550,7 +552,7 @@ export class WorkflowEngine implements AsyncDisposable {
     }
   }
 
-  async #sandbox(tenant: string, id: string, options: unknown): Promise<unknown> {
+  async #sandbox(tenant: string, id: string, options: object | undefined): Promise<StepSandbox> {
     if (this.#options.sandbox !== undefined) return this.#options.sandbox(tenant, id, options)
     throw new MayflyError("input.invalid", "there are no sandboxes here")
   }

@@ -4,6 +4,7 @@ import { decode, encodeFailure, encodeResult, failureOf } from "../define/codec.
 import type { StepDefinition, WorkflowDefinition } from "../define/definition.ts"
 import type { Closures } from "../define/parse-steps.ts"
 import { ScriptSteps } from "../run/script-steps.ts"
+import type { StepSandbox } from "../run/step-context.ts"
 import type { CodeEnd, ScriptEvent, ScriptRun, StepRunner } from "../run/step-runner.ts"
 import { stepsProgram } from "../run/steps-program.ts"
 import type { Claimed } from "../store/workflow-store.ts"
@@ -16,7 +17,7 @@ export interface RunningWorld {
   readonly runner: StepRunner
   readonly closures: Closures
   startChild(claimed: Claimed, name: string, definition: WorkflowDefinition, params: unknown): unknown
-  sandbox(tenant: string, id: string, options?: unknown): Promise<unknown>
+  sandbox(tenant: string, id: string, options?: object): Promise<StepSandbox>
   /** For tests: may replace what steps do. */
   intercept(claimed: Claimed, host: StepHost): StepHost
 }

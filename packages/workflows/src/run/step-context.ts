@@ -14,6 +14,33 @@ export interface StepWorker extends AsyncDisposable {
   dispose(): Promise<void>
 }
 
+/** A workspace with a shell and files, as far as steps need one. What is made in it stays after the step. */
+export interface StepSandbox {
+  readonly id: string
+  exec(
+    command: string | readonly string[],
+    options?: {
+      readonly cwd?: string
+      readonly env?: Readonly<Record<string, string>>
+      readonly stdin?: string | Uint8Array
+      readonly timeoutMs?: number
+      readonly signal?: AbortSignal
+    },
+  ): Promise<{ readonly exitCode: number; readonly success: boolean; readonly stdout: string; readonly stderr: string }>
+  readonly files: {
+    read(path: string, options: { readonly encoding: "utf8" }): Promise<string>
+    read(path: string): Promise<Uint8Array>
+    write(path: string, data: string | Uint8Array | AsyncIterable<Uint8Array>): Promise<number>
+    list(path?: string): Promise<readonly { readonly path: string; readonly type: string; readonly size: number }[]>
+    mkdir(path: string): Promise<void>
+    remove(path: string, options?: { readonly recursive?: boolean }): Promise<void>
+    rename(path: string, to: string): Promise<void>
+    exists(path: string): Promise<boolean>
+  }
+  stop(): Promise<void>
+  destroy(): Promise<void>
+}
+
 /** What a closure gets. Steps inside it (`do`, `sleep`, `waitForEvent`) are kept when it runs again. */
 export interface StepContext {
   readonly input: unknown
@@ -32,7 +59,8 @@ export interface StepContext {
   readonly signal: AbortSignal
   /** A dynamic worker; its runs appear in the history and end with the step. */
   createWorker(options: string | object): Promise<StepWorker>
-  sandbox(id: string, options?: unknown): Promise<unknown>
+  /** A sandbox of the workflow's tenant, made with these options when it is not there. It outlives the step. */
+  sandbox(id: string, options?: object): Promise<StepSandbox>
   sleep(duration: unknown): Promise<void>
   waitForEvent(type: string, options?: { readonly timeout?: unknown }): Promise<unknown>
   /** A step inside the step: its result is kept when the step runs again. */
@@ -49,7 +77,7 @@ export interface ContextParts {
   readonly previous: unknown
   readonly detail: AttemptDetail & { runs: RunTrace[] }
   createWorker(options: string | object, signal: AbortSignal, onRun: (trace: RunTrace) => void): Promise<StepWorker>
-  sandbox(id: string, options?: unknown): Promise<unknown>
+  sandbox(id: string, options?: object): Promise<StepSandbox>
 }
 
 const maxRuns = 1_000

@@ -6,7 +6,7 @@ import type { Closure } from "../define/parse-steps.ts"
 import { type AttemptDetail, endOf, endOfCode } from "./attempt-end.ts"
 import { isMet, resolveReferences } from "./references.ts"
 import { valueOf } from "./settled.ts"
-import { type StepContext, stepContext } from "./step-context.ts"
+import { type StepContext, stepContext, type StepSandbox } from "./step-context.ts"
 import type { RunPlace, RunTrace, StepRunner } from "./step-runner.ts"
 
 /** What a list of steps needs besides its host. */
@@ -18,7 +18,7 @@ export interface StepsWorld {
   closure(key: string): Closure | undefined
   /** What the core hands to the store when a child starts. */
   startChild(name: string, step: Extract<StepDefinition, { kind: "workflow" }>, params: unknown): unknown
-  sandbox(id: string, options?: unknown): Promise<unknown>
+  sandbox(id: string, options?: object): Promise<StepSandbox>
 }
 
 /** Runs steps in order. All that it decides it decides by their results, so that a replay takes the same way. */

@@ -1,0 +1,48 @@
+import { MayflyError } from "@mayfly/protocol"
+import type { Sandbox, SandboxSummary } from "./sandbox.ts"
+import type { SandboxOptions } from "./sandbox-options.ts"
+import type { Sandboxes } from "./sandboxes.ts"
+
+/** Options that a tenant chooses; whose the sandbox is, is not among them. */
+export type TenantSandboxOptions = Omit<SandboxOptions, "tenant" | "platform">
+
+/** The sandboxes of one tenant. Those of others are not there for it; only their ids are taken, for everybody. */
+export class TenantSandboxes {
+  readonly #home: Sandboxes
+  readonly #tenant: string
+
+  /** @internal Use `platform.sandboxes(tenant)`. */
+  constructor(home: Sandboxes, tenant: string) {
+    this.#home = home
+    this.#tenant = tenant
+  }
+
+  /** Rejects with `sandbox.exists`, and with `sandbox.not-found` for a snapshot that is not this tenant's. */
+  async create(options: TenantSandboxOptions = {}): Promise<Sandbox> {
+    return this.#home.create(await this.#owned(options))
+  }
+
+  async get(id: string): Promise<Sandbox> {
+    return this.#home.get(id, { tenant: this.#tenant })
+  }
+
+  /** Gets it, or makes it with these options. An id that another tenant has is `sandbox.exists`. */
+  async open(id: string, options: Omit<TenantSandboxOptions, "id"> = {}): Promise<Sandbox> {
+    return this.#home.open(id, await this.#owned(options))
+  }
+
+  async list(): Promise<readonly SandboxSummary[]> {
+    return this.#home.list({ tenant: this.#tenant })
+  }
+
+  async #owned<Options extends TenantSandboxOptions>(options: Options): Promise<Options & { readonly tenant: string }> {
+    const { from } = options
+    const id = typeof from === "object" && from !== null ? from.id : from
+    if (id !== undefined) {
+      const snapshots = await this.#home.snapshots({ tenant: this.#tenant })
+      if (!snapshots.some((snapshot) => snapshot.id === id))
+        throw new MayflyError("sandbox.not-found", `there is no snapshot "${String(id).slice(0, 64)}"`)
+    }
+    return { ...options, tenant: this.#tenant }
+  }
+}
