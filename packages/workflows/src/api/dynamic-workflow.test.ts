@@ -567,12 +567,12 @@ test("DynamicWorkflow limits how many run under a key", { timeout }, async () =>
 
 test("DynamicWorkflow starts later, and by a schedule", { timeout }, async () => {
   await using opened = await openEngine()
+  const steps = [{ name: "now", run: () => Date.now() }]
+  const muchLater = await opened.workflows.create({ schedule: new Date(Date.now() + 3_600_000), steps })
+  const { status, reason } = await muchLater.status()
+  assert.deepEqual([status, reason], ["waiting", "schedule"])
   const at = Date.now() + 150
-  const later = await opened.workflows.create({
-    schedule: new Date(at),
-    steps: [{ name: "now", run: () => Date.now() }],
-  })
-  assert.deepEqual([(await later.status()).status, (await later.status()).reason], ["waiting", "schedule"])
+  const later = await opened.workflows.create({ schedule: new Date(at), steps })
   assert.ok(((await later.result()) as number) >= at)
   const schedule = await opened.workflows.create({
     id: "each-second",
