@@ -1,9 +1,8 @@
 import type { Approval, ApprovalDesk } from "@mayfly/platform"
 import type { Context } from "hono"
-import { streamSSE } from "hono/streaming"
-import { errorBody, publicError } from "./error-response.ts"
+import { eventStream } from "./event-stream.ts"
 import type { RequestSlots } from "./request-slots.ts"
-import { type ServerLog, unexpected } from "./server-log.ts"
+import type { ServerLog } from "./server-log.ts"
 
 export interface ApprovalEventsOptions {
   readonly approvals: ApprovalDesk
@@ -19,29 +18,15 @@ export interface ApprovalFilter {
   readonly status?: Approval["status"]
 }
 
-const beatMs = 15_000
 /** A reader that is slower than this is cut off: when it comes again it is told how things stand. */
 const maxWaiting = 1_000
 
 /** The approvals that there are, the oldest first, then each one that is asked or decided. */
 export function approvalEvents(c: Context, filter: ApprovalFilter, options: ApprovalEventsOptions): Response {
-  const held = options.slots.take()
-  const gone = new AbortController()
-  const signal = AbortSignal.any([gone.signal, c.req.raw.signal, options.stopping])
-  return streamSSE(c, async (stream) => {
-    stream.onAbort(() => gone.abort())
-    const beat = setInterval(() => void stream.write(": still here\n\n"), beatMs)
-    try {
-      for await (const approval of follow(options.approvals, filter, signal))
-        await stream.writeSSE({ event: "approval", data: JSON.stringify(approval) })
-    } catch (error) {
-      const requestId = String(c.get("requestId"))
-      const public_ = publicError(error)
-      if (public_ !== error) options.log(unexpected(error, requestId))
-      await stream.writeSSE({ event: "error", data: JSON.stringify(errorBody(public_, requestId)) })
-    } finally {
-      clearInterval(beat)
-      held[Symbol.dispose]()
+  const { approvals, slots, stopping, log } = options
+  return eventStream(c, { held: slots.take(), stopping, log }, async function* (signal) {
+    for await (const approval of follow(approvals, filter, signal)) {
+      yield { event: "approval", data: JSON.stringify(approval) }
     }
   })
 }

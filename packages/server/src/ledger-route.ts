@@ -1,11 +1,10 @@
 import type { LedgerQuery, Platform } from "@mayfly/platform"
 import { MayflyError } from "@mayfly/protocol"
 import type { Context, Handler } from "hono"
-import { streamSSE } from "hono/streaming"
-import { errorBody, publicError } from "./error-response.ts"
+import { eventStream } from "./event-stream.ts"
 import { invalid } from "./parse-fields.ts"
 import type { RequestSlots } from "./request-slots.ts"
-import { type ServerLog, unexpected } from "./server-log.ts"
+import type { ServerLog } from "./server-log.ts"
 import { wantsEvents } from "./wants-events.ts"
 
 export interface LedgerRouteOptions {
@@ -16,7 +15,6 @@ export interface LedgerRouteOptions {
   readonly log: ServerLog
 }
 
-const beatMs = 15_000
 const known = ["tenant", "run", "decision", "origin", "since", "until", "cursor", "limit"]
 
 /** `GET /v1/ledger`: a page of rows; as events, rows as they come. */
@@ -51,25 +49,10 @@ export function summarizeLedgerRoute({ platform, slots }: LedgerRouteOptions): H
 function follow(c: Context, query: LedgerQuery, options: LedgerRouteOptions, held: Disposable): Response {
   const { limit: _, ...filter } = query
   const cursor = c.req.header("last-event-id") ?? filter.cursor
-  const gone = new AbortController()
-  const signal = AbortSignal.any([gone.signal, c.req.raw.signal, options.stopping])
-  return streamSSE(c, async (stream) => {
-    stream.onAbort(() => gone.abort())
-    const beat = setInterval(() => void stream.write(": still here\n\n"), beatMs)
-    try {
-      const rows = options.platform.ledger.follow({ ...filter, ...(cursor === undefined ? {} : { cursor }), signal })
-      for await (const { row, cursor: id } of rows) {
-        await stream.writeSSE({ id, event: "row", data: JSON.stringify(row) })
-      }
-    } catch (error) {
-      const requestId = String(c.get("requestId"))
-      const public_ = publicError(error)
-      if (public_ !== error) options.log(unexpected(error, requestId))
-      await stream.writeSSE({ event: "error", data: JSON.stringify(errorBody(public_, requestId)) })
-    } finally {
-      clearInterval(beat)
-      held[Symbol.dispose]()
-    }
+  const { platform, stopping, log } = options
+  return eventStream(c, { held, stopping, log }, async function* (signal) {
+    const rows = platform.ledger.follow({ ...filter, ...(cursor === undefined ? {} : { cursor }), signal })
+    for await (const { row, cursor: id } of rows) yield { id, event: "row", data: JSON.stringify(row) }
   })
 }
 

@@ -7,6 +7,8 @@ export interface AskArgument extends ApprovalQuestion {
   readonly expiresAt: number
   /** A tenant may have this many open questions. */
   readonly maxPending: number
+  /** Questions asked before this that count for nothing any more are forgotten. */
+  readonly forgetBefore: number
 }
 
 /** What is known about a question: a decision that covers it, or the id of the open question. */
@@ -55,6 +57,7 @@ export const procedures = {
       now,
     )
     if ((count?.n ?? 0) >= question.maxPending) return { status: "full" }
+    yield* run("DELETE FROM approvals_approvals WHERE created_at < ? AND expires_at <= ?", question.forgetBefore, now)
     yield* insert(question)
     return { status: "pending", id: question.id, isNew: true }
   },

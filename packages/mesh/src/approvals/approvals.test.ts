@@ -203,3 +203,16 @@ test("a listener that fails fails neither the question nor the decision", async 
   assert.equal(await it.approvals.ask(question, never), "allow")
   assert.equal(asked.length, 1)
 })
+
+test("questions that count for nothing any more are forgotten when another is asked", async () => {
+  await using it = await open({ attended: true, waitMs: 1, openMs: 1, keepMs: 1 })
+  for (const path of ["/a", "/b", "/c"]) {
+    assert.equal(await it.approvals.ask({ ...question, path }, never), "pending")
+    // The next millisecond: what was asked before is over then.
+    for (const now = Date.now(); Date.now() <= now + 1;);
+  }
+  assert.deepEqual(
+    (await it.approvals.list()).map(({ path }) => path),
+    ["/c"],
+  )
+})

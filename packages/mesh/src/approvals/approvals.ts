@@ -49,6 +49,8 @@ export interface ApprovalsOptions {
   readonly waitMs?: number
   /** How long a question stays open. Default one day. */
   readonly openMs?: number
+  /** How long a question is kept for people to look at, when it and its answer have expired. Default 30 days. */
+  readonly keepMs?: number
 }
 
 const owner: StoreOwner = {
@@ -85,10 +87,10 @@ class StoredApprovals implements ApprovalDesk {
 
   constructor(
     tables: Tables<typeof procedures>,
-    { attended = false, waitMs = 300_000, openMs = 24 * hourMs }: ApprovalsOptions,
+    { attended = false, waitMs = 300_000, openMs = 24 * hourMs, keepMs = 720 * hourMs }: ApprovalsOptions,
   ) {
     this.#tables = tables
-    this.#options = { attended, waitMs, openMs }
+    this.#options = { attended, waitMs, openMs, keepMs }
     // One listener for each request that waits, which limits bound elsewhere.
     this.#events.setMaxListeners(0)
   }
@@ -102,6 +104,7 @@ class StoredApprovals implements ApprovalDesk {
       id: `apr_${randomUUID()}`,
       now,
       expiresAt: now + this.#options.openMs,
+      forgetBefore: now - this.#options.keepMs,
       maxPending: isAttended ? maxPending : 0,
     })
     if (asked.status === "full") return "deny"
