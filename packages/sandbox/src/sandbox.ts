@@ -86,9 +86,12 @@ export class Sandbox implements AsyncDisposable {
     return homeOf(options.platform).create(options)
   }
 
-  /** One that is there, by its id. Rejects with `sandbox.not-found`. */
-  static async get(id: string, { platform }: { platform?: SandboxPlatform } = {}): Promise<Sandbox> {
-    return homeOf(platform).get(id)
+  /** One that is there, by its id and tenant ("default"). Rejects with `sandbox.not-found`. */
+  static async get(
+    id: string,
+    { platform, ...rest }: { platform?: SandboxPlatform; tenant?: string } = {},
+  ): Promise<Sandbox> {
+    return homeOf(platform).get(id, rest)
   }
 
   /** Gets it, or makes it with these options. */
