@@ -1,6 +1,6 @@
 import { MayflyError } from "@mayfly/protocol"
 import type { EgressAttachment, SandboxEgress } from "./sandbox-egress.ts"
-import type { ProviderSandbox, SandboxEnd, SandboxProvider, SandboxSpec } from "./sandbox-provider.ts"
+import type { PreparedNetwork, ProviderSandbox, SandboxEnd, SandboxProvider, SandboxSpec } from "./sandbox-provider.ts"
 import type { SandboxRecord } from "./sandbox-registry.ts"
 
 export type SandboxStatus = "stopped" | "starting" | "running" | "destroyed"
@@ -106,10 +106,21 @@ export class LiveSandbox {
       attachment = await this.#egress?.attach({ id, tenant, network, namespacePid })
       if (hasFailed) await attachment?.[Symbol.asyncDispose]()
     }
+    const egress = this.#egress
+    const prepare = egress?.prepare?.bind(egress)
+    let isPrepared = false
+    const takeNetwork = async (): Promise<PreparedNetwork> => {
+      if (prepare === undefined) throw new MayflyError("sandbox.unavailable", "no network can be made")
+      const prepared = await prepare({ id, tenant, network })
+      isPrepared = true
+      attachment = prepared
+      return prepared
+    }
+    const takes = prepare !== undefined && this.#provider.takesNetworks === true
     try {
-      const isConnected = this.#egress !== undefined
-      const sandbox = await this.#provider.start(specOf(this.record), isConnected ? { onNetwork } : {})
-      await giveFiles(sandbox, attachment)
+      const ways = egress === undefined ? {} : takes ? { takeNetwork } : { onNetwork }
+      const sandbox = await this.#provider.start(specOf(this.record), ways)
+      if (!isPrepared) await giveFiles(sandbox, attachment)
       return this.#started(sandbox, attachment)
     } catch (error) {
       hasFailed = true

@@ -55,6 +55,7 @@ export class Sandboxes implements AsyncDisposable {
   async create(options: SandboxOptions = {}): Promise<Sandbox> {
     const { id, from, provider: wanted, ...rest } = parseSandboxOptions(options)
     const { provider, registry } = await this.#open()
+    if (provider.takesNetworks === true) this.#options.egress?.warm?.()
     if (wanted !== undefined && wanted !== provider.name)
       throw new MayflyError("sandbox.unsupported", `there is no provider "${wanted}"; "${provider.name}" is there`)
     const snapshot = from === undefined ? undefined : await this.#snapshotOf(from)
@@ -200,6 +201,7 @@ export class Sandboxes implements AsyncDisposable {
     const home = await this.#opening?.catch(() => undefined)
     await home?.previews.close()
     await Promise.all([...this.#handles.values()].map(({ live }) => live.stop().catch(() => {})))
+    await this.#options.egress?.close?.()
     home?.close()
   }
 

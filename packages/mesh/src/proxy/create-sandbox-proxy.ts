@@ -5,8 +5,10 @@ import { TLSSocket } from "node:tls"
 import { type EgressContext, MayflyError, type NetworkPolicy } from "@mayfly/protocol"
 import type { Tunnel } from "../egress/open-tunnel.ts"
 import { addressOf, canonicalTarget, socketTarget, type Target, withoutPath } from "../policy/canonical-target.ts"
+import { decideConnection } from "../policy/decide.ts"
 import type { deniedError } from "../policy/denied-error.ts"
 import { mayReachHost, portsOf } from "../policy/named-hosts.ts"
+import type { Policy } from "../policy/parse-policy.ts"
 import { PolicyHandle } from "../policy/policy-handle.ts"
 import { canonicalPolicy } from "../policy/policy-hash.ts"
 import { readPolicy } from "../policy/read-policy.ts"
@@ -16,9 +18,9 @@ import { DnsService } from "./dns-service.ts"
 import { FakeAddresses } from "./fake-addresses.ts"
 import { refusalBytes } from "./http-answer.ts"
 import { HttpService } from "./http-service.ts"
-import type { NamespaceListeners } from "./open-namespace-listeners.ts"
+import { type NamespaceListeners, transparentPorts } from "./open-namespace-listeners.ts"
 import { type ConnectionPlan, planConnection, type TlsPlan, type WantedConnection } from "./plan-connection.ts"
-import { defaultProxyLimits, type ProxyLimits, type SandboxProxyOptions } from "./proxy-options.ts"
+import { defaultProxyLimits, type ProxyLimits, type SandboxProxyOptions, type TlsMode } from "./proxy-options.ts"
 import { peek } from "./read-socket.ts"
 import { acceptSocks, readSocksRequest, refuseSocks } from "./socks.ts"
 
@@ -31,6 +33,10 @@ export interface SandboxProxy extends AsyncDisposable {
   readonly certificate: string
   /** Ports of the policy that counts now, for which there should be transparent listeners. */
   readonly ports: readonly number[]
+  /** Ports of a policy for which nothing is served yet. Throws `input.invalid`. */
+  missingPorts(policy: NetworkPolicy): readonly number[]
+  /** After a change of the policy: ends tunnels and requests under way that it does not allow. */
+  closeForbidden(): void
   /** Connections that are open. */
   readonly connections: number
   /** Serves all that `openNamespaceListeners` gave. */
@@ -68,6 +74,9 @@ class OpenProxy implements SandboxProxy {
   readonly #dns: DnsService
   readonly #http: HttpService
   readonly #sockets = new Set<Socket>()
+  /** Connections whose bytes nobody reads, as they were allowed. */
+  readonly #opaque = new Map<Socket, Opaque>()
+  readonly #ports = new Set<number>()
   readonly #openings = new WeakMap<Duplex, NodeJS.Timeout>()
   readonly #served = new Set<{ close(): unknown }>()
   readonly #over = new AbortController()
@@ -119,7 +128,20 @@ class OpenProxy implements SandboxProxy {
     this.#listen(server, (socket) => this.#serveProxied(socket))
   }
 
+  missingPorts(policy: NetworkPolicy): readonly number[] {
+    return transparentPorts(portsOf(readPolicy(policy))).filter((port) => !this.#ports.has(port))
+  }
+
+  closeForbidden(): void {
+    const policy = readPolicy(this.#policy)
+    for (const [socket, opaque] of this.#opaque)
+      if (!mayStayOpen(policy, opaque, this.#options.tls ?? "when-needed")) socket.destroy()
+    this.#http.closeForbidden(policy)
+  }
+
   serveTransparent(server: Server, port: number): void {
+    this.#ports.add(port)
+    server.once("close", () => this.#ports.delete(port))
     this.#listen(server, (socket) => this.#serveDirect(socket, port))
   }
 
@@ -170,6 +192,7 @@ class OpenProxy implements SandboxProxy {
     socket.once("close", () => {
       this.#opened(socket)
       this.#sockets.delete(socket)
+      this.#opaque.delete(socket)
     })
     return true
   }
@@ -228,7 +251,10 @@ class OpenProxy implements SandboxProxy {
     const end = canonical.ok ? { host: canonical.target.host, port: wanted.port } : null
     const plan = end === null ? null : planConnection(policy, end, this.#options.tls ?? "when-needed")
     if (plan === null) return door.refuse(await this.#refuse("CONNECT", wanted))
-    if (plan.kind === "raw") return this.#tunnel(socket, plan.target, door)
+    if (plan.kind === "raw") {
+      this.#opaque.set(socket, { kind: "raw", target: plan.target })
+      return this.#tunnel(socket, plan.target, door)
+    }
     if (plan.refusal !== null && door.isAsked) {
       const { target, reason } = plan.refusal
       return door.refuse(await this.#refuse("CONNECT", target, reason))
@@ -239,6 +265,7 @@ class OpenProxy implements SandboxProxy {
   async #tunnel(socket: Socket, target: Target, door: Door): Promise<void> {
     const tunnel = await this.#open(target, door)
     if (tunnel === null) return
+    if (socket.destroyed) return tunnel.close("cancelled")
     door.accept()
     this.#opened(socket)
     tunnel.join(socket, this.#limits)
@@ -261,6 +288,7 @@ class OpenProxy implements SandboxProxy {
     const target = tls.target
     // Whoever waits for word is told that the server cannot be reached; that only works before anything is said.
     const isEarly = door.isAsked && tls.kind === "tunnel" && !mayHttp
+    if (tls.kind === "tunnel") this.#opaque.set(socket, { kind: "tls", target })
     const tunnel = isEarly ? await this.#open(target, door) : null
     if (isEarly && tunnel === null) return
     door.accept()
@@ -268,6 +296,7 @@ class OpenProxy implements SandboxProxy {
     if (opening === null) return this.#silent(socket, target, tunnel)
     if (opening.kind === "tls" && isNamed(opening.serverName, target.host)) return this.#secure(socket, tls, tunnel)
     if (opening.kind !== "other") return this.#misnamed(socket, target, tunnel)
+    this.#opaque.delete(socket)
     if (tunnel === null) return this.#http.accept(socket, { kind: "origin", target: plainTarget(target) })
     tunnel.close("protocol")
     socket.destroy()
@@ -279,6 +308,7 @@ class OpenProxy implements SandboxProxy {
     const tunnel =
       early ?? (await this.#open(plan.target, { isAsked: false, accept() {}, refuse: () => socket.destroy() }))
     if (tunnel === null) return
+    if (socket.destroyed) return tunnel.close("cancelled")
     this.#opened(socket)
     tunnel.join(socket, this.#limits)
   }
@@ -345,6 +375,18 @@ class OpenProxy implements SandboxProxy {
       onHop: () => {},
     }
   }
+}
+
+interface Opaque {
+  readonly kind: "raw" | "tls"
+  readonly target: Target
+}
+
+/** Whether what is open might be opened again under this policy. */
+function mayStayOpen(policy: Policy, { kind, target }: Opaque, mode: TlsMode): boolean {
+  const plan = planConnection(policy, target, mode)
+  if (plan === null || plan.kind === "raw") return plan !== null
+  return kind === "tls" && plan.tls.kind === "tunnel" && decideConnection(policy, plan.tls.target).allow
 }
 
 const socksVersion = 5

@@ -3,7 +3,9 @@ import type { Socket } from "node:net"
 import type { Duplex } from "node:stream"
 import { type EgressContext, type HeaderPairs, MayflyError } from "@mayfly/protocol"
 import type { HttpEgress } from "../egress/create-egress.ts"
-import { type CanonicalTarget, canonicalTarget, type Target } from "../policy/canonical-target.ts"
+import { type CanonicalTarget, canonicalTarget, type Target, webSocketTarget } from "../policy/canonical-target.ts"
+import { decide } from "../policy/decide.ts"
+import type { Policy } from "../policy/parse-policy.ts"
 import { refusalBytes, sendAnswer, sendRefusal } from "./http-answer.ts"
 import type { ProxyLimits } from "./proxy-options.ts"
 import { requestBody } from "./request-body.ts"
@@ -40,6 +42,7 @@ export class HttpService {
   readonly #routes = new WeakMap<Duplex, Route>()
   readonly #server: Server
   readonly #relay: WebSocketRelay
+  readonly #underWay = new Set<UnderWay>()
 
   constructor(options: HttpServiceOptions) {
     const { limits } = options
@@ -78,6 +81,15 @@ export class HttpService {
     this.#server.emit("connection", socket)
   }
 
+  /** Ends requests and WebSockets that a policy does not allow. What somebody was asked about stays. */
+  closeForbidden(policy: Policy): void {
+    for (const { url, method, end } of this.#underWay) {
+      const wanted = url.startsWith("ws") ? webSocketTarget(url) : canonicalTarget(url)
+      const verdict = wanted.ok ? decide(policy, { method, target: wanted.target }) : null
+      if (verdict === null || (!verdict.allow && verdict.reason !== "ask")) end()
+    }
+  }
+
   close(): void {
     this.#server.close(() => {})
     this.#server.closeAllConnections()
@@ -91,6 +103,9 @@ export class HttpService {
     this.#options.onOpened(request.socket)
     try {
       const url = await this.#urlOf(request, context)
+      const entry = { url, method: request.method ?? "", end: () => abort.abort() }
+      this.#underWay.add(entry)
+      response.once("close", () => this.#underWay.delete(entry))
       const { stream, bytes } = requestBody(request, onWanted)
       const wanted = {
         url,
@@ -192,6 +207,9 @@ export class HttpService {
     const context = this.#options.contextFor(abort.signal)
     try {
       const url = (await this.#urlOf(request, context)).replace(/^http/, "ws")
+      const entry = { url, method: "GET", end: () => socket.destroy() }
+      this.#underWay.add(entry)
+      socket.once("close", () => this.#underWay.delete(entry))
       await this.#relay.open({ request, socket, head }, { url, headers: pairsOf(request), context })
       // From here on each side ends with the other one, in the words of WebSockets.
       socket.off("close", onClose)
@@ -209,6 +227,13 @@ export class HttpService {
     if (isSilent) return void socket.destroy()
     socket.end(`HTTP/1.1 ${answer}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`, () => socket.destroy())
   }
+}
+
+/** A request or WebSocket that was allowed. */
+interface UnderWay {
+  readonly url: string
+  readonly method: string
+  readonly end: () => void
 }
 
 type FoundTarget =
