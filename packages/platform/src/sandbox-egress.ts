@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from "node:fs"
 import {
+  canonicalPolicy,
   createSandboxProxy,
   enterNamespace,
   type HttpEgress,
@@ -21,7 +22,10 @@ export function createSandboxEgress(egress: HttpEgress): SandboxEgress {
   const isUser = process.getuid?.() !== 0
   const namespaces = new NetworkNamespaces({ user: isUser })
   return {
-    check: (network) => egress.check(network),
+    check(network) {
+      egress.check(network)
+      return canonicalPolicy(network)
+    },
     attach: (target) => attach(egress, target),
     prepare: (target) => prepare(egress, target, namespaces),
     warm: () => namespaces.prepare(),

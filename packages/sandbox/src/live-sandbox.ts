@@ -1,4 +1,4 @@
-import { MayflyError } from "@mayfly/protocol"
+import { MayflyError, type NetworkPolicy } from "@mayfly/protocol"
 import type { EgressAttachment, SandboxEgress } from "./sandbox-egress.ts"
 import type { PreparedNetwork, ProviderSandbox, SandboxEnd, SandboxProvider, SandboxSpec } from "./sandbox-provider.ts"
 import type { SandboxRecord } from "./sandbox-registry.ts"
@@ -73,6 +73,22 @@ export class LiveSandbox {
     this.#changing = done
     done.catch(() => {})
     return done
+  }
+
+  /** Not while it starts or stops: a start has one policy from its first moment. */
+  setPolicy(network: NetworkPolicy, save: (record: SandboxRecord) => Promise<void>): Promise<void> {
+    return this.exclusively(async () => {
+      this.checkUsable()
+      const { network: before } = this.record
+      const keep = (kept: NetworkPolicy): Promise<void> => save((this.record = { ...this.record, network: kept }))
+      try {
+        await keep(network)
+        if (this.#running !== undefined) await this.#attachment?.setPolicy(network)
+      } catch (error) {
+        await keep(before)
+        throw error
+      }
+    })
   }
 
   async destroy(remove: () => Promise<void>): Promise<void> {

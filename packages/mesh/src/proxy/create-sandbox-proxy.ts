@@ -6,12 +6,13 @@ import { type EgressContext, MayflyError, type NetworkPolicy } from "@mayfly/pro
 import type { Tunnel } from "../egress/open-tunnel.ts"
 import { addressOf, canonicalTarget, socketTarget, type Target, withoutPath } from "../policy/canonical-target.ts"
 import { decideConnection } from "../policy/decide.ts"
-import type { deniedError } from "../policy/denied-error.ts"
+import { deniedError } from "../policy/denied-error.ts"
 import { mayReachHost, portsOf } from "../policy/named-hosts.ts"
 import type { Policy } from "../policy/parse-policy.ts"
 import { PolicyHandle } from "../policy/policy-handle.ts"
 import { canonicalPolicy } from "../policy/policy-hash.ts"
 import { readPolicy } from "../policy/read-policy.ts"
+import { AttemptBudget } from "./attempt-budget.ts"
 import { type Authority, createAuthority } from "./certificate-authority.ts"
 import { type Opening, readOpening } from "./client-hello.ts"
 import { DnsService } from "./dns-service.ts"
@@ -77,6 +78,7 @@ class OpenProxy implements SandboxProxy {
   /** Connections whose bytes nobody reads, as they were allowed. */
   readonly #opaque = new Map<Socket, Opaque>()
   readonly #ports = new Set<number>()
+  readonly #budget: AttemptBudget
   readonly #openings = new WeakMap<Duplex, NodeJS.Timeout>()
   readonly #served = new Set<{ close(): unknown }>()
   readonly #over = new AbortController()
@@ -87,18 +89,23 @@ class OpenProxy implements SandboxProxy {
     // A copy: whoever gave it may still change it.
     this.#policy = policy instanceof PolicyHandle ? policy : new PolicyHandle(canonicalPolicy(policy))
     this.#limits = { ...defaultProxyLimits, ...limits }
+    this.#budget = new AttemptBudget(this.#limits.attemptsPerMinute, performance.now())
     this.#authority = authority
     this.#names = new FakeAddresses(this.#limits.names)
     this.#dns = new DnsService({
       mayReach: (host) => mayReachHost(readPolicy(this.#policy), host),
       addressOf: (host) => this.#names.addressOf(host),
-      refuse: (name) => this.#refuse("DNS", `https://${name}`),
+      refuse: async (name) => {
+        const wanted = `https://${name}`
+        return (await this.#overBudget("DNS", wanted)) ?? this.#refuse("DNS", wanted)
+      },
     })
     this.#http = new HttpService({
       egress,
       limits: this.#limits,
       token: options.token ?? null,
       contextFor: (signal) => this.#contextFor(signal),
+      overBudget: (method, wanted) => this.#overBudget(method, wanted),
       onTunnel: (wanted, socket) => void this.#serveConnect(wanted, socket),
       onOpened: (socket) => this.#opened(socket),
       onGarbage: (target) => void this.#refuseGarbage(target),
@@ -224,7 +231,8 @@ class OpenProxy implements SandboxProxy {
     }
     try {
       const [, host, port] = /^(\[[0-9a-f:.]{1,45}\]|[^:\s]{1,260}):(\d{1,5})$/i.exec(wanted) ?? []
-      if (host === undefined) return door.refuse(await this.#refuse("CONNECT", wanted))
+      if (host === undefined)
+        return door.refuse((await this.#overBudget("CONNECT", wanted)) ?? (await this.#refuse("CONNECT", wanted)))
       await this.#connect(socket, this.#meant({ host, port: Number(port) }), door)
     } catch {
       socket.destroy()
@@ -236,7 +244,8 @@ class OpenProxy implements SandboxProxy {
     const door = { isAsked: false, accept() {}, refuse: () => void socket.destroy() }
     if (host !== null) return this.#connect(socket, { host, port }, door)
     // An address that was given to no name: somebody guesses, or kept it for too long.
-    await this.#refuse("CONNECT", { host: socket.localAddress ?? "", port })
+    const guessed = { host: socket.localAddress ?? "", port }
+    if ((await this.#overBudget("CONNECT", guessed)) === null) await this.#refuse("CONNECT", guessed)
     socket.destroy()
   }
 
@@ -246,6 +255,8 @@ class OpenProxy implements SandboxProxy {
   }
 
   async #connect(socket: Socket, wanted: WantedConnection, door: Door): Promise<void> {
+    const over = await this.#overBudget("CONNECT", wanted)
+    if (over !== null) return door.refuse(over)
     const canonical = socketTarget({ ...wanted, tls: false })
     const policy = readPolicy(this.#policy)
     const end = canonical.ok ? { host: canonical.target.host, port: wanted.port } : null
@@ -348,6 +359,15 @@ class OpenProxy implements SandboxProxy {
   async #refuseGarbage({ host, port }: Target): Promise<void> {
     const raw = socketTarget({ host, port, tls: false })
     if (raw.ok) await this.#refuse("CONNECT", raw.target, "protocol").catch(() => {})
+  }
+
+  /** Counts an attempt. Why it is refused when there were too many; null when there is room. */
+  async #overBudget(method: string, wanted: Target | WantedConnection | string): Promise<MayflyError | null> {
+    const taken = this.#budget.take(performance.now())
+    if (taken.ok) return null
+    if (taken.isFirst) return this.#refuse(method, wanted, "attempts")
+    const { retryAfterMs } = taken
+    return deniedError({ method, origin: "", path: "", reason: "attempts", retryAfterMs }, readPolicy(this.#policy))
   }
 
   /** Records what is refused, and gives the words for whoever tried. */

@@ -25,6 +25,8 @@ export interface HttpServiceOptions {
   readonly token: string | null
   /** The context of one request, which ends with `signal`. */
   contextFor(signal: AbortSignal): EgressContext
+  /** Counts an attempt. Why it is refused, null when there is room. */
+  overBudget(method: string, wanted: Target | string): Promise<MayflyError | null>
   /** Somebody wants a tunnel. Owns the socket from then on. */
   onTunnel(wanted: string, socket: Socket): void
   /** The connection has said what it wants. */
@@ -102,6 +104,7 @@ export class HttpService {
     response.on("error", () => {})
     this.#options.onOpened(request.socket)
     try {
+      await this.#count(request)
       const url = await this.#urlOf(request, context)
       const entry = { url, method: request.method ?? "", end: () => abort.abort() }
       this.#underWay.add(entry)
@@ -123,6 +126,13 @@ export class HttpService {
       if (abort.signal.aborted) return void response.destroy()
       sendRefusal(asMayflyError(error), request, response)
     }
+  }
+
+  async #count(request: IncomingMessage): Promise<void> {
+    const route = this.#routes.get(request.socket)
+    const wanted = route?.kind === "origin" ? route.target : (request.url ?? "")
+    const over = await this.#options.overBudget(request.method ?? "", wanted)
+    if (over !== null) throw over
   }
 
   /** Where a request goes. Rejects with what is wrong with it, which is then recorded. */
@@ -206,6 +216,7 @@ export class HttpService {
     this.#options.onOpened(socket)
     const context = this.#options.contextFor(abort.signal)
     try {
+      await this.#count(request)
       const url = (await this.#urlOf(request, context)).replace(/^http/, "ws")
       const entry = { url, method: "GET", end: () => socket.destroy() }
       this.#underWay.add(entry)
