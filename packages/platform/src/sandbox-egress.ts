@@ -1,6 +1,5 @@
 import { existsSync, readFileSync } from "node:fs"
 import {
-  canonicalPolicy,
   createSandboxProxy,
   enterNamespace,
   type HttpEgress,
@@ -24,7 +23,7 @@ export function createSandboxEgress(egress: HttpEgress): SandboxEgress {
   return {
     check(network) {
       egress.check(network)
-      return canonicalPolicy(network)
+      return network instanceof PolicyHandle ? network.policy : structuredClone(network)
     },
     attach: (target) => attach(egress, target),
     prepare: (target) => prepare(egress, target, namespaces),
