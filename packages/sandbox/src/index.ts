@@ -1,5 +1,6 @@
 export { BubblewrapProvider, type BubblewrapOptions } from "./bubblewrap/bubblewrap-provider.ts"
 export type { CodeExecution, CodeLanguage, CodeResult, RunCodeOptions } from "./code-contexts.ts"
+export { missingSandboxNeeds, type SandboxNeed } from "./bubblewrap/sandbox-needs.ts"
 export { provideDefaultSandboxes } from "./default-sandboxes.ts"
 export type { Command, ExecOptions, ExecResult } from "./exec-command.ts"
 export type { CloneOptions } from "./git-clone.ts"
