@@ -31,9 +31,11 @@ interface Options {
   readonly json: string
 }
 
+const makeTree =
+  "for i in $(seq 10); do mkdir d$i; for j in $(seq 1000); do head -c 10000 /dev/urandom > d$i/$j; done; done"
 const here = dirname(fileURLToPath(import.meta.url))
 /** Undone in reverse, also after Ctrl-C. */
-const undo: (() => Promise<unknown> | unknown)[] = []
+const undo: (() => Promise<void> | void | undefined)[] = []
 for (const signal of ["SIGINT", "SIGTERM"] as const)
   process.once(signal, () => void cleanUp().finally(() => process.exit(130)))
 process.exitCode = await main()
@@ -221,9 +223,9 @@ async function memory(contenders: readonly SandboxContender[], count: number): P
     const boxes: Box[] = []
     for (let made = 0; made < count; made++) boxes.push(await create())
     await new Promise((resolve) => setTimeout(resolve, 1_500))
-    const pids = await Promise.all(boxes.map((box) => box.pids?.() ?? []))
-    const bytes = pssBytes([...new Set(pids.flat())])
-    if (bytes !== undefined && pids.flat().length > 0) found[name] = bytes / count
+    const pids = (await Promise.all(boxes.map(async (box) => (await box.pids?.()) ?? []))).flat()
+    const bytes = pssBytes([...new Set(pids)])
+    if (bytes !== undefined && pids.length > 0) found[name] = bytes / count
     for (const box of boxes) await box.destroy()
   }
   const rows = contenders
@@ -290,9 +292,6 @@ async function egressOf(
     return undefined
   }
 }
-
-const makeTree =
-  "for i in $(seq 10); do mkdir d$i; for j in $(seq 1000); do head -c 10000 /dev/urandom > d$i/$j; done; done"
 
 async function copies(platform: Platform): Promise<SandboxResults["copies"]> {
   const origin = await Sandbox.create({ platform })

@@ -1,5 +1,6 @@
-import { readdirSync, readFileSync } from "node:fs"
+import { readFileSync } from "node:fs"
 import { type Platform, Sandbox } from "mayfly"
+import { processTree } from "../measure/process-tree.ts"
 import type { SandboxContender } from "./contender.ts"
 
 /** Sandboxes of ours, each with its way out. */
@@ -12,7 +13,7 @@ export function mayflyContender(platform: Platform): SandboxContender {
       await sandbox.exec(["true"])
       return {
         exec: async (argv) => (await sandbox.exec(argv)).stdout,
-        // Of all sandboxes: from outside it can't be seen which is whose.
+        // Of all sandboxes of this process: from outside it can't be seen which is whose.
         pids: async () => insideProcesses(),
         destroy: () => sandbox.destroy(),
       }
@@ -21,14 +22,12 @@ export function mayflyContender(platform: Platform): SandboxContender {
   }
 }
 
-/** Processes of sandboxes, and those around them. */
+/** Processes below this one that run in sandboxes, and those around them. */
 function insideProcesses(): readonly number[] {
-  const inside = readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name) && read(`/proc/${name}/mountinfo`).includes(" /.mayfly/agent "))
-    .map(Number)
-  const parents = inside.map((pid) => Number(/^PPid:\s+(\d+)/m.exec(read(`/proc/${pid}/status`))?.[1] ?? 0))
-  const around = parents.filter((pid) => read(`/proc/${pid}/comm`).trim() === "bwrap")
-  return [...new Set([...inside, ...around])]
+  return processTree(process.pid).filter(
+    (pid) =>
+      read(`/proc/${pid}/mountinfo`).includes(" /.mayfly/agent ") || read(`/proc/${pid}/comm`).trim() === "bwrap",
+  )
 }
 
 function read(path: string): string {
