@@ -52,6 +52,16 @@ export class LiveSandbox {
     }
   }
 
+  /** Like a lease for what waits for something that runs already: nothing is started for it. */
+  keep(): Disposable {
+    const sandbox = this.#running
+    if (sandbox === undefined) return { [Symbol.dispose]() {} }
+    this.#users++
+    clearTimeout(this.#sleep)
+    sandbox.hold(true)
+    return new Lease(sandbox, {}, () => this.#release())
+  }
+
   /** Whoever uses it meanwhile gets the next start, not one that is about to end. */
   async stop(): Promise<void> {
     clearTimeout(this.#sleep)
