@@ -220,6 +220,14 @@ export const errorTable = {
   "auth.invalid": { status: 401, retry: false, fix: "Use a key that this server issued." },
   "auth.host": { status: 403, retry: false, fix: "Call the server by the address that it printed." },
 
+  "client.unreachable": { status: 503, retry: true, fix: "Check the URL, and that the server runs there." },
+  "client.not-mayfly": { status: 502, retry: false, fix: "Check the URL: what answers there is not a Mayfly server." },
+  "client.disconnected": {
+    status: 503,
+    retry: false,
+    fix: "The connection broke while it was under way: whether it happened is not known. Look at the run history, then try again.",
+  },
+
   "store.busy": { status: 503, retry: true, fix: "Another process writes to the same database; wait and try again." },
   "store.queue-full": { status: 503, retry: true, fix: "Wait for `details.retryAfterMs`, then try again." },
   "store.full": { status: 507, retry: true, fix: "Nothing was written. Free space on the disk, or raise the quota." },
