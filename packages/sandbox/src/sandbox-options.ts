@@ -112,6 +112,11 @@ export function parseTimeout(timeoutMs: unknown, name = "timeoutMs"): number | n
   throw invalid(name, "must be milliseconds, from 1 to 2147483647")
 }
 
+export function checkSignal(signal: unknown): void {
+  if (typeof signal !== "string" || !/^SIG[A-Z0-9]{2,8}$/.test(signal))
+    throw invalid("signal", 'must be the name of one, such as "SIGTERM"')
+}
+
 function parseFrom(from: unknown): string {
   const id = typeof from === "object" && from !== null ? (from as { id?: unknown }).id : from
   if (typeof id === "string" && /^[a-z0-9-]{1,64}$/.test(id)) return id
