@@ -18,9 +18,3 @@ export function errorFromJson(value: unknown): MayflyError | undefined {
     },
   })
 }
-
-/** An Error that crossed a connection, as the MayflyError that it was. Others are returned as they are. */
-export function revivedError(error: unknown): unknown {
-  if (!(error instanceof Error) || error.name !== "MayflyError") return error
-  return errorFromJson({ ...error, message: error.message }) ?? error
-}

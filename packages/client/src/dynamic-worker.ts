@@ -1,8 +1,9 @@
-import type { Limits, LedgerRow, LogLine, MayflyError, NetworkPolicy, Usage } from "@mayfly/protocol"
+import { type Limits, type LedgerRow, type LogLine, MayflyError, type NetworkPolicy, type Usage } from "@mayfly/protocol"
 import { RemoteValues } from "@mayfly/protocol/remote"
-import { revivedError } from "./api-error.ts"
+import { errorFromJson } from "./api-error.ts"
 import { boundEnv } from "./bound-env.ts"
 import { defaultPlatform } from "./default-platform.ts"
+import { encodeGiven } from "./encode-given.ts"
 import { Handoff } from "./handoff.ts"
 import type { RemotePlatform } from "./remote-platform.ts"
 import { sessionError } from "./session.ts"
@@ -91,6 +92,7 @@ export class DynamicWorker implements AsyncDisposable {
   readonly hash: string
   readonly #stub: Stub
   readonly #values: RemoteValues
+  #isDisposed = false
 
   private constructor(stub: Stub, values: RemoteValues, hash: string) {
     this.#stub = stub
@@ -103,10 +105,10 @@ export class DynamicWorker implements AsyncDisposable {
     const { platform, env, ...rest } = options
     const session = await (platform ?? defaultPlatform()).session.open()
     const values = new RemoteValues()
-    const given = values.encode({ ...rest, ...(env === undefined ? {} : { env: boundEnv(env) }) }, "options")
+    const given = encodeGiven(values, { ...rest, ...(env === undefined ? {} : { env: boundEnv(env) }) })
     try {
       const { worker, hash, error } = await session.createWorker(given)
-      if (error !== undefined) throw revivedError(values.decode(error))
+      if (error !== undefined) throw refusal(values.decode(error))
       return new DynamicWorker(worker as Stub, values, String(hash))
     } catch (error) {
       throw sessionError(error)
@@ -124,7 +126,8 @@ export class DynamicWorker implements AsyncDisposable {
   async execute(input?: unknown, options: RunOptions = {}): Promise<Run> {
     const { signal, ...rest } = options
     signal?.throwIfAborted()
-    return this.#ended(this.#stub.execute(this.#values.encode({ input, ...rest }, "call")), signal)
+    this.#checkUsable()
+    return this.#ended(this.#stub.execute(encodeGiven(this.#values, { input, ...rest })), signal)
   }
 
   /** Logs, egress and yielded values as they happen, then the result or the error. Leaving the loop cancels the run. */
@@ -132,7 +135,8 @@ export class DynamicWorker implements AsyncDisposable {
     const { signal, ...rest } = options
     const events = new Handoff<RunEvent>()
     const sink = (event: unknown): Promise<void> => events.put(this.#values.decode(event) as RunEvent)
-    const stub = this.#stub.stream(this.#values.encode({ input, ...rest }, "call"), sink)
+    this.#checkUsable()
+    const stub = this.#stub.stream(encodeGiven(this.#values, { input, ...rest }), sink)
     const ended = this.#ended(stub, signal).finally(() => events.close())
     ended.catch(() => {})
     let isOver = false
@@ -154,13 +158,14 @@ export class DynamicWorker implements AsyncDisposable {
   ): Promise<Response> {
     const { reuse = false, ...rest } = init
     const { signal, ...given } = rest
+    this.#checkUsable()
     const whole = new Request(request, given)
     const stub = this.#stub.fetch(whole, this.#values.encode({ reuse }))
     const cancel = (): void => void stub.cancel().catch(() => {})
     signal?.addEventListener("abort", cancel, { once: true })
     try {
       const { response, error } = await stub.ended()
-      if (response === undefined) throw revivedError(this.#values.decode(error))
+      if (response === undefined) throw refusal(this.#values.decode(error))
       return response
     } catch (error) {
       signal?.throwIfAborted()
@@ -170,12 +175,15 @@ export class DynamicWorker implements AsyncDisposable {
 
   /** Makes isolates with the program's modules evaluated, for later runs with `reuse`. */
   async prewarm(count: number): Promise<void> {
+    this.#checkUsable()
     const { error } = await this.#stub.prewarm(count)
-    if (error !== undefined) throw revivedError(this.#values.decode(error))
+    if (error !== undefined) throw refusal(this.#values.decode(error))
   }
 
   /** Lets go of the program on the server. */
   async dispose(): Promise<void> {
+    if (this.#isDisposed) return
+    this.#isDisposed = true
     this.#stub[Symbol.dispose]()
     this.#values.dispose()
   }
@@ -184,19 +192,28 @@ export class DynamicWorker implements AsyncDisposable {
     await this.dispose()
   }
 
+  #checkUsable(): void {
+    if (this.#isDisposed) throw new MayflyError("worker.disposed", "the worker was disposed; it can't run again")
+  }
+
   async #ended(stub: RunStub, signal: AbortSignal | undefined): Promise<Run> {
     const cancel = (): void => void stub.cancel().catch(() => {})
     if (signal?.aborted === true) cancel()
     signal?.addEventListener("abort", cancel, { once: true })
     try {
       const { run, error } = await stub.ended()
-      if (error !== undefined) throw revivedError(this.#values.decode(error))
+      if (error !== undefined) throw refusal(this.#values.decode(error))
       const given = this.#values.decode(run) as Run
-      return given.ok ? given : { ...given, error: revivedError(given.error) as MayflyError }
+      return given.ok ? given : { ...given, error: refusal(given.error) }
     } catch (error) {
       throw sessionError(error)
     } finally {
       signal?.removeEventListener("abort", cancel)
     }
   }
+}
+
+/** What the server says went wrong. */
+function refusal(error: unknown): MayflyError {
+  return errorFromJson(error) ?? new MayflyError("client.not-mayfly", "the server sent an error without a code")
 }

@@ -1,7 +1,7 @@
 import { MayflyError } from "@mayfly/protocol"
-import { EventSourceParserStream } from "eventsource-parser/stream"
 import { errorFromJson } from "./api-error.ts"
 import type { Call, Http } from "./http.ts"
+import { parseEvents } from "./parse-events.ts"
 import { pause, retryDelayMs } from "./retry.ts"
 
 export interface ServerEvent {
@@ -14,12 +14,8 @@ export interface ServerEvent {
 export async function* eventsOf(response: Response): AsyncGenerator<ServerEvent, void, void> {
   if (response.body === null || !/^text\/event-stream/.test(response.headers.get("content-type") ?? ""))
     throw new MayflyError("client.not-mayfly", "the server answered without events")
-  const text = response.body.pipeThrough(new TextDecoderStream() as unknown as TransformStream<Uint8Array, string>)
-  for await (const message of text.pipeThrough(new EventSourceParserStream())) {
-    const data: unknown = JSON.parse(message.data)
-    const type = message.event ?? "message"
-    yield { type, data, ...(message.id === undefined ? {} : { id: message.id }) }
-  }
+  for await (const { type, data, id } of parseEvents(response.body))
+    yield { type, data: JSON.parse(data) as unknown, ...(id === undefined ? {} : { id }) }
 }
 
 /** Throws what the data of an event `error` says. */

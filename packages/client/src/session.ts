@@ -10,7 +10,7 @@ export interface SessionMain {
 
 /** Largest message that is taken from a server. */
 const maxMessage = 128 << 20
-const protocol = "mayfly.v1"
+const protocol = "mayfly"
 
 /** The WebSocket to the server, opened at its first use and again after it broke. */
 export class Session {
@@ -51,7 +51,7 @@ export class Session {
 async function openSocket(http: Http): Promise<WebSocket> {
   const url = http.at("/v1/session")
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:"
-  const key = http.key === undefined ? [] : [`mayfly.key.${http.key}`]
+  const key = http.key === undefined ? [] : [`bearer.${http.key}`]
   const socket = new WebSocket(url, [protocol, ...key])
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   socket.addEventListener("open", () => resolve(), { once: true })

@@ -6,6 +6,6 @@ export async function outcomeOf<T>(values: RemoteValues, act: () => Promise<T>):
   try {
     return await act()
   } catch (error) {
-    return { error: values.encode(publicError(error)) }
+    return { error: values.encode(publicError(error).toJSON()) }
   }
 }

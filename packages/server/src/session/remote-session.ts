@@ -8,8 +8,8 @@ import { RemoteWorker } from "./remote-worker.ts"
 
 export interface SessionParts {
   readonly platform: Platform
-  /** The tenant that the caller may act for; undefined when it may name any. */
-  readonly tenant: string | undefined
+  /** The tenant that the caller acts for when it names this one, or none. Throws `auth.forbidden`, `input.invalid`. */
+  tenantOf(named: string | undefined): string
   /** A place for one run, until it is disposed. Throws `worker.queue-full`. */
   takeSlot(): Disposable
   /** The connection ended, or the server stops. */
@@ -60,11 +60,8 @@ export class RemoteSession extends RpcTarget {
   #options(value: unknown): DynamicWorkerOptions {
     const given = asRecord(value, "options")
     checkFields(given, fields, "")
-    const { platform, tenant } = this.#parts
-    const named = given["tenant"]
-    if (tenant !== undefined && named !== undefined && named !== tenant)
-      throw new MayflyError("auth.forbidden", `the key is not for the tenant ${JSON.stringify(named)}`)
-    return { ...given, ...(tenant === undefined ? {} : { tenant }), platform }
+    const { platform, tenantOf } = this.#parts
+    return { ...given, tenant: tenantOf(given["tenant"] as string | undefined), platform }
   }
 
   #offer(worker: DynamicWorker, values: RemoteValues): RemoteWorker {

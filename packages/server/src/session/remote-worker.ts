@@ -29,7 +29,7 @@ export class RemoteWorker extends RpcTarget {
   execute(message: unknown): RemoteCall {
     return this.#call(async (signal) => {
       const { input, options } = this.#parse(message)
-      return { run: this.#values.encode(await this.#worker.execute(input, { ...options, signal })) }
+      return { run: this.#encode(await this.#worker.execute(input, { ...options, signal })) }
     })
   }
 
@@ -41,7 +41,7 @@ export class RemoteWorker extends RpcTarget {
       try {
         for await (const event of this.#worker.stream(input, { ...options, signal })) {
           const run = endOf(event)
-          if (run !== undefined) return { run: this.#values.encode(run) }
+          if (run !== undefined) return { run: this.#encode(run) }
           await kept(this.#values.encode(event))
         }
         throw new MayflyError("worker.aborted", "the run was cancelled")
@@ -85,6 +85,10 @@ export class RemoteWorker extends RpcTarget {
         return await act(cancelled)
       }),
     )
+  }
+
+  #encode(run: Run): RemoteMessage {
+    return this.#values.encode(run.ok ? run : { ...run, error: run.error.toJSON() })
   }
 
   #parse(message: unknown): { input: unknown; options: RunOptions } {
