@@ -1,3 +1,4 @@
+import type { Run, RunEvent } from "@mayfly/client"
 import type { MayflyError } from "@mayfly/protocol"
 
 /** What a user does, in the library and through the client: one suite runs on both. */
@@ -8,21 +9,11 @@ export interface Subject {
   createWorkflow(options: Record<string, unknown>): Promise<SubjectWorkflow>
 }
 
-export interface SubjectRun {
-  readonly id: string
-  readonly ok: boolean
-  readonly result?: unknown
-  readonly error?: MayflyError
-  readonly logs: readonly { readonly level: string; readonly message: string }[]
-  readonly usage: Readonly<Record<string, number>>
-  readonly egress: readonly unknown[]
-}
-
 export interface SubjectWorker extends AsyncDisposable {
   readonly hash: string
   run(input?: unknown, options?: object): Promise<unknown>
-  execute(input?: unknown, options?: object): Promise<SubjectRun>
-  stream(input?: unknown, options?: object): AsyncGenerator<Record<string, unknown>, void, void>
+  execute(input?: unknown, options?: object): Promise<Run>
+  stream(input?: unknown, options?: object): AsyncGenerator<RunEvent, void, void>
   fetch(request: Request | string, init?: object): Promise<Response>
   prewarm(count: number): Promise<void>
   dispose(): Promise<void>

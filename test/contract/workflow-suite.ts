@@ -21,7 +21,10 @@ export function workflowSuite(subject: () => Subject): void {
   test("an event goes on with what waits; pause and resume; history and subscription agree", async () => {
     const workflow = await subject().createWorkflow({
       id: `event-${randomUUID()}`,
-      steps: [{ name: "ask", waitForEvent: "approved" }, { name: "end", code: "(input) => input.payload", input: { $from: "ask" } }],
+      steps: [
+        { name: "ask", waitForEvent: "approved" },
+        { name: "end", code: "(input) => input.payload", input: { $from: "ask" } },
+      ],
     })
     await workflow.pause()
     assert.equal((await workflow.status())["status"], "paused")
@@ -41,7 +44,10 @@ export function workflowSuite(subject: () => Subject): void {
     })
     const error = await failing.result().catch((caught: unknown) => caught)
     const { code, message, details } = error as { code: string; message: string; details: Record<string, unknown> }
-    assert.deepEqual([code, message, details["name"], details["id"]], ["workflow.failed", "no", "RangeError", failing.id])
+    assert.deepEqual(
+      [code, message, details["name"], details["id"]],
+      ["workflow.failed", "no", "RangeError", failing.id],
+    )
     assert.deepEqual(await codeOf(workflows.get("not-there")), { code: "workflow.not-found" })
     assert.deepEqual(await codeOf(failing.pause()), { code: "workflow.ended" })
     assert.deepEqual(await codeOf(createWorkflow({ steps: [{ name: "", code: "1" }] })), {

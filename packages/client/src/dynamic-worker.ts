@@ -1,4 +1,11 @@
-import { type Limits, type LedgerRow, type LogLine, MayflyError, type NetworkPolicy, type Usage } from "@mayfly/protocol"
+import {
+  type Limits,
+  type LedgerRow,
+  type LogLine,
+  MayflyError,
+  type NetworkPolicy,
+  type Usage,
+} from "@mayfly/protocol"
 import { RemoteValues } from "@mayfly/protocol/remote"
 import { errorFromJson } from "./api-error.ts"
 import { boundEnv } from "./bound-env.ts"

@@ -42,7 +42,12 @@ export interface WorkflowStatus {
   readonly endedAt?: number
   readonly wakeAt?: number
   /** `hook` is the path to which anybody who has it may send the event. */
-  readonly waits: readonly { readonly step: string; readonly type: string; readonly token: string; readonly hook: string }[]
+  readonly waits: readonly {
+    readonly step: string
+    readonly type: string
+    readonly token: string
+    readonly hook: string
+  }[]
 }
 
 /** One line of an instance's history. */
@@ -148,7 +153,8 @@ export class DynamicWorkflow {
     const now = await this.status()
     if (now.endedAt !== undefined) return now
     const { cursor = 0 } = (await this.history({ limit: 1 })).at(-1) ?? {}
-    for await (const event of this.#follow(cursor, signal)) if (event.type === "end") return statusOf(event.data as StatusJson)
+    for await (const event of this.#follow(cursor, signal))
+      if (event.type === "end") return statusOf(event.data as StatusJson)
     signal?.throwIfAborted()
     return this.status()
   }
@@ -191,7 +197,9 @@ export class WorkflowBinding {
   }
 
   /** The newest first. */
-  async list(options: { readonly status?: InstanceStatus; readonly limit?: number; readonly cursor?: string } = {}): Promise<{
+  async list(
+    options: { readonly status?: InstanceStatus; readonly limit?: number; readonly cursor?: string } = {},
+  ): Promise<{
     readonly workflows: readonly { readonly id: string; readonly status: InstanceStatus; readonly createdAt: number }[]
     readonly cursor?: string
   }> {
@@ -225,6 +233,12 @@ function statusOf({ id: _, output, ...status }: StatusJson): WorkflowStatus {
 function instanceError(failure: WorkflowStatus["error"], status: InstanceStatus, id: string): MayflyError {
   const { name, message, code, details } = failure ?? { name: "Error", message: `the workflow "${id}" is ${status}` }
   const isOwn = code?.startsWith("workflow.") === true && Object.hasOwn(errorTable, code)
-  const about = { id, name, message, ...(code !== undefined && { code }), ...(details !== undefined && { cause: details }) }
+  const about = {
+    id,
+    name,
+    message,
+    ...(code !== undefined && { code }),
+    ...(details !== undefined && { cause: details }),
+  }
   return new MayflyError(isOwn ? (code as ErrorCode) : "workflow.failed", message, { details: about })
 }

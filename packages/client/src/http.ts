@@ -14,7 +14,7 @@ export interface Call {
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>
   /** Sent as JSON. */
   readonly json?: unknown
-  readonly body?: BodyInit
+  readonly body?: string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>
   readonly accept?: string
   readonly contentType?: string
   readonly signal?: AbortSignal | undefined
@@ -54,7 +54,9 @@ export class Http {
       return (await response.json()) as T
     } catch (cause) {
       call.signal?.throwIfAborted()
-      throw new MayflyError("client.not-mayfly", `${this.url.origin} answered with something that is not JSON`, { cause })
+      throw new MayflyError("client.not-mayfly", `${this.url.origin} answered with something that is not JSON`, {
+        cause,
+      })
     }
   }
 
@@ -87,13 +89,17 @@ export class Http {
     const body = call.json === undefined ? call.body : JSON.stringify(call.json)
     const type = call.json === undefined ? call.contentType : "application/json"
     if (type !== undefined) headers.set("content-type", type)
-    const stream = body instanceof ReadableStream ? { duplex: "half" } : {}
+    // Required for streams, and unknown to the types of browsers.
+    const stream: { duplex?: "half" } = body instanceof ReadableStream ? { duplex: "half" } : {}
     // Redirects are followed by nobody: the key would go along.
     const init: RequestInit = { method, headers, redirect: "error", ...(body === undefined ? {} : { body }), ...stream }
     return { url: this.at(path, call.query), init }
   }
 
-  async #attempt({ url, init }: { url: URL; init: RequestInit }, signal?: AbortSignal): Promise<Response | MayflyError> {
+  async #attempt(
+    { url, init }: { url: URL; init: RequestInit },
+    signal?: AbortSignal,
+  ): Promise<Response | MayflyError> {
     let response: Response
     try {
       response = await this.#options.fetch(url, signal === undefined ? init : { ...init, signal })

@@ -21,7 +21,9 @@ export class RemoteApprovals {
   }
 
   /** The newest first. */
-  async list(query: { readonly status?: Approval["status"]; readonly limit?: number } = {}): Promise<readonly Approval[]> {
+  async list(
+    query: { readonly status?: Approval["status"]; readonly limit?: number } = {},
+  ): Promise<readonly Approval[]> {
     return (await this.#http.json<{ approvals: Approval[] }>("GET", "/v1/approvals", { query: { ...query } })).approvals
   }
 

@@ -43,7 +43,9 @@ export class RemoteLedger {
   }
 
   /** What a run did, in words. */
-  async summary(run: string): Promise<{ readonly runId: string; readonly text: string; readonly [field: string]: unknown }> {
+  async summary(
+    run: string,
+  ): Promise<{ readonly runId: string; readonly text: string; readonly [field: string]: unknown }> {
     return this.#http.json("GET", "/v1/ledger/summary", { query: { run } })
   }
 }

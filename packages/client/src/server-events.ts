@@ -12,7 +12,7 @@ export interface ServerEvent {
 
 /** The events of one answer. An event `error` with an error rejects with it. */
 export async function* eventsOf(response: Response): AsyncGenerator<ServerEvent, void, void> {
-  if (response.body === null || !/^text\/event-stream/.test(response.headers.get("content-type") ?? ""))
+  if (response.body === null || response.headers.get("content-type")?.startsWith("text/event-stream") !== true)
     throw new MayflyError("client.not-mayfly", "the server answered without events")
   for await (const { type, data, id } of parseEvents(response.body))
     yield { type, data: JSON.parse(data) as unknown, ...(id === undefined ? {} : { id }) }

@@ -39,7 +39,9 @@ export class Session {
       const socket = await openSocket(this.#http)
       this.#socket = socket
       socket.addEventListener("close", () => (this.#opening = undefined))
-      return newWebSocketRpcSession(socket, undefined, { limits: { maxMessageSize: maxMessage } }) as unknown as SessionMain
+      return newWebSocketRpcSession(socket, undefined, {
+        limits: { maxMessageSize: maxMessage },
+      }) as unknown as SessionMain
     } catch (error) {
       this.#opening = undefined
       throw error
@@ -60,7 +62,9 @@ async function openSocket(http: Http): Promise<WebSocket> {
     await promise
     return socket
   } catch (cause) {
-    throw (await refusal(http)) ?? new MayflyError("client.unreachable", `${http.url.origin} can't be reached`, { cause })
+    throw (
+      (await refusal(http)) ?? new MayflyError("client.unreachable", `${http.url.origin} can't be reached`, { cause })
+    )
   }
 }
 

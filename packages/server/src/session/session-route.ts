@@ -22,7 +22,7 @@ export const sessionRoutes: readonly Route[] = [
         serveSession({
           platform: server.platform,
           tenantOf: (named) => access.tenant(named ?? query.tenant),
-          takeSlot: () => server.places.run.take(),
+          takeSlot: () => server.places.requests.take(),
           signal,
         }),
       ),
