@@ -29,6 +29,12 @@ export class Session {
     return (this.#opening ??= this.#open())
   }
 
+  /** Cuts the connection; the next use opens another. */
+  interrupt(): void {
+    this.#opening = undefined
+    this.#socket?.close(1000)
+  }
+
   close(): void {
     this.#isClosed = true
     this.#socket?.close(1000)
