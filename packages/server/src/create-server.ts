@@ -52,7 +52,8 @@ export function createServer(options: ServerOptions): { app: ServerApp } {
   const authenticator = new Authenticator({ adminHashes: keyHashes })
   // In this order: what comes later relies on what came before.
   app.use(requestId(), securityHeaders(), checkHost(host, allowedHosts), requireKey(authenticator, openPaths(routes)))
-  addRoutes(app, routes, partsOf(options))
+  const self = async (request: Request): Promise<Response> => app.fetch(request)
+  addRoutes(app, routes, { ...partsOf(options), self })
   app.notFound((c) => answerError(c, new MayflyError("server.not-found", `there is no ${c.req.method} ${c.req.path}`)))
   app.onError((error, c) => {
     const known = publicError(error)
@@ -70,7 +71,7 @@ function partsOf({
   maxBodyBytes = 96 << 20,
   maxHeldBytes = 512 << 20,
   log = stderrLog,
-}: ServerOptions): ServerParts {
+}: ServerOptions): Omit<ServerParts, "self"> {
   return {
     platform,
     places: {

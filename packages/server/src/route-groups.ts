@@ -2,6 +2,7 @@ import { approvalRoutes } from "./approval-routes.ts"
 import { healthRoutes } from "./health-routes.ts"
 import { hookRoutes } from "./hook-routes.ts"
 import { ledgerRoutes } from "./ledger-route.ts"
+import { mcpRoutes } from "./mcp/mcp-routes.ts"
 import { pageRoutes } from "./page-routes.ts"
 import type { Route } from "./route/route.ts"
 import { runRoutes } from "./run-route.ts"
@@ -20,6 +21,7 @@ const groups: readonly (readonly Route[])[] = [
   ledgerRoutes,
   approvalRoutes,
   secretRoutes,
+  mcpRoutes,
   healthRoutes,
   pageRoutes,
 ]
