@@ -166,6 +166,12 @@ async function processOf(call: Parameters<typeof sandboxOf>[0] & { readonly para
   return partOf((await sandboxOf(call)).processes(), call.params.process, "process")
 }
 
+async function keptOf(process: SandboxProcess): Promise<LogChunk[]> {
+  const kept: LogChunk[] = []
+  for await (const chunk of process.logs()) kept.push(chunk)
+  return kept
+}
+
 function jsonOf({
   id,
   pid,
