@@ -80,7 +80,9 @@ test("unpackTar writes through no link, and leaves out links that lead out", asy
 })
 
 test("unpackTar ends with what is too large, and with what is no archive", async () => {
-  await assert.rejects(unpack([file("a", "x".repeat(600)), file("b", "x".repeat(600))], 1_000), { code: "sandbox.file" })
+  await assert.rejects(unpack([file("a", "x".repeat(600)), file("b", "x".repeat(600))], 1_000), {
+    code: "sandbox.file",
+  })
   const folder = join(root, "none")
   mkdirSync(folder)
   const junk = ReadableStream.from([new Uint8Array(2_048).fill(7)])
