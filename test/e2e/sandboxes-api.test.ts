@@ -98,7 +98,9 @@ test("a shell keeps its state over requests, streams, and is closed", async () =
   const { id } = (await call("POST", "/box/shells", { cwd: "/tmp", env: { A: "a" } })).body as { id: string }
   const path = `/box/shells/${id}`
   await call("POST", `${path}/exec`, { command: "mkdir -p deep && cd deep && B=b" })
-  const { body } = await call("POST", `${path}/exec`, { command: "echo $A$B $PWD; exit_code() { return 3; }; exit_code" })
+  const { body } = await call("POST", `${path}/exec`, {
+    command: "echo $A$B $PWD; exit_code() { return 3; }; exit_code",
+  })
   const { exitCode, stdout, cwd, ended } = body as Record<string, unknown>
   assert.deepEqual([exitCode, stdout, cwd, ended], [3, "ab /tmp/deep\n", "/tmp/deep", false])
   assert.deepEqual((await call("GET", "/box/shells")).body, { shells: [{ id, cwd: "/tmp/deep" }] })
@@ -188,7 +190,11 @@ test("a terminal answers nonsense with an error, and is there only for whoever m
 })
 
 /** A request to a preview; fetch does not send a Host of one's own. */
-function preview(address: string, path = "/", headers: Record<string, string> = {}): Promise<{ status: number; headers: Record<string, unknown>; body: string }> {
+function preview(
+  address: string,
+  path = "/",
+  headers: Record<string, string> = {},
+): Promise<{ status: number; headers: Record<string, unknown>; body: string }> {
   const { host } = new URL(address)
   const { port } = new URL(url)
   return new Promise((resolve, reject) => {
@@ -281,7 +287,11 @@ test("archives go out and in as they are packed, whole or a folder, and what is 
   const get = (query: string): Promise<Response> => fetch(`${base}/box/archive${query}`, { headers: { authorization } })
   const put = (query: string, body: Uint8Array<ArrayBuffer>): Promise<Response> =>
     fetch(`${base}/box/archive${query}`, { method: "PUT", headers: { authorization }, body })
-  for (const [format, type] of [["tar", "application/x-tar"], ["tar.zst", "application/zstd"]] as const) { // oxfmt-ignore
+  for (const [format, type] of [
+    ["tar", "application/x-tar"],
+    ["tar.zst", "application/zstd"],
+  ] as const) {
+    // oxfmt-ignore
     const answer = await get(`?path=tree&format=${format}`)
     assert.equal(answer.headers.get("content-type"), type)
     const bytes = new Uint8Array(await answer.arrayBuffer())
@@ -292,8 +302,10 @@ test("archives go out and in as they are packed, whole or a folder, and what is 
   await run("rm -rf tree")
   assert.equal((await put("", whole)).status, 204)
   assert.equal(await run("cat tree/sub/file"), "in\n")
-  const codes = async (answer: Response): Promise<unknown> =>
-    [answer.status, ((await answer.json()) as { error: { code: string } }).error.code]
+  const codes = async (answer: Response): Promise<unknown> => [
+    answer.status,
+    ((await answer.json()) as { error: { code: string } }).error.code,
+  ]
   assert.deepEqual(await codes(await put("", new Uint8Array([1, 2, 3]))), [400, "input.invalid"])
   assert.deepEqual(await codes(await put("?format=tar", new Uint8Array(600).fill(65))), [422, "sandbox.file"])
   assert.deepEqual(await codes(await get("?path=missing")), [404, "sandbox.file-not-found"])
@@ -311,7 +323,9 @@ test("code keeps its state, as one answer and as events", async () => {
   const end = streamed.at(-1) as { type: string; error: { name: string; message: string } }
   assert.deepEqual([end.type, end.error.name, end.error.message], ["end", "RangeError", "undefined"])
   assert.deepEqual(streamed[0], { type: "output", stream: "stdout", text: "1\n" })
-  const names = ((await call("GET", "/box/code/contexts")).body["contexts"] as { name: string }[]).map(({ name }) => name)
+  const names = ((await call("GET", "/box/code/contexts")).body["contexts"] as { name: string }[]).map(
+    ({ name }) => name,
+  )
   assert.deepEqual(names, ["default-javascript", "mine"])
   assert.equal((await call("DELETE", "/box/code/contexts/mine")).status, 204)
   assert.deepEqual(await code("POST", "/box/code", { language: "perl", code: "1" }), [400, "input.invalid"])

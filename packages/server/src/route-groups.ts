@@ -7,6 +7,7 @@ import { pageRoutes } from "./page-routes.ts"
 import type { Route } from "./route/route.ts"
 import { runRoutes } from "./run-route.ts"
 import { sessionRoutes } from "./session/session-route.ts"
+import { sandboxApi } from "./sandboxes/sandbox-api.ts"
 import { sandboxRoutes } from "./sandbox-routes.ts"
 import { secretRoutes } from "./secret-routes.ts"
 import { workflowRoutes } from "./workflow-routes.ts"
@@ -18,6 +19,7 @@ const groups: readonly (readonly Route[])[] = [
   workflowRoutes,
   hookRoutes,
   sandboxRoutes,
+  sandboxApi,
   ledgerRoutes,
   approvalRoutes,
   secretRoutes,

@@ -1,6 +1,8 @@
 import { z } from "zod"
 import { type Route, route } from "../route/route.ts"
-import { given, sandboxOf, sandboxParams, sandboxQuery } from "./sandbox-call.ts"
+import { sandboxOf, sandboxParams } from "../sandbox-of.ts"
+import { tenantQuery } from "../schema/common.ts"
+import { given } from "./given-parts.ts"
 import { isForEvents, sendEvents } from "./send-events.ts"
 
 const language = z.enum(["python", "javascript", "typescript"])
@@ -23,7 +25,7 @@ const common = {
   tag: "Sandboxes",
   place: "sandboxes",
   params: sandboxParams,
-  query: sandboxQuery,
+  query: tenantQuery,
 } as const
 
 /** Interpreters that keep their state between cells. */

@@ -1,7 +1,9 @@
 import { z } from "zod"
 import { flag } from "../route/query-values.ts"
 import { type Route, route } from "../route/route.ts"
-import { given, sandboxOf, sandboxParams, sandboxQuery, tenantField } from "./sandbox-call.ts"
+import { sandboxOf, sandboxParams } from "../sandbox-of.ts"
+import { tenantQuery } from "../schema/common.ts"
+import { given } from "./given-parts.ts"
 import { sendEvents } from "./send-events.ts"
 
 const path = z.string().describe("below /workspace, or absolute")
@@ -14,7 +16,7 @@ const entryJson = z.object({
   target: z.string().optional(),
 })
 const common = { scope: "sandboxes", tag: "Sandboxes", place: "sandboxes", params: sandboxParams } as const
-const pathQuery = z.strictObject({ ...tenantField, path })
+const pathQuery = tenantQuery.extend({ path })
 const errors = ["sandbox.not-found", "sandbox.file-not-found", "sandbox.file"] as const
 
 /** What is done with files besides reading and writing them. */
@@ -44,7 +46,7 @@ export const fileRoutes: readonly Route[] = [
     method: "post",
     path: "/v1/sandboxes/:id/mkdir",
     summary: "Make a folder",
-    query: sandboxQuery,
+    query: tenantQuery,
     body: z.strictObject({ path, recursive: z.boolean().optional().describe("default true") }),
     answer: { description: "It is there." },
     errors: [...errors, "sandbox.disk-full"],
@@ -58,7 +60,7 @@ export const fileRoutes: readonly Route[] = [
     method: "post",
     path: "/v1/sandboxes/:id/rename",
     summary: "Give something another path",
-    query: sandboxQuery,
+    query: tenantQuery,
     body: z.strictObject({ path, to: path }),
     answer: { description: "It is there." },
     errors,
@@ -69,7 +71,7 @@ export const fileRoutes: readonly Route[] = [
     method: "post",
     path: "/v1/sandboxes/:id/chmod",
     summary: "Change who may read, write and run something",
-    query: sandboxQuery,
+    query: tenantQuery,
     body: z.strictObject({ path, mode: z.string().regex(/^[0-7]{3}$/, "must be three octal digits, such as 755") }),
     answer: { description: "It is so." },
     errors,
@@ -82,7 +84,7 @@ export const fileRoutes: readonly Route[] = [
     place: "followers",
     summary: "Follow changes of files",
     description: "Keeps the sandbox awake. `watching` comes when changes from then on are seen.",
-    query: z.strictObject({ ...tenantField, path: path.optional(), recursive: flag().optional() }),
+    query: tenantQuery.extend({ path: path.optional(), recursive: flag().optional() }),
     answer: {
       description: "Changes as they happen; `missed` when they came faster than they were read.",
       events: {

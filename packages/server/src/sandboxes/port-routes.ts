@@ -1,7 +1,9 @@
 import { z } from "zod"
 import { documented } from "../route/documented.ts"
 import { type Route, route } from "../route/route.ts"
-import { given, sandboxOf, sandboxParams, sandboxQuery } from "./sandbox-call.ts"
+import { sandboxOf, sandboxParams } from "../sandbox-of.ts"
+import { tenantQuery } from "../schema/common.ts"
+import { given } from "./given-parts.ts"
 
 const exposureJson = z.object({
   port: z.int(),
@@ -13,7 +15,7 @@ const portText = z
   .string()
   .regex(/^\d{1,5}$/, "must be a port")
   .transform(Number)
-const common = { scope: "sandboxes", tag: "Sandboxes", params: sandboxParams, query: sandboxQuery } as const
+const common = { scope: "sandboxes", tag: "Sandboxes", params: sandboxParams, query: tenantQuery } as const
 const path = "/v1/sandboxes/:id/ports"
 
 /** Preview addresses of a sandbox's ports. */

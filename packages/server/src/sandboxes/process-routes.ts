@@ -4,7 +4,9 @@ import { flag } from "../route/query-values.ts"
 import { type Route, route } from "../route/route.ts"
 import { invalid } from "../parse-fields.ts"
 import { bodyChunks } from "./body-chunks.ts"
-import { given, partOf, sandboxOf, sandboxParams, sandboxQuery, tenantField } from "./sandbox-call.ts"
+import { sandboxOf, sandboxParams } from "../sandbox-of.ts"
+import { tenantQuery } from "../schema/common.ts"
+import { given, partOf } from "./given-parts.ts"
 import { isForEvents, sendEvents } from "./send-events.ts"
 
 const params = z.object({ id: z.string(), process: z.string() })
@@ -29,7 +31,7 @@ export const processRoutes: readonly Route[] = [
     path,
     summary: "Start a process that goes on by itself",
     params: sandboxParams,
-    query: sandboxQuery,
+    query: tenantQuery,
     body: z.strictObject({
       command,
       cwd: z.string().optional(),
@@ -49,7 +51,7 @@ export const processRoutes: readonly Route[] = [
     path,
     summary: "List processes, the last ones that ended too",
     params: sandboxParams,
-    query: sandboxQuery,
+    query: tenantQuery,
     answer: { description: "The processes.", json: z.object({ processes: z.array(processJson) }) },
     errors: ["sandbox.not-found"],
     handle: async (call) => ({ processes: (await sandboxOf(call)).processes().map(jsonOf) }),
@@ -60,7 +62,7 @@ export const processRoutes: readonly Route[] = [
     path: `${path}/:process`,
     summary: "One process",
     params,
-    query: sandboxQuery,
+    query: tenantQuery,
     answer: { description: "The process.", json: processJson },
     errors: ["sandbox.not-found"],
     handle: async (call) => jsonOf(await processOf(call)),
@@ -72,7 +74,7 @@ export const processRoutes: readonly Route[] = [
     place: "followers",
     summary: "What a process wrote: the last 4 MiB, or as events as it comes",
     params,
-    query: z.strictObject({ ...tenantField, replay: flag().optional() }),
+    query: tenantQuery.extend({ replay: flag().optional() }),
     answer: {
       description: "What is kept; as events what is kept (unless replay=false) and what comes, then the end.",
       json: z.object({ logs: z.array(z.object({ stream: z.enum(["stdout", "stderr"]), text: z.string() })) }),
@@ -97,7 +99,7 @@ export const processRoutes: readonly Route[] = [
     summary: "Wait for a line, a port, or the end",
     description: "Exactly one of log, port and exit. The process goes on when the wait is over or given up.",
     params,
-    query: sandboxQuery,
+    query: tenantQuery,
     body: z.strictObject({
       log: z.string().min(1).max(10_000).optional().describe("a text that a line contains"),
       port: z.int().optional(),
@@ -128,7 +130,7 @@ export const processRoutes: readonly Route[] = [
     path: `${path}/:process/kill`,
     summary: "Signal the whole tree and wait for its end; after the grace with SIGKILL",
     params,
-    query: sandboxQuery,
+    query: tenantQuery,
     body: z.strictObject({
       signal: z.string().optional().describe("default SIGTERM"),
       graceMs: z.int().min(0).max(600_000).optional().describe("default 5,000"),
@@ -149,7 +151,7 @@ export const processRoutes: readonly Route[] = [
     path: `${path}/:process/stdin`,
     summary: "Write to its stdin",
     params,
-    query: z.strictObject({ ...tenantField, end: flag().optional().describe("true: close it then") }),
+    query: tenantQuery.extend({ end: flag().optional().describe("true: close it then") }),
     rawBody: { "application/octet-stream": null },
     refusesIdempotency: "its body is a stream",
     answer: { description: "All was taken." },
@@ -164,6 +166,12 @@ export const processRoutes: readonly Route[] = [
 
 async function processOf(call: Parameters<typeof sandboxOf>[0] & { readonly params: { process: string } }) {
   return partOf((await sandboxOf(call)).processes(), call.params.process, "process")
+}
+
+async function keptOf(process: SandboxProcess): Promise<LogChunk[]> {
+  const kept: LogChunk[] = []
+  for await (const chunk of process.logs()) kept.push(chunk)
+  return kept
 }
 
 function jsonOf({

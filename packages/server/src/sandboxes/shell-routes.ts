@@ -1,7 +1,9 @@
 import type { SandboxShell, ShellResult } from "@mayfly/platform"
 import { z } from "zod"
 import { type Route, route } from "../route/route.ts"
-import { given, partOf, sandboxOf, sandboxParams, sandboxQuery } from "./sandbox-call.ts"
+import { sandboxOf, sandboxParams } from "../sandbox-of.ts"
+import { tenantQuery } from "../schema/common.ts"
+import { given, partOf } from "./given-parts.ts"
 import { isForEvents, sendEvents } from "./send-events.ts"
 
 const params = z.object({ id: z.string(), shell: z.string() })
@@ -28,7 +30,7 @@ export const shellRoutes: readonly Route[] = [
     path,
     summary: "Open a shell that keeps its state",
     params: sandboxParams,
-    query: sandboxQuery,
+    query: tenantQuery,
     body: z.strictObject({ cwd: z.string().optional(), env: z.record(z.string(), z.string()).optional() }),
     isBodyOptional: true,
     answer: { status: 201, description: "The shell.", json: shellJson },
@@ -41,7 +43,7 @@ export const shellRoutes: readonly Route[] = [
     path,
     summary: "List shells that have not ended",
     params: sandboxParams,
-    query: sandboxQuery,
+    query: tenantQuery,
     answer: { description: "The shells.", json: z.object({ shells: z.array(shellJson) }) },
     errors: ["sandbox.not-found"],
     handle: async (call) => ({ shells: (await sandboxOf(call)).shells().map(jsonOf) }),
@@ -52,7 +54,7 @@ export const shellRoutes: readonly Route[] = [
     path: `${path}/:shell/exec`,
     summary: "Run a line in a shell, after those before it",
     params,
-    query: sandboxQuery,
+    query: tenantQuery,
     body: z.strictObject({
       command: z.string(),
       timeoutMs: z.number().optional(),
@@ -86,7 +88,7 @@ export const shellRoutes: readonly Route[] = [
     path: `${path}/:shell/signal`,
     summary: "Signal what a shell runs now, not the shell",
     params,
-    query: sandboxQuery,
+    query: tenantQuery,
     body: z.strictObject({ signal: z.string().optional().describe("default SIGINT") }),
     isBodyOptional: true,
     answer: { description: "It was sent." },
@@ -99,7 +101,7 @@ export const shellRoutes: readonly Route[] = [
     path: `${path}/:shell`,
     summary: "Close a shell",
     params,
-    query: sandboxQuery,
+    query: tenantQuery,
     answer: { description: "It has ended, with what it ran." },
     errors: ["sandbox.not-found"],
     handle: async (call) => (await shellOf(call)).close(),

@@ -3,7 +3,10 @@ import { z } from "zod"
 import { invalid } from "../parse-fields.ts"
 import { type Route, route } from "../route/route.ts"
 import { bodyChunks } from "./body-chunks.ts"
-import { given, partOf, sandboxOf, sandboxParams, sandboxQuery, tenantField } from "./sandbox-call.ts"
+import { sandboxOf, sandboxParams } from "../sandbox-of.ts"
+import { pageOf } from "../route/page-of.ts"
+import { nextCursor, pageQuery, tenantQuery } from "../schema/common.ts"
+import { given, partOf } from "./given-parts.ts"
 
 const snapshotJson = z.object({
   id: z.string(),
@@ -26,7 +29,7 @@ export const snapshotRoutes: readonly Route[] = [
     summary: "Save a copy of all files, also while it runs",
     description: "POST /v1/sandboxes with `from` begins with it.",
     params: sandboxParams,
-    query: sandboxQuery,
+    query: tenantQuery,
     answer: { status: 201, description: "The copy.", json: snapshotJson },
     errors: ["sandbox.not-found", "sandbox.disk-full"],
     handle: async (call) => jsonOf(await (await sandboxOf(call)).snapshot()),
@@ -37,7 +40,7 @@ export const snapshotRoutes: readonly Route[] = [
     path,
     summary: "List a sandbox's copies, the oldest first",
     params: sandboxParams,
-    query: sandboxQuery,
+    query: tenantQuery,
     answer: { description: "The copies.", json: listJson },
     errors: ["sandbox.not-found"],
     handle: async (call) => {
@@ -52,7 +55,7 @@ export const snapshotRoutes: readonly Route[] = [
     path: `${path}/:snapshot`,
     summary: "Remove a copy",
     params: z.object({ id: z.string(), snapshot: z.string() }),
-    query: sandboxQuery,
+    query: tenantQuery,
     answer: { description: "It is gone; what began with it stays." },
     errors: ["sandbox.not-found"],
     handle: async (call) => {
@@ -67,11 +70,13 @@ export const snapshotRoutes: readonly Route[] = [
     method: "get",
     path: "/v1/snapshots",
     summary: "List copies of a tenant's sandboxes, those too whose sandbox was destroyed",
-    query: sandboxQuery,
-    answer: { description: "The copies.", json: listJson },
-    handle: async ({ server, access, query }) => ({
-      snapshots: (await server.platform.sandboxes(access.tenant(query.tenant)).snapshots()).map(jsonOf),
-    }),
+    query: pageQuery,
+    answer: { description: "A page of copies.", json: listJson.extend({ cursor: nextCursor }) },
+    handle: async ({ server, access, query }) => {
+      const all = await server.platform.sandboxes(access.tenant(query.tenant)).snapshots()
+      const { entries, ...next } = pageOf(all, query, ({ id }) => id)
+      return { snapshots: entries.map(jsonOf), ...next }
+    },
   }),
   route({
     ...common,
@@ -79,7 +84,7 @@ export const snapshotRoutes: readonly Route[] = [
     path: "/v1/snapshots/:snapshot",
     summary: "Remove a copy, also one whose sandbox was destroyed",
     params: z.object({ snapshot: z.string() }),
-    query: sandboxQuery,
+    query: tenantQuery,
     answer: { description: "It is gone; what began with it stays." },
     errors: ["sandbox.not-found"],
     handle: ({ server, access, query, params }) =>
@@ -91,8 +96,7 @@ export const snapshotRoutes: readonly Route[] = [
     path: "/v1/sandboxes/:id/archive",
     summary: "Files as an archive, as it is packed",
     params: sandboxParams,
-    query: z.strictObject({
-      ...tenantField,
+    query: tenantQuery.extend({
       path: z.string().min(1).optional().describe("a folder; default: /workspace and /home/user, below /"),
       format,
     }),
@@ -117,8 +121,7 @@ export const snapshotRoutes: readonly Route[] = [
     summary: "Unpack an archive over the files, as it comes",
     description: "Unpacked inside of the sandbox: whatever its paths say, they lead nowhere else.",
     params: sandboxParams,
-    query: z.strictObject({
-      ...tenantField,
+    query: tenantQuery.extend({
       path: z.string().min(1).optional().describe("a folder, made when it is missing; default /"),
       format,
     }),

@@ -1,16 +1,21 @@
+import type { TenantSandboxOptions } from "@mayfly/platform"
 import { z } from "zod"
 import { type Route, route } from "../route/route.ts"
-import { given, sandboxOf, sandboxParams, sandboxQuery } from "./sandbox-call.ts"
+import { sandboxOf, sandboxParams } from "../sandbox-of.ts"
+import { tenantQuery } from "../schema/common.ts"
+import { sandboxInfo, sandboxRequest } from "../schema/sandbox.ts"
+import { given } from "./given-parts.ts"
 
 const common = {
   scope: "sandboxes",
   tag: "Sandboxes",
   place: "sandboxes",
   params: sandboxParams,
-  query: sandboxQuery,
+  query: tenantQuery,
 } as const
 const figure = z.number().nullable()
-const infoJson = z.looseObject({ id: z.string(), tenant: z.string(), status: z.string(), createdAt: z.int() })
+
+type ForkOptions = Omit<TenantSandboxOptions, "from">
 
 /** What is done with a sandbox as a whole. */
 export const stateRoutes: readonly Route[] = [
@@ -29,17 +34,11 @@ export const stateRoutes: readonly Route[] = [
     path: "/v1/sandboxes/:id/fork",
     summary: "Make another sandbox that begins with these files and goes its own way",
     description: "What is not given is as in the original.",
-    body: z.strictObject({
-      id: z.string().optional(),
-      limits: z.record(z.string(), z.unknown()).optional(),
-      network: z.record(z.string(), z.unknown()).optional(),
-      env: z.record(z.string(), z.string()).optional(),
-      sleepAfter: z.union([z.string(), z.number()]).nullable().optional(),
-    }),
+    body: sandboxRequest.omit({ tenant: true, from: true }),
     isBodyOptional: true,
-    answer: { status: 201, description: "The other one.", json: infoJson },
+    answer: { status: 201, description: "The other one.", json: sandboxInfo },
     errors: ["sandbox.not-found", "sandbox.exists", "sandbox.disk-full"],
-    handle: async (call) => (await (await sandboxOf(call)).fork(given(call.body))).info(),
+    handle: async (call) => (await (await sandboxOf(call)).fork(given(call.body) as ForkOptions)).info(),
   }),
   route({
     ...common,

@@ -4,7 +4,9 @@ import { flag, wholeNumber } from "../route/query-values.ts"
 import { type Route, route } from "../route/route.ts"
 import { showTerminal } from "../sockets/show-terminal.ts"
 import { upgradeOf } from "../sockets/socket-upgrade.ts"
-import { given, partOf, sandboxOf, sandboxParams, sandboxQuery, tenantField } from "./sandbox-call.ts"
+import { sandboxOf, sandboxParams } from "../sandbox-of.ts"
+import { tenantQuery } from "../schema/common.ts"
+import { given, partOf } from "./given-parts.ts"
 
 const terminalJson = z.object({ id: z.string(), createdAt: z.int() })
 const common = { scope: "sandboxes", tag: "Sandboxes" } as const
@@ -22,8 +24,7 @@ export const terminalRoutes: readonly Route[] = [
       '`{ type: "exit", exitCode }` and `{ type: "error", code, message }` to it. A terminal lives on when its viewers go; name it as `terminal` to come back. ' +
       "A browser, which can't send a header, offers the subprotocols `mayfly` and `bearer.KEY`.",
     params: sandboxParams,
-    query: z.strictObject({
-      ...tenantField,
+    query: tenantQuery.extend({
       ...size,
       terminal: z.string().optional().describe("one that is there; default: a new one"),
       replay: flag().optional().describe("false: nothing of what was shown before"),
@@ -50,7 +51,7 @@ export const terminalRoutes: readonly Route[] = [
     path: "/v1/sandboxes/:id/terminals",
     summary: "List terminals that have not ended",
     params: sandboxParams,
-    query: sandboxQuery,
+    query: tenantQuery,
     answer: { description: "The terminals.", json: z.object({ terminals: z.array(terminalJson) }) },
     errors: ["sandbox.not-found"],
     handle: async (call) => ({ terminals: (await sandboxOf(call)).terminals().map(jsonOf) }),
@@ -61,7 +62,7 @@ export const terminalRoutes: readonly Route[] = [
     path: "/v1/sandboxes/:id/terminals/:terminal",
     summary: "End a terminal",
     params: z.object({ id: z.string(), terminal: z.string() }),
-    query: sandboxQuery,
+    query: tenantQuery,
     answer: { description: "It has ended." },
     errors: ["sandbox.not-found"],
     handle: async (call) => partOf((await sandboxOf(call)).terminals(), call.params.terminal, "terminal").kill(),

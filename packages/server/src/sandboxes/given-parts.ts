@@ -1,19 +1,4 @@
-import type { Sandbox } from "@mayfly/platform"
 import { MayflyError } from "@mayfly/protocol"
-import { z } from "zod"
-import type { Call } from "../route/call.ts"
-
-/** What every route of a sandbox takes. */
-export const tenantField = { tenant: z.string().optional().describe("default: the key's own, or default") }
-export const sandboxParams = z.object({ id: z.string() })
-export const sandboxQuery = z.strictObject(tenantField)
-
-type SandboxCall = Call<{ readonly id: string }, { readonly tenant?: string | undefined }>
-
-/** The one that the request names, of the tenant that it acts for. */
-export function sandboxOf({ server, access, params, query }: SandboxCall): Promise<Sandbox> {
-  return server.platform.sandboxes(access.tenant(query.tenant)).get(params.id)
-}
 
 /** Throws `sandbox.not-found`. */
 export function partOf<T extends { readonly id: string }>(parts: readonly T[], id: string, what: string): T {
