@@ -165,7 +165,7 @@ function remoteApi(reach: Reach): Api {
     async stream(method, path, { body, ...options }) {
       // A body that has begun can't be sent again.
       const ask = (): Promise<IncomingMessage> => send(reach, { method, path, ...options }, undefined, body)
-      const response = body === undefined ? await reached(reach, ask) : await ask()
+      const response = await reached(reach, ask, body === undefined)
       if ((response.statusCode ?? 0) >= 400) answerOf(response.statusCode ?? 0, await textOf(response))
       return response
     },
@@ -211,14 +211,18 @@ function checkOwner(socketPath: string): void {
   throw new MayflyError("input.invalid", message, { details: { path: "data" } })
 }
 
-async function reached(reach: Reach, ask: () => Promise<IncomingMessage>): Promise<IncomingMessage> {
+async function reached(
+  reach: Reach,
+  ask: () => Promise<IncomingMessage>,
+  isRepeatable = true,
+): Promise<IncomingMessage> {
   const isOwner = reach.options.socketPath !== undefined
   for (let attempt = 1; ; attempt++) {
     try {
       return await ask()
     } catch (error) {
       if (error instanceof MayflyError || (error as Error).name === "AbortError") throw error
-      if (attempt === tries || !isOwner) throw reach.silent(error)
+      if (attempt === tries || !isOwner || !isRepeatable) throw reach.silent(error)
       await delay(betweenMs)
     }
   }

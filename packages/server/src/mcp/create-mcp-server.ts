@@ -9,7 +9,10 @@ import { addWorkflowTools } from "./workflow-tools.ts"
 export function createMcpServer(options: McpOptions): McpServer {
   const server = new McpServer(
     { name: "mayfly", title: "Mayfly", version: options.version },
-    { instructions: "Runs code safely: run_code for one program, sandbox_* for shells and files, workflows for what takes long or waits for people." },
+    {
+      instructions:
+        "Runs code safely: run_code for one program, sandbox_* for shells and files, workflows for what takes long or waits for people.",
+    },
   )
   addRunTool(server, options)
   addWorkflowTools(server, options)

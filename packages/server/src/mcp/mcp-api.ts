@@ -3,7 +3,11 @@ export interface McpApi {
   /** The answer's JSON, undefined when there is none. Rejects with the error that the API answers with. */
   call(method: "GET" | "POST" | "PUT" | "DELETE", path: string, body?: unknown, signal?: AbortSignal): Promise<unknown>
   /** The answer's bytes, at most `limit` of them. */
-  read(path: string, limit: number, signal?: AbortSignal): Promise<{ readonly bytes: Uint8Array; readonly isCut: boolean }>
+  read(
+    path: string,
+    limit: number,
+    signal?: AbortSignal,
+  ): Promise<{ readonly bytes: Uint8Array; readonly isCut: boolean }>
   write(path: string, bytes: Uint8Array, signal?: AbortSignal): Promise<void>
 }
 

@@ -22,7 +22,13 @@ export const mcpRoutes: readonly Route[] = [
     answer,
     handle: serve,
   }),
-  route({ ...common, method: "get", summary: "Answers 405: there are no sessions to listen to", answer, handle: serve }),
+  route({
+    ...common,
+    method: "get",
+    summary: "Answers 405: there are no sessions to listen to",
+    answer,
+    handle: serve,
+  }),
 ]
 
 async function serve({ c, server, signal, body }: Call): Promise<Response> {
@@ -32,7 +38,7 @@ async function serve({ c, server, signal, body }: Call): Promise<Response> {
   const { headers, method, url } = c.req.raw
   const options = { api: selfApi(server.self, c.req.raw), version: serverVersion(), baseUrl: new URL(url).origin }
   // Streams of changes would keep their places for as long as they like.
-  const handler = createMcpHandler(() => createMcpServer(options), { responseMode: "json", maxSubscriptions: 0 })
+  const handler = createMcpHandler(() => createMcpServer(options), { maxSubscriptions: 0 })
   // The body has been read, within its bounds.
   const given = body === undefined ? {} : { parsedBody: body }
   return handler.fetch(new Request(url, { method, headers, signal }), given)

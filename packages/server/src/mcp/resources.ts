@@ -5,13 +5,20 @@ import { json } from "./tool-result.ts"
 /** The ledger and the logs of runs, as resources. */
 export function addResources(server: McpServer, { api }: McpOptions): void {
   const mimeType = "application/json"
-  const read = async (uri: URL, path: string): Promise<{ contents: { uri: string; mimeType: string; text: string }[] }> => ({
+  const read = async (
+    uri: URL,
+    path: string,
+  ): Promise<{ contents: { uri: string; mimeType: string; text: string }[] }> => ({
     contents: [{ uri: uri.href, mimeType, text: json(await api.call("GET", path)) }],
   })
   server.registerResource(
     "ledger",
     "mayfly://ledger",
-    { title: "Ledger", description: "The newest requests that programs and sandboxes made or tried, allowed and denied.", mimeType },
+    {
+      title: "Ledger",
+      description: "The newest requests that programs and sandboxes made or tried, allowed and denied.",
+      mimeType,
+    },
     (uri) => read(uri, "/v1/ledger?limit=100"),
   )
   server.registerResource(

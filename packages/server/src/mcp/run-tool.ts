@@ -16,11 +16,15 @@ const input = z.object({
   origins: z
     .array(z.string())
     .optional()
-    .describe("Origins it needs to reach, such as https://api.example.com. Only those that the operator allows are reachable."),
+    .describe(
+      "Origins it needs to reach, such as https://api.example.com. Only those that the operator allows are reachable.",
+    ),
   ask: z
     .boolean()
     .optional()
-    .describe("Ask a person about other origins; the request waits for the answer for a while. Default false: denied at once."),
+    .describe(
+      "Ask a person about other origins; the request waits for the answer for a while. Default false: denied at once.",
+    ),
   cpu_ms: z.number().int().positive().optional().describe("CPU time. Default 5000."),
   wall_ms: z.number().int().positive().optional().describe("Time. Default 30000."),
   memory_mb: z.number().int().positive().optional().describe("Default 128."),
@@ -38,8 +42,7 @@ const output = z.object({
 
 /** `run_code`: one program, one call, in a fresh isolate. */
 export function addRunTool(server: McpServer, { api, allowedOrigins = [] }: McpOptions): void {
-  const reach =
-    allowedOrigins.length === 0 ? "It reaches no network." : `It may reach: ${allowedOrigins.join(", ")}.`
+  const reach = allowedOrigins.length === 0 ? "It reaches no network." : `It may reach: ${allowedOrigins.join(", ")}.`
   server.registerTool(
     "run_code",
     {
@@ -71,15 +74,22 @@ function deniedIn({ egress }: RunJson): Denied {
 }
 
 function textOf({ ok, result, error, logs }: RunJson, denied: Denied): string {
-  const outcome = ok ? `Result:\n${json(result)}` : `Failed: ${error?.code ?? ""}: ${error?.message ?? ""}\nWhat to change: ${error?.fix ?? ""}`
-  const where = ok ? [] : stackOf(error?.details["stack"])
-  const log = logs.length === 0 ? [] : [`Logs:\n${logs.map(({ level, message }) => `[${level}] ${message}`).join("\n")}`]
-  const refused = denied.map(({ origin, reason }) => `Denied: ${origin}: ${reason}. Ask with \`ask: true\`, or use an origin that is allowed.`)
-  return [outcome, ...where, ...refused, ...log].join("\n\n")
+  const outcome = ok ? `Result:\n${json(result)}` : failureOf(error)
+  const refused = denied.map(
+    ({ origin }) => `Denied: ${origin}. Use an origin that is allowed, or set ask to true so that a person is asked.`,
+  )
+  const lines = logs.map(({ level, message }) => `[${level}] ${message}`)
+  const log = lines.length === 0 ? [] : [`Logs:\n${lines.join("\n")}`]
+  return [outcome, ...refused, ...log].join("\n\n")
 }
 
-function stackOf(stack: unknown): string[] {
-  return typeof stack === "string" && stack !== "" ? [stack] : []
+/** Where a program threw tells more than the general advice. */
+function failureOf(error: RunJson["error"]): string {
+  const { code = "", message = "", fix = "", details = {} } = error ?? {}
+  const stack = details["stack"]
+  if (code === "worker.guest" && typeof stack === "string") return `Failed: ${stack}`
+  const line = typeof details["line"] === "number" ? ` (line ${details["line"]})` : ""
+  return `Failed: ${code}: ${message}${line}${code === "mesh.denied" ? "" : `\nWhat to change: ${fix}`}`
 }
 
 function withoutTime({ level, message }: LogLine): { level: string; message: string } {

@@ -54,7 +54,7 @@ export function addSandboxTools(server: McpServer, { api, allowedOrigins = [] }:
         const done = (await api.call("POST", at(id, "/exec"), body, signal)) as Executed
         const stdout = textOf(done.stdout)
         const stderr = textOf(done.stderr)
-        const text = [`exit code ${done.exitCode ?? "none"}`, stdout, stderr === "" ? "" : `stderr:\n${stderr}`]
+        const text = [`exit code ${String(done.exitCode)}`, stdout, stderr === "" ? "" : `stderr:\n${stderr}`]
         const data = { exitCode: done.exitCode, stdout: cut(stdout), stderr: cut(stderr) }
         return toolResult(text.filter((part) => part !== "").join("\n"), data, done.exitCode !== 0)
       }),
@@ -102,8 +102,11 @@ export function addSandboxTools(server: McpServer, { api, allowedOrigins = [] }:
     },
     ({ sandbox: id, path }, context) =>
       answering(async () => {
-        const query = new URLSearchParams({ path })
-        const listed = (await api.call("GET", at(id, `/files?${query}`), undefined, signalOf(context))) as Record<string, unknown>
+        const query = new URLSearchParams({ path }).toString()
+        const listed = (await api.call("GET", at(id, `/files?${query}`), undefined, signalOf(context))) as Record<
+          string,
+          unknown
+        >
         return toolResult(json(listed), listed)
       }),
   )

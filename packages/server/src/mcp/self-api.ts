@@ -15,7 +15,8 @@ export function selfApi(fetch: (request: Request) => Promise<Response>, asked: R
   }
   return {
     async call(method, path, body, signal) {
-      const given = body === undefined ? {} : { body: JSON.stringify(body), headers: { "content-type": "application/json" } }
+      const given =
+        body === undefined ? {} : { body: JSON.stringify(body), headers: { "content-type": "application/json" } }
       const response = await send(method, path, { ...given, ...(signal === undefined ? {} : { signal }) })
       const text = await response.text()
       return text === "" ? undefined : (JSON.parse(text) as unknown)
@@ -45,7 +46,10 @@ async function firstBytes(
 }
 
 function errorOf(body: unknown, status: number): MayflyError {
-  const { code, message, fix, retry, details } = ((body as { error?: object } | undefined)?.error ?? {}) as Record<string, unknown>
+  const { code, message, fix, retry, details } = ((body as { error?: object } | undefined)?.error ?? {}) as Record<
+    string,
+    unknown
+  >
   if (typeof code !== "string" || !Object.hasOwn(errorTable, code))
     return new MayflyError("server.internal", `the API answered ${status}`)
   return new MayflyError(code as ErrorCode, String(message), {

@@ -30,11 +30,13 @@ export function addWorkflowTools(server: McpServer, { api, allowedOrigins = [], 
   const at = (id: string, rest = ""): string => `/v1/workflows/${encodeURIComponent(id)}${rest}`
   const shown = ({ waits, ...workflow }: WorkflowJson): Record<string, unknown> => ({
     ...workflow,
-    waits: (Array.isArray(waits) ? (waits as { step: string; type: string; hook: string }[]) : []).map(({ step: name, type, hook }) => ({
-      step: name,
-      type,
-      link: `${baseUrl}${hook}`,
-    })),
+    waits: (Array.isArray(waits) ? (waits as { step: string; type: string; hook: string }[]) : []).map(
+      ({ step: name, type, hook }) => ({
+        step: name,
+        type,
+        link: `${baseUrl}${hook}`,
+      }),
+    ),
   })
   const answer = (workflow: WorkflowJson): ReturnType<typeof toolResult> =>
     toolResult(json(shown(workflow)), shown(workflow))
