@@ -11,6 +11,7 @@ import type { WrongKeyLimit } from "./auth/wrong-keys.ts"
 import { BodyBudget } from "./body-budget.ts"
 import { checkHost } from "./check-host.ts"
 import { publicError } from "./error-response.ts"
+import { Idempotency } from "./idempotency/idempotency.ts"
 import { requestId } from "./request-id.ts"
 import { RequestSlots } from "./request-slots.ts"
 import { addRoutes } from "./route/add-routes.ts"
@@ -87,6 +88,7 @@ function partsOf({
   return {
     platform,
     keys: new Keys(() => platform.store()),
+    idempotency: new Idempotency(() => platform.store()),
     places: {
       requests: new RequestSlots(maxRequests),
       sandboxes: new RequestSlots(500),

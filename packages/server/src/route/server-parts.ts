@@ -1,5 +1,6 @@
 import type { Platform } from "@mayfly/platform"
 import type { Keys } from "../auth/keys.ts"
+import type { Idempotency } from "../idempotency/idempotency.ts"
 import type { BodyLimits } from "../read-json-body.ts"
 import type { RequestSlots } from "../request-slots.ts"
 import type { ServerLog } from "../server-log.ts"
@@ -11,6 +12,7 @@ export type PlaceName = "requests" | "sandboxes" | "hooks" | "followers" | "work
 export interface ServerParts {
   readonly platform: Platform
   readonly keys: Keys
+  readonly idempotency: Idempotency
   readonly places: Readonly<Record<PlaceName, RequestSlots>>
   readonly body: BodyLimits
   /** The server takes no new requests: streams that can be taken up again elsewhere end. */
