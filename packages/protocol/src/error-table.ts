@@ -318,6 +318,7 @@ export const errorTable = {
   "server.unreachable": { status: 502, retry: true, fix: "Check the address and whether the server runs." },
   "server.upgrade-required": { status: 426, retry: false, fix: "Open it with a client for WebSockets." },
   "server.body-timeout": { status: 408, retry: true, fix: "Send the body without long pauses." },
+  "server.headers-too-large": { status: 431, retry: false, fix: "Send fewer or shorter headers, and a shorter path." },
   "server.too-large": { status: 413, retry: false, fix: "Send a smaller body." },
   "server.worker-failed": {
     status: 500,

@@ -63,7 +63,8 @@ async function ownApi(path: string): Promise<Api> {
   const platform = opened.use(await createPlatform({ dataDir: directory.path, hosts: 1, isolates: 0, spare: false }))
   const key = createKey()
   let keyHashes = [hashKey(key)]
-  const { app } = createServer({ platform, keyHashes })
+  const { app, close } = createServer({ platform, keyHashes })
+  opened.defer(close)
   const held = opened.move()
   return {
     isLasting: false,
@@ -92,7 +93,9 @@ async function ownApi(path: string): Promise<Api> {
       // A person looks at it, maybe for long: other commands find us as they find a server.
       const socket = held.use(await openOwnerSocket(directory))
       keyHashes = [...keyHashes, socket.keyHash]
-      socket.serve(createServer({ platform, keyHashes }).app)
+      const server = createServer({ platform, keyHashes })
+      held.defer(server.close)
+      socket.serve(server.app)
       return openSocket(directorySocket(path), target)
     },
     [Symbol.asyncDispose]: () => held.disposeAsync(),
