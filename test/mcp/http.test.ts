@@ -1,8 +1,8 @@
 import assert from "node:assert/strict"
 import { after, test } from "node:test"
-import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client"
 import { startTestServer } from "../contract/test-server.ts"
 import { mcpSuite } from "./mcp-suite.ts"
+import { Client, StreamableHTTPClientTransport } from "./official-client.ts"
 
 const server = await startTestServer()
 after(() => server.stop())

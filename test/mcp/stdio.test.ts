@@ -4,16 +4,16 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, test } from "node:test"
 import { fileURLToPath } from "node:url"
-import { Client } from "@modelcontextprotocol/client"
-import { StdioClientTransport } from "@modelcontextprotocol/client/stdio"
+import type { Client as McpClient } from "@modelcontextprotocol/client"
 import { startTestServer } from "../contract/test-server.ts"
 import { mayfly } from "../e2e/mayfly-process.ts"
 import { mcpSuite } from "./mcp-suite.ts"
+import { Client, StdioClientTransport } from "./official-client.ts"
 
 const bin = fileURLToPath(new URL("../../packages/mayfly/bin/mayfly.mjs", import.meta.url))
 const flags = ["--conditions=source", "--disable-warning=ExperimentalWarning"]
 
-async function start(args: readonly string[], env: Record<string, string> = {}): Promise<Client> {
+async function start(args: readonly string[], env: Record<string, string> = {}): Promise<McpClient> {
   const transport = new StdioClientTransport({
     command: process.execPath,
     args: [...flags, bin, "mcp", ...args],
