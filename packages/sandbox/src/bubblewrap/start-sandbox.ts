@@ -130,7 +130,11 @@ class Running {
     } finally {
       clearTimeout(late)
     }
-    const missing = this.#innerPids().flatMap(missingConfinement)
+    const looked = this.#innerPids()
+      .map(missingConfinement)
+      .filter((found) => found !== null)
+    // The first process and the agent. What made its pipes may just have ended.
+    const missing = looked.length < 2 ? ["processes that can be looked at"] : looked.flat()
     if (missing.length > 0) throw unavailable(`the sandbox lacks ${[...new Set(missing)].join(", ")}`)
   }
 
