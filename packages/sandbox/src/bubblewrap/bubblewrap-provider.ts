@@ -76,7 +76,8 @@ export class BubblewrapProvider implements SandboxProvider {
     if (existsSync(folder)) throw new MayflyError("sandbox.exists", `files of a sandbox "${spec.id}" exist already`)
     try {
       await mkdir(join(folder, "etc"), { recursive: true, mode: 0o755 })
-      for (const [name, text] of Object.entries(etcFiles("sandbox"))) await writeFile(join(folder, "etc", name), text)
+      const small = Object.entries(etcFiles("sandbox"))
+      await Promise.all(small.map(([name, text]) => writeFile(join(folder, "etc", name), text)))
       if (host.isRoot) await writeFile(join(folder, "user"), String(await this.#newUser()))
       await this.#makeFiles(spec, host, from)
     } catch (error) {
