@@ -60,13 +60,12 @@ export class SqlWorkflowStore implements WorkflowStore {
 
   async #whole(claimed: Claimed | null): Promise<Claimed | null> {
     if (claimed === null) return null
-    const [journal, events, params, definition] = await Promise.all([
-      Promise.all(claimed.journal.map((row) => this.#values.loadRow(withoutDetail(row)))),
-      Promise.all(claimed.events.map(async (event) => ({ ...event, payload: await this.#loadPayload(event.payload) }))),
-      this.#values.load(claimed.instance.params),
-      this.#values.load(claimed.definition),
-    ])
-    return { ...claimed, instance: { ...claimed.instance, params }, journal, events, definition }
+    const params = await this.#values.load(claimed.instance.params)
+    const journal = await Promise.all(claimed.journal.map((row) => this.#values.loadRow(withoutDetail(row))))
+    const events = await Promise.all(
+      claimed.events.map(async (event) => ({ ...event, payload: await this.#loadPayload(event.payload) })),
+    )
+    return { ...claimed, instance: { ...claimed.instance, params }, journal, events }
   }
 
   async release(number: InstanceNumber, epoch: number, at: number): Promise<void> {

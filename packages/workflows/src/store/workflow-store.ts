@@ -79,7 +79,6 @@ export interface DueInstance {
 
 export interface Claimed {
   readonly instance: InstanceRow
-  readonly definition: string
   readonly journal: readonly JournalRow[]
   readonly events: readonly PendingEvent[]
   readonly lastSeq: number
