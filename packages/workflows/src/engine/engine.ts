@@ -45,7 +45,7 @@ import { KeepAlive } from "./keep-alive.ts"
 import { LocalDispatcher } from "./local-dispatcher.ts"
 import { type ActivationWorld, prepareActivation } from "./run-activation.ts"
 import { runningOf, type RunningWorld } from "./running.ts"
-import { Watchers } from "./watchers.ts"
+import { type News, Watchers } from "./watchers.ts"
 
 export interface EngineOptions {
   /** Stays the caller's. */
@@ -227,7 +227,7 @@ export class WorkflowEngine implements AsyncDisposable {
       this.#code.set(tenant, id, parsed.closures)
       this.#live.get(number)?.abandon(new MayflyError("workflow.fenced", "the instance has other code now"))
       this.#dispatcher.wakeAt(this.clock.now())
-      this.#watchers.tell(number)
+      this.#watchers.tell(number, "rest")
       return
     }
     throw new MayflyError(
@@ -289,7 +289,7 @@ export class WorkflowEngine implements AsyncDisposable {
     const live = this.#live.get(number)
     if (live === undefined) this.#dispatcher.wakeAt(this.clock.now())
     else live.onEvent(event)
-    this.#watchers.tell(number)
+    this.#watchers.tell(number, "change")
   }
 
   /** Rejects with `workflow.not-found`, `workflow.ended`, `workflow.no-such-step`. */
@@ -302,7 +302,7 @@ export class WorkflowEngine implements AsyncDisposable {
     const live = this.#live.get(number)
     for (const lost of fenced) {
       this.#live.get(lost)?.abandon(new MayflyError("workflow.fenced", `the instance was taken away: ${operation}`))
-      this.#watchers.tell(lost)
+      this.#watchers.tell(lost, "rest")
     }
     if (to === "waitingForPause") live?.pause()
     else if (from === "waitingForPause" && to === "running") live?.unpause()
@@ -310,7 +310,7 @@ export class WorkflowEngine implements AsyncDisposable {
     if (operation === "terminate" && to === "terminated") this.#code.retire(tenant, id)
     if (told !== null) this.#deliver(told)
     if (operation !== "pause") this.#dispatcher.wakeAt(now)
-    this.#watchers.tell(number)
+    this.#watchers.tell(number, "rest")
   }
 
   async get(tenant: string, id: string): Promise<InstanceRow> {
@@ -347,25 +347,32 @@ export class WorkflowEngine implements AsyncDisposable {
     if (!isEnded(status)) await this.control({ tenant, id, operation: "terminate" })
     await this.store.delete(tenant, id)
     this.#code.delete(tenant, id)
-    this.#watchers.tell(number)
+    this.#watchers.tell(number, "rest")
   }
 
   /** The instance when it has ended. Rejects with `workflow.not-found` when it is deleted meanwhile. */
   async ended(tenant: string, id: string, signal?: AbortSignal): Promise<InstanceRow> {
     const row = await this.#find(tenant, id)
     if (isEnded(row.status)) return row
-    for await (const _ of this.news(row.number, signal)) {
-      const now = await this.#find(tenant, id)
+    // What runs now tells when it comes to rest; of anything else the end may have come between the query and here.
+    let isTold = this.#dispatcher.isActive(row.number)
+    for await (const _ of this.#newsOf(row.number, "rest", signal)) {
+      const now = isTold ? row : await this.#find(tenant, id)
       if (isEnded(now.status)) return now
+      isTold = false
     }
     throw signal?.aborted === true ? (signal.reason as Error) : stoppedError()
   }
 
   /** Yields at once and after each change, until the engine stops or the signal says so. */
-  async *news(number: InstanceNumber, signal?: AbortSignal): AsyncGenerator<void> {
+  news(number: InstanceNumber, signal?: AbortSignal): AsyncGenerator<void> {
+    return this.#newsOf(number, "change", signal)
+  }
+
+  async *#newsOf(number: InstanceNumber, news: News, signal?: AbortSignal): AsyncGenerator<void> {
     let wake = Promise.withResolvers<void>()
     const onNews = (): void => wake.resolve()
-    const unwatch = this.#watchers.watch(number, onNews)
+    const unwatch = this.#watchers.watch(number, news, onNews)
     signal?.addEventListener("abort", onNews, { once: true })
     try {
       while (this.#stopped === undefined && signal?.aborted !== true) {
@@ -396,7 +403,7 @@ export class WorkflowEngine implements AsyncDisposable {
     const definition = await this.#definition(due.definitionHash)
     if (needsCode(definition) && !this.#code.has(tenant, id)) {
       await this.store.park(number, "needs-code", this.clock.now())
-      this.#watchers.tell(number)
+      this.#watchers.tell(number, "rest")
       return { wakeAt: null }
     }
     const claimed = await this.store.claim(number, this.clock.now())
@@ -410,7 +417,7 @@ export class WorkflowEngine implements AsyncDisposable {
       return await this.#giveBack(claimed, error)
     } finally {
       this.#setActive()
-      this.#watchers.tell(number)
+      this.#watchers.tell(number, "rest")
     }
   }
 
@@ -426,7 +433,7 @@ export class WorkflowEngine implements AsyncDisposable {
     const activation = prepareActivation(claimed, running, world)
     this.#live.set(number, activation)
     this.#setActive()
-    this.#watchers.tell(number)
+    this.#watchers.tell(number, "change")
     let end: ActivationEnd
     try {
       end = await activation.run(running.program)
@@ -458,7 +465,7 @@ export class WorkflowEngine implements AsyncDisposable {
   #onCommit(number: InstanceNumber, { told, started }: CommitAck): void {
     for (const due of started) this.#dispatcher.offer(due)
     if (told !== null) this.#deliver(told)
-    this.#watchers.tell(number)
+    this.#watchers.tell(number, "change")
   }
 
   /** Nobody knows what came of the last commit: the next activation reads what is there. */
