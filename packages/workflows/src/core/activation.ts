@@ -1,11 +1,12 @@
 import { Attempts, type Work } from "./attempts.ts"
 import { Delivery } from "./delivery.ts"
 import { EventBox } from "./event-box.ts"
+import type { LazySignal } from "./lazy-signal.ts"
 import { isCompletion, type JournalRow, type NewRow, type PendingEvent } from "./journal.ts"
 import type { ActivationEnd, ActivationStart, Change, Finish, Ports, Program, WaitReason } from "./ports.ts"
 import { Sequencer } from "./sequencer.ts"
 import type { Attempt, Compensation, DoStep, EventStep, Settled, StepHost } from "./step-host.ts"
-import { describeKey, parseKey, scopeOf, type StepKey, StepKeys } from "./step-key.ts"
+import { describeKey, kindOf, parseKey, scopeOf, type StepKey, StepKeys } from "./step-key.ts"
 import { nextUndo, undoingKey } from "./undoing.ts"
 import { Waits } from "./waits.ts"
 
@@ -73,7 +74,7 @@ export class Activation {
       waits: this.#waits,
       maxParallel: start.maxParallel,
       commit: (rows) => this.#commit({ rows }),
-      prepare: (key, attempt, signal) => this.#prepare(key, attempt, signal),
+      prepare: (key, attempt, abort) => this.#prepare(key, attempt, abort),
       timeoutFailure: (message) => ports.encodeFailure("timeout", message),
       isWanted: (work) => !this.#isOver && !this.#isEnding && (work.isUndoing || this.#programEnd === undefined),
       isPausing: () => this.#isPausing,
@@ -123,7 +124,7 @@ export class Activation {
     this.#isOver = true
     this.#waits.disarm()
     this.#cancelRecheck()
-    this.#attempts.abort("the instance left memory")
+    this.#attempts.stop("the instance left memory")
     this.#end.resolve(end)
   }
 
@@ -245,12 +246,22 @@ export class Activation {
     return delivery
   }
 
-  #prepare(key: StepKey, attempt: number, signal: AbortSignal): Attempt {
+  #prepare(key: StepKey, attempt: number, abort: LazySignal): Attempt {
     this.#keys.forget(key)
     this.#scopes.delete(key)
     const { name, count } = parseKey(key)
     const idempotencyKey = `${this.#start.id}/${key}`
-    return { key, name, count, attempt, idempotencyKey, signal, inner: this.#host(key) }
+    return {
+      key,
+      name,
+      count,
+      attempt,
+      idempotencyKey,
+      get signal() {
+        return abort.signal
+      },
+      inner: this.#host(key),
+    }
   }
 
   // Waiting
@@ -466,7 +477,7 @@ export class Activation {
   }
 
   #reason(): WaitReason {
-    const kinds = new Set([...this.#waits.keys].map((key) => parseKey(key).kind))
+    const kinds = new Set([...this.#waits.keys].map((key) => kindOf(key)))
     if (kinds.has("event")) return "event"
     if (kinds.has("child")) return "child"
     return kinds.has("sleep") ? "sleep" : "retry"
@@ -559,5 +570,5 @@ function isDelivered(row: JournalRow): boolean {
 }
 
 function isResult(key: StepKey): boolean {
-  return parseKey(key).kind !== "rollback"
+  return kindOf(key) !== "rollback"
 }

@@ -1,13 +1,17 @@
-import type { Clock } from "./clock.ts"
+import type { LazySignal } from "./lazy-signal.ts"
+import type { SharedTimer } from "./shared-timer.ts"
 import type { AttemptEnd } from "./step-host.ts"
 
 /** Attempts that take longer than this leave a row that says when they began, so that the history shows them while they run and after a crash. */
 export const slowAttemptMs = 50
 
 export interface AttemptWatch {
-  readonly clock: Clock
+  readonly timer: SharedTimer
+  /** When the attempt began. */
+  readonly startedAt: number
+  now(): number
   readonly timeoutMs: number
-  readonly abort: AbortController
+  readonly abort: LazySignal
   onSlow(): void
   /** Whether the attempt only waits for a step inside it: that time does not count. */
   isWaiting(): boolean
@@ -16,12 +20,11 @@ export interface AttemptWatch {
 
 /** Runs one attempt against its timeout. What it says after the timeout is ignored; its signal tells it to stop. */
 export async function runAttempt(watch: AttemptWatch, run: () => Promise<AttemptEnd>): Promise<AttemptEnd> {
-  const { clock, timeoutMs, abort } = watch
-  const startedAt = clock.now()
+  const { timer, startedAt, timeoutMs, abort } = watch
   let cancel = (): void => {}
   const expired = new Promise<AttemptEnd>((resolve) => {
     const waitFor = (ms: number): void => {
-      cancel = clock.at(clock.now() + ms, expire)
+      cancel = timer.at(watch.now() + ms, expire)
     }
     const expire = (): void => {
       if (watch.isWaiting()) return waitFor(timeoutMs)
@@ -31,10 +34,10 @@ export async function runAttempt(watch: AttemptWatch, run: () => Promise<Attempt
     }
     const slow = (): void => {
       watch.onSlow()
-      cancel = clock.at(startedAt + timeoutMs, expire)
+      cancel = timer.at(startedAt + timeoutMs, expire)
     }
     if (timeoutMs <= slowAttemptMs) waitFor(timeoutMs)
-    else cancel = clock.at(startedAt + slowAttemptMs, slow)
+    else cancel = timer.at(startedAt + slowAttemptMs, slow)
   })
   try {
     return await Promise.race([run(), expired])

@@ -1,7 +1,9 @@
 import { runAttempt } from "./attempt-runner.ts"
 import type { Clock } from "./clock.ts"
 import type { JournalRow, NewRow } from "./journal.ts"
+import { LazySignal } from "./lazy-signal.ts"
 import { retryDelay } from "./retry.ts"
+import { SharedTimer } from "./shared-timer.ts"
 import type { Attempt, AttemptEnd, DoConfig } from "./step-host.ts"
 import { describeKey, scopeOf, type StepKey } from "./step-key.ts"
 import type { Waits } from "./waits.ts"
@@ -25,7 +27,7 @@ export interface AttemptsWorld {
   /** Rejects when the activation was given up. */
   commit(rows: readonly NewRow[]): Promise<void>
   /** Makes the attempt; steps inside it are counted anew. */
-  prepare(key: StepKey, attempt: number, signal: AbortSignal): Attempt
+  prepare(key: StepKey, attempt: number, abort: LazySignal): Attempt
   timeoutFailure(message: string): string
   /** Whether what this work says is still of interest. */
   isWanted(work: Work): boolean
@@ -39,11 +41,13 @@ export interface AttemptsWorld {
 /** Runs attempts, some at a time, and puts the next one off after a failure. */
 export class Attempts {
   readonly #world: AttemptsWorld
-  readonly #running = new Map<StepKey, AbortController>()
+  readonly #running = new Map<StepKey, LazySignal>()
+  readonly #timer: SharedTimer
   #queued: (() => void)[] = []
 
   constructor(world: AttemptsWorld) {
     this.#world = world
+    this.#timer = new SharedTimer(world.clock)
   }
 
   /** Goes on where `begun` left off: with the first attempt, the one that was interrupted, or the next one when it is due. */
@@ -88,6 +92,12 @@ export class Attempts {
     for (const abort of this.#running.values()) abort.abort(new DOMException(why, "AbortError"))
   }
 
+  /** Nothing is looked at any more. */
+  stop(why: string): void {
+    this.abort(why)
+    this.#timer.stop()
+  }
+
   #enqueue(start: () => void): void {
     this.#queued.push(start)
     this.startQueued()
@@ -98,7 +108,7 @@ export class Attempts {
   }
 
   #start(work: Work, attempt: number, isAnnounced: boolean): void {
-    const abort = new AbortController()
+    const abort = new LazySignal()
     this.#running.set(work.key, abort)
     const over = (): void => {
       this.#running.delete(work.key)
@@ -108,7 +118,7 @@ export class Attempts {
     this.#perform(work, attempt, isAnnounced, abort).then(over, (error: unknown) => this.#world.onBroken(error))
   }
 
-  async #perform(work: Work, attempt: number, isAnnounced: boolean, abort: AbortController): Promise<void> {
+  async #perform(work: Work, attempt: number, isAnnounced: boolean, abort: LazySignal): Promise<void> {
     const { clock } = this.#world
     const { key, config } = work
     const startedAt = clock.now()
@@ -116,7 +126,9 @@ export class Attempts {
     if (work.isAnnounced && !isAnnounced) await this.#world.commit([start])
     if (!this.#world.isWanted(work)) return
     const watch = {
-      clock,
+      timer: this.#timer,
+      startedAt: clock.now(),
+      now: () => clock.now(),
       timeoutMs: config.timeoutMs,
       abort,
       onSlow: () => {
@@ -125,7 +137,7 @@ export class Attempts {
       isWaiting: () => this.#isWaitingInside(key),
       timedOut: () => this.#timedOut(key, config),
     }
-    const end = await runAttempt(watch, () => work.run(this.#world.prepare(key, attempt, abort.signal)))
+    const end = await runAttempt(watch, () => work.run(this.#world.prepare(key, attempt, abort)))
     if (this.#world.isWanted(work)) await this.#record(work, attempt, startedAt, end)
   }
 

@@ -100,7 +100,10 @@ export function stepContext(parts: ContextParts): StepContext {
     attempt: attempt.attempt,
     step: { name: attempt.name, count: attempt.count },
     idempotencyKey: attempt.idempotencyKey,
-    signal: attempt.signal,
+    // Likewise.
+    get signal() {
+      return attempt.signal
+    },
     createWorker: (options) => parts.createWorker(options, attempt.signal, onRun),
     sandbox: (id, options) => parts.sandbox(id, options),
     sleep: async (value) => void (await valueOf(inner.sleep("sleep", { ms: duration(value, "sleep") }))),

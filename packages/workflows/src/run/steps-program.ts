@@ -58,7 +58,7 @@ class StepsRun {
     return value
   }
 
-  async #value(step: StepDefinition, previous: unknown): Promise<unknown> {
+  #value(step: StepDefinition, previous: unknown): Promise<unknown> {
     switch (step.kind) {
       case "run":
         return this.#run(step, previous)
@@ -116,8 +116,8 @@ class StepsRun {
   }
 
   async #attempt(body: Body, key: string, attempt: Attempt, call: Call): Promise<AttemptEnd> {
-    const place: RunPlace = { tenant: this.#world.tenant, signal: attempt.signal }
     if (!("closure" in body)) {
+      const place: RunPlace = { tenant: this.#world.tenant, signal: attempt.signal }
       const end = await this.#world.runner.runCode(body.program, call.input, place)
       return endOfCode(end, { input: call.input })
     }

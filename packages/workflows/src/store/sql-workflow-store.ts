@@ -1,6 +1,6 @@
 import { moduleBeside, type Store, type Tables } from "@mayfly/store"
 import type { Change } from "../core/ports.ts"
-import { LargeValues } from "./large-values.ts"
+import { isLarge, LargeValues } from "./large-values.ts"
 import { migrations } from "./migrations.ts"
 import type { WorkflowProcedures } from "./procedures.ts"
 import { instanceOf, journalRowOf, type StoredInstance, type StoredRow } from "./stored.ts"
@@ -23,6 +23,8 @@ import type {
   Sent,
   WorkflowStore,
 } from "./workflow-store.ts"
+
+const none: readonly string[] = []
 
 /** Workflows in the rows of `@mayfly/store`. */
 export class SqlWorkflowStore implements WorkflowStore {
@@ -73,9 +75,9 @@ export class SqlWorkflowStore implements WorkflowStore {
   }
 
   async commit(number: InstanceNumber, epoch: number, given: Change, now: number): Promise<CommitAck> {
-    const { change, blobs } = await this.#values.spillChange(given)
+    const { change, blobs } = isLarge(given) ? await this.#values.spillChange(given) : { change: given, blobs: none }
     const ack = await this.#tables.call("commit", { number, epoch, change, now, blobs })
-    return { ...ack, told: await this.#loadTold(ack.told) }
+    return ack.told === null ? ack : { ...ack, told: await this.#loadTold(ack.told) }
   }
 
   async sendEvent(event: EventIn): Promise<Sent> {
