@@ -173,8 +173,8 @@ export class WorkflowEngine implements AsyncDisposable {
     }
     if (isCreated) return this.#dispatcher.wakeAt(startAt)
     if (!hasCode) return
-    await this.store.codeCame(number, this.clock.now())
-    this.#dispatcher.wakeAt(this.clock.now())
+    const due = await this.store.codeCame(number, this.clock.now())
+    if (due !== null) this.#dispatcher.offer(due)
   }
 
   /** Another instance with the same steps, which already has the results before `from`. */

@@ -268,13 +268,15 @@ export const procedures = {
     )
   },
 
-  *codeCame({ number, now }: { readonly number: InstanceNumber; readonly now: number }): Steps<void> {
-    yield* run(
-      "UPDATE workflows_instances SET status = 'queued', reason = NULL, wake_at = ?, updated_at = ? WHERE number = ? AND status = 'waiting' AND reason = 'needs-code'",
+  *codeCame({ number, now }: { readonly number: InstanceNumber; readonly now: number }): Steps<DueInstance | null> {
+    const [row] = yield* all<DueRow>(
+      `UPDATE workflows_instances SET status = 'queued', reason = NULL, wake_at = ?, updated_at = ?
+       WHERE number = ? AND status = 'waiting' AND reason = 'needs-code' RETURNING ${dueColumns}`,
       now,
       now,
       number,
     )
+    return row === undefined ? null : dueOf(row)
   },
 
   *placeFree({

@@ -11,6 +11,7 @@ import type {
   ControlRequest,
   Created,
   DueAnswer,
+  DueInstance,
   EventIn,
   ForkRequest,
   FoundHook,
@@ -162,8 +163,8 @@ export class SqlWorkflowStore implements WorkflowStore {
     await this.#tables.call("park", { number, reason, now })
   }
 
-  async codeCame(number: InstanceNumber, now: number): Promise<void> {
-    await this.#tables.call("codeCame", { number, now })
+  async codeCame(number: InstanceNumber, now: number): Promise<DueInstance | null> {
+    return this.#tables.call("codeCame", { number, now })
   }
 
   async placeFree(tenant: string, key: string, count: number, now: number): Promise<number> {
