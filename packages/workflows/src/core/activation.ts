@@ -6,7 +6,8 @@ import { isCompletion, type JournalRow, type NewRow, type PendingEvent } from ".
 import type { ActivationEnd, ActivationStart, Change, Finish, Ports, Program, WaitReason } from "./ports.ts"
 import { Sequencer } from "./sequencer.ts"
 import type { Attempt, Compensation, DoStep, EventStep, Settled, StepHost } from "./step-host.ts"
-import { describeKey, kindOf, parseKey, scopeOf, type StepKey, StepKeys } from "./step-key.ts"
+import { describeKey, kindOf, scopeOf, type StepKey, StepKeys } from "./step-key.ts"
+import { PreparedAttempt } from "./prepared-attempt.ts"
 import { nextUndo, undoingKey } from "./undoing.ts"
 import { Waits } from "./waits.ts"
 
@@ -249,19 +250,11 @@ export class Activation {
   #prepare(key: StepKey, attempt: number, abort: LazySignal): Attempt {
     this.#keys.forget(key)
     this.#scopes.delete(key)
-    const { name, count } = parseKey(key)
-    const idempotencyKey = `${this.#start.id}/${key}`
-    return {
-      key,
-      name,
-      count,
-      attempt,
-      idempotencyKey,
-      get signal() {
-        return abort.signal
-      },
-      inner: this.#host(key),
-    }
+    return new PreparedAttempt(key, attempt, {
+      abort,
+      idempotencyKey: `${this.#start.id}/${key}`,
+      host: () => this.#host(key),
+    })
   }
 
   // Waiting
@@ -306,10 +299,9 @@ export class Activation {
 
   /** Writes rows, after those of waits that began before. Any failure ends the activation: what came of the commit is not known. */
   async #commit(change: Change): Promise<void> {
-    const rows = [...this.#starts, ...change.rows.map((row) => this.#marked(row))]
+    const rows = this.#withStarts(change.rows)
     const spawn = this.#spawns
-    this.#starts = []
-    this.#spawns = []
+    if (spawn.length > 0) this.#spawns = []
     this.#commits++
     try {
       const ack = await this.#ports.commit({ ...change, rows, ...(spawn.length > 0 && { spawn }) })
@@ -324,6 +316,14 @@ export class Activation {
       this.#commits--
       void this.#pump()
     }
+  }
+
+  #withStarts(given: readonly NewRow[]): readonly NewRow[] {
+    const rows = this.#during.size === 0 ? given : given.map((row) => this.#marked(row))
+    if (this.#starts.length === 0) return rows
+    const starts = this.#starts
+    this.#starts = []
+    return [...starts, ...rows]
   }
 
   #marked(row: NewRow): NewRow {

@@ -19,29 +19,54 @@ export interface AttemptWatch {
 }
 
 /** Runs one attempt against its timeout. What it says after the timeout is ignored; its signal tells it to stop. */
-export async function runAttempt(watch: AttemptWatch, run: () => Promise<AttemptEnd>): Promise<AttemptEnd> {
-  const { timer, startedAt, timeoutMs, abort } = watch
-  let cancel = (): void => {}
-  const expired = new Promise<AttemptEnd>((resolve) => {
-    const waitFor = (ms: number): void => {
-      cancel = timer.at(watch.now() + ms, expire)
-    }
-    const expire = (): void => {
-      if (watch.isWaiting()) return waitFor(timeoutMs)
-      const end = watch.timedOut()
-      resolve(end)
-      abort.abort(new DOMException("the step's time is over", "TimeoutError"))
-    }
-    const slow = (): void => {
-      watch.onSlow()
-      cancel = timer.at(startedAt + timeoutMs, expire)
-    }
-    if (timeoutMs <= slowAttemptMs) waitFor(timeoutMs)
-    else cancel = timer.at(startedAt + slowAttemptMs, slow)
+export function runAttempt(watch: AttemptWatch, run: () => Promise<AttemptEnd>): Promise<AttemptEnd> {
+  return new Promise((resolve, reject) => {
+    const deadline = new Deadline(watch, resolve)
+    run().then(
+      (end) => {
+        deadline.cancel()
+        resolve(end)
+      },
+      (error: unknown) => {
+        deadline.cancel()
+        reject(error as Error)
+      },
+    )
   })
-  try {
-    return await Promise.race([run(), expired])
-  } finally {
-    cancel()
+}
+
+class Deadline {
+  readonly #watch: AttemptWatch
+  readonly #resolve: (end: AttemptEnd) => void
+  #cancel: () => void
+
+  constructor(watch: AttemptWatch, resolve: (end: AttemptEnd) => void) {
+    this.#watch = watch
+    this.#resolve = resolve
+    const { timer, startedAt, timeoutMs } = watch
+    this.#cancel =
+      timeoutMs <= slowAttemptMs
+        ? timer.at(watch.now() + timeoutMs, () => this.#expire())
+        : timer.at(startedAt + slowAttemptMs, () => this.#slow())
+  }
+
+  cancel(): void {
+    this.#cancel()
+  }
+
+  #slow(): void {
+    const { timer, startedAt, timeoutMs } = this.#watch
+    this.#watch.onSlow()
+    this.#cancel = timer.at(startedAt + timeoutMs, () => this.#expire())
+  }
+
+  #expire(): void {
+    const { timer, timeoutMs, abort } = this.#watch
+    if (this.#watch.isWaiting()) {
+      this.#cancel = timer.at(this.#watch.now() + timeoutMs, () => this.#expire())
+      return
+    }
+    this.#resolve(this.#watch.timedOut())
+    abort.abort(new DOMException("the step's time is over", "TimeoutError"))
   }
 }

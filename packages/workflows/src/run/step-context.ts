@@ -84,7 +84,6 @@ const maxRuns = 1_000
 
 export function stepContext(parts: ContextParts): StepContext {
   const { attempt, detail } = parts
-  const { inner } = attempt
   const onRun = (trace: RunTrace): void => {
     if (detail.runs.length < maxRuns) detail.runs.push(trace)
   }
@@ -106,7 +105,7 @@ export function stepContext(parts: ContextParts): StepContext {
     },
     createWorker: (options) => parts.createWorker(options, attempt.signal, onRun),
     sandbox: (id, options) => parts.sandbox(id, options),
-    sleep: async (value) => void (await valueOf(inner.sleep("sleep", { ms: duration(value, "sleep") }))),
+    sleep: async (value) => void (await valueOf(attempt.inner.sleep("sleep", { ms: duration(value, "sleep") }))),
     waitForEvent: async (type, options = {}) => {
       const { timeout = 86_400_000 } = record(options, "waitForEvent options")
       const step = {
@@ -114,7 +113,7 @@ export function stepContext(parts: ContextParts): StepContext {
         type: eventType(type, "waitForEvent"),
         timeoutMs: duration(timeout, "waitForEvent timeout"),
       }
-      return valueOf(inner.waitForEvent(step))
+      return valueOf(attempt.inner.waitForEvent(step))
     },
     do: async (name: string, ...rest: readonly unknown[]) => {
       const { body, config } = parseDo(rest)
@@ -122,7 +121,7 @@ export function stepContext(parts: ContextParts): StepContext {
         endOf({}, () =>
           (body as (context: StepContext) => unknown)(stepContext({ ...parts, attempt: one, input: undefined })),
         )
-      return valueOf(inner.do({ name: stepName(name, "step name"), config, run }))
+      return valueOf(attempt.inner.do({ name: stepName(name, "step name"), config, run }))
     },
   }
 }
