@@ -80,7 +80,7 @@ export class Activation {
       isWanted: (work) => !this.#isOver && !this.#isEnding && (work.isUndoing || this.#programEnd === undefined),
       isPausing: () => this.#isPausing,
       onBroken: (error) => this.abandon(error),
-      onChange: () => void this.#pump(),
+      onChange: () => this.#pump(),
     })
     if (start.isTerminating) this.#undoing = ports.encodeFailure("terminated", "the instance was terminated")
     this.#undoing = this.#begun.get(undoingKey)?.value ?? this.#undoing
@@ -92,27 +92,27 @@ export class Activation {
       (end) => this.#onProgramEnd(end),
       (error: unknown) => this.abandon(error),
     )
-    void this.#pump()
+    this.#pump()
     return this.#end.promise
   }
 
   /** An event has been stored. */
   onEvent(event: PendingEvent): void {
     this.#events.add(event)
-    void this.#pump()
+    this.#pump()
   }
 
   /** Attempts that run may finish, nothing new begins, then the instance parks. */
   pause(): void {
     this.#isPausing = true
-    void this.#pump()
+    this.#pump()
   }
 
   /** The pause was taken back before the instance had parked. */
   unpause(): void {
     this.#isPausing = false
     this.#attempts.startQueued()
-    void this.#pump()
+    this.#pump()
   }
 
   /** Stops at once: a commit failed, or somebody else has the instance. Nothing is written any more. Calling twice is safe. */
@@ -223,7 +223,7 @@ export class Activation {
       if (scope === "" && this.#isReplaying) this.#held.push([key, begin])
       else this.#begin(key, begin)
     }
-    void this.#pump()
+    this.#pump()
     const { phase, at, value = "" } = await row
     return phase === "ok" ? { ok: true, value, at } : { ok: false, failure: value, at }
   }
@@ -314,7 +314,7 @@ export class Activation {
       throw error
     } finally {
       this.#commits--
-      void this.#pump()
+      this.#pump()
     }
   }
 
@@ -351,9 +351,13 @@ export class Activation {
   // Turns
 
   /** Hands over what may be handed over, one completion per turn, then sees what is left to do. */
-  async #pump(): Promise<void> {
+  #pump(): void {
     if (this.#isPumping || this.#isOver || this.#isEnding) return
     this.#isPumping = true
+    void this.#takeTurns()
+  }
+
+  async #takeTurns(): Promise<void> {
     try {
       let isQuiet = false
       for (let isBusy = true; isBusy && !this.#isOver && !this.#isEnding;) {
@@ -373,12 +377,14 @@ export class Activation {
 
   #canDeliver(): boolean {
     if (this.#isPausing || this.#programEnd !== undefined) return false
-    return this.#root.isReady || [...this.#scopes.values()].some(({ isReady }) => isReady)
+    if (this.#root.isReady) return true
+    return this.#scopes.size > 0 && [...this.#scopes.values()].some(({ isReady }) => isReady)
   }
 
   #deliverOne(): boolean {
     if (this.#isPausing || this.#programEnd !== undefined) return false
     if (this.#root.deliver()) return true
+    if (this.#scopes.size === 0) return false
     for (const scope of this.#scopes.values()) if (scope.deliver()) return true
     return false
   }
@@ -392,7 +398,7 @@ export class Activation {
     if (expected === undefined) this.#goLive()
     else if (isQuiet && !this.#isPausing && this.#programEnd === undefined) {
       const isAccounted = this.#isFromInside(expected)
-      if (isAccounted === "changed") return void this.#pump()
+      if (isAccounted === "changed") return this.#pump()
       if (!isAccounted) return this.#drift(expected)
     }
     if (this.#undoing !== undefined && isAtRest && !this.#isPausing) this.#undoNext()
@@ -407,7 +413,7 @@ export class Activation {
   /** User code waits for something of its own: a request or a timer outside of a step. */
   #lookAgain(): void {
     this.#cancelRecheck()
-    this.#cancelRecheck = this.#ports.clock.at(this.#now() + this.#recheckMs, () => void this.#pump())
+    this.#cancelRecheck = this.#ports.clock.at(this.#now() + this.#recheckMs, () => this.#pump())
     this.#recheckMs = Math.min(this.#recheckMs * 2, slowestRecheckMs)
   }
 

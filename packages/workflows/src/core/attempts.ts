@@ -73,6 +73,7 @@ export class Attempts {
 
   /** Whether nothing runs but attempts that only wait for a step inside them; those start over when that wait is over. */
   get areWaiting(): boolean {
+    if (this.#running.size === 0) return true
     for (const key of this.#running.keys()) if (!this.#isWaitingInside(key)) return false
     return true
   }
@@ -148,14 +149,15 @@ export class Attempts {
 
   async #record(work: Work, attempt: number, startedAt: number, end: AttemptEnd): Promise<void> {
     const { key, config } = work
-    const at = this.#world.clock.now()
-    const common = { key, attempt, at, startedAt, ...(end.detail !== undefined && { detail: end.detail }) }
-    if (end.ok) return this.#world.commit([{ ...common, phase: "ok", value: end.value }])
-    if (!end.isRetryable || attempt > config.retries.limit) {
-      return this.#world.commit([{ ...common, phase: "err", value: end.failure }])
-    }
+    const { clock, commit } = this.#world
+    const at = clock.now()
+    const { detail } = end
+    const write = (row: Pick<NewRow, "phase" | "value" | "dueAt" | "shifts">): Promise<void> =>
+      commit([detail === undefined ? { key, attempt, at, startedAt, ...row } : { key, attempt, at, startedAt, detail, ...row }])
+    if (end.ok) return write({ phase: "ok", value: end.value })
+    if (!end.isRetryable || attempt > config.retries.limit) return write({ phase: "err", value: end.failure })
     const dueAt = at + Math.min(end.delayMs ?? retryDelay(config.retries, attempt), config.retries.maxDelayMs)
-    await this.#world.commit([{ ...common, phase: "retry", value: end.failure, dueAt, shifts: true }])
+    await write({ phase: "retry", value: end.failure, dueAt, shifts: true })
     this.#retryAt(work, dueAt, attempt + 1)
   }
 
