@@ -22,7 +22,7 @@ export class SharedIsolates {
   /** One that takes an instance now. Give it back with `left`. `cpuMs` is the isolate's limit. */
   find(cpuMs: number | null, start: (onEnd: () => void) => ScriptIsolate): ScriptIsolate {
     const now = performance.now()
-    for (const shared of [...this.#isolates]) if (!isOpen(shared, now)) this.#retire(shared)
+    for (const shared of this.#isolates.filter((one) => !isOpen(one, now))) this.#retire(shared)
     const best = this.#isolates.toSorted((a, b) => a.isolate.size - b.isolate.size)[0]
     if (best !== undefined && (best.isolate.size < together || this.#isolates.length >= maxOfProgram)) {
       clearTimeout(best.idle)

@@ -522,14 +522,18 @@ test("a shared isolate is replaced before its instances have used its limit up",
   }
 })
 
-test("what can't be passed is the failure of its step, not of those that end together with it", { timeout }, async () => {
-  const once = "{ retries: { limit: 0, delay: 1 } }"
-  const workflow = await run(`
+test(
+  "what can't be passed is the failure of its step, not of those that end together with it",
+  { timeout },
+  async () => {
+    const once = "{ retries: { limit: 0, delay: 1 } }"
+    const workflow = await run(`
     const values = [1, Symbol("no"), new Date(5), Promise, 2]
     const ends = await Promise.allSettled(values.map((value) => step.do("value", ${once}, async () => value)))
     const bad = await Promise.allSettled([step.sleep(Symbol("name"), 1), step.sleep("good", 1)])
     return [...ends, ...bad].map(({ status, value }) => status === "fulfilled" ? value : "refused")`)
-  assert.deepEqual(await workflow.result(), [1, "refused", new Date(5), "refused", 2, "refused", undefined])
-  const ending = await run(`return Symbol("no")`)
-  await assert.rejects(ending.result(), coded("workflow.failed", /symbol/))
-})
+    assert.deepEqual(await workflow.result(), [1, "refused", new Date(5), "refused", 2, "refused", undefined])
+    const ending = await run(`return Symbol("no")`)
+    await assert.rejects(ending.result(), coded("workflow.failed", /symbol/))
+  },
+)

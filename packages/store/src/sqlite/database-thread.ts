@@ -105,7 +105,7 @@ class DatabaseThread {
       case "check":
         return this.#check()
       case "close":
-        return (process.env["SCRATCHPROF"] ? scratch.post("Profiler.stop").then((r: any) => scratchWrite(process.env["SCRATCHPROF"] + (this.#options.isReadOnly ? "-reader" : "-writer") + ".cpuprofile", JSON.stringify(r.profile))) : Promise.resolve()).then(() => this.#database?.close())
+        return this.#database?.close()
       case "read":
       case "statements":
       case "procedure":
@@ -174,9 +174,4 @@ function failedWith(error: unknown): Outcome {
   return { ok: false, error: toWireError(error) }
 }
 
-// SCRATCHPROF
-import { Session } from "node:inspector/promises"
-import { writeFileSync as scratchWrite } from "node:fs"
-const scratch = new Session(); scratch.connect()
-if (process.env["SCRATCHPROF"]) { await scratch.post("Profiler.enable"); await scratch.post("Profiler.start") }
 if (parentPort !== null) new DatabaseThread(parentPort, workerData as ThreadOptions)

@@ -33,8 +33,7 @@ export class SqliteStore implements Store {
       read: async <Row>(sql: string, parameters: readonly SqlValue[] = [], { maxRows = defaultMaxRows } = {}) =>
         (await this.#ask("reader", { kind: "read", sql, parameters, maxRows })) as readonly Row[],
       write: (statements) => this.#write({ kind: "statements", statements }) as Promise<never>,
-      call: (name, argument) =>
-        this.#write({ kind: "procedure", owner: owner.name, name, argument }) as Promise<never>,
+      call: (name, argument) => this.#write({ kind: "procedure", owner: owner.name, name, argument }) as Promise<never>,
     }
     return tables as unknown as Tables<Known>
   }

@@ -153,7 +153,11 @@ export class Attempts {
     const at = clock.now()
     const { detail } = end
     const write = (row: Pick<NewRow, "phase" | "value" | "dueAt" | "shifts">): Promise<void> =>
-      commit([detail === undefined ? { key, attempt, at, startedAt, ...row } : { key, attempt, at, startedAt, detail, ...row }])
+      commit([
+        detail === undefined
+          ? { key, attempt, at, startedAt, ...row }
+          : { key, attempt, at, startedAt, detail, ...row },
+      ])
     if (end.ok) return write({ phase: "ok", value: end.value })
     if (!end.isRetryable || attempt > config.retries.limit) return write({ phase: "err", value: end.failure })
     const dueAt = at + Math.min(end.delayMs ?? retryDelay(config.retries, attempt), config.retries.maxDelayMs)

@@ -41,7 +41,9 @@ export class SharedTimer {
   #fire(): void {
     this.#armedAt = Infinity
     const now = this.#clock.now()
-    for (const alarm of [...this.#alarms]) if (alarm.at <= now && this.#alarms.delete(alarm)) alarm.fire()
+    const due = [...this.#alarms].filter(({ at }) => at <= now)
+    // One that fires may take back another.
+    for (const alarm of due) if (this.#alarms.delete(alarm)) alarm.fire()
     let earliest = Infinity
     for (const { at } of this.#alarms) earliest = Math.min(earliest, at)
     this.#arm(earliest)

@@ -28,7 +28,8 @@ export class StepKeys {
   /** Forgets what was counted inside a step that starts over. */
   forget(scope: StepKey): void {
     for (const inner of this.#scopes.keys()) {
-      if (inner.startsWith(scope) && (inner.length === scope.length || inner[scope.length] === "/")) this.#scopes.delete(inner)
+      if (inner.startsWith(scope) && (inner.length === scope.length || inner[scope.length] === "/"))
+        this.#scopes.delete(inner)
     }
   }
 }

@@ -124,7 +124,9 @@ export function stepContext(parts: ContextParts): StepContext {
       const { body, config } = parseDo(rest)
       const run = (one: Attempt) =>
         endOf({}, () =>
-          (body as (context: StepContext) => unknown)(stepContext({ ...parts, attempt: one, call: { ...call, input: undefined } })),
+          (body as (context: StepContext) => unknown)(
+            stepContext({ ...parts, attempt: one, call: { ...call, input: undefined } }),
+          ),
         )
       return valueOf(attempt.inner.do({ name: stepName(name, "step name"), config, run }))
     },

@@ -134,7 +134,6 @@ class StepsRun {
     if (closure === undefined) throw new Error(`the code of step "${key}" is missing`)
     return endOf(detail, () => closure(stepContext({ attempt, call, detail, instance: this.#instance })))
   }
-
 }
 
 interface Call {

@@ -23,7 +23,10 @@ interface GivenEvent {
 }
 
 /** Stores an event, and makes an instance that waits due. */
-export function* addEvent(row: Pick<StoredInstance, "number">, { eventId, type, payload, bytes, now }: GivenEvent): Steps<PendingEvent> {
+export function* addEvent(
+  row: Pick<StoredInstance, "number">,
+  { eventId, type, payload, bytes, now }: GivenEvent,
+): Steps<PendingEvent> {
   const last = yield* first<{ seq: number | null }>(
     "SELECT max(seq) AS seq FROM workflows_events WHERE instance = ?",
     row.number,

@@ -148,7 +148,14 @@ export const procedures = {
     for (const spawn of (change.spawn ?? []) as readonly Spawn[]) started.push(...(yield* start(row, spawn, now)))
     yield* keep(number, blobs)
     const { told, wakeAt } = yield* settle(row, change, now)
-    return { firstSeq, previousSeq: row.previous_seq, isPausing: row.status === "waitingForPause", told, started, wakeAt }
+    return {
+      firstSeq,
+      previousSeq: row.previous_seq,
+      isPausing: row.status === "waitingForPause",
+      told,
+      started,
+      wakeAt,
+    }
   },
 
   *sendEvent({ tenant, id, eventId, type, payload, bytes, now, blobs }: EventRequest): Steps<Sent> {
