@@ -99,6 +99,8 @@ export class WorkflowEngine implements AsyncDisposable {
   readonly #dispatcher: Dispatcher
   readonly #code = new CodeRegistry()
   readonly #live = new Map<InstanceNumber, Activation>()
+  /** From before an instance is claimed until it has left memory. */
+  readonly #inHand = new Set<InstanceNumber>()
   readonly #failures = new Map<InstanceNumber, number>()
   readonly #definitions = new Map<string, WorkflowDefinition>()
   readonly #checked = new Set<string>()
@@ -354,8 +356,8 @@ export class WorkflowEngine implements AsyncDisposable {
   async ended(tenant: string, id: string, signal?: AbortSignal): Promise<InstanceRow> {
     const row = await this.#find(tenant, id)
     if (isEnded(row.status)) return row
-    // What runs now tells when it comes to rest; of anything else the end may have come between the query and here.
-    let isTold = this.#dispatcher.isActive(row.number)
+    // What is in hand tells when it comes to rest; of anything else the end may have come between the query and here.
+    let isTold = this.#inHand.has(row.number)
     for await (const _ of this.#newsOf(row.number, "rest", signal)) {
       const now = isTold ? row : await this.#find(tenant, id)
       if (isEnded(now.status)) return now
@@ -399,11 +401,21 @@ export class WorkflowEngine implements AsyncDisposable {
   // Running
 
   async #run(due: DueInstance): Promise<Dispatched> {
-    const { number, tenant, id } = due
-    const definition = await this.#definition(due.definitionHash)
+    const { number } = due
+    this.#inHand.add(number)
+    try {
+      return await this.#runOnce(due)
+    } finally {
+      // In this order: who finds it in hand is told afterwards.
+      this.#inHand.delete(number)
+      this.#watchers.tell(number, "rest")
+    }
+  }
+
+  async #runOnce({ number, tenant, id, definitionHash }: DueInstance): Promise<Dispatched> {
+    const definition = await this.#definition(definitionHash)
     if (needsCode(definition) && !this.#code.has(tenant, id)) {
       await this.store.park(number, "needs-code", this.clock.now())
-      this.#watchers.tell(number, "rest")
       return { wakeAt: null }
     }
     const claimed = await this.store.claim(number, this.clock.now())
@@ -417,7 +429,6 @@ export class WorkflowEngine implements AsyncDisposable {
       return await this.#giveBack(claimed, error)
     } finally {
       this.#setActive()
-      this.#watchers.tell(number, "rest")
     }
   }
 
