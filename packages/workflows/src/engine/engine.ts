@@ -460,7 +460,8 @@ export class WorkflowEngine implements AsyncDisposable {
     return {
       runner: this.#options.runner ?? noRunner,
       closures,
-      startChild: (parent, name, child, params) => childOf(parent, { name, definition: child, params, now: this.clock.now() }),
+      startChild: (parent, name, child, params) =>
+        childOf(parent, { name, definition: child, params, now: this.clock.now() }),
       sandbox: async (tenant, id, options) => this.#sandbox(tenant, id, options),
       intercept: (one, host) => this.intercept(one, host),
     }
