@@ -84,7 +84,7 @@ export class IsolateScriptRun implements ScriptRun, Tenancy {
     if ("error" in end) return this.#notStarted(end.error)
     const { run } = end
     // It says how it ended before the run does; otherwise something ended it.
-    if (!run.ok && (nobodysFault.has(run.error.code) || this.#isInnocent())) this.#end.reject(run.error)
+    if (!run.ok && (this.#isInnocent() || nobodysFault.has(run.error.code))) this.#end.reject(run.error)
     else this.#end.resolve(lost(run))
   }
 
