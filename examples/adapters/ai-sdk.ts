@@ -48,6 +48,8 @@ const { text, steps } = await generateText({
   stopWhen: isStepCount(3),
 })
 
-const [answer] = steps[0]?.toolResults ?? []
-assert.deepEqual((answer?.output as { result: unknown }).result, ["Lisbon", 18])
+const outputs = steps.flatMap(({ toolResults }) =>
+  toolResults.map(({ output }) => (output as { result: unknown }).result),
+)
+assert.deepEqual(outputs, [["Lisbon", 18]])
 console.log(`ok: ${text}`)

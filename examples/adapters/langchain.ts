@@ -30,10 +30,10 @@ const model = new FakeListChatModel({ responses: ["return 6 * 7", "The answer is
 
 const messages: BaseMessage[] = [new HumanMessage("What is 6 times 7? Use code.")]
 const asked = await model.invoke(messages)
-const call = { id: "1", name: "run_code", args: { code: String(asked.content) }, type: "tool_call" as const }
+const call = { id: "1", name: "run_code", args: { code: asked.text }, type: "tool_call" as const }
 messages.push(new AIMessage({ content: "", tool_calls: [call] }), await runCode.invoke(call))
 const answer = await model.invoke(messages)
 
 assert.equal(messages.at(-1)?.content, "42")
-assert.equal(answer.content, "The answer is 42.")
-console.log(`ok: ${String(answer.content)}`)
+assert.equal(answer.text, "The answer is 42.")
+console.log(`ok: ${answer.text}`)
