@@ -1,6 +1,6 @@
 import { MayflyError } from "@mayfly/protocol"
 import type { EgressAttachment, SandboxEgress } from "./sandbox-egress.ts"
-import type { ProviderSandbox, SandboxEnd, SandboxProvider } from "./sandbox-provider.ts"
+import type { ProviderSandbox, ProviderStartOptions, SandboxEnd, SandboxProvider } from "./sandbox-provider.ts"
 import type { SandboxRecord } from "./sandbox-registry.ts"
 
 export type SandboxStatus = "stopped" | "starting" | "running" | "destroyed"
@@ -102,13 +102,14 @@ export class LiveSandbox {
     const { id, tenant, limits, network } = this.record
     let attachment: EgressAttachment | undefined
     let hasFailed = false
-    const onNetwork = async (namespacePid: number): Promise<void> => {
-      attachment = await this.#egress?.attach({ id, tenant, network, namespacePid })
-      if (hasFailed) await attachment?.[Symbol.asyncDispose]()
+    const attach = async (egress: SandboxEgress, namespacePid: number | null): Promise<EgressAttachment> => {
+      const made = await egress.attach({ id, tenant, network, namespacePid })
+      attachment = made
+      if (hasFailed) await made[Symbol.asyncDispose]()
+      return made
     }
     try {
-      const isConnected = this.#egress !== undefined
-      const sandbox = await this.#provider.start({ id, limits }, isConnected ? { onNetwork } : {})
+      const sandbox = await this.#provider.start({ id, limits }, waysOut(this.#egress, attach))
       await giveFiles(sandbox, attachment)
       return this.#started(sandbox, attachment)
     } catch (error) {
@@ -158,6 +159,18 @@ export class Lease implements Disposable {
   [Symbol.dispose](): void {
     this.#release?.()
     this.#release = undefined
+  }
+}
+
+/** What a provider may call, when there is a way out. */
+function waysOut(
+  egress: SandboxEgress | undefined,
+  attach: (egress: SandboxEgress, namespacePid: number | null) => Promise<EgressAttachment>,
+): ProviderStartOptions {
+  if (egress === undefined) return {}
+  return {
+    onNetwork: async (namespacePid) => void (await attach(egress, namespacePid)),
+    onRequests: async () => (await attach(egress, null)).fetch,
   }
 }
 

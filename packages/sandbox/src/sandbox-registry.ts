@@ -19,6 +19,8 @@ export interface SnapshotInfo {
   readonly id: string
   readonly sandboxId: string
   readonly tenant: string
+  /** Who made it, and alone can use it. */
+  readonly provider: string
   readonly createdAt: number
   /** What it takes on disk. */
   readonly bytes: number
@@ -46,6 +48,7 @@ const owner: StoreOwner = {
       limits TEXT NOT NULL
     ) STRICT;
     CREATE INDEX sandbox_snapshots_tenant ON sandbox_snapshots (tenant, id)`,
+    `ALTER TABLE sandbox_snapshots ADD COLUMN provider TEXT NOT NULL DEFAULT 'bubblewrap'`,
   ],
 }
 
@@ -58,6 +61,7 @@ interface BoxRow {
 
 interface SnapshotRow {
   readonly id: string
+  readonly provider: string
   readonly sandbox_id: string
   readonly tenant: string
   readonly created_at: number
@@ -124,14 +128,15 @@ export class SandboxRegistry {
   }
 
   async addSnapshot(snapshot: SnapshotInfo): Promise<void> {
-    const { id, sandboxId, tenant, createdAt, bytes, limits } = snapshot
-    await this.#write("INSERT INTO sandbox_snapshots VALUES (?, ?, ?, ?, ?, ?)", [
+    const { id, sandboxId, tenant, createdAt, bytes, limits, provider } = snapshot
+    await this.#write("INSERT INTO sandbox_snapshots VALUES (?, ?, ?, ?, ?, ?, ?)", [
       id,
       sandboxId,
       tenant,
       createdAt,
       bytes,
       JSON.stringify(limits),
+      provider,
     ])
   }
 
@@ -167,6 +172,7 @@ function snapshotOf(row: SnapshotRow): SnapshotInfo {
     id: row.id,
     sandboxId: row.sandbox_id,
     tenant: row.tenant,
+    provider: row.provider,
     createdAt: row.created_at,
     bytes: row.bytes,
     limits: JSON.parse(row.limits) as SandboxLimits,

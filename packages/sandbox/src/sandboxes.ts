@@ -4,15 +4,16 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { MayflyError, type NetworkPolicy } from "@mayfly/protocol"
 import type { Store } from "@mayfly/store"
-import { BubblewrapProvider } from "./bubblewrap/bubblewrap-provider.ts"
 import { claimDirectory, isAbandoned } from "./claim-directory.ts"
 import { LiveSandbox } from "./live-sandbox.ts"
+import type { DockerOptions } from "./docker/docker-provider.ts"
 import { type Exposure, PreviewServer } from "./preview-server.ts"
 import { Sandbox, type SandboxInfo, type SandboxSummary } from "./sandbox.ts"
 import type { SandboxEgress } from "./sandbox-egress.ts"
 import { invalid, parseSandboxId, parseSandboxOptions, type SandboxOptions } from "./sandbox-options.ts"
 import type { ProviderReport, SandboxProvider } from "./sandbox-provider.ts"
 import type { SandboxLimits } from "./sandbox-limits.ts"
+import { SandboxProviders } from "./sandbox-providers.ts"
 import { type SandboxRecord, SandboxRegistry, type SnapshotInfo } from "./sandbox-registry.ts"
 
 export interface SandboxesOptions {
@@ -23,13 +24,15 @@ export interface SandboxesOptions {
   readonly egress?: SandboxEgress
   /** The network policy of sandboxes that bring none. Default: nothing can be reached. */
   readonly network?: NetworkPolicy
-  /** In place of bubblewrap, for tests of its fallbacks. */
-  readonly provider?: (directory: string) => SandboxProvider
+  /** What holds sandboxes that name no provider: the name of one, or one of your own. Default "bubblewrap". */
+  readonly provider?: string | ((directory: string) => SandboxProvider)
+  /** Of the provider "docker". */
+  readonly docker?: DockerOptions
 }
 
 interface Home {
   readonly directory: string
-  readonly provider: SandboxProvider
+  readonly providers: SandboxProviders
   readonly registry: SandboxRegistry
   readonly previews: PreviewServer
   close(): void
@@ -47,17 +50,18 @@ export class Sandboxes implements AsyncDisposable {
     this.#options = options
   }
 
-  /** How sandboxes are held here, and how well. Rejects with `sandbox.unavailable`. */
-  async probe(): Promise<ProviderReport> {
-    return (await this.#open()).provider.probe()
+  /** How sandboxes are held here, and how well; by default those that name no provider. Rejects with `sandbox.unavailable`. */
+  async probe(provider?: string): Promise<ProviderReport> {
+    const { providers } = await this.#open()
+    return providers.probe(provider ?? providers.defaultName)
   }
 
   async create(options: SandboxOptions = {}): Promise<Sandbox> {
     const { id, from, provider: wanted, ...rest } = parseSandboxOptions(options)
-    const { provider, registry } = await this.#open()
-    if (wanted !== undefined && wanted !== provider.name)
-      throw new MayflyError("sandbox.unsupported", `there is no provider "${wanted}"; "${provider.name}" is there`)
+    const { providers, registry } = await this.#open()
     const snapshot = from === undefined ? undefined : await this.#snapshotOf(from)
+    const provider = await providers.get(wanted ?? snapshot?.provider ?? providers.defaultName)
+    checkProvider(snapshot, provider.name)
     const limits = withDiskOf(snapshot, rest.limits, options.limits?.diskMb)
     const record: SandboxRecord = {
       id: id ?? `sb-${randomBytes(8).toString("hex")}`,
@@ -118,20 +122,21 @@ export class Sandboxes implements AsyncDisposable {
 
   /** One that is not there is `sandbox.not-found`. */
   async removeSnapshot(id: string): Promise<void> {
-    const { registry, provider } = await this.#open()
-    await this.#snapshotOf(id)
+    const { registry, providers } = await this.#open()
+    const { provider } = await this.#snapshotOf(id)
     await registry.forgetSnapshot(id)
-    await provider.removeSnapshot(id)
+    await (await providers.get(provider)).removeSnapshot(id)
   }
 
   /** @internal */
   async snapshot(live: LiveSandbox): Promise<SnapshotInfo> {
     live.checkUsable()
-    const { provider, registry } = await this.#open()
-    const { id: sandboxId, tenant, limits } = live.record
+    const { registry, providers } = await this.#open()
+    const { id: sandboxId, tenant, limits, provider: name } = live.record
+    const provider = await providers.get(name)
     const id = `snap-${randomBytes(8).toString("hex")}`
     const bytes = await live.exclusively((running) => provider.snapshot(live.record, id, running))
-    const snapshot = { id, sandboxId, tenant, createdAt: Date.now(), bytes, limits }
+    const snapshot = { id, sandboxId, tenant, provider: name, createdAt: Date.now(), bytes, limits }
     await registry.addSnapshot(snapshot)
     return snapshot
   }
@@ -158,8 +163,9 @@ export class Sandboxes implements AsyncDisposable {
   /** @internal */
   async destroy(live: LiveSandbox): Promise<void> {
     if (live.status === "destroyed") return
-    const { provider, registry, previews } = await this.#open()
+    const { providers, registry, previews } = await this.#open()
     const { id } = live.record
+    const provider = await providers.get(live.record.provider)
     previews.unexpose(live)
     await live.destroy(async () => {
       await registry.setState(id, "removing")
@@ -179,7 +185,7 @@ export class Sandboxes implements AsyncDisposable {
   /** @internal */
   async info(live: LiveSandbox): Promise<SandboxInfo> {
     const { id, tenant, createdAt, limits, network, sleepAfterMs } = live.record
-    const provider = await (await this.#open()).provider.probe()
+    const provider = await this.probe(live.record.provider)
     return { id, tenant, status: live.status, createdAt, limits, network, sleepAfterMs, provider }
   }
 
@@ -208,12 +214,12 @@ export class Sandboxes implements AsyncDisposable {
   }
 
   async #find(id: string, tenant: string | undefined): Promise<Sandbox | undefined> {
-    const { registry, provider } = await this.#open()
+    const { registry, providers } = await this.#open()
     const known = this.#handles.get(id)
     const isKnown = known !== undefined && known.live.status !== "destroyed"
     const record = isKnown ? known.live.record : await registry.get(id)
     if (record === undefined || (tenant !== undefined && record.tenant !== tenant)) return undefined
-    return this.#handle(record, provider)
+    return this.#handle(record, await providers.get(record.provider))
   }
 
   async #whenReady(id: string, tenant: string | undefined, error: MayflyError): Promise<Sandbox> {
@@ -261,14 +267,13 @@ export class Sandboxes implements AsyncDisposable {
       if (!isLasting) rmSync(directory, { recursive: true, force: true })
     }
     try {
-      const provider = this.#options.provider?.(directory) ?? new BubblewrapProvider({ directory })
-      await provider.probe()
       const registry = await SandboxRegistry.open(await this.#options.store())
       await registry.forgetUnfinished()
-      const ids = new Set((await registry.list(undefined)).map(({ id }) => id))
-      const snapshots = new Set((await registry.listSnapshots(undefined)).map(({ id }) => id))
-      await provider.recover(ids, snapshots)
-      return { directory, provider, registry, previews: new PreviewServer(secretIn(directory)), close }
+      const { provider, docker } = this.#options
+      const providers = new SandboxProviders({ directory, provider, docker }, registry)
+      // What a supervisor that was killed left is cleared now; where the default can't be had, its first use says so.
+      await providers.get(providers.defaultName).catch(() => {})
+      return { directory, providers, registry, previews: new PreviewServer(secretIn(directory)), close }
     } catch (error) {
       close()
       throw error
@@ -288,6 +293,11 @@ function removeAbandoned(): void {
       // Somebody else removes it.
     }
   }
+}
+
+function checkProvider(snapshot: SnapshotInfo | undefined, name: string): void {
+  if (snapshot !== undefined && snapshot.provider !== name)
+    throw invalid("provider", `must be that of the snapshot, "${snapshot.provider}"; export and import go between two`)
 }
 
 /** A copy of a disk has that disk's size. */

@@ -3,9 +3,9 @@ import { readFileSync } from "node:fs"
 import { mkdir } from "node:fs/promises"
 import type { Socket } from "node:net"
 import type { Duplex } from "node:stream"
-import { MayflyError } from "@mayfly/protocol"
 import { resultOf } from "../agent-answer.ts"
 import { AgentSandbox } from "../agent-sandbox.ts"
+import { errorOfEnd } from "../error-of-end.ts"
 import { SupervisorLink } from "../link/supervisor-link.ts"
 import type { ProviderStartOptions, SandboxEnd, SandboxSpec, SandboxUsage } from "../sandbox-provider.ts"
 import {
@@ -228,20 +228,6 @@ class Running {
   #innerPids(): number[] {
     const first = childrenOf(this.outerPid)
     return [...first, ...first.flatMap(childrenOf)]
-  }
-}
-
-/** The error of calls that a sandbox's end cut off. */
-export function errorOfEnd(end: SandboxEnd): MayflyError {
-  switch (end.reason) {
-    case "stopped":
-      return new MayflyError("sandbox.stopped", "the sandbox was stopped")
-    case "crashed":
-      return new MayflyError("sandbox.crashed", `the sandbox has ended: ${end.detail}`)
-    case "limit":
-      return new MayflyError("sandbox.limit", `the sandbox was ended: ${end.detail} (limits.${end.limit})`, {
-        details: { limit: end.limit },
-      })
   }
 }
 
