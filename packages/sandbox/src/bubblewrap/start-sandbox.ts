@@ -133,7 +133,7 @@ class Running {
     } finally {
       clearTimeout(late)
     }
-    const missing = this.#innerPids().flatMap(missingConfinement)
+    const missing = this.#innerPids().flatMap((pid) => missingConfinement(pid))
     if (missing.length > 0) throw unavailable(`the sandbox lacks ${[...new Set(missing)].join(", ")}`)
   }
 

@@ -1,5 +1,5 @@
 import { existsSync, realpathSync } from "node:fs"
-import { chmod, lstat, mkdir, readdir, rename, rm } from "node:fs/promises"
+import { mkdir, readdir, rename } from "node:fs/promises"
 import { join } from "node:path"
 import { MayflyError } from "@mayfly/protocol"
 import type {
@@ -9,6 +9,7 @@ import type {
   SandboxProvider,
   SandboxSpec,
 } from "../sandbox-provider.ts"
+import { removeTree } from "../remove-tree.ts"
 import { realFolders } from "../virtual-agent/place-operation.ts"
 import { copyTree } from "./copy-tree.ts"
 import { findJustBash, type JustBash } from "./find-just-bash.ts"
@@ -112,24 +113,6 @@ export class VirtualProvider implements SandboxProvider {
   #snapshot(id: string): string {
     return join(this.#directory, "snapshots", id)
   }
-}
-
-/** A guest may have taken away the rights on its own folders. */
-async function removeTree(path: string): Promise<void> {
-  try {
-    await rm(path, { recursive: true, force: true })
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code !== "EACCES" && code !== "EPERM") throw error
-    await openFolders(path)
-    await rm(path, { recursive: true, force: true })
-  }
-}
-
-async function openFolders(path: string): Promise<void> {
-  if (!(await lstat(path)).isDirectory()) return
-  await chmod(path, 0o700)
-  for (const name of await readdir(path)) await openFolders(join(path, name))
 }
 
 async function namesIn(folder: string): Promise<string[]> {
