@@ -5,6 +5,7 @@ import type * as JustBash from "just-bash"
 import type { Bash, BashExecResult, IFileSystem } from "just-bash"
 import type { CommandJob, CommandOutcome, FromThread, ThreadOptions, ToThread } from "./command-job.ts"
 import { functionsIn } from "./functions-in.ts"
+import { isPlainPipeline } from "./is-plain-pipeline.ts"
 import { realFolders } from "./place-operation.ts"
 import { ThreadRequests } from "./thread-requests.ts"
 
@@ -59,13 +60,14 @@ async function run(job: CommandJob): Promise<CommandOutcome> {
   return outcomeOf(result, job, { files, folder })
 }
 
-/** Output goes through files, where bytes stay as they are. */
+/** Output goes through files: of a plain pipeline bytes stay as they are there, of anything else what is text. */
 async function execute(
   bash: Bash,
   { command, cwd, stdin, shell }: CommandJob,
   folder: string,
 ): Promise<BashExecResult> {
-  const group = `{ :\n${command}\n} >${folder}/out 2>${folder}/err`
+  const output = `>${folder}/out 2>${folder}/err`
+  const group = isPlainPipeline(library, command) ? `${command} ${output}` : `{ :\n${command}\n} ${output}`
   const script =
     shell === undefined
       ? group
@@ -121,7 +123,7 @@ function stateAfter(
       .map((line) => line.split(" ").at(-1) ?? ""),
   )
   const known = new Map([...shell.functions, ...functionsIn(library, command)])
-  const variables = textOf(after).split("\n").filter(isKept).join("\n")
+  const variables = textOf(after).split("\n").filter(isKept).map(withPlainArray).join("\n")
   const state = { variables, functions: [...known].filter(([name]) => names.has(name)) }
   return JSON.stringify(state).length > maxStateLength ? shell : state
 }
@@ -129,6 +131,11 @@ function stateAfter(
 /** Without what may not be set, and what is ours. A value with a line break is written in one line. */
 function isKept(line: string): boolean {
   return !/^declare -\S+ (?:\?|BASHOPTS|SHELLOPTS|PIPESTATUS|PWD|__mayfly_code)=/.test(line)
+}
+
+/** The imitated `declare` splits the values of arrays at spaces; an assignment does not. */
+function withPlainArray(line: string): string {
+  return line.replace(/^declare -(a|A) (\w+)=\(/, "declare -$1 $2; $2=(")
 }
 
 /** Files that stay, over an imitation of the rest of a system. */
