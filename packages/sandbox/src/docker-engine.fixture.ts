@@ -8,7 +8,7 @@ import { setTimeout as pause } from "node:timers/promises"
 
 /** What the image of the tests holds: packages of this machine, with all that they need. */
 const packages = [
-  "bash", "coreutils", "tar", "util-linux", "bsdutils", "grep", "sed", "findutils", "mawk", "git", "python3", "curl", "procps",
+  "bash", "dash", "coreutils", "tar", "util-linux", "bsdutils", "grep", "sed", "findutils", "mawk", "git", "python3", "curl", "procps",
   "ca-certificates", "libstdc++6", "libatomic1",
 ] // oxfmt-ignore
 const image = "mayfly-test"
@@ -112,7 +112,12 @@ async function importImage(socketPath: string): Promise<void> {
   tar.stdin.end(imageFiles().join("\n"))
   const status = await new Promise<number>((resolve, reject) => {
     const sent = request(
-      { socketPath, method: "POST", path: `/v1.40/images/create?fromSrc=-&repo=${image}`, headers: { "content-type": "application/x-tar" } },
+      {
+        socketPath,
+        method: "POST",
+        path: `/v1.40/images/create?fromSrc=-&repo=${image}`,
+        headers: { "content-type": "application/x-tar" },
+      },
       (answer) => {
         answer.resume().once("end", () => resolve(answer.statusCode ?? 0))
       },
@@ -132,8 +137,20 @@ function imageFiles(): string[] {
   const files = output("dpkg", ["-L", ...installed])
     .split("\n")
     .map((path) => path.replace(/^\/(bin|sbin|lib|lib64)\//, "/usr/$1/"))
-  const wanted = [...files, "/bin", "/sbin", "/lib", "/lib64", "/usr/bin/awk", "/etc/alternatives/awk", "/etc/ld.so.cache"]
-  return [...new Set(wanted)].filter((path) => !/^\/(?:usr\/share\/(?:doc|man|locale)|\.$)|^\/$/.test(path) && existsSync(path)).map((path) => path.slice(1))
+  const wanted = [
+    ...files,
+    "/bin",
+    "/sbin",
+    "/lib",
+    "/lib64",
+    "/usr/bin/awk",
+    "/usr/bin/sh",
+    "/etc/alternatives/awk",
+    "/etc/ld.so.cache",
+  ]
+  return [...new Set(wanted)]
+    .filter((path) => !/^\/(?:usr\/share\/(?:doc|man|locale)|\.$)|^\/$/.test(path) && existsSync(path))
+    .map((path) => path.slice(1))
 }
 
 function output(command: string, args: readonly string[]): string {

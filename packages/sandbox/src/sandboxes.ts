@@ -26,6 +26,8 @@ export interface SandboxesOptions {
   readonly network?: NetworkPolicy
   /** What holds sandboxes that name no provider: the name of one, or one of your own. Default "bubblewrap". */
   readonly provider?: string | ((directory: string) => SandboxProvider)
+  /** Providers that a tenant may name itself, beside the default. Default none: a weaker one is the owner's choice. */
+  readonly offer?: readonly string[]
   /** Of the provider "docker". */
   readonly docker?: DockerOptions
 }
@@ -72,6 +74,7 @@ export class Sandboxes implements AsyncDisposable {
       provider: provider.name,
     }
     this.#options.egress?.check(record.network)
+    if (reachesOut(record.network)) checkHasNetwork(await provider.probe())
     await registry.begin(record)
     try {
       await provider.create(record, from)
@@ -82,6 +85,14 @@ export class Sandboxes implements AsyncDisposable {
       throw error
     }
     return this.#handle(record, provider)
+  }
+
+  /** @internal Throws `input.invalid` for a provider that a tenant may not choose. */
+  async checkOffered(provider: string | undefined): Promise<void> {
+    if (provider === undefined) return
+    const offered = [(await this.#open()).providers.defaultName, ...(this.#options.offer ?? [])]
+    if (!offered.includes(provider))
+      throw invalid("provider", `must be one that is offered here: ${offered.join(", ")}`)
   }
 
   /** With a tenant: another's is not there. */
@@ -293,6 +304,19 @@ function removeAbandoned(): void {
       // Somebody else removes it.
     }
   }
+}
+
+function reachesOut({ defaultPolicy = "deny", allowedOrigins = [] }: NetworkPolicy): boolean {
+  return defaultPolicy !== "deny" || allowedOrigins.length > 0
+}
+
+/** A sandbox that reaches nothing of what was asked for would look like one that works. */
+function checkHasNetwork({ provider, unsupported }: ProviderReport): void {
+  if (unsupported.includes("network"))
+    throw new MayflyError(
+      "sandbox.unsupported",
+      `the provider "${provider}" has no way out here, and the policy allows one: give network: {}, or use another provider`,
+    )
 }
 
 function checkProvider(snapshot: SnapshotInfo | undefined, name: string): void {

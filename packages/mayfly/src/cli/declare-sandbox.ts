@@ -23,6 +23,7 @@ export function addSandbox(program: Command, action: SandboxAction): void {
   add("create [ID]", "make one; prints its id")
     .option("--allow <ORIGIN>", "an origin that it may reach; may be repeated (default: none)", collect)
     .option("--memory <MB>", "memory in MiB (default 1024)")
+    .option("--provider <NAME>", "what holds it: bubblewrap, docker or virtual (default bubblewrap)")
     .option("--env <NAME=VALUE>", "a variable of every command; may be repeated", collect)
     .option("--json", "print one JSON object")
     .action((id: string | undefined, flags: SandboxFlags) =>

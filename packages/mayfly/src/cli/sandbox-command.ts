@@ -61,11 +61,12 @@ async function act(call: SandboxCall, body: object, context: Context): Promise<n
 /** Before the directory is opened: a wrong option starts nothing. */
 async function bodyOf(call: SandboxCall, flags: SandboxFlags): Promise<object> {
   if (call.name === "create") {
-    const { allow, memory, tenant } = flags
+    const { allow, memory, provider, tenant } = flags
     return {
       ...(call.id === undefined ? {} : { id: call.id }),
       ...(tenant === undefined ? {} : { tenant }),
       ...(allow === undefined ? {} : { network: { allowedOrigins: allow } }),
+      ...(provider === undefined ? {} : { provider }),
       ...(memory === undefined ? {} : { limits: { memoryMb: numberOf("--memory", memory) } }),
       env: variablesOf(flags),
     }

@@ -12,6 +12,7 @@ export interface SandboxFlags {
   readonly json?: boolean
   readonly allow?: readonly string[]
   readonly memory?: string
+  readonly provider?: string
   readonly env?: readonly string[]
   readonly cwd?: string
   readonly timeout?: string
