@@ -21,14 +21,17 @@ test("no command of a virtual sandbox reads or writes a file of the machine's", 
     "cp -r /etc/passwd . ; cat passwd; find / -name shadow -exec cat {} +",
     "curl -sS file:///etc/passwd",
     "sed -n 'r /etc/passwd' /dev/null; sed -n '1{r /etc/passwd\n}' <<< x",
-    "js-exec -c 'console.log(require(\"fs\").readFileSync(\"/etc/passwd\", \"utf8\"))'; python3 -c 'print(open(\"/etc/passwd\").read())'",
+    'js-exec -c \'console.log(require("fs").readFileSync("/etc/passwd", "utf8"))\'; python3 -c \'print(open("/etc/passwd").read())\'',
     "source /etc/passwd; . /etc/hostname; x=$(< /etc/passwd); echo $x",
     "xargs -a /etc/passwd echo; diff /etc/passwd /dev/null; jq -R . /etc/passwd",
   ]
   for (const command of tries) {
     const { stdout, stderr } = await sandbox.exec(command, { timeoutMs: 20_000 })
     assert.ok(!(stdout + stderr).includes(hosts), command)
-    assert.ok(!/mayfly-sandboxes|boxes\/sb-/.test(stdout + stderr), `${command} shows a path of the machine's: ${stderr}`)
+    assert.ok(
+      !/mayfly-sandboxes|boxes\/sb-/.test(stdout + stderr),
+      `${command} shows a path of the machine's: ${stderr}`,
+    )
   }
   await sandbox.destroy()
 })
@@ -73,7 +76,9 @@ test("loops, memory, output and recursion of virtual commands end, and neither t
   const timer = setInterval(() => ticks++, 20)
   await Promise.all(
     hogs.map(async (command) => {
-      const result = await sandbox.exec(command, { timeoutMs: 2_000, maxOutputBytes: 1_000 }).catch((error: unknown) => error)
+      const result = await sandbox
+        .exec(command, { timeoutMs: 2_000, maxOutputBytes: 1_000 })
+        .catch((error: unknown) => error)
       const { code } = result as { code?: unknown }
       // Together they may use all memory that there is: then the sandbox ends, and says why.
       assert.ok(code === undefined || code === "sandbox.limit", `${command}: ${String(result)}`)
@@ -90,7 +95,9 @@ test("a virtual sandbox that holds more memory than it may ends with sandbox.lim
   await sandbox.files.write("kept", "kept")
   const hog = "x=$(printf '%1000000s' x); for i in {1..12}; do eval \"v$i=$x$x$x$x$x$x$x$x\"; done; sleep 3"
   const all = await Promise.allSettled(Array.from({ length: 8 }, () => sandbox.exec(hog, { timeoutMs: 30_000 })))
-  const hasEnded = all.some((one) => one.status === "rejected" && (one.reason as { code: string }).code === "sandbox.limit")
+  const hasEnded = all.some(
+    (one) => one.status === "rejected" && (one.reason as { code: string }).code === "sandbox.limit",
+  )
   const wasKilled = all.some((one) => one.status === "fulfilled" && one.value.exitCode !== 0)
   assert.ok(hasEnded || wasKilled)
   assert.equal((await sandbox.exec("cat kept")).stdout, "kept")

@@ -54,7 +54,13 @@ for (const moment of ["idle", "create", "snapshot"]) {
 
 test("a virtual sandbox's files and snapshots outlast kill -9 of the supervisor, its process does not", async () => {
   const dataDir = join(folder, "virtual")
-  const flags = ["--conditions=source", "--disable-warning=ExperimentalWarning", "--input-type=module", "-e", virtualVictim]
+  const flags = [
+    "--conditions=source",
+    "--disable-warning=ExperimentalWarning",
+    "--input-type=module",
+    "-e",
+    virtualVictim,
+  ]
   const child = spawn(process.execPath, [...flags, dataDir], { stdio: ["ignore", "pipe", "inherit"] })
   const [line] = (await once(child.stdout, "data")) as [Buffer]
   const before = JSON.parse(line.toString()) as { sums: string; snapshot: string }

@@ -11,7 +11,7 @@ const server = createServer((request, response) => {
     if (request.url === "/away") return response.writeHead(302, { location: "http://127.0.0.1:1/" }).end()
     if (request.url === "/bytes") return response.end(Uint8Array.of(0xff, 0, 0x61))
     if (request.url === "/large") return response.end(new Uint8Array(20 << 20))
-    response.end(`${request.method} ${request.url} ${request.headers["x-name"] ?? "none"} ${body.toString()}`)
+    response.end(`${request.method} ${request.url} ${String(request.headers["x-name"] ?? "none")} ${body.toString()}`)
   })
 }).listen(0, "127.0.0.1")
 await once(server, "listening")

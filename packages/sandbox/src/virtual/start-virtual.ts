@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process"
-import { existsSync } from "node:fs"
+import { existsSync, realpathSync } from "node:fs"
 import type { Socket } from "node:net"
 import { dirname, join } from "node:path"
 import type { Duplex } from "node:stream"
@@ -22,6 +22,7 @@ import type {
 import { memoryExitCode } from "../virtual-agent/memory-exit.ts"
 import { watchAgent } from "../watch-agent.ts"
 import type { JustBash } from "./find-just-bash.ts"
+import { processFlags } from "./process-flags.ts"
 import { refusingInput } from "./refusing-input.ts"
 import { relayRequests } from "./relay-requests.ts"
 
@@ -143,7 +144,8 @@ class Running {
 
   #settle(): SandboxEnd {
     for (const dispose of this.#timers.splice(0)) dispose()
-    const end = this.#child.exitCode === memoryExitCode ? this.#memoryEnd() : (this.#end ?? this.#crash())
+    const wasMemory = this.#child.exitCode === memoryExitCode || /out of memory/i.test(this.#complaint)
+    const end = wasMemory && this.#end?.reason !== "stopped" ? this.#memoryEnd() : (this.#end ?? this.#crash())
     this.link.fail(errorOfEnd(end))
     return end
   }
@@ -154,7 +156,6 @@ class Running {
   }
 
   #crash(): SandboxEnd {
-    if (/heap out of memory|out of memory/i.test(this.#complaint)) return this.#memoryEnd()
     return { reason: "crashed", detail: this.#complaint.trim().split("\n").at(-1) || "its process ended" }
   }
 
@@ -176,16 +177,7 @@ class Running {
 
 function launch({ spec, library, root }: VirtualStartOptions): ChildProcess {
   const agent = agentFolder()
-  const flags = [
-    // Whoever breaks out of the imitation finds a process that may read and write this folder, start nothing and load nothing native.
-    "--permission",
-    `--allow-fs-read=${agent}/*`,
-    `--allow-fs-read=${library.modules}/*`,
-    `--allow-fs-read=${root}/*`,
-    `--allow-fs-write=${root}/*`,
-    "--allow-worker",
-    "--no-warnings",
-  ]
+  const flags = processFlags(root, [agent, library.modules])
   return spawn(
     process.execPath,
     [...flags, join(agent, "agent.mjs"), root, library.url, String(spec.limits.memoryMb)],
@@ -201,6 +193,6 @@ function launch({ spec, library, root }: VirtualStartOptions): ChildProcess {
 function agentFolder(): string {
   const file = fileURLToPath(import.meta.url)
   const folder = join(dirname(file), "..", "..", "dist", "virtual-files")
-  if (existsSync(join(folder, "agent.mjs"))) return folder
+  if (existsSync(join(folder, "agent.mjs"))) return realpathSync(folder)
   throw new MayflyError("sandbox.unavailable", "the agent is not built; run npm run build")
 }
