@@ -59,8 +59,6 @@ test(
   async () => {
     assert.deepEqual(await sandbox("create", ["imitated", "--provider", "virtual"]), ok("imitated\n"))
     assert.deepEqual(await sandbox("exec", ["imitated", "echo kept > file; whoami"]), ok("user\n"))
-    const git = await sandbox("exec", ["imitated", "git", "status"])
-    assert.deepEqual([git.code, /sandbox\.unsupported.*"virtual"/.test(git.stderr)], [1, true])
     const server = startMayfly(["serve", "--port", "0", "--data", data, "--sandbox-provider", "bubblewrap"])
     try {
       await server.output(/serving at/)
@@ -76,9 +74,6 @@ test(
       server.child.kill("SIGTERM")
       await server.finished
     }
-    const unknown = await sandbox("create", ["--provider", "podman"])
-    assert.deepEqual([unknown.code, /input\.invalid.*provider must be one/.test(unknown.stderr)], [2, true])
-    assert.equal((await mayfly(["serve", "--port", "0", "--data", data, "--sandbox-provider", "podman"])).code, 2)
   },
 )
 
