@@ -120,7 +120,7 @@ except OSError as e: print("tioclinux", errno.errorcode[e.errno])`
 test("programs of the host can't be changed, and none of its own files are there", async () => {
   await using sandbox = await attacked()
   const { stdout } =
-    await sandbox.exec(`touch /usr/bin/x /etc/passwd /x /lib/x /.mayfly/agent/agent.mjs 2>&1 | grep -c 'Read-only\\|denied'
+    await sandbox.exec(`touch /usr/bin/x /etc/passwd /x /lib/x /.mayfly/agent/agent.cjs 2>&1 | grep -c 'Read-only\\|denied'
     ls / | tr '\\n' ' '; ls /home /root /var 2>&1 | tr '\\n' ' '; cat /etc/shadow 2>&1; ls /sys 2>&1; ls /dev | tr '\\n' ' '`)
   assert.match(stdout, /^5\n/)
   assert.ok(!/root:\$|\bsys\b.*kernel/.test(stdout))

@@ -5,7 +5,7 @@ import { defaultPlatform } from "./platform.ts"
 provideDefaultRuntime(() => defaultPlatform().runtime)
 provideDefaultSandboxes(() => defaultPlatform().env.SANDBOX)
 
-export { providerNames, Sandbox, Sandboxes, TenantSandboxes } from "@mayfly/sandbox"
+export { missingSandboxNeeds, providerNames, Sandbox, Sandboxes, TenantSandboxes } from "@mayfly/sandbox"
 export { type GuestSandbox, sandboxBinding, type SandboxRights } from "./sandbox-binding.ts"
 export type {
   CodeExecution,
@@ -19,6 +19,7 @@ export type {
   SandboxFiles,
   SandboxInfo,
   SandboxLimits,
+  SandboxNeed,
   SandboxOptions,
   SandboxProcess,
   SandboxShell,

@@ -1,6 +1,13 @@
-import { MayflyError } from "@mayfly/protocol"
+import { MayflyError, type NetworkPolicy } from "@mayfly/protocol"
 import type { EgressAttachment, SandboxEgress } from "./sandbox-egress.ts"
-import type { ProviderSandbox, ProviderStartOptions, SandboxEnd, SandboxProvider } from "./sandbox-provider.ts"
+import type {
+  PreparedNetwork,
+  ProviderSandbox,
+  ProviderStartOptions,
+  SandboxEnd,
+  SandboxProvider,
+  SandboxSpec,
+} from "./sandbox-provider.ts"
 import type { SandboxRecord } from "./sandbox-registry.ts"
 
 export type SandboxStatus = "stopped" | "starting" | "running" | "destroyed"
@@ -75,6 +82,22 @@ export class LiveSandbox {
     return done
   }
 
+  /** Not while it starts or stops: a start has one policy from its first moment. */
+  setPolicy(network: NetworkPolicy, save: (record: SandboxRecord) => Promise<void>): Promise<void> {
+    return this.exclusively(async () => {
+      this.checkUsable()
+      const { network: before } = this.record
+      const keep = (kept: NetworkPolicy): Promise<void> => save((this.record = { ...this.record, network: kept }))
+      try {
+        await keep(network)
+        if (this.#running !== undefined) await this.#attachment?.setPolicy(network)
+      } catch (error) {
+        await keep(before)
+        throw error
+      }
+    })
+  }
+
   async destroy(remove: () => Promise<void>): Promise<void> {
     this.checkUsable()
     this.#isDestroyed = true
@@ -99,7 +122,7 @@ export class LiveSandbox {
   async #startNow(): Promise<ProviderSandbox> {
     await this.#stopping
     this.checkUsable()
-    const { id, tenant, limits, network } = this.record
+    const { id, tenant, network } = this.record
     let attachment: EgressAttachment | undefined
     let hasFailed = false
     const attach = async (egress: SandboxEgress, namespacePid: number | null): Promise<EgressAttachment> => {
@@ -108,9 +131,21 @@ export class LiveSandbox {
       if (hasFailed) await made[Symbol.asyncDispose]()
       return made
     }
+    const egress = this.#egress
+    const prepare = egress?.prepare?.bind(egress)
+    let isPrepared = false
+    const takeNetwork = async (): Promise<PreparedNetwork> => {
+      if (prepare === undefined) throw new MayflyError("sandbox.unavailable", "no network can be made")
+      const prepared = await prepare({ id, tenant, network })
+      isPrepared = true
+      attachment = prepared
+      return prepared
+    }
+    const takes = prepare !== undefined && this.#provider.takesNetworks === true
     try {
-      const sandbox = await this.#provider.start({ id, limits }, waysOut(this.#egress, attach))
-      await giveFiles(sandbox, attachment)
+      const ways = takes ? { takeNetwork } : waysOut(egress, attach)
+      const sandbox = await this.#provider.start(specOf(this.record), ways)
+      if (!isPrepared) await giveFiles(sandbox, attachment)
       return this.#started(sandbox, attachment)
     } catch (error) {
       hasFailed = true
@@ -141,6 +176,11 @@ export class LiveSandbox {
       if (this.#users === 0) void this.stop()
     }, sleepAfterMs).unref()
   }
+}
+
+/** A provider knows it by its key. */
+export function specOf({ key, limits }: SandboxRecord): SandboxSpec {
+  return { id: key, limits }
 }
 
 /** The use of a running sandbox. Disposing twice is safe. */

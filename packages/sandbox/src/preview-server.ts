@@ -45,7 +45,7 @@ export class PreviewServer {
     const oldest = this.#targets.keys().next().value
     if (this.#targets.size >= maxExposures && oldest !== undefined) this.#targets.delete(oldest)
     const expiresAt = ttlMs === null ? null : Date.now() + ttlMs
-    const token = this.#token(`${live.record.id}:${port}:${expiresAt ?? "always"}`)
+    const token = this.#token(`${live.record.key}:${port}:${expiresAt ?? "always"}`)
     this.#targets.set(token, { live, port, expiresAt })
     const label = `${port}-${live.record.id.slice(0, 20)}-${token}`
     return { port, token, expiresAt, url: `http://${label}.localhost:${await this.#listen()}/` }

@@ -10,7 +10,7 @@ export interface SandboxPlatform {
 }
 
 export interface SandboxOptions {
-  /** Lower-case letters, digits and hyphens, at most 63. Default: a random one. */
+  /** Lower-case letters, digits and hyphens, at most 63; each tenant has its own. Default: a random one. */
   readonly id?: string
   readonly limits?: Partial<SandboxLimits>
   /** What it may reach. Default: nothing. */
@@ -52,21 +52,29 @@ export function parseSandboxOptions(options: SandboxOptions): ParsedSandboxOptio
   if (typeof options !== "object" || options === null) throw invalid("options", "must be an object")
   for (const name of Object.keys(options))
     if (!known.includes(name)) throw invalid(name, `is not an option of a sandbox; the options are ${known.join(", ")}`)
-  const { id, network = {}, env, from, tenant = "default", provider, sleepAfter } = options
-  if (typeof tenant !== "string" || !/^[\w.:-]{1,128}$/.test(tenant))
-    throw invalid("tenant", "must be up to 128 letters, digits or any of ._:-")
-  if (typeof network !== "object" || network === null) throw invalid("network", "must be an object")
+  const { id, network = {}, env, from, tenant, provider, sleepAfter } = options
   if (provider !== undefined && typeof provider !== "string") throw invalid("provider", "must be the name of one")
   return {
     id: id === undefined ? undefined : parseSandboxId(id),
     limits: parseSandboxLimits(options.limits),
-    network,
+    network: parseNetwork(network),
     env: parseVariables(env ?? {}, "env"),
     from: from === undefined ? undefined : parseFrom(from),
     sleepAfterMs: parseDuration(sleepAfter, defaultSleepMs),
-    tenant,
+    tenant: parseTenant(tenant),
     provider,
   }
+}
+
+/** Only that it is an object; what it says is checked by the way out. */
+export function parseNetwork(network: unknown): NetworkPolicy {
+  if (typeof network === "object" && network !== null && !Array.isArray(network)) return network
+  throw invalid("network", "must be an object")
+}
+
+export function parseTenant(tenant: unknown = "default"): string {
+  if (typeof tenant === "string" && /^[\w.:-]{1,128}$/.test(tenant)) return tenant
+  throw invalid("tenant", "must be up to 128 letters, digits or any of ._:-")
 }
 
 export function parseSandboxId(id: unknown): string {

@@ -5,12 +5,19 @@ import { join } from "node:path"
 import { MayflyError, type NetworkPolicy } from "@mayfly/protocol"
 import type { Store } from "@mayfly/store"
 import { claimDirectory, isAbandoned } from "./claim-directory.ts"
-import { LiveSandbox } from "./live-sandbox.ts"
 import type { DockerOptions } from "./docker/docker-provider.ts"
+import { LiveSandbox, specOf } from "./live-sandbox.ts"
 import { type Exposure, PreviewServer } from "./preview-server.ts"
 import { Sandbox, type SandboxInfo, type SandboxSummary } from "./sandbox.ts"
 import type { SandboxEgress } from "./sandbox-egress.ts"
-import { invalid, parseSandboxId, parseSandboxOptions, type SandboxOptions } from "./sandbox-options.ts"
+import {
+  invalid,
+  parseNetwork,
+  parseSandboxId,
+  parseSandboxOptions,
+  parseTenant,
+  type SandboxOptions,
+} from "./sandbox-options.ts"
 import type { ProviderReport, SandboxProvider } from "./sandbox-provider.ts"
 import type { SandboxLimits } from "./sandbox-limits.ts"
 import { SandboxProviders } from "./sandbox-providers.ts"
@@ -64,24 +71,25 @@ export class Sandboxes implements AsyncDisposable {
     const snapshot = from === undefined ? undefined : await this.#snapshotOf(from)
     const provider = await providers.get(wanted ?? snapshot?.provider ?? providers.defaultName)
     checkProvider(snapshot, provider.name)
+    if (provider.takesNetworks === true) this.#options.egress?.warm?.()
     const limits = withDiskOf(snapshot, rest.limits, options.limits?.diskMb)
     const record: SandboxRecord = {
-      id: id ?? `sb-${randomBytes(8).toString("hex")}`,
+      id: id ?? randomName(),
+      key: randomName(),
       ...rest,
-      network: options.network ?? this.#options.network ?? {},
+      network: this.#checked(options.network ?? this.#options.network ?? {}),
       limits,
       createdAt: Date.now(),
       provider: provider.name,
     }
-    this.#options.egress?.check(record.network)
     if (reachesOut(record.network)) checkHasNetwork(await provider.probe())
     await registry.begin(record)
     try {
-      await provider.create(record, from)
-      await registry.setState(record.id, "ready")
+      await provider.create(specOf(record), from)
+      await registry.setState(record, "ready")
     } catch (error) {
-      await provider.remove(record.id)
-      await registry.forget(record.id)
+      await provider.remove(record.key)
+      await registry.forget(record)
       throw error
     }
     return this.#handle(record, provider)
@@ -95,17 +103,16 @@ export class Sandboxes implements AsyncDisposable {
       throw invalid("provider", `must be one that is offered here: ${offered.join(", ")}`)
   }
 
-  /** With a tenant: another's is not there. */
+  /** Each tenant has ids of its own. Default "default". */
   async get(id: string, { tenant }: { readonly tenant?: string } = {}): Promise<Sandbox> {
-    const sandbox = await this.#find(parseSandboxId(id), tenant)
+    const sandbox = await this.#find(parseSandboxId(id), parseTenant(tenant))
     if (sandbox !== undefined) return sandbox
     throw new MayflyError("sandbox.not-found", `there is no sandbox "${id}"`, { details: { id } })
   }
 
   async open(id: string, options: Omit<SandboxOptions, "id"> = {}): Promise<Sandbox> {
     const parsed = parseSandboxId(id)
-    parseSandboxOptions(options)
-    const { tenant } = options
+    const { tenant } = parseSandboxOptions(options)
     const found = await this.#find(parsed, tenant)
     if (found !== undefined) return found
     try {
@@ -123,7 +130,7 @@ export class Sandboxes implements AsyncDisposable {
       id,
       tenant: of,
       createdAt,
-      status: this.#handles.get(id)?.live.status ?? "stopped",
+      status: this.#handles.get(nameOf(of, id))?.live.status ?? "stopped",
     }))
   }
 
@@ -146,7 +153,7 @@ export class Sandboxes implements AsyncDisposable {
     const { id: sandboxId, tenant, limits, provider: name } = live.record
     const provider = await providers.get(name)
     const id = `snap-${randomBytes(8).toString("hex")}`
-    const bytes = await live.exclusively((running) => provider.snapshot(live.record, id, running))
+    const bytes = await live.exclusively((running) => provider.snapshot(specOf(live.record), id, running))
     const snapshot = { id, sandboxId, tenant, provider: name, createdAt: Date.now(), bytes, limits }
     await registry.addSnapshot(snapshot)
     return snapshot
@@ -175,14 +182,14 @@ export class Sandboxes implements AsyncDisposable {
   async destroy(live: LiveSandbox): Promise<void> {
     if (live.status === "destroyed") return
     const { providers, registry, previews } = await this.#open()
-    const { id } = live.record
+    const { id, tenant, key } = live.record
     const provider = await providers.get(live.record.provider)
     previews.unexpose(live)
     await live.destroy(async () => {
-      await registry.setState(id, "removing")
-      await provider.remove(id)
-      await registry.forget(id)
-      this.#handles.delete(id)
+      await registry.setState(live.record, "removing")
+      await provider.remove(key)
+      await registry.forget(live.record)
+      this.#handles.delete(nameOf(tenant, id))
     })
   }
 
@@ -191,6 +198,14 @@ export class Sandboxes implements AsyncDisposable {
     live.checkUsable()
     live.record = { ...live.record, env }
     await (await this.#open()).registry.setOptions(live.record)
+  }
+
+  /** @internal */
+  async setPolicy(live: LiveSandbox, network: unknown): Promise<void> {
+    live.checkUsable()
+    const checked = this.#checked(parseNetwork(network))
+    const { registry } = await this.#open()
+    await live.setPolicy(checked, (record) => registry.setOptions(record))
   }
 
   /** @internal */
@@ -217,6 +232,7 @@ export class Sandboxes implements AsyncDisposable {
     const home = await this.#opening?.catch(() => undefined)
     await home?.previews.close()
     await Promise.all([...this.#handles.values()].map(({ live }) => live.stop().catch(() => {})))
+    await this.#options.egress?.close?.()
     home?.close()
   }
 
@@ -224,19 +240,23 @@ export class Sandboxes implements AsyncDisposable {
     return this.dispose()
   }
 
-  async #find(id: string, tenant: string | undefined): Promise<Sandbox | undefined> {
-    const { registry, providers } = await this.#open()
-    const known = this.#handles.get(id)
-    const isKnown = known !== undefined && known.live.status !== "destroyed"
-    const record = isKnown ? known.live.record : await registry.get(id)
-    if (record === undefined || (tenant !== undefined && record.tenant !== tenant)) return undefined
-    return this.#handle(record, await providers.get(record.provider))
+  /** As data of its own: whoever gave it may still change it. */
+  #checked(network: NetworkPolicy): NetworkPolicy {
+    const { egress } = this.#options
+    return egress === undefined ? structuredClone(network) : egress.check(network)
   }
 
-  async #whenReady(id: string, tenant: string | undefined, error: MayflyError): Promise<Sandbox> {
+  async #find(id: string, tenant: string): Promise<Sandbox | undefined> {
+    const { registry, providers } = await this.#open()
+    const known = this.#handles.get(nameOf(tenant, id))
+    const isKnown = known !== undefined && known.live.status !== "destroyed"
+    const record = isKnown ? known.live.record : await registry.get(tenant, id)
+    return record === undefined ? undefined : this.#handle(record, await providers.get(record.provider))
+  }
+
+  async #whenReady(id: string, tenant: string, error: MayflyError): Promise<Sandbox> {
     for (let tries = 0; tries < 600; tries++) {
-      const found = await this.#find(id, undefined)
-      if (found !== undefined && tenant !== undefined && found.tenant !== tenant) throw error
+      const found = await this.#find(id, tenant)
       if (found !== undefined) return found
       await new Promise((resolve) => setTimeout(resolve, 50))
     }
@@ -244,11 +264,12 @@ export class Sandboxes implements AsyncDisposable {
   }
 
   #handle(record: SandboxRecord, provider: SandboxProvider): Sandbox {
-    const known = this.#handles.get(record.id)
+    const name = nameOf(record.tenant, record.id)
+    const known = this.#handles.get(name)
     if (known !== undefined && known.live.status !== "destroyed") return known.sandbox
     const live = new LiveSandbox(record, provider, this.#options.egress)
     const sandbox = new Sandbox(live, this)
-    this.#handles.set(record.id, { live, sandbox })
+    this.#handles.set(name, { live, sandbox })
     return sandbox
   }
 
@@ -290,6 +311,15 @@ export class Sandboxes implements AsyncDisposable {
       throw error
     }
   }
+}
+
+function randomName(): string {
+  return `sb-${randomBytes(8).toString("hex")}`
+}
+
+/** No tenant's name has a slash. */
+function nameOf(tenant: string, id: string): string {
+  return `${tenant}/${id}`
 }
 
 const temporaryPrefix = "mayfly-sandboxes-"

@@ -6,7 +6,7 @@ import type { Sandboxes } from "./sandboxes.ts"
 /** Options that a tenant chooses; whose the sandbox is, is not among them. */
 export type TenantSandboxOptions = Omit<SandboxOptions, "tenant" | "platform">
 
-/** The sandboxes of one tenant. Those of others are not there for it; only their ids are taken, for everybody. */
+/** The sandboxes of one tenant, with ids of its own. Those of others are not there for it. */
 export class TenantSandboxes {
   readonly #home: Sandboxes
   readonly #tenant: string
@@ -26,7 +26,7 @@ export class TenantSandboxes {
     return this.#home.get(id, { tenant: this.#tenant })
   }
 
-  /** Gets it, or makes it with these options. An id that another tenant has is `sandbox.exists`. */
+  /** Gets it, or makes it with these options. */
   async open(id: string, options: Omit<TenantSandboxOptions, "id"> = {}): Promise<Sandbox> {
     return this.#home.open(id, await this.#owned(options))
   }

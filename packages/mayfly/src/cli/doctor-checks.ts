@@ -8,6 +8,7 @@ import {
   providerNames,
 } from "@mayfly/platform"
 import { MayflyError } from "@mayfly/protocol"
+import { sandboxChecks } from "./sandbox-checks.ts"
 
 /** One thing that running programs needs, or is safer with. */
 export interface Check {
@@ -26,7 +27,13 @@ const minimumMemoryMb = 512
 
 /** Looks at everything, also after something is missing. */
 export async function doctorChecks(): Promise<Check[]> {
-  return [nodeCheck(process.version), ...(await engineChecks()), jailCheck(detectJail()), ...machineChecks()]
+  return [
+    nodeCheck(process.version),
+    ...(await engineChecks()),
+    jailCheck(detectJail()),
+    ...(await sandboxChecks()),
+    ...machineChecks(),
+  ]
 }
 
 export function nodeCheck(version: string): Check {
@@ -64,7 +71,8 @@ async function engineChecks(): Promise<Check[]> {
       isRequired: true,
     }
     const host = await hostCheck(platform, started)
-    const sandboxes = await Promise.all(providerNames.map((name) => sandboxCheck(platform, name)))
+    const others = providerNames.filter((name) => name !== "bubblewrap")
+    const sandboxes = await Promise.all(others.map((name) => sandboxCheck(platform, name)))
     await platform.dispose()
     return [engine, host, ...sandboxes]
   } catch (error) {
@@ -85,7 +93,7 @@ async function hostCheck(platform: Awaited<ReturnType<typeof createPlatform>>, s
   }
 }
 
-/** Each is needed only by who uses sandboxes that it holds. */
+/** Bubblewrap is looked at in depth elsewhere. Each is needed only by who uses sandboxes that it holds. */
 async function sandboxCheck(platform: Awaited<ReturnType<typeof createPlatform>>, provider: string): Promise<Check> {
   const common = { name: provider, isRequired: false }
   try {
