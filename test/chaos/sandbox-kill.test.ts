@@ -73,7 +73,7 @@ test("a virtual sandbox's files and snapshots outlast kill -9 of the supervisor,
   assert.equal((await restored.exec(sums)).stdout, before.sums)
   const known = (await platform.env.SANDBOX.snapshots()).map(({ id }) => id)
   assert.deepEqual(readdirSync(join(dataDir, "sandboxes", "virtual", "snapshots")).sort(), known.sort())
-  const held = join(dataDir, "sandboxes", "virtual", "boxes", "survivor")
+  const held = join(dataDir, "sandboxes", "virtual", "boxes")
   await Promise.all([sandbox.destroy(), restored.destroy()])
   while (processesWith(held).length > 0) await new Promise((resolve) => setTimeout(resolve, 20))
   assert.deepEqual(readdirSync(join(dataDir, "sandboxes", "virtual", "boxes")), [])

@@ -1,6 +1,12 @@
 import { MayflyError } from "@mayfly/protocol"
 import type { EgressAttachment, SandboxEgress } from "./sandbox-egress.ts"
-import type { ProviderSandbox, ProviderStartOptions, SandboxEnd, SandboxProvider } from "./sandbox-provider.ts"
+import type {
+  ProviderSandbox,
+  ProviderStartOptions,
+  SandboxEnd,
+  SandboxProvider,
+  SandboxSpec,
+} from "./sandbox-provider.ts"
 import type { SandboxRecord } from "./sandbox-registry.ts"
 
 export type SandboxStatus = "stopped" | "starting" | "running" | "destroyed"
@@ -99,7 +105,7 @@ export class LiveSandbox {
   async #startNow(): Promise<ProviderSandbox> {
     await this.#stopping
     this.checkUsable()
-    const { id, tenant, limits, network } = this.record
+    const { id, tenant, network } = this.record
     let attachment: EgressAttachment | undefined
     let hasFailed = false
     const attach = async (egress: SandboxEgress, namespacePid: number | null): Promise<EgressAttachment> => {
@@ -109,7 +115,7 @@ export class LiveSandbox {
       return made
     }
     try {
-      const sandbox = await this.#provider.start({ id, limits }, waysOut(this.#egress, attach))
+      const sandbox = await this.#provider.start(specOf(this.record), waysOut(this.#egress, attach))
       await giveFiles(sandbox, attachment)
       return this.#started(sandbox, attachment)
     } catch (error) {
@@ -141,6 +147,11 @@ export class LiveSandbox {
       if (this.#users === 0) void this.stop()
     }, sleepAfterMs).unref()
   }
+}
+
+/** A provider knows it by its key. */
+export function specOf({ key, limits }: SandboxRecord): SandboxSpec {
+  return { id: key, limits }
 }
 
 /** The use of a running sandbox. Disposing twice is safe. */

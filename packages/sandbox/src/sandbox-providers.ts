@@ -59,7 +59,7 @@ export class SandboxProviders {
     await provider.probe()
     const boxes = (await this.#registry.list(undefined)).filter((record) => record.provider === name)
     const snapshots = (await this.#registry.listSnapshots(undefined)).filter((snapshot) => snapshot.provider === name)
-    await provider.recover(new Set(boxes.map(({ id }) => id)), new Set(snapshots.map(({ id }) => id)))
+    await provider.recover(new Set(boxes.map(({ key }) => key)), new Set(snapshots.map(({ id }) => id)))
     return provider
   }
 
