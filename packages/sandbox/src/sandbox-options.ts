@@ -58,7 +58,7 @@ export function parseSandboxOptions(options: SandboxOptions): ParsedSandboxOptio
     id: id === undefined ? undefined : parseSandboxId(id),
     limits: parseSandboxLimits(options.limits),
     network: parseNetwork(network),
-    env: parseVariables(env ?? {}, "env"),
+    env: parseVariables(env === undefined ? {} : env, "env"),
     from: from === undefined ? undefined : parseFrom(from),
     sleepAfterMs: parseDuration(sleepAfter, defaultSleepMs),
     tenant: parseTenant(tenant),
@@ -116,6 +116,11 @@ export function parseTimeout(timeoutMs: unknown, name = "timeoutMs"): number | n
   if (timeoutMs === undefined || timeoutMs === null) return null
   if (typeof timeoutMs === "number" && timeoutMs >= 1 && timeoutMs <= 2_147_483_647) return Math.ceil(timeoutMs)
   throw invalid(name, "must be milliseconds, from 1 to 2147483647")
+}
+
+export function checkSignal(signal: unknown): void {
+  if (typeof signal !== "string" || !/^SIG[A-Z0-9]{2,8}$/.test(signal))
+    throw invalid("signal", 'must be the name of one, such as "SIGTERM"')
 }
 
 function parseFrom(from: unknown): string {

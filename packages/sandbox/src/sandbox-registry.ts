@@ -15,6 +15,8 @@ export interface SandboxRecord {
   readonly network: NetworkPolicy
   readonly env: Readonly<Record<string, string>>
   readonly sleepAfterMs: number | null
+  /** How often an address of a preview was taken back: later ones are others. */
+  readonly previewEpoch?: number
 }
 
 /** A saved copy of a sandbox's files. */

@@ -7,7 +7,7 @@ import type { Store } from "@mayfly/store"
 import { claimDirectory, isAbandoned } from "./claim-directory.ts"
 import type { DockerOptions } from "./docker/docker-provider.ts"
 import { LiveSandbox, specOf } from "./live-sandbox.ts"
-import { type Exposure, PreviewServer } from "./preview-server.ts"
+import { type Exposure, Previews } from "./previews.ts"
 import { Sandbox, type SandboxInfo, type SandboxSummary } from "./sandbox.ts"
 import type { SandboxEgress } from "./sandbox-egress.ts"
 import {
@@ -43,12 +43,13 @@ interface Home {
   readonly directory: string
   readonly providers: SandboxProviders
   readonly registry: SandboxRegistry
-  readonly previews: PreviewServer
   close(): void
 }
 
 /** All sandboxes of a platform. Whoever makes it disposes it; sandboxes stop then, and their files stay when it has a directory. */
 export class Sandboxes implements AsyncDisposable {
+  /** Addresses that show ports, for the server that carries them. */
+  readonly previews = new Previews()
   readonly #options: SandboxesOptions
   /** One object per sandbox, so that everybody sees the same processes. */
   readonly #handles = new Map<string, { readonly live: LiveSandbox; readonly sandbox: Sandbox }>()
@@ -181,10 +182,10 @@ export class Sandboxes implements AsyncDisposable {
   /** @internal */
   async destroy(live: LiveSandbox): Promise<void> {
     if (live.status === "destroyed") return
-    const { providers, registry, previews } = await this.#open()
+    const { providers, registry } = await this.#open()
     const { id, tenant, key } = live.record
     const provider = await providers.get(live.record.provider)
-    previews.unexpose(live)
+    this.previews.unexpose(live)
     await live.destroy(async () => {
       await registry.setState(live.record, "removing")
       await provider.remove(key)
@@ -217,12 +218,18 @@ export class Sandboxes implements AsyncDisposable {
 
   /** @internal */
   async expose(live: LiveSandbox, port: number, ttlMs: number | null): Promise<Exposure> {
-    return (await this.#open()).previews.expose(live, port, ttlMs)
+    await this.#open()
+    return this.previews.expose(live, port, ttlMs)
   }
 
   /** @internal */
   async unexpose(live: LiveSandbox, port: number): Promise<void> {
-    ;(await this.#open()).previews.unexpose(live, port)
+    live.checkUsable()
+    const { registry } = await this.#open()
+    if (!this.previews.unexpose(live, port)) return
+    // Whoever has the address that was taken back must not have the next one with it.
+    live.record = { ...live.record, previewEpoch: (live.record.previewEpoch ?? 0) + 1 }
+    await registry.setOptions(live.record)
   }
 
   /** Stops all sandboxes. Calling twice is safe. */
@@ -230,7 +237,7 @@ export class Sandboxes implements AsyncDisposable {
     if (this.#isDisposed) return
     this.#isDisposed = true
     const home = await this.#opening?.catch(() => undefined)
-    await home?.previews.close()
+    await this.previews.close()
     await Promise.all([...this.#handles.values()].map(({ live }) => live.stop().catch(() => {})))
     await this.#options.egress?.close?.()
     home?.close()
@@ -305,7 +312,8 @@ export class Sandboxes implements AsyncDisposable {
       const providers = new SandboxProviders({ directory, provider, docker }, registry)
       // What a supervisor that was killed left is cleared now; where the default can't be had, its first use says so.
       await providers.get(providers.defaultName).catch(() => {})
-      return { directory, providers, registry, previews: new PreviewServer(secretIn(directory)), close }
+      this.previews.open(secretIn(directory))
+      return { directory, providers, registry, close }
     } catch (error) {
       close()
       throw error

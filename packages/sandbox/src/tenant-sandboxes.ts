@@ -1,5 +1,6 @@
 import { MayflyError } from "@mayfly/protocol"
 import type { Sandbox, SandboxSummary } from "./sandbox.ts"
+import type { SnapshotInfo } from "./sandbox-registry.ts"
 import type { SandboxOptions } from "./sandbox-options.ts"
 import type { Sandboxes } from "./sandboxes.ts"
 
@@ -35,15 +36,28 @@ export class TenantSandboxes {
     return this.#home.list({ tenant: this.#tenant })
   }
 
+  /** Saved copies, the oldest first; they outlive their sandbox. */
+  async snapshots(): Promise<readonly SnapshotInfo[]> {
+    return this.#home.snapshots({ tenant: this.#tenant })
+  }
+
+  /** One that is not this tenant's is `sandbox.not-found`. */
+  async removeSnapshot(id: string): Promise<void> {
+    await this.#checkSnapshot(id)
+    await this.#home.removeSnapshot(id)
+  }
+
+  async #checkSnapshot(id: string): Promise<void> {
+    const snapshots = await this.snapshots()
+    if (!snapshots.some((snapshot) => snapshot.id === id))
+      throw new MayflyError("sandbox.not-found", `there is no snapshot "${String(id).slice(0, 64)}"`)
+  }
+
   async #owned<Options extends TenantSandboxOptions>(options: Options): Promise<Options & { readonly tenant: string }> {
     const { from, provider } = options
     await this.#home.checkOffered(provider)
     const id = typeof from === "object" && from !== null ? from.id : from
-    if (id !== undefined) {
-      const snapshots = await this.#home.snapshots({ tenant: this.#tenant })
-      if (!snapshots.some((snapshot) => snapshot.id === id))
-        throw new MayflyError("sandbox.not-found", `there is no snapshot "${String(id).slice(0, 64)}"`)
-    }
+    if (id !== undefined) await this.#checkSnapshot(id)
     return { ...options, tenant: this.#tenant }
   }
 }
