@@ -46,9 +46,9 @@ export class AgentSandbox implements ProviderSandbox {
   }
 
   async spawn(request: SpawnRequest): Promise<ProviderProcess> {
-    const { argv, cwd, env, hasStdin, timeoutMs, pty } = request
+    const { argv, cwd, env, hasStdin, isStdinOpen = false, timeoutMs, pty } = request
     const mark = randomBytes(12).toString("hex")
-    return this.#process({ op: "spawn", argv, cwd, env, stdin: hasStdin, timeoutMs, mark, pty })
+    return this.#process({ op: "spawn", argv, cwd, env, stdin: hasStdin, isStdinOpen, timeoutMs, mark, pty })
   }
 
   async shell({ cwd, env }: ShellRequest): Promise<ProviderShell> {

@@ -66,6 +66,7 @@ export class BubblewrapProvider implements SandboxProvider {
         wallMs: "hard",
       },
       snapshots: hasImages ? "image" : "archive",
+      unsupported: [],
       notes: notesOn(isRoot, cgroups, hasImages),
     }
   }
