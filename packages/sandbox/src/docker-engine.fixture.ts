@@ -54,7 +54,7 @@ function unpackDebian(folder: string): boolean {
 }
 
 export async function startEngine(): Promise<TestEngine> {
-  const folder = mkdtempSync(join(tmpdir(), "mayfly-engine-"))
+  const folder = mkdtempSync(join(tmpdir(), "mayfly-dockerd-"))
   const socketPath = join(folder, "docker.sock")
   mkdirSync(join(folder, "exec"))
   const places = ["--data-root", join(folder, "data"), "--exec-root", join(folder, "exec")]
