@@ -1,5 +1,6 @@
 import { createServer, type ServerOptions } from "node:http"
 import { MayflyError } from "@mayfly/protocol"
+import { UnderWay } from "./under-way.ts"
 import { bind } from "./bind.ts"
 import { answerClientError } from "./client-error.ts"
 import type { ServerApp } from "./create-server.ts"
@@ -22,6 +23,8 @@ export interface Listener {
   readonly port: number
   /** Hands requests to the app, those too that have waited for it. */
   serve(app: ServerApp): void
+  /** Resolves when no request is under way. */
+  idle(): Promise<void>
   /** Takes no more connections; resolves when all have ended. Calling twice is safe. */
   close(): Promise<void>
   /** Cuts all connections. */
@@ -43,7 +46,11 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     errorHandler: malformed,
     overrideGlobalObjects: false,
   })
-  const server = createServer(timeoutsOf(options), (request, response) => void listener(request, response))
+  const underWay = new UnderWay()
+  const server = createServer(timeoutsOf(options), (request, response) => {
+    underWay.add(response)
+    void listener(request, response)
+  })
   server.maxConnections = maxConnections
   server.on("clientError", answerClientError)
   // Silence alone is fine, a long run has nothing to say. Unread bytes in silence are a reader that is gone or holds things up.
@@ -56,6 +63,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     url,
     port,
     serve,
+    idle: () => underWay.idle(),
     close: () => (closed ??= new Promise((resolve) => server.close(() => resolve()))),
     destroy: () => server.closeAllConnections(),
   }
