@@ -138,3 +138,14 @@ test("wrong keys are slowed down by address, right ones never", async () => {
   assert.equal((await ask(key)).status, 200)
   await server.stop()
 })
+
+test("HEAD of a stream keeps no place", async () => {
+  const server = await start()
+  const ask = (method: string): Promise<Response> =>
+    fetch(`${server.url}/v1/approvals`, { method, headers: { ...headers, accept: "text/event-stream" } })
+  for (let n = 0; n < 120; n++) assert.equal((await ask("HEAD")).status, 200)
+  const followed = await ask("GET")
+  assert.equal(followed.status, 200)
+  await followed.body?.cancel()
+  await server.stop()
+})
