@@ -27,6 +27,11 @@ const checks = [
     command: script("check-errors.ts"),
     fix: [...script("check-errors.ts"), "--write"],
   },
+  {
+    name: "reference",
+    command: ["--conditions=source", ...script("check-reference.ts")],
+    fix: ["--conditions=source", ...script("check-reference.ts"), "--write"],
+  },
 ]
 
 /**

@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os"
 import { resolve } from "node:path"
 import { checkSecret } from "@mayfly/mesh"
-import { MayflyError, type NetworkPolicy } from "@mayfly/protocol"
+import { type Limits, MayflyError, type NetworkPolicy, parseLimits } from "@mayfly/protocol"
 import { parseWebhooks, type ParsedWebhook, type WebhookOptions } from "./webhooks/webhook-options.ts"
 
 export interface PlatformOptions {
@@ -13,6 +13,8 @@ export interface PlatformOptions {
   readonly spare?: boolean
   /** The network policy of workers that bring none. Default: nothing can be reached. */
   readonly network?: NetworkPolicy
+  /** Limits of workers that name none. Default: those of docs/reference/limits.md. */
+  readonly limits?: Partial<Limits>
   /** Where the parts keep rows and files, the ledger among them; made when needed. Default: all stays in memory and ends with the platform. */
   readonly dataDir?: string
   /** Runs whose callers hold stubs of theirs: how many one tenant may have (default 32), and how long one lasts that nobody calls (default 60,000). */
@@ -34,6 +36,7 @@ const known = [
   "isolates",
   "spare",
   "network",
+  "limits",
   "dataDir",
   "retainLedgerMs",
   "secrets",
@@ -70,7 +73,20 @@ export function parsePlatformOptions(options: PlatformOptions): ParsedPlatformOp
     ...(retainLedgerMs === undefined ? {} : { retainLedgerMs }),
   }
   checkOpenRuns(openRuns)
-  return { hosts, isolates, spare, network, secrets: { ...secrets }, attended, webhooks, openRuns, facets, ...rest }
+  const limits = parseLimits(options.limits)
+  return {
+    hosts,
+    isolates,
+    spare,
+    network,
+    limits,
+    secrets: { ...secrets },
+    attended,
+    webhooks,
+    openRuns,
+    facets,
+    ...rest,
+  }
 }
 
 function checkOpenRuns(openRuns: PlatformOptions["openRuns"]): void {

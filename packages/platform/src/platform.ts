@@ -66,7 +66,7 @@ const approvalWaitMs = 20_000
 const entriesInMemory = 20_000
 
 function startPlatform(options: PlatformOptions): Platform {
-  const { hosts, isolates, spare, network, dataDir, retainLedgerMs, openRuns, facets, ...rest } =
+  const { hosts, isolates, spare, network, limits, dataDir, retainLedgerMs, openRuns, facets, ...rest } =
     parsePlatformOptions(options)
   const store = new LazyStore(dataDir)
   const ledger = createLedger({
@@ -94,6 +94,7 @@ function startPlatform(options: PlatformOptions): Platform {
     isolates,
     spare,
     network,
+    limits,
     egress,
     openRuns,
     objects,

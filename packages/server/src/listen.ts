@@ -3,7 +3,7 @@ import { MayflyError } from "@mayfly/protocol"
 import { bind } from "./bind.ts"
 import type { ServerApp } from "./create-server.ts"
 import { errorBody, publicError } from "./error-response.ts"
-import { stderrLog, unexpected } from "./server-log.ts"
+import { type ServerLog, stderrLog, unexpected } from "./server-log.ts"
 
 export interface ListenOptions {
   readonly port: number
@@ -12,6 +12,8 @@ export interface ListenOptions {
   readonly headersTimeoutMs?: number
   /** How long it may take to arrive whole. Default 120 s. */
   readonly requestTimeoutMs?: number
+  /** Default: JSON lines on stderr. */
+  readonly log?: ServerLog
 }
 
 export interface Listener {
@@ -36,7 +38,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   const { getRequestListener } = await import("@hono/node-server")
   const { promise: app, resolve: serve } = Promise.withResolvers<ServerApp>()
   const listener = getRequestListener(async (request, env) => (await app).fetch(request, env), {
-    errorHandler: malformed,
+    errorHandler: (cause) => malformed(cause, options.log ?? stderrLog),
     overrideGlobalObjects: false,
   })
   const server = createServer(timeoutsOf(options), (request, response) => void listener(request, response))
@@ -62,10 +64,10 @@ function timeoutsOf({ headersTimeoutMs = 10_000, requestTimeoutMs = 120_000 }: L
 }
 
 /** A request that the adapter can't make a Request of. It never reached the app, so it has no id. */
-function malformed(cause: unknown): Response {
+function malformed(cause: unknown, log: ServerLog): Response {
   const isRequest = cause instanceof Error && cause.name === "RequestError"
   const message = "the request can't be read: its target or its Host header is malformed"
   const error = isRequest ? new MayflyError("input.invalid", message, { cause }) : publicError(cause)
-  if (error.code === "server.internal") stderrLog(unexpected(cause, "none"))
+  if (error.code === "server.internal") log(unexpected(cause, "none"))
   return Response.json(errorBody(error, "none"), { status: error.status })
 }

@@ -6,26 +6,30 @@ export interface RunningServer {
   readonly url: string
   readonly port: number
   readonly app: ServerApp
-  /** Lets requests under way finish for a few seconds, cancels the rest, closes. Takes less than 5 s. Calling twice is safe. */
+  /** Lets requests under way finish for `graceMs`, cancels the rest, closes: within a second more. Calling twice is safe. */
   stop(): Promise<void>
 }
 
-const drainMs = 2_500
+export interface StartOptions extends Omit<ServerOptions, "stopping"> {
+  /** How long requests under way may take when the server stops. Default 2,500. */
+  readonly graceMs?: number
+}
+
 const cancelMs = 700
 
 /** Serves the API on a bound socket. */
-export function startServer(listener: Listener, options: Omit<ServerOptions, "stopping">): RunningServer {
+export function startServer(listener: Listener, { graceMs = 2_500, ...options }: StartOptions): RunningServer {
   const stopping = new AbortController()
   // Before a program can run: it must not be able to call the API that it runs under.
   options.platform.ownPorts.add(listener.port)
   const { app } = createServer({ ...options, stopping: stopping.signal })
   listener.serve(app)
   let stopped: Promise<void> | undefined
-  return { url: listener.url, port: listener.port, app, stop: () => (stopped ??= stop(listener, stopping)) }
+  return { url: listener.url, port: listener.port, app, stop: () => (stopped ??= stop(listener, stopping, graceMs)) }
 }
 
-async function stop(listener: Listener, stopping: AbortController): Promise<void> {
-  if (await closesWithin(listener, drainMs)) return
+async function stop(listener: Listener, stopping: AbortController, graceMs: number): Promise<void> {
+  if (await closesWithin(listener, graceMs)) return
   // Cancelled runs still get an answer: `worker.aborted`.
   stopping.abort(new Error("the server stops"))
   if (!(await closesWithin(listener, cancelMs))) listener.destroy()
