@@ -43,7 +43,9 @@ export function printSettings(effective: EffectiveSettings, json: boolean, outpu
     output.stdout.write(`${JSON.stringify({ settings: printed })}\n`)
     return
   }
-  const rows = printed.map(({ name, value, source, otherwise }) => [name, otherwise ?? JSON.stringify(value), source] as const)
+  const rows = printed.map(
+    ({ name, value, source, otherwise }) => [name, otherwise ?? JSON.stringify(value), source] as const,
+  )
   const widths = [0, 1].map((at) => Math.min(40, Math.max(...rows.map((row) => (row[at] ?? "").length))))
   for (const [name, value, source] of rows) {
     const line = `${name.padEnd(widths[0] ?? 0)}  ${value.padEnd(widths[1] ?? 0)}  ${source}`

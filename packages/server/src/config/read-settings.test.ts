@@ -60,7 +60,12 @@ describe("readSettings", () => {
       read({
         flags: { port: "abc" },
         set: ["limts.cpuMs=1", "graceMs"],
-        environment: { MAYFLY_HOSTZ: "1", MAYFLY_ISOLATES: "-1", MAYFLY_WEBHOOK_SECRET: "s".repeat(2_000), MAYFLY_EMPTY: "" },
+        environment: {
+          MAYFLY_HOSTZ: "1",
+          MAYFLY_ISOLATES: "-1",
+          MAYFLY_WEBHOOK_SECRET: "s".repeat(2_000),
+          MAYFLY_EMPTY: "",
+        },
         file: file({ log: { level: "loud" }, prot: 1, spare: "yes", __proto__: null, webhooks: ["ftp://x"] }),
       }),
     )
@@ -99,21 +104,31 @@ describe("readSettings", () => {
 
   it("shows what is in force without secrets", () => {
     const effective = read({
-      set: ["webhookSecret=whsec_hidden", 'otlp.headers={"authorization":"hidden"}', "webhooks=https://me:hidden@x.example/"],
+      set: [
+        "webhookSecret=whsec_hidden",
+        'otlp.headers={"authorization":"hidden"}',
+        "webhooks=https://me:hidden@x.example/",
+      ],
     })
     const printed = printedSettings(effective)
     assert.doesNotMatch(JSON.stringify(printed), /hidden/)
-    assert.deepEqual(printed.find(({ name }) => name === "otlp.headers"), {
-      name: "otlp.headers",
-      value: { authorization: "***" },
-      source: "--set otlp.headers",
-    })
-    assert.deepEqual(printed.find(({ name }) => name === "limits.cpuMs"), {
-      name: "limits.cpuMs",
-      value: null,
-      source: "default",
-      otherwise: "5000",
-    })
+    assert.deepEqual(
+      printed.find(({ name }) => name === "otlp.headers"),
+      {
+        name: "otlp.headers",
+        value: { authorization: "***" },
+        source: "--set otlp.headers",
+      },
+    )
+    assert.deepEqual(
+      printed.find(({ name }) => name === "limits.cpuMs"),
+      {
+        name: "limits.cpuMs",
+        value: null,
+        source: "default",
+        otherwise: "5000",
+      },
+    )
   })
 })
 

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto"
-import { MayflyError } from "@mayfly/protocol"
+import { activeSpan, isTracing, MayflyError, type Span, tell } from "@mayfly/protocol"
 import type { Store } from "@mayfly/store"
 import type { Activation } from "../core/activation.ts"
 import { type Clock, SystemClock } from "../core/clock.ts"
@@ -45,6 +45,7 @@ import { KeepAlive } from "./keep-alive.ts"
 import { LocalDispatcher } from "./local-dispatcher.ts"
 import { type ActivationWorld, prepareActivation } from "./run-activation.ts"
 import { runningOf, type RunningWorld } from "./running.ts"
+import { TraceContexts } from "./trace-contexts.ts"
 import { Watchers } from "./watchers.ts"
 
 export interface EngineOptions {
@@ -102,6 +103,7 @@ export class WorkflowEngine implements AsyncDisposable {
   readonly #failures = new Map<InstanceNumber, number>()
   readonly #definitions = new Map<string, WorkflowDefinition>()
   readonly #checked = new Set<string>()
+  readonly #traces: TraceContexts
   readonly #keepAlive = new KeepAlive()
   readonly #watchers = new Watchers((count) => this.#setWatched(count))
   #watched = 0
@@ -111,6 +113,7 @@ export class WorkflowEngine implements AsyncDisposable {
   private constructor(options: EngineOptions, store: WorkflowStore) {
     this.#options = options
     this.store = store
+    this.#traces = new TraceContexts(options.store)
     this.clock = options.clock ?? new SystemClock()
     this.#dispatcher = new LocalDispatcher({
       store,
@@ -161,6 +164,7 @@ export class WorkflowEngine implements AsyncDisposable {
     await this.#check(definition, instance.definition.hash, tenant)
     const created = await this.store.create(instance, this.clock.now())
     this.#code.set(tenant, instance.id, closures)
+    if (created.isCreated && activeSpan() !== undefined) await this.#traces.remember(created.number)
     await this.#begin(created, instance, closures.size > 0)
     return { id: instance.id, number: created.number }
   }
@@ -401,6 +405,7 @@ export class WorkflowEngine implements AsyncDisposable {
     }
     const claimed = await this.store.claim(number, this.clock.now())
     if (claimed === null) return { wakeAt: null }
+    tell("wake", { latenessMs: Math.max(0, this.clock.now() - due.wakeAt) })
     this.#setActive()
     try {
       if (claimed.idle > poisonLimit) return await this.#condemn(claimed)
@@ -417,7 +422,8 @@ export class WorkflowEngine implements AsyncDisposable {
   async #activate(claimed: Claimed, definition: WorkflowDefinition): Promise<Dispatched> {
     const { number, tenant, id } = claimed.instance
     if (this.#stopped !== undefined) return this.#giveBack(claimed, stoppedError())
-    const running = runningOf(claimed, definition, this.#runningWorld(this.#code.get(tenant, id)))
+    const span = isTracing() ? await this.#traces.start(claimed.instance) : undefined
+    const running = runningOf(claimed, definition, this.#runningWorld(this.#code.get(tenant, id), span))
     let wakeAt: number | null = null
     const world = this.#activationWorld((ack) => {
       wakeAt = ack.wakeAt
@@ -434,14 +440,20 @@ export class WorkflowEngine implements AsyncDisposable {
       this.#live.delete(number)
       running.dispose()
     }
+    const outcome = end.kind === "finished" ? end.finish.status : end.kind
+    tell("activation", { end: outcome })
+    span?.set({ "mayfly.workflow.activation": outcome })
+    span?.end(end.kind === "abandoned" ? "workflow.interrupted" : undefined)
     if (end.kind === "abandoned") return this.#giveBack(claimed, end.cause)
     this.#failures.delete(number)
     if (end.kind === "finished") this.#code.retire(tenant, id)
+    if (end.kind === "finished" && span !== undefined) void this.#traces.forget(number)
     return { wakeAt }
   }
 
-  #runningWorld(closures: Closures): RunningWorld {
+  #runningWorld(closures: Closures, span?: Span): RunningWorld {
     return {
+      span,
       runner: this.#options.runner ?? noRunner,
       closures,
       startChild: (parent, name, child, params) => this.#childOf(parent, name, child, params),
