@@ -32,6 +32,11 @@ const checks = [
     command: ["--conditions=source", ...script("check-reference.ts")],
     fix: ["--conditions=source", ...script("check-reference.ts"), "--write"],
   },
+  {
+    name: "OpenAPI document",
+    command: ["--conditions=source", ...script("check-open-api.ts")],
+    fix: ["--conditions=source", ...script("check-open-api.ts"), "--write"],
+  },
 ]
 
 /**
