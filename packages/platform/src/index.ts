@@ -106,6 +106,7 @@ export type {
   RunSummary,
   Verification,
 } from "@mayfly/mesh/ledger"
+export type { PlatformStats, WorkflowStats } from "./platform-stats.ts"
 export type { PlatformOptions } from "./platform-options.ts"
 export * from "./code-mode/index.ts"
 export {

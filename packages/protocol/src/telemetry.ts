@@ -38,6 +38,7 @@ export interface Span {
   /** As W3C Trace Context writes it. */
   readonly traceparent: string
   set(attributes: SpanAttributes): void
+  rename(name: string): void
   /** The `traceparent` that a request to this origin may carry, undefined when it may not. */
   outgoing(origin: string): string | undefined
   /** Ending twice is safe. `failure` is an error code. */

@@ -47,6 +47,11 @@ export class Sandboxes implements AsyncDisposable {
     this.#options = options
   }
 
+  /** How many run now. */
+  get running(): number {
+    return [...this.#handles.values()].filter(({ live }) => live.status === "running").length
+  }
+
   /** How sandboxes are held here, and how well. Rejects with `sandbox.unavailable`. */
   async probe(): Promise<ProviderReport> {
     return (await this.#open()).provider.probe()

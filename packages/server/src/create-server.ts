@@ -17,6 +17,9 @@ import type { ServerParts } from "./route/server-parts.ts"
 import { routes } from "./route-groups.ts"
 import { securityHeaders } from "./security-headers.ts"
 import { type ServerLog, stderrLog, unexpected } from "./server-log.ts"
+import type { Metrics } from "./telemetry/metrics.ts"
+import { openMetrics } from "./telemetry/metrics-routes.ts"
+import { observeRequests } from "./telemetry/observe-requests.ts"
 
 export interface ServerOptions {
   /** Where programs run. The caller disposes it, after the server stopped. */
@@ -39,6 +42,12 @@ export interface ServerOptions {
   readonly maxHeldBytes?: number
   /** Default: JSON lines on stderr. */
   readonly log?: ServerLog
+  /** What /metrics shows; without it that is not found. The caller disposes it. */
+  readonly metrics?: Metrics
+  /** Whether /metrics needs no key. Default false. */
+  readonly metricsAreOpen?: boolean
+  /** Whether a caller's `traceparent` is the parent of what it asks for. Default true. */
+  readonly trustCallers?: boolean
 }
 
 export type ServerApp = Hono<{ Variables: RequestIdVariables & { access: Access } }>
@@ -50,8 +59,16 @@ export function createServer(options: ServerOptions): { app: ServerApp } {
   const { keyHashes, host = "127.0.0.1", allowedHosts = [], log = stderrLog } = options
   const app: ServerApp = new Hono()
   const authenticator = new Authenticator({ adminHashes: keyHashes })
+  const { metrics, metricsAreOpen = false, trustCallers = true } = options
   // In this order: what comes later relies on what came before.
-  app.use(requestId(), securityHeaders(), checkHost(host, allowedHosts), requireKey(authenticator, openPaths(routes)))
+  app.use(
+    requestId(),
+    observeRequests({ log, metrics, trustCallers }),
+    securityHeaders(),
+    checkHost(host, allowedHosts),
+  )
+  if (metricsAreOpen) app.get("/metrics", openMetrics(metrics))
+  app.use(requireKey(authenticator, openPaths(routes)))
   addRoutes(app, routes, partsOf(options))
   app.notFound((c) => answerError(c, new MayflyError("server.not-found", `there is no ${c.req.method} ${c.req.path}`)))
   app.onError((error, c) => {
@@ -70,9 +87,11 @@ function partsOf({
   maxBodyBytes = 96 << 20,
   maxHeldBytes = 512 << 20,
   log = stderrLog,
+  metrics,
 }: ServerOptions): ServerParts {
   return {
     platform,
+    metrics,
     places: {
       requests: new RequestSlots(maxRequests),
       sandboxes: new RequestSlots(500),

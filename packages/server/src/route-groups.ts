@@ -7,6 +7,7 @@ import type { Route } from "./route/route.ts"
 import { runRoutes } from "./run-route.ts"
 import { sandboxRoutes } from "./sandbox-routes.ts"
 import { secretRoutes } from "./secret-routes.ts"
+import { metricsRoutes } from "./telemetry/metrics-routes.ts"
 import { workflowRoutes } from "./workflow-routes.ts"
 
 /** Every route of the API, in the order in which they are documented. A new group is a line here. */
@@ -19,6 +20,7 @@ const groups: readonly (readonly Route[])[] = [
   approvalRoutes,
   secretRoutes,
   healthRoutes,
+  metricsRoutes,
   pageRoutes,
 ]
 

@@ -7,6 +7,7 @@ import {
   missingProtections,
   openDataDirectory,
   openOwnerSocket,
+  openTelemetry,
   startServer,
 } from "@mayfly/server"
 import type { Settings } from "@mayfly/server/config"
@@ -62,6 +63,7 @@ async function serve(
   if (settings.require === "hardened") await requireHardened(settings, platform)
   await using socket = await openOwnerSocket(directory)
   platform.onAlert((alert) => printAlert(output, alert))
+  await using telemetry = await openTelemetry(settings, platform, log.log)
   if (flags.demo === true) await runDemo(platform, output, interrupted)
   const server = startServer(listener, {
     platform,
@@ -73,6 +75,9 @@ async function serve(
     maxBodyBytes: http.maxBodyBytes,
     maxHeldBytes: http.maxHeldBytes,
     log: log.log,
+    metricsAreOpen: settings.metrics.access === "open",
+    trustCallers: settings.otlp.trustCallers,
+    ...(telemetry.metrics === undefined ? {} : { metrics: telemetry.metrics }),
   })
   socket.serve(server.app)
   output.stdout.write(`Mayfly is serving at ${server.url}\n`)

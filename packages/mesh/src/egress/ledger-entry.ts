@@ -30,7 +30,8 @@ export class LedgerEntry {
       ...(step === undefined ? {} : { step }),
     }
     this.#row = { id: randomUUID(), time: Date.now(), ...asker, ...blank, ...start }
-    this.span = startSpan(start.method, { kind: "client", parent: context.span })
+    const { span: parent } = context
+    this.span = parent === undefined ? undefined : startSpan(start.method, { kind: "client", parent })
     // A run that ends takes its attempts with it, and its rows must be complete by then.
     signal.addEventListener("abort", this.#onAbort, { once: true })
   }

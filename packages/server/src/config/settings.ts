@@ -170,6 +170,10 @@ export const settingsSchema = z.strictObject({
     sampleRatio: told(z.number().min(0).max(1).default(1), {
       description: "share of traces that are kept, unless the caller's traceparent decides",
     }),
+    propagateTo: told(names.default([]), {
+      description:
+        "origins whose requests carry a `traceparent`, as `https://api.example.com`; others learn nothing of traces",
+    }),
     trustCallers: told(z.boolean().default(true), {
       description: "whether a caller's traceparent is the parent of what it asks for",
     }),

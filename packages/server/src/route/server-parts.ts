@@ -2,6 +2,7 @@ import type { Platform } from "@mayfly/platform"
 import type { BodyLimits } from "../read-json-body.ts"
 import type { RequestSlots } from "../request-slots.ts"
 import type { ServerLog } from "../server-log.ts"
+import type { Metrics } from "../telemetry/metrics.ts"
 
 /** Each kind of place is bounded apart, so that those who stay long don't take the places of short calls. */
 export type PlaceName = "requests" | "sandboxes" | "hooks" | "followers" | "workflowFollowers"
@@ -16,4 +17,6 @@ export interface ServerParts {
   /** Cancels all that is under way. */
   readonly stopping: AbortSignal
   readonly log: ServerLog
+  /** Undefined where nobody may read them. */
+  readonly metrics: Metrics | undefined
 }
