@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { settingsReference } from "@mayfly/server/config"
+import { metricsReference } from "../packages/server/src/telemetry/metrics-reference.ts"
 
 /** A part of a page that is made from the sources, between two comments. */
 export interface GeneratedPart {
@@ -18,7 +19,10 @@ export function withPart(page: string, { name, text }: GeneratedPart): string | 
   return `${page.slice(0, from + start.length)}\n\n${text}\n\n${page.slice(to)}`
 }
 
-const parts: readonly GeneratedPart[] = [{ page: "configuration.md", name: "settings", text: settingsReference() }]
+const parts: readonly GeneratedPart[] = [
+  { page: "configuration.md", name: "settings", text: settingsReference() },
+  { page: "metrics.md", name: "metrics", text: metricsReference() },
+]
 
 if (import.meta.main) {
   const problems = parts.flatMap((part) => {

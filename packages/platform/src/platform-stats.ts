@@ -5,8 +5,8 @@ export interface PlatformStats {
   readonly pool: PoolStats
   /** Sandboxes that run. */
   readonly sandboxes: number
-  /** Undefined when no workflow was ever asked for here. */
-  readonly workflows: WorkflowStats | undefined
+  /** Reads all instances. Undefined when workflows were not asked for since the start. */
+  workflows(): Promise<WorkflowStats | undefined>
 }
 
 export interface WorkflowStats {

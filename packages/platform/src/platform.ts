@@ -43,7 +43,7 @@ export interface Platform extends AsyncDisposable {
   /** Where the parts keep rows and blobs: in `dataDir`, without one in memory. Opened at its first use; the platform closes it. */
   store(): Promise<Store>
   /** For gauges. */
-  stats(): Promise<PlatformStats>
+  stats(): PlatformStats
   /** Ports that this platform's own servers listen on: no policy lets a program reach them on this machine. */
   readonly ownPorts: Set<number>
   /** Kills all processes. Runs under way end as `worker.aborted`. Disposing twice is safe. */
@@ -147,10 +147,10 @@ function startPlatform(options: PlatformOptions): Platform {
     approvals,
     onAlert,
     store: () => store.get(),
-    stats: async () => ({
+    stats: () => ({
       pool: runtime.pool.stats(),
       sandboxes: sandboxes.running,
-      workflows: await engine.stats(),
+      workflows: () => engine.stats(),
     }),
     ownPorts,
     dispose,

@@ -1,4 +1,4 @@
-import type { Platform, PlatformStats } from "@mayfly/platform"
+import type { PlatformStats } from "@mayfly/platform"
 import { listenToTelemetry } from "@mayfly/protocol"
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client"
 import { TenantLabels } from "./tenant-labels.ts"
@@ -25,15 +25,11 @@ const statsEveryMs = 10_000
 /** The numbers of this process, in Prometheus' text. Labels have few values, whatever guests and clients do. Whoever makes it disposes it. */
 export class Metrics implements Disposable {
   readonly #registry = new Registry()
-  readonly #platform: Platform
   readonly #requests: Histogram<"method" | "route" | "status">
   readonly #streams: Gauge
   readonly #listening: Disposable
-  #stats: Promise<PlatformStats> | undefined
-  #statsAt = -Infinity
 
-  constructor(platform: Platform, { tenants }: MetricsOptions) {
-    this.#platform = platform
+  constructor(stats: () => PlatformStats, { tenants }: MetricsOptions) {
     const registers = [this.#registry]
     collectDefaultMetrics({ register: this.#registry })
     this.#requests = new Histogram({
@@ -49,7 +45,7 @@ export class Metrics implements Disposable {
       registers,
     })
     this.#listening = this.#listen(registers, new TenantLabels(tenants))
-    this.#addGauges(registers)
+    this.#addGauges(registers, stats)
   }
 
   get contentType(): string {
@@ -165,18 +161,16 @@ export class Metrics implements Disposable {
   }
 
   /** Read when they are asked for. */
-  #addGauges(registers: Registry[]): void {
-    const gauge = (name: string, help: string, read: (stats: PlatformStats) => number): void => {
-      const latest = (): Promise<PlatformStats> => this.#latest()
+  #addGauges(registers: Registry[], stats: () => PlatformStats): void {
+    const gauge = (name: string, help: string, read: (now: PlatformStats) => number): Gauge =>
       new Gauge({
         name,
         help,
         registers,
-        async collect() {
-          this.set(read(await latest()))
+        collect() {
+          this.set(read(stats()))
         },
       })
-    }
     gauge("mayfly_hosts", "Host processes that take runs.", ({ pool }) => pool.hosts)
     gauge("mayfly_spare_hosts", "Host processes that stand ready to replace a dead one.", ({ pool }) =>
       Number(pool.hasSpare),
@@ -184,8 +178,7 @@ export class Metrics implements Disposable {
     gauge("mayfly_isolates", "Isolates that hold a run.", ({ pool }) => pool.running)
     gauge("mayfly_runs_waiting", "Runs that wait for an isolate.", ({ pool }) => pool.waiting)
     gauge("mayfly_sandboxes", "Sandboxes that run.", ({ sandboxes }) => sandboxes)
-    gauge("mayfly_workflows_active", "Workflow instances in memory.", ({ workflows }) => workflows?.active ?? 0)
-    const latest = (): Promise<PlatformStats> => this.#latest()
+    const workflows = cached(() => stats().workflows(), statsEveryMs)
     new Gauge({
       name: "mayfly_workflows",
       help: "Workflow instances that are kept, by status; counted at most every ten seconds.",
@@ -193,29 +186,30 @@ export class Metrics implements Disposable {
       registers,
       async collect() {
         this.reset()
-        for (const [status, count] of Object.entries((await latest()).workflows?.byStatus ?? {}))
-          this.set({ status }, count)
+        for (const [status, count] of Object.entries((await workflows())?.byStatus ?? {})) this.set({ status }, count)
+      },
+    })
+    new Gauge({
+      name: "mayfly_workflows_active",
+      help: "Workflow instances in memory; counted likewise.",
+      registers,
+      async collect() {
+        this.set((await workflows())?.active ?? 0)
       },
     })
   }
+}
 
-  /** The pool's numbers are fresh; those that cost something are some seconds old at most. */
-  async #latest(): Promise<PlatformStats> {
+/** What cost something to find out counts for a while. A store in trouble must not hide the other numbers. */
+function cached<T>(find: () => Promise<T>, everyMs: number): () => Promise<T | undefined> {
+  let known: Promise<T | undefined> | undefined
+  let foundAt = 0
+  return () => {
     const now = performance.now()
-    if (this.#stats === undefined || now - this.#statsAt > statsEveryMs) {
-      this.#statsAt = now
-      this.#stats = this.#platform.stats()
-      // A store in trouble must not hide the other numbers.
-      this.#stats = this.#stats.catch(() => ({
-        pool: this.#platform.runtime.pool.stats(),
-        sandboxes: 0,
-        workflows: undefined,
-      }))
+    if (known === undefined || now - foundAt > everyMs) {
+      foundAt = now
+      known = find().catch(() => undefined)
     }
-    return {
-      ...(await this.#stats),
-      pool: this.#platform.runtime.pool.stats(),
-      sandboxes: this.#platform.env.SANDBOX.running,
-    }
+    return known
   }
 }

@@ -27,7 +27,7 @@ export async function openTelemetry(settings: Settings, platform: Platform, log:
     opened.use(await openTracing({ ...otlp, endpoint, onFailure }))
   }
   const loaded = metrics.access === "off" ? undefined : await import("./metrics.ts")
-  const numbers = loaded === undefined ? undefined : opened.use(new loaded.Metrics(platform, metrics))
+  const numbers = loaded === undefined ? undefined : opened.use(new loaded.Metrics(() => platform.stats(), metrics))
   const owned = opened.move()
   return { metrics: numbers, [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }

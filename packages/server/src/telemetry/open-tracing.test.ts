@@ -122,7 +122,8 @@ describe("openTracing", () => {
     ]
     const { spans } = await traced(async () => {
       assert.equal((await post("/v1/workflows", { id: "w1", steps })).status, 200)
-      const parked = async (): Promise<boolean> => (await (await platform.env.WORKFLOWS.get("w1")).status()).status === "waiting"
+      const parked = async (): Promise<boolean> =>
+        (await (await platform.env.WORKFLOWS.get("w1")).status()).status === "waiting"
       while (!(await parked())) await new Promise((resolve) => setImmediate(resolve))
       await platform.dispose()
       await open()
@@ -130,9 +131,11 @@ describe("openTracing", () => {
       await instance.sendEvent({ type: "go", payload: null })
       assert.equal(await instance.result(), 2)
     })
-    const activation = (step: string): unknown => ["workflow.activation", [`workflow.step`, "run"], step].slice(0, 2)
-    assert.deepEqual(treeOf(spans, callerSpan), [["POST /v1/workflows", activation("first"), activation("second")]])
-    const names = spans.filter(({ name }) => name === "workflow.step").map(({ attributes }) => attributes["mayfly.step"])
+    const activation = ["workflow.activation", ["workflow.step", "run"]]
+    assert.deepEqual(treeOf(spans, callerSpan), [["POST /v1/workflows", activation, activation]])
+    const names = spans
+      .filter(({ name }) => name === "workflow.step")
+      .map(({ attributes }) => attributes["mayfly.step"])
     assert.deepEqual(names, ["first", "second"])
   })
 
@@ -161,7 +164,9 @@ describe("openTracing", () => {
 
   it("is one for a process", async () => {
     await traced(async () => {
-      assert.throws(() => installTracer({ start: () => assert.fail(), within: (_, work) => work(), active: () => undefined }))
+      assert.throws(() =>
+        installTracer({ start: () => assert.fail(), within: (_, work) => work(), active: () => undefined }),
+      )
     })
   })
 })

@@ -1,5 +1,6 @@
 import { once } from "node:events"
 import { createServer } from "node:http"
+import { json } from "node:stream/consumers"
 import type { AddressInfo } from "node:net"
 
 export interface ReceivedSpan {
@@ -25,7 +26,8 @@ interface OtlpValue {
   readonly boolValue?: boolean
 }
 
-interface OtlpSpan extends Omit<ReceivedSpan, "attributes" | "isError"> {
+interface OtlpSpan extends Omit<ReceivedSpan, "attributes" | "isError" | "parentSpanId"> {
+  readonly parentSpanId?: string
   readonly attributes: readonly { readonly key: string; readonly value: OtlpValue }[]
   readonly status?: { readonly code?: number }
 }
@@ -39,7 +41,7 @@ export async function startOtlpReceiver(): Promise<OtlpReceiver> {
   const headers: Record<string, unknown>[] = []
   const server = createServer(async (request, response) => {
     headers.push({ ...request.headers, path: request.url })
-    const body = JSON.parse(Buffer.concat(await Array.fromAsync(request as AsyncIterable<Buffer>)).toString()) as OtlpBody
+    const body = (await json(request)) as OtlpBody
     const all = body.resourceSpans.flatMap((resource) => resource.scopeSpans.flatMap((scope) => scope.spans))
     spans.push(...all.map(spanOf))
     response.setHeader("content-type", "application/json").end("{}")
@@ -58,9 +60,16 @@ export async function startOtlpReceiver(): Promise<OtlpReceiver> {
   }
 }
 
-function spanOf({ traceId, spanId, parentSpanId = "", name, attributes, status }: OtlpSpan): ReceivedSpan {
+function spanOf({ traceId, spanId, name, attributes, status, ...rest }: OtlpSpan): ReceivedSpan {
   const values = attributes.map(({ key, value }) => [key, Object.values(value)[0]] as const)
-  return { traceId, spanId, parentSpanId, name, attributes: Object.fromEntries(values), isError: status?.code === 2 }
+  return {
+    traceId,
+    spanId,
+    parentSpanId: rest.parentSpanId ?? "",
+    name,
+    attributes: Object.fromEntries(values),
+    isError: status?.code === 2,
+  }
 }
 
 /** The spans below `parent`, as a tree of names, in alphabetical order. */
