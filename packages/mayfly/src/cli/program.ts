@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs"
 import { Command } from "commander"
 import type { ApprovalsFlags } from "./approvals-command.ts"
+import { addBackup } from "./declare-backup.ts"
 import { addSandbox } from "./declare-sandbox.ts"
 import { addWorkflow } from "./declare-workflow.ts"
 import { examples } from "./examples-text.ts"
@@ -55,6 +56,10 @@ export function createCommandLine(stdout: NodeJS.WriteStream, stderr: NodeJS.Wri
   addSandbox(program, async (call, flags) => {
     const { sandboxCommand } = await import("./sandbox-command.ts")
     exitCode = await sandboxCommand(call, flags, outputOf(true))
+  })
+  addBackup(program, async (name, folder, flags) => {
+    const { backupCommand } = await import("./backup-command.ts")
+    exitCode = await backupCommand(name, folder, flags, outputOf(true))
   })
   addDoctor(program, async (flags) => {
     const { doctorCommand } = await import("./doctor-command.ts")
