@@ -22,7 +22,9 @@ export async function backupCommand(
     if (json === true) stdout.write(`${JSON.stringify({ files: files.length, bytes, createdAt, leftOut })}\n`)
     else stdout.write(`${name === "backup" ? "backed up" : "restored"} ${files.length} files, ${bytes} bytes\n`)
     if (leftOut.length > 0 && json !== true)
-      stderr.write(`not in it, for a server was using them: ${leftOut.join(", ")}. Stop the server to back those up too.\n`)
+      stderr.write(
+        `not in it, for a server was using them: ${leftOut.join(", ")}. Stop the server to back those up too.\n`,
+      )
     return exitCodes.ok
   } catch (error) {
     stderr.write(`${safeLine(errorLine(error))}\n`)

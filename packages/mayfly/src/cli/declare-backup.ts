@@ -21,7 +21,9 @@ export function addBackup(program: Command, action: BackupAction): void {
   program
     .command("restore")
     .summary("make a data directory of a backup")
-    .description("Checks every file of the backup and its database first. The data directory must not exist, or be empty.")
+    .description(
+      "Checks every file of the backup and its database first. The data directory must not exist, or be empty.",
+    )
     .argument("<DIR>", "what `mayfly backup` made")
     .option("--data <DIR>", "data directory", "./.mayfly")
     .option("--json", "print one JSON object")

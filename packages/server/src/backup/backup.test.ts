@@ -16,14 +16,17 @@ after(() => rmSync(folder, { recursive: true, force: true }))
 const hasFinished = async (dataDir: string, id: string): Promise<unknown> => {
   await using platform = await createPlatform({ dataDir, hosts: 1, spare: false })
   assert.equal((await platform.ledger.verify()).ok, true)
-  return (await platform.env.WORKFLOWS.get(id)).result()
+  return await (await platform.env.WORKFLOWS.get(id)).result()
 }
 
 before(async () => {
   await using platform = await createPlatform({ dataDir: data, hosts: 1, spare: false })
   await platform.secrets.set("default", "TOKEN", "a secret value")
   // Larger than a row: it becomes a blob.
-  const instance = await platform.env.WORKFLOWS.create({ id: "done", steps: [{ name: "one", code: JSON.stringify(big) }] })
+  const instance = await platform.env.WORKFLOWS.create({
+    id: "done",
+    steps: [{ name: "one", code: JSON.stringify(big) }],
+  })
   await instance.result()
 })
 
@@ -37,7 +40,10 @@ describe("createBackup", () => {
     await restoreBackup(target, restored)
     assert.equal(await hasFinished(restored, "done"), big)
     await using platform = await createPlatform({ dataDir: restored, hosts: 1, spare: false })
-    assert.deepEqual((await platform.secrets.list("default")).map(({ name }) => name), ["TOKEN"])
+    assert.deepEqual(
+      (await platform.secrets.list("default")).map(({ name }) => name),
+      ["TOKEN"],
+    )
   })
 
   it("copies one moment while rows and blobs are written", async () => {
@@ -73,7 +79,10 @@ describe("createBackup", () => {
     await assert.rejects(createBackup(join(folder, "none"), join(folder, "other")), /no data directory/)
     await assert.rejects(restoreBackup(target, data), /is not empty/)
     assert.equal(existsSync(join(folder, "other")), false)
-    assert.deepEqual(readdirSync(folder).filter((name) => name.endsWith(".unfinished")), [])
+    assert.deepEqual(
+      readdirSync(folder).filter((name) => name.endsWith(".unfinished")),
+      [],
+    )
   })
 })
 

@@ -14,6 +14,8 @@ export async function copyTree(from: string, to: string): Promise<void> {
     const { stderr = "" } = cause as { stderr?: string }
     const lines = stderr.split("\n").filter((line) => line !== "")
     if (lines.length > 0 && lines.every((line) => line.endsWith("No such file or directory"))) return
-    throw new MayflyError("store.failed", `"${from}" can't be copied: ${lines[0] ?? (cause as Error).message}`, { cause })
+    throw new MayflyError("store.failed", `"${from}" can't be copied: ${lines[0] ?? (cause as Error).message}`, {
+      cause,
+    })
   }
 }

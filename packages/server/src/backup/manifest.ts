@@ -35,7 +35,10 @@ export async function filesIn(folder: string): Promise<ManifestFile[]> {
 }
 
 export async function writeManifest(folder: string, manifest: Manifest): Promise<void> {
-  await writeFile(join(folder, manifestName), `${JSON.stringify(manifest, undefined, 1)}\n`, { mode: 0o600, flush: true })
+  await writeFile(join(folder, manifestName), `${JSON.stringify(manifest, undefined, 1)}\n`, {
+    mode: 0o600,
+    flush: true,
+  })
 }
 
 /** Reads the manifest and compares it with what is there. Throws `input.invalid` that names what is damaged. */

@@ -52,6 +52,17 @@ export const settingsSchema = z.strictObject({
     description:
       "Host headers to answer to beside the bound address, behind a proxy for instance; for the worker `*` is any",
   }),
+  corsOrigins: told(names.default([]), {
+    flag: "--cors",
+    description:
+      "origins whose pages may call the API from browsers, as `https://app.example.com`; they need a key all the same",
+  }),
+  previewHost: told(z.string().min(1).max(255).optional(), {
+    flag: "--preview-host",
+    description:
+      "name below which ports of sandboxes are shown, or the address of a proxy that leads them here, such as `https://preview.example.com`",
+    otherwise: "`localhost`",
+  }),
   require: told(z.enum(["hardened"]).optional(), {
     flag: "--require",
     description: "`hardened`: refuse to start unless every protection is active",
@@ -93,7 +104,18 @@ export const settingsSchema = z.strictObject({
     headersTimeoutMs: told(whole(1, day).default(10_000), {
       description: "how long a request may take to send its headers",
     }),
-    requestTimeoutMs: told(whole(1, day).default(120_000), { description: "how long it may take to arrive whole" }),
+    requestTimeoutMs: told(whole(1, day).default(3_600_000), {
+      description: "how long it may take to arrive whole, uploads too",
+    }),
+    bodyTimeoutMs: told(whole(1, day).default(120_000), {
+      description: "how long a JSON body may take to arrive, and a stream of bytes may pause",
+    }),
+    stallMs: told(whole(1, day).default(600_000), {
+      description: "how long a client may leave what was sent to it unread",
+    }),
+    wrongKeysPerMinute: told(whole(1, 1_000_000).default(100), {
+      description: "wrong keys that one address may send in a minute; more gets 429",
+    }),
   }),
   objects: z.strictObject({
     maxBytes: told(whole(65_536, 2 ** 40).optional(), {
