@@ -1,9 +1,9 @@
 import assert from "node:assert/strict"
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs"
+import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, before, describe, it } from "node:test"
-import { createPlatform } from "@mayfly/platform"
+import { createPlatform, type Platform } from "@mayfly/platform"
 import { openDataDirectory } from "../data-directory.ts"
 import { createBackup } from "./create-backup.ts"
 import { restoreBackup } from "./restore-backup.ts"
@@ -13,10 +13,10 @@ const data = join(folder, "data")
 const big = "x".repeat(2 << 20)
 after(() => rmSync(folder, { recursive: true, force: true }))
 
-const hasFinished = async (dataDir: string, id: string): Promise<unknown> => {
-  await using platform = await createPlatform({ dataDir, hosts: 1, spare: false })
+async function openRestored(dataDir: string): Promise<Platform> {
+  const platform = await createPlatform({ dataDir, hosts: 1, spare: false })
   assert.equal((await platform.ledger.verify()).ok, true)
-  return await (await platform.env.WORKFLOWS.get(id)).result()
+  return platform
 }
 
 before(async () => {
@@ -38,8 +38,8 @@ describe("createBackup", () => {
     assert.equal(statSync(target).mode & 0o777, 0o700)
     const restored = join(folder, "offline-restored")
     await restoreBackup(target, restored)
-    assert.equal(await hasFinished(restored, "done"), big)
-    await using platform = await createPlatform({ dataDir: restored, hosts: 1, spare: false })
+    await using platform = await openRestored(restored)
+    assert.equal(await (await platform.env.WORKFLOWS.get("done")).result(), big)
     assert.deepEqual(
       (await platform.secrets.list("default")).map(({ name }) => name),
       ["TOKEN"],
@@ -69,7 +69,8 @@ describe("createBackup", () => {
     }
     const restored = join(folder, "online-restored")
     await restoreBackup(target, restored)
-    for (const id of finished) assert.equal(await hasFinished(restored, id), `${"y".repeat(1 << 20)}${id.slice(1)}`)
+    await using platform = await openRestored(restored)
+    for (const id of finished) assert.equal(await (await platform.env.WORKFLOWS.get(id)).result(), `${"y".repeat(1 << 20)}${id.slice(1)}`)
   })
 
   it("overwrites nothing, and leaves nothing of what failed", async () => {
@@ -95,9 +96,11 @@ describe("restoreBackup", () => {
       ["no manifest", (path) => rmSync(join(path, "manifest.json"))],
       ["null", (path) => writeFileSync(join(path, "manifest.json"), "null")],
     ]
+    const whole = join(folder, "whole")
+    await createBackup(data, whole)
     for (const [name, damage] of damages) {
       const target = join(folder, name)
-      await createBackup(data, target)
+      cpSync(whole, target, { recursive: true })
       damage(target)
       const restored = join(folder, `${name}-restored`)
       await assert.rejects(restoreBackup(target, restored), /is no whole backup/, name)
