@@ -30,7 +30,8 @@ for (const page of pages) {
       const flags = ["--conditions=source", "--disable-warning=ExperimentalWarning"]
       const child = spawn(process.execPath, [...flags, path], { stdio: ["ignore", "pipe", "pipe"] })
       let output = ""
-      for (const stream of [child.stdout, child.stderr]) stream.on("data", (text: Buffer) => (output += text.toString()))
+      for (const stream of [child.stdout, child.stderr])
+        stream.on("data", (text: Buffer) => (output += text.toString()))
       const [code] = (await once(child, "close")) as [number]
       assert.deepEqual({ code, output }, { code: 0, output: "" })
     })

@@ -40,7 +40,14 @@ test("serve takes settings from file, variables and flags, logs requests and pro
   const lines = stderr.split("\n").filter((line) => line.startsWith("{"))
   const requests = lines.map((line) => JSON.parse(line) as Record<string, unknown>)
   assert.deepEqual(
-    requests.map(({ level, message, method, route, status, keyId }) => ({ level, message, method, route, status, keyId })),
+    requests.map(({ level, message, method, route, status, keyId }) => ({
+      level,
+      message,
+      method,
+      route,
+      status,
+      keyId,
+    })),
     [1, 2].map(() => ({
       level: "info",
       message: "request",
@@ -73,7 +80,12 @@ test("serve refuses what it does not know or can't be, before anything starts", 
   const attempts: [args: string[], env: Record<string, string>, code: number, words: RegExp][] = [
     [[], { MAYFLY_PROT: "1" }, 2, /MAYFLY_PROT is not a setting; did you mean "MAYFLY_PORT"/],
     [["--host", "0.0.0.0", "--set", "metrics.access=open"], {}, 2, /metrics\.access can't be "open"/],
-    [["--require", "hardened", "--set", "metrics.access=open"], {}, 1, /platform\.not-hardened.*metrics\.access is open/],
+    [
+      ["--require", "hardened", "--set", "metrics.access=open"],
+      {},
+      1,
+      /platform\.not-hardened.*metrics\.access is open/,
+    ],
   ]
   await Promise.all(
     attempts.map(async ([args, env, wanted, words], at) => {

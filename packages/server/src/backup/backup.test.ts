@@ -70,7 +70,8 @@ describe("createBackup", () => {
     const restored = join(folder, "online-restored")
     await restoreBackup(target, restored)
     await using platform = await openRestored(restored)
-    for (const id of finished) assert.equal(await (await platform.env.WORKFLOWS.get(id)).result(), `${"y".repeat(1 << 20)}${id.slice(1)}`)
+    for (const id of finished)
+      assert.equal(await (await platform.env.WORKFLOWS.get(id)).result(), `${"y".repeat(1 << 20)}${id.slice(1)}`)
   })
 
   it("overwrites nothing, and leaves nothing of what failed", async () => {
