@@ -313,6 +313,11 @@ export const errorTable = {
   },
   "platform.disposed": { status: 409, retry: false, fix: "Create a platform again; this one was disposed." },
   "platform.no-host": { status: 503, retry: true, fix: "Run `mayfly doctor`: host processes could not be started." },
+  "platform.not-hardened": {
+    status: 503,
+    retry: false,
+    fix: "Get what is missing (docs/guides/deploying.md says how), or start without `--require hardened`.",
+  },
   "platform.port-in-use": { status: 409, retry: false, fix: "Stop what listens there, or choose another --port." },
   "server.not-found": { status: 404, retry: false, fix: "See /v1/openapi.json or docs for the routes." },
   "server.stopping": { status: 503, retry: true, fix: "Ask again in a moment, or another server." },

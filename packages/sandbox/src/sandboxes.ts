@@ -60,6 +60,11 @@ export class Sandboxes implements AsyncDisposable {
     this.#options = options
   }
 
+  /** How many run now. */
+  get running(): number {
+    return [...this.#handles.values()].filter(({ live }) => live.status === "running").length
+  }
+
   /** How sandboxes are held here, and how well; by default those that name no provider. Rejects with `sandbox.unavailable`. */
   async probe(provider?: string): Promise<ProviderReport> {
     const { providers } = await this.#open()
