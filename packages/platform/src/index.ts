@@ -113,10 +113,12 @@ export {
   type GivenStep,
   type HistoryEntry,
   type InstanceStatus,
+  type LackingCode,
   type StepContext,
   type StepSandbox,
   WorkflowBinding,
   type WorkflowIntrospector,
   type WorkflowOptions,
+  type WorkflowOrigin,
   type WorkflowStatus,
 } from "@mayfly/workflows"

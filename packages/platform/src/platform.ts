@@ -6,7 +6,7 @@ import { createLedger, type Ledger } from "@mayfly/mesh/ledger"
 import { createRuntime, Facets, facetScope, parseTenant, type Runtime, WorkerLoader } from "@mayfly/runtime"
 import { Sandboxes, TenantSandboxes } from "@mayfly/sandbox"
 import type { Store } from "@mayfly/store"
-import { type Hook, WorkflowBinding } from "@mayfly/workflows"
+import { type Hook, type LackingCode, WorkflowBinding, type WorkflowOrigin } from "@mayfly/workflows"
 import { LazyStore } from "./lazy-store.ts"
 import { PlatformApprovals } from "./platform-approvals.ts"
 import { PlatformSecrets } from "./platform-secrets.ts"
@@ -22,6 +22,12 @@ export interface Platform extends AsyncDisposable {
   readonly env: { readonly LOADER: WorkerLoader; readonly WORKFLOWS: WorkflowBinding; readonly SANDBOX: Sandboxes }
   /** The workflows of one tenant; those of others can't be seen through it. `env.WORKFLOWS` is that of "default". */
   workflows(tenant: string): WorkflowBinding
+  /**
+   * Instances of all tenants that wait for functions of an earlier process (`needs-code`), the newest first: `create` with the same id brings them.
+   */
+  lackingCode(): AsyncIterable<LackingCode>
+  /** Asked at each create which request it is part of: it is kept beside instances that have functions, and given by `lackingCode`. */
+  provideWorkflowOrigin(origin: () => WorkflowOrigin | undefined): void
   /** The sandboxes of one tenant: give it to code that acts for that tenant. `env.SANDBOX` is the owner's and sees all. */
   sandboxes(tenant: string): TenantSandboxes
   /** For who has the token of a waiting step, as of a link in a mail: the token is the credential. Rejects with `workflow.hook-not-found`. */
@@ -116,8 +122,9 @@ function startPlatform(options: PlatformOptions): Platform {
     () => store.get(),
     (tenant, id, options) => sandboxesOf(tenant).open(id, options),
   )
+  let origin = (): WorkflowOrigin | undefined => undefined
   const workflows = (tenant: string): WorkflowBinding =>
-    new WorkflowBinding({ engine: () => engine.get(), tenant: parseTenant(tenant) })
+    new WorkflowBinding({ engine: () => engine.get(), tenant: parseTenant(tenant), origin: () => origin() })
   // What sleeps there must wake although nobody asks for it.
   if (dataDir !== undefined && existsSync(join(dataDir, "mayfly.db"))) engine.get().catch(() => {})
   const dispose = async (): Promise<void> => {
@@ -133,6 +140,12 @@ function startPlatform(options: PlatformOptions): Platform {
     env: { LOADER: new WorkerLoader({ platform: { runtime } }), WORKFLOWS: workflows("default"), SANDBOX: sandboxes },
     facets: (parent, { tenant } = {}) => new Facets(runtime.objects, facetScope(parent, tenant)),
     workflows,
+    async *lackingCode() {
+      yield* (await engine.get()).lackingCode()
+    },
+    provideWorkflowOrigin(given) {
+      origin = given
+    },
     sandboxes: sandboxesOf,
     hooks: {
       find: async (token) => (await engine.get()).findHook(token),

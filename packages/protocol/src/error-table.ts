@@ -199,6 +199,11 @@ export const errorTable = {
     retry: false,
     fix: "Name a step that the instance has come to; see its history.",
   },
+  "workflow.handled-again": {
+    status: 409,
+    retry: false,
+    fix: "Send the request again yourself if the workflow shall be started once more.",
+  },
   "workflow.hook-not-found": {
     status: 404,
     retry: false,

@@ -13,7 +13,13 @@ export type { Failure } from "./define/codec.ts"
 export type { WorkerProgram } from "./define/definition.ts"
 export type { WorkflowOptions } from "./define/parse-workflow.ts"
 export type { GivenStep } from "./define/parse-steps.ts"
-export { type EngineOptions, type Hook, WorkflowEngine } from "./engine/engine.ts"
+export {
+  type EngineOptions,
+  type Hook,
+  type LackingCode,
+  WorkflowEngine,
+  type WorkflowOrigin,
+} from "./engine/engine.ts"
 export type { HistoryEntry, StepRef } from "./engine/history-entry.ts"
 export type { ScriptSteps } from "./run/script-steps.ts"
 export type { Stamped } from "./run/settled.ts"

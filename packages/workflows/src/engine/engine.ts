@@ -85,6 +85,21 @@ export interface Hook {
   readonly type: string
 }
 
+/** What a create is part of. */
+export type WorkflowOrigin =
+  /** A request that, handled again, creates the same: kept beside instances that have functions, until they end. */
+  | { readonly kind: "request"; readonly text: string }
+  /** Such a request, handled again. */
+  | { readonly kind: "again" }
+
+/** An instance that waits for functions of a process that has ended. */
+export interface LackingCode {
+  readonly tenant: string
+  readonly id: string
+  readonly params: unknown
+  readonly origin?: string
+}
+
 const hookTokens = /^[\w-]{43}$/
 
 /** A part of the engine that tests may put in front of steps. */
@@ -154,15 +169,28 @@ export class WorkflowEngine implements AsyncDisposable {
 
   // What callers may do
 
-  /** Rejects with `input.invalid`, `workflow.exists`, or what is wrong with the code; nothing is stored then. */
-  async create(tenant: string, options: WorkflowOptions): Promise<{ id: string; number: InstanceNumber }> {
+  /** Rejects with `input.invalid`, `workflow.exists`, `workflow.handled-again`, or what is wrong with the code; nothing is stored then. */
+  async create(
+    tenant: string,
+    options: WorkflowOptions,
+    origin?: WorkflowOrigin,
+  ): Promise<{ id: string; number: InstanceNumber }> {
     this.#checkRunning()
-    const { instance, definition, closures } = parseWorkflow(options, tenant, this.clock.now())
+    const { instance: parsed, definition, closures } = parseWorkflow(options, tenant, this.clock.now())
+    const instance = withOrigin(parsed, origin)
+    if (origin?.kind === "again") await this.#checkKnown(instance)
     await this.#check(definition, instance.definition.hash, tenant)
     const created = await this.store.create(instance, this.clock.now())
     this.#code.set(tenant, instance.id, closures)
     await this.#begin(created, instance, closures.size > 0)
     return { id: instance.id, number: created.number }
+  }
+
+  /** What is handled a second time must not do a second time what it did: it only brings back what the process before took with it. */
+  async #checkKnown({ tenant, id }: NewInstance): Promise<void> {
+    if ((await this.store.get(tenant, id)) !== null) return
+    const message = `a request that is handled again after a restart can't start the workflow "${id}", which is not there`
+    throw new MayflyError("workflow.handled-again", message, { details: { id } })
   }
 
   async #begin({ number, isCreated }: Created, instance: NewInstance, hasCode: boolean): Promise<void> {
@@ -195,7 +223,8 @@ export class WorkflowEngine implements AsyncDisposable {
     const body = isNew ? parsed.instance.definition.body : await this.#body(row.definitionHash)
     const hash = isNew ? parsed.instance.definition.hash : row.definitionHash
     const content = hashOf(hash, params, `fork of ${row.number} at ${from}`)
-    const instance = { ...parsed.instance, params, content, definition: { hash, body } }
+    const functions = needsCode(isNew ? parsed.definition : definition) ? { functions: {} } : {}
+    const instance = { ...parsed.instance, params, content, definition: { hash, body }, ...functions }
     if (isNew) await this.#check(parsed.definition, hash, tenant)
     const created = await this.store.fork({ tenant, id, instance, from, now: this.clock.now() })
     const closures = isNew ? parsed.closures : this.#code.get(tenant, id)
@@ -221,7 +250,9 @@ export class WorkflowEngine implements AsyncDisposable {
       await this.#rehearse(claimed, parsed)
       const { definition } = parsed.instance
       const content = parsed.contentWith(claimed.instance.params)
-      const request = { number, definition, content, lastSeq: claimed.lastSeq, now: this.clock.now() }
+      const { functions } = parsed.instance
+      const rest = { lastSeq: claimed.lastSeq, now: this.clock.now(), ...(functions && { functions }) }
+      const request = { number, definition, content, ...rest }
       if (!(await this.store.redefine(request))) continue
       this.#code.delete(tenant, id)
       this.#code.set(tenant, id, parsed.closures)
@@ -328,15 +359,16 @@ export class WorkflowEngine implements AsyncDisposable {
     return this.store.list(query)
   }
 
-  /** Instances that can't go on before `create` brings their functions, the newest first. */
-  async *lackingCode(tenant: string): AsyncGenerator<{ readonly id: string; readonly params: unknown }> {
+  /** Instances, of one tenant or of all, that can't go on before `create` brings their functions; the newest first. */
+  async *lackingCode(tenant?: string): AsyncGenerator<LackingCode> {
     for (let after: InstanceNumber | undefined; ;) {
-      const rows = await this.store.list({ tenant, limit: lackingPage, ...(after !== undefined && { after }) })
-      for (const { id, status, definitionHash, params } of rows) {
-        if (isEnded(status) || this.#code.has(tenant, id)) continue
-        if (needsCode(await this.#definition(definitionHash))) yield { id, params: decode(params) }
+      const page = { limit: lackingPage, ...(after !== undefined && { after }), ...(tenant !== undefined && { tenant }) }
+      const rows = await this.store.listHosted(page)
+      for (const { row, origin } of rows) {
+        if (this.#code.has(row.tenant, row.id) || !needsCode(await this.#definition(row.definitionHash))) continue
+        yield { tenant: row.tenant, id: row.id, params: decode(row.params), ...(origin !== null && { origin }) }
       }
-      after = rows.at(-1)?.number
+      after = rows.at(-1)?.row.number
       if (rows.length < lackingPage) return
     }
   }
@@ -516,6 +548,7 @@ export class WorkflowEngine implements AsyncDisposable {
       startAt: now,
       retention: instance.retention,
       trigger: JSON.stringify({ cron: schedule.cron, scheduledTime: tick }),
+      ...(needsCode(await this.#definition(instance.definitionHash)) && { functions: {} }),
     }
     const spawn: Spawn = { key: "", start, conflict: "", tooDeep: "" }
     const park = { wakeAt: next, reason: "schedule", seenEvent: Number.MAX_SAFE_INTEGER } as const
@@ -618,6 +651,11 @@ export class WorkflowEngine implements AsyncDisposable {
   #report(error: unknown): void {
     this.#options.onError?.(error)
   }
+}
+
+function withOrigin(instance: NewInstance, origin: WorkflowOrigin | undefined): NewInstance {
+  if (instance.functions === undefined || origin?.kind !== "request") return instance
+  return { ...instance, functions: { origin: origin.text } }
 }
 
 function stoppedError(): MayflyError {

@@ -98,4 +98,14 @@ export const migrations: readonly string[] = [
   `,
   // A link that was used is told from one that never was.
   `ALTER TABLE workflows_hooks ADD COLUMN used INTEGER NOT NULL DEFAULT 0;`,
+  // Who needs functions of the host's, which end with the process. Of those that are there already nobody knows; the reader looks at their definitions.
+  `
+  CREATE TABLE workflows_functions (
+    instance INTEGER PRIMARY KEY,
+    origin TEXT,
+    is_over INTEGER NOT NULL DEFAULT 0
+  );
+  CREATE INDEX workflows_functions_needed ON workflows_functions (instance) WHERE is_over = 0;
+  INSERT INTO workflows_functions (instance, is_over) SELECT number, ended_at IS NOT NULL FROM workflows_instances WHERE parent IS NULL;
+  `,
 ]

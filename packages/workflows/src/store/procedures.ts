@@ -4,6 +4,7 @@ import { control, type InstanceStatus, isEnded } from "../core/control.ts"
 import type { NewRow } from "../core/journal.ts"
 import type { Change, Finish } from "../core/ports.ts"
 import { parseKey } from "../core/step-key.ts"
+import { forgetFunctions, needFunctions, restFunctions, wakeFunctions } from "./host-functions.ts"
 import { isReference } from "./reference.ts"
 import {
   dueOf,
@@ -96,7 +97,8 @@ export const procedures = {
     return row === undefined ? null : yield* claimedOf(row)
   },
 
-  *redefine({ number, definition, content, lastSeq, now, blobs }: Kept & RedefineRequest): Steps<boolean> {
+  *redefine(request: Kept & RedefineRequest): Steps<boolean> {
+    const { number, definition, content, lastSeq, now, blobs } = request
     const before = yield* first<StoredInstance>("SELECT * FROM workflows_instances WHERE number = ?", number)
     const changed = yield* run(
       `UPDATE workflows_instances SET definition = ?, content = ?, epoch = epoch + 1, updated_at = ?,
@@ -116,6 +118,8 @@ export const procedures = {
     yield* define(definition)
     yield* dropDefinition(before.definition)
     yield* keep(number, blobs)
+    yield* forgetFunctions(number)
+    yield* needFunctions(number, request.functions)
     return true
   },
 
@@ -441,6 +445,7 @@ function* insert(
     now,
     now,
   )
+  yield* needFunctions(number, instance.functions)
   return number
 }
 
@@ -656,6 +661,7 @@ function* end(row: StoredInstance, { status, result, rollback }: End, now: numbe
     row.number,
   )
   yield* run("UPDATE workflows_hooks SET used = 1 WHERE instance = ?", row.number)
+  yield* restFunctions(row.number)
   yield* record(row, status, now)
   return yield* tellParent(row, status === "complete" ? `+${result}` : `-${result}`, now)
 }
@@ -747,6 +753,7 @@ function* restart(row: StoredInstance, { from, now }: ControlRequest): Steps<voi
   yield* copy(row.number, { number: row.number, run: row.run + 1, seq }, kept)
   if (from === undefined) yield* run("DELETE FROM workflows_events WHERE instance = ? AND taken_by IS NULL", row.number)
   yield* run("DELETE FROM workflows_hooks WHERE instance = ?", row.number)
+  yield* wakeFunctions(row.number)
   const last = seq + kept.length
   yield* run(
     `UPDATE workflows_instances SET epoch = epoch + 1, run = run + 1, seq = ?, step_seq = ?, status = 'queued', reason = NULL, wake_at = ?,
@@ -804,6 +811,7 @@ function* erase({ number, definition }: StoredInstance): Steps<void> {
   yield* run("DELETE FROM workflows_journal WHERE instance = ?", number)
   yield* run("DELETE FROM workflows_events WHERE instance = ?", number)
   yield* run("DELETE FROM workflows_hooks WHERE instance = ?", number)
+  yield* forgetFunctions(number)
   yield* run("DELETE FROM store_blobs WHERE owner = 'workflows' AND name = ?", String(number))
   yield* run("DELETE FROM workflows_instances WHERE number = ?", number)
   yield* dropDefinition(definition)

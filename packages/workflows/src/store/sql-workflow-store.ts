@@ -15,6 +15,7 @@ import type {
   ForkRequest,
   FoundHook,
   HistoryRow,
+  Hosted,
   InstanceNumber,
   InstanceRow,
   ListQuery,
@@ -132,6 +133,21 @@ export class SqlWorkflowStore implements WorkflowStore {
       [tenant, after, ...(status === undefined ? [] : [status]), limit],
     )
     return Promise.all(rows.map((row) => this.#load(instanceOf(row))))
+  }
+
+  async listHosted({
+    tenant,
+    limit,
+    after = Number.MAX_SAFE_INTEGER,
+  }: Omit<ListQuery, "status" | "tenant"> & { readonly tenant?: string }): Promise<readonly Hosted[]> {
+    const where = tenant === undefined ? "" : "AND i.tenant = ?"
+    // The order of the joins is given: few of many instances have functions.
+    const rows = await this.#tables.read<StoredInstance & { readonly origin: string | null }>(
+      `SELECT i.*, f.origin FROM workflows_functions f CROSS JOIN workflows_instances i ON i.number = f.instance
+       WHERE f.is_over = 0 AND f.instance < ? ${where} ORDER BY f.instance DESC LIMIT ?`,
+      [after, ...(tenant === undefined ? [] : [tenant]), limit],
+    )
+    return Promise.all(rows.map(async (row) => ({ row: await this.#load(instanceOf(row)), origin: row.origin })))
   }
 
   async history(number: InstanceNumber, after: number, limit: number): Promise<readonly HistoryRow[]> {

@@ -1,6 +1,7 @@
 import type { ControlOperation, InstanceStatus } from "../core/control.ts"
 import type { JournalRow, PendingEvent } from "../core/journal.ts"
 import type { Ack, Change } from "../core/ports.ts"
+import type { HostFunctions } from "./host-functions.ts"
 
 /** An instance within one store. Ids are unique within a tenant only. */
 export type InstanceNumber = number
@@ -38,6 +39,14 @@ export interface NewInstance {
   readonly schedule?: string
   /** Encoded, for the event that user code gets: which schedule started it, for which moment. */
   readonly trigger?: string
+  /** When steps of it are functions of the host's. */
+  readonly functions?: HostFunctions
+}
+
+/** An instance that can't go on in another process before somebody brings its functions. */
+export interface Hosted {
+  readonly row: InstanceRow
+  readonly origin: string | null
 }
 
 export interface InstanceRow {
@@ -180,6 +189,7 @@ export interface RedefineRequest {
   readonly content: string
   readonly lastSeq: number
   readonly now: number
+  readonly functions?: HostFunctions
 }
 
 export interface FoundHook {
@@ -226,6 +236,8 @@ export interface WorkflowStore {
   get(tenant: string, id: string): Promise<InstanceRow | null>
   getDefinition(hash: string): Promise<string | null>
   list(query: ListQuery): Promise<readonly InstanceRow[]>
+  /** Instances of all tenants, or of one, that need functions of the host's and have not ended: the newest first, from behind `after`. */
+  listHosted(query: Omit<ListQuery, "status" | "tenant"> & { readonly tenant?: string }): Promise<readonly Hosted[]>
   /** In order, from behind `after`. */
   history(number: InstanceNumber, after: number, limit: number): Promise<readonly HistoryRow[]>
   /** Waiting tokens of an instance, by step. */
