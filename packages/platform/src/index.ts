@@ -90,6 +90,7 @@ export type {
   WorkerCode,
   WorkerStub,
 } from "@mayfly/runtime"
+export { type DataDirectory, directoryOwner, openDataDirectory } from "@mayfly/store"
 export { createWorkerBundle, type WorkerBundle, type WorkerBundleOptions } from "./create-worker-bundle.ts"
 export { createPlatform, defaultPlatform, type Platform, provideDefaultPlatform } from "./platform.ts"
 export { jsonLine } from "@mayfly/mesh/ledger"

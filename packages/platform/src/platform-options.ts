@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os"
 import { resolve } from "node:path"
 import { checkSecret } from "@mayfly/mesh"
 import { MayflyError, type NetworkPolicy } from "@mayfly/protocol"
+import { type DataDirectory, isDataDirectory } from "@mayfly/store"
 import { parseWebhooks, type ParsedWebhook, type WebhookOptions } from "./webhooks/webhook-options.ts"
 
 export interface PlatformOptions {
@@ -13,8 +14,11 @@ export interface PlatformOptions {
   readonly spare?: boolean
   /** The network policy of workers that bring none. Default: nothing can be reached. */
   readonly network?: NetworkPolicy
-  /** Where the parts keep rows and files, the ledger among them; made when needed. Default: all stays in memory and ends with the platform. */
-  readonly dataDir?: string
+  /**
+   * Where the parts keep rows and files, the ledger among them; made when needed. One process owns it at a time: another gets `platform.data-dir-in-use`. One
+   * that the caller has opened stays the caller's. Default: all stays in memory and ends with the platform.
+   */
+  readonly dataDir?: string | DataDirectory
   /** Runs whose callers hold stubs of theirs: how many one tenant may have (default 32), and how long one lasts that nobody calls (default 60,000). */
   readonly openRuns?: { readonly perTenant?: number; readonly idleMs?: number }
   /** Rows of the ledger that are older are forgotten. Default: never. */
@@ -59,14 +63,14 @@ export function parsePlatformOptions(options: PlatformOptions): ParsedPlatformOp
   checkCount("isolates", isolates, 0, 1_000)
   if (typeof spare !== "boolean") throw invalid("spare", "must be true or false")
   if (typeof network !== "object" || network === null) throw invalid("network", "must be an object")
-  if (dataDir !== undefined && (typeof dataDir !== "string" || dataDir === ""))
+  if (dataDir !== undefined && !isDataDirectory(dataDir) && (typeof dataDir !== "string" || dataDir === ""))
     throw invalid("dataDir", "must be the path of a folder")
   if (retainLedgerMs !== undefined) checkCount("retainLedgerMs", retainLedgerMs, 1, Number.MAX_SAFE_INTEGER)
   if (typeof attended !== "boolean") throw invalid("attended", "must be true or false")
   if (typeof secrets !== "object" || secrets === null) throw invalid("secrets", "must be an object")
   for (const [name, value] of Object.entries(secrets)) checkSecret(name, value)
   const rest = {
-    ...(dataDir === undefined ? {} : { dataDir: resolve(dataDir) }),
+    ...(dataDir === undefined ? {} : { dataDir: typeof dataDir === "string" ? resolve(dataDir) : dataDir }),
     ...(retainLedgerMs === undefined ? {} : { retainLedgerMs }),
   }
   checkOpenRuns(openRuns)

@@ -5,7 +5,7 @@ import { checkProgram } from "./code-mode/typecheck/check-program.ts"
 import { createLedger, type Ledger } from "@mayfly/mesh/ledger"
 import { createRuntime, Facets, facetScope, parseTenant, type Runtime, WorkerLoader } from "@mayfly/runtime"
 import { Sandboxes, TenantSandboxes } from "@mayfly/sandbox"
-import type { Store } from "@mayfly/store"
+import { openDataDirectory, type Store } from "@mayfly/store"
 import { type Hook, type LackingCode, WorkflowBinding, type WorkflowOrigin } from "@mayfly/workflows"
 import { LazyStore } from "./lazy-store.ts"
 import { PlatformApprovals } from "./platform-approvals.ts"
@@ -72,8 +72,10 @@ const approvalWaitMs = 20_000
 const entriesInMemory = 20_000
 
 function startPlatform(options: PlatformOptions): Platform {
-  const { hosts, isolates, spare, network, dataDir, retainLedgerMs, openRuns, facets, ...rest } =
-    parsePlatformOptions(options)
+  const { hosts, isolates, spare, network, retainLedgerMs, openRuns, facets, ...rest } = parsePlatformOptions(options)
+  using opened = new DisposableStack()
+  const directory = typeof rest.dataDir === "string" ? opened.use(openDataDirectory(rest.dataDir)) : rest.dataDir
+  const dataDir = directory?.path
   const store = new LazyStore(dataDir)
   const ledger = createLedger({
     store: () => store.get(),
@@ -128,13 +130,18 @@ function startPlatform(options: PlatformOptions): Platform {
   // What sleeps there must wake although nobody asks for it.
   if (dataDir !== undefined && existsSync(join(dataDir, "mayfly.db"))) engine.get().catch(() => {})
   const dispose = async (): Promise<void> => {
-    await engine.stop()
-    await Promise.all([runtime.dispose(), sandboxes.dispose()])
-    await stopWebhooks()
-    await egress.close()
-    await ledger.close()
-    await store.close()
+    try {
+      await engine.stop()
+      await Promise.all([runtime.dispose(), sandboxes.dispose()])
+      await stopWebhooks()
+      await egress.close()
+      await ledger.close()
+      await store.close()
+    } finally {
+      held.dispose()
+    }
   }
+  const held = opened.move()
   return {
     runtime,
     env: { LOADER: new WorkerLoader({ platform: { runtime } }), WORKFLOWS: workflows("default"), SANDBOX: sandboxes },

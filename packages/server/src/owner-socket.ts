@@ -1,10 +1,10 @@
 import { chmodSync, rmSync } from "node:fs"
 import { createServer } from "node:http"
 import { join } from "node:path"
+import type { DataDirectory } from "@mayfly/platform"
 import { MayflyError } from "@mayfly/protocol"
 import { createKey, hashKey } from "./api-key.ts"
 import type { ServerApp } from "./create-server.ts"
-import type { DataDirectory } from "./data-directory.ts"
 
 /** How commands of this machine's user talk to the process that owns a data directory: the API, without a key. */
 export interface OwnerSocket extends AsyncDisposable {

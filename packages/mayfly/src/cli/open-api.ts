@@ -35,7 +35,7 @@ export async function openApi(directory: string): Promise<Api> {
 async function ownApi(path: string): Promise<Api> {
   await using opened = new AsyncDisposableStack()
   const directory = opened.use(openDataDirectory(path))
-  const platform = opened.use(await createPlatform({ dataDir: directory.path, hosts: 1, isolates: 0, spare: false }))
+  const platform = opened.use(await createPlatform({ dataDir: directory, hosts: 1, isolates: 0, spare: false }))
   const key = createKey()
   const { app } = createServer({ platform, keyHashes: [hashKey(key)] })
   const held = opened.move()

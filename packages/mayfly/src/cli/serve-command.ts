@@ -46,7 +46,7 @@ async function serve(
   // At once: it is shown only this time, whatever happens next.
   if (key.created !== undefined) output.stdout.write(`admin key: ${key.created}\n`)
   const webhooks = readWebhooks(flags, directory, output)
-  await using platform = await createPlatform({ dataDir: directory.path, attended: true, webhooks })
+  await using platform = await createPlatform({ dataDir: directory, attended: true, webhooks })
   await using socket = await openOwnerSocket(directory)
   platform.onAlert((alert) => printAlert(output, alert))
   if (flags.demo === true) await runDemo(platform, output, interrupted)
