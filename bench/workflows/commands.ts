@@ -10,6 +10,4 @@ export type Command =
 
 export type Result = { readonly ms: number; readonly late?: readonly number[]; readonly resumed?: Resumed }
 
-export type Reply =
-  | { readonly ok: true; readonly result: Result }
-  | { readonly ok: false; readonly problem: string }
+export type Reply = { readonly ok: true; readonly result: Result } | { readonly ok: false; readonly problem: string }

@@ -104,7 +104,8 @@ async function query(url: string, sql: string): Promise<Record<string, unknown>>
 function somebody(): { readonly uid: number; readonly gid: number } {
   for (const name of ["postgres", "nobody"]) {
     try {
-      const id = (flag: string): number => Number(execFileSync("id", [flag, name], { stdio: ["ignore", "pipe", "ignore"] }))
+      const id = (flag: string): number =>
+        Number(execFileSync("id", [flag, name], { stdio: ["ignore", "pipe", "ignore"] }))
       return { uid: id("-u"), gid: id("-g") }
     } catch {
       // The next one.

@@ -9,7 +9,12 @@ const titleOf = (name: string): string => contenders[name]?.title ?? name
 
 export function speedText(rows: readonly SpeedRow[], { counts, steps }: Settings): string {
   const mayfly = rows.find(({ name }) => name === "mayfly")
-  const heads = [`workflows of ${steps} steps`, "ms/step", "to Mayfly", ...counts.flatMap((n) => [`/s, ${n} at once`, "to Mayfly"])]
+  const heads = [
+    `workflows of ${steps} steps`,
+    "ms/step",
+    "to Mayfly",
+    ...counts.flatMap((n) => [`/s, ${n} at once`, "to Mayfly"]),
+  ]
   return table(
     heads,
     rows.map((row) => [

@@ -11,7 +11,10 @@ interface Dbos {
   registerWorkflow(act: Act, config: { name: string }): Act
   runStep<T>(act: () => Promise<T>, config: { name: string }): Promise<T>
   sleep(ms: number): Promise<void>
-  startWorkflow(act: Act, options: { workflowID: string }): (...given: Parameters<Act>) => Promise<{ getResult(): Promise<unknown> }>
+  startWorkflow(
+    act: Act,
+    options: { workflowID: string },
+  ): (...given: Parameters<Act>) => Promise<{ getResult(): Promise<unknown> }>
 }
 
 const silent = { info() {}, debug() {}, warn() {}, error() {} }
@@ -53,9 +56,7 @@ export async function startDbos({ databaseUrl }: StartOptions): Promise<Workflow
   const start = async (act: Act, id: string, count: number): Promise<{ getResult(): Promise<unknown> }> =>
     DBOS.startWorkflow(act, { workflowID: id })(id, count)
   const all = (act: Act, prefix: string, count: number, given: number): Promise<unknown[]> =>
-    Promise.all(
-      Array.from({ length: count }, async (_, n) => (await start(act, `${prefix}-${n}`, given)).getResult()),
-    )
+    Promise.all(Array.from({ length: count }, async (_, n) => (await start(act, `${prefix}-${n}`, given)).getResult()))
   return {
     async run(prefix, count, length) {
       checkLastStep(await all(steps, prefix, count, length), length)

@@ -87,10 +87,7 @@ export async function startMiniflare({ folder }: StartOptions): Promise<Workflow
     if (!response.ok) throw new Error(`miniflare: ${text.slice(0, 300)}`)
   }
   const all = async (kind: string, prefix: string, count: number, given: number): Promise<unknown[]> => {
-    const ended = Array.from(
-      { length: count },
-      (_, n) => new Promise((resolve) => ends.set(`${prefix}-${n}`, resolve)),
-    )
+    const ended = Array.from({ length: count }, (_, n) => new Promise((resolve) => ends.set(`${prefix}-${n}`, resolve)))
     await start(kind, prefix, count, given)
     return Promise.all(ended)
   }

@@ -92,6 +92,7 @@ export type {
 } from "@mayfly/runtime"
 export { type DataDirectory, directoryOwner, openDataDirectory } from "@mayfly/store"
 export { createWorkerBundle, type WorkerBundle, type WorkerBundleOptions } from "./create-worker-bundle.ts"
+export type { HookRequest } from "./hooks/check-signature.ts"
 export { createPlatform, defaultPlatform, type Platform, provideDefaultPlatform } from "./platform.ts"
 export { jsonLine } from "@mayfly/mesh/ledger"
 export { readLedger, type ReadLedgerOptions } from "./read-ledger.ts"
@@ -113,6 +114,7 @@ export {
   DynamicWorkflow,
   type GivenStep,
   type HistoryEntry,
+  type HookSignature,
   type InstanceStatus,
   type LackingCode,
   type StepContext,

@@ -7,6 +7,7 @@ import { createRuntime, Facets, facetScope, parseTenant, type Runtime, WorkerLoa
 import { Sandboxes, TenantSandboxes } from "@mayfly/sandbox"
 import { openDataDirectory, type Store } from "@mayfly/store"
 import { type Hook, type LackingCode, WorkflowBinding, type WorkflowOrigin } from "@mayfly/workflows"
+import { checkSignature, type HookRequest } from "./hooks/check-signature.ts"
 import { LazyStore } from "./lazy-store.ts"
 import { PlatformApprovals } from "./platform-approvals.ts"
 import { PlatformSecrets } from "./platform-secrets.ts"
@@ -56,8 +57,15 @@ export interface Platform extends AsyncDisposable {
 export interface WorkflowHooks {
   /** What waits. Changes nothing. */
   find(token: string): Promise<Hook>
-  /** Sends the event that it waits for. */
-  send(token: string, payload: unknown): Promise<{ readonly isDuplicate: boolean }>
+  /**
+   * Sends the event that it waits for. When the step wants signed requests, `request` is the one that came, and is checked: `workflow.hook-signature`. Who may
+   * decide without one uses `sendEvent` of the instance.
+   */
+  send(
+    token: string,
+    payload: unknown,
+    options?: { readonly request?: HookRequest },
+  ): Promise<{ readonly isDuplicate: boolean }>
 }
 
 /** Starts a platform. Its processes are ready in the background; the first run waits for them. Throws `input.invalid`, `platform.no-host`. */
@@ -156,7 +164,15 @@ function startPlatform(options: PlatformOptions): Platform {
     sandboxes: sandboxesOf,
     hooks: {
       find: async (token) => (await engine.get()).findHook(token),
-      send: async (token, payload) => (await engine.get()).sendToHook(token, payload),
+      async send(token, payload, { request } = {}) {
+        const running = await engine.get()
+        const { tenant, signature } = await running.findHook(token)
+        if (signature !== undefined) {
+          const secret = await secrets.resolve(tenant, signature.secret)
+          checkSignature(signature, { secret, request, now: Date.now() })
+        }
+        return running.sendToHook(token, payload)
+      },
     },
     ledger,
     secrets,

@@ -209,6 +209,11 @@ export const errorTable = {
     retry: false,
     fix: "Check the link: it never existed, or the workflow was deleted.",
   },
+  "workflow.hook-signature": {
+    status: 403,
+    retry: false,
+    fix: "Send the request as the service that the link was made for does: signed with its secret, just now.",
+  },
   "workflow.hook-used": {
     status: 409,
     retry: false,

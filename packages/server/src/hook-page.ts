@@ -5,10 +5,13 @@ export interface HookQuestion {
   readonly id: string
   readonly step: string
   readonly type: string
+  /** The question itself. */
+  readonly prompt?: string
 }
 
 const style =
   "body{font:16px/1.5 system-ui,sans-serif;max-width:36rem;margin:4rem auto;padding:0 1rem}" +
+  "p.question{white-space:pre-wrap;overflow-wrap:anywhere;border-left:3px solid;padding-left:1rem}h1{overflow-wrap:anywhere}" +
   "button{font:inherit;padding:.4rem 1.2rem;margin-right:.5rem}textarea{font:inherit;width:100%}code{overflow-wrap:anywhere}"
 
 /** No script, no other origin, no frame; only our own style, and forms to this server. */
@@ -21,12 +24,12 @@ export const hookPagePolicy = {
 }
 
 /** Asks a person. Looking at it decides nothing: mail scanners and previews open links too. */
-export function questionPage({ id, step, type }: HookQuestion): string {
+export function questionPage({ id, step, type, prompt }: HookQuestion): string {
   return page(
     step,
     `<h1>${escape(step)}</h1>
-<p>The workflow <code>${escape(id)}</code> waits for your decision (<code>${escape(type)}</code>).</p>
-<form method="post">
+<p>The workflow <code>${escape(id)}</code> ${prompt === undefined ? "waits for your decision" : "asks"} (<code>${escape(type)}</code>)${prompt === undefined ? "." : ":"}</p>
+${prompt === undefined ? "" : `<p class="question">${escape(prompt)}</p>\n`}<form method="post">
 <p><label>Comment<br><textarea name="comment" rows="3" maxlength="2000"></textarea></label></p>
 <button name="approved" value="true">Approve</button><button name="approved" value="false">Reject</button>
 </form>`,

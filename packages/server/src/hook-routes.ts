@@ -7,7 +7,7 @@ import type { ServerApp } from "./create-server.ts"
 import { publicError } from "./error-response.ts"
 import { hookPagePolicy, messagePage, questionPage } from "./hook-page.ts"
 import { invalid } from "./parse-fields.ts"
-import { type BodyLimits, parseJson, readTextBody } from "./read-json-body.ts"
+import { parseJson, readTextBody } from "./read-json-body.ts"
 import { RequestSlots } from "./request-slots.ts"
 import { taggedValue } from "./tagged-value.ts"
 
@@ -30,7 +30,10 @@ export function addHookRoutes(app: ServerApp, platform: Platform): void {
   app.get("/v1/hooks/:token", async (c) => {
     using _slot = slots.take()
     try {
-      return c.html(questionPage(await question(platform, c.req.param("token"))))
+      const { signature, ...question } = await platform.hooks.find(c.req.param("token"))
+      if (signature !== undefined)
+        return c.html(messagePage("Not for people", "This link takes signed requests of a service."))
+      return c.html(questionPage(question))
     } catch (error) {
       return failurePage(c, error)
     }
@@ -41,7 +44,10 @@ export function addHookRoutes(app: ServerApp, platform: Platform): void {
     const isForm = /^application\/x-www-form-urlencoded\b/i.test(c.req.header("content-type") ?? "")
     try {
       await platform.hooks.find(c.req.param("token"))
-      const { isDuplicate } = await platform.hooks.send(c.req.param("token"), await payloadOf(c, isForm, limits))
+      using body = await readTextBody(c.req.raw, limits)
+      const request = { headers: c.req.raw.headers, body: body.value }
+      const payload = payloadOf(body.value, isForm)
+      const { isDuplicate } = await platform.hooks.send(c.req.param("token"), payload, { request })
       if (isDuplicate) throw new MayflyError("workflow.hook-used", "the link was used before")
     } catch (error) {
       if (isForm && wantsPage(c)) return failurePage(c, error)
@@ -52,19 +58,9 @@ export function addHookRoutes(app: ServerApp, platform: Platform): void {
   })
 }
 
-async function question(
-  platform: Platform,
-  token: string,
-): Promise<{ readonly id: string; readonly step: string; readonly type: string }> {
-  const { tenant, id, type } = await platform.hooks.find(token)
-  const { waits } = await (await platform.workflows(tenant).get(id)).status()
-  return { id, type, step: waits.find((wait) => wait.token === token)?.step ?? type }
-}
-
 /** JSON, or the fields of a form; `approved` of a form is true or false. Nothing at all is no payload. */
-async function payloadOf(c: Context, isForm: boolean, limits: BodyLimits): Promise<unknown> {
-  using body = await readTextBody(c.req.raw, limits)
-  const text = body.value.trim()
+function payloadOf(body: string, isForm: boolean): unknown {
+  const text = body.trim()
   if (text === "") return undefined
   // What `curl -d` sends as a form is JSON more often than not.
   if (!isForm || text.startsWith("{")) return taggedValue(parseJson(text), "payload")

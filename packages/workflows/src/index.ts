@@ -10,6 +10,7 @@ export { type StepSelector, WorkflowIntrospector } from "./api/workflow-introspe
 export { type Clock, SystemClock } from "./core/clock.ts"
 export type { InstanceStatus } from "./core/control.ts"
 export type { Failure } from "./define/codec.ts"
+export type { HookSignature } from "./define/hook-about.ts"
 export type { WorkerProgram } from "./define/definition.ts"
 export type { WorkflowOptions } from "./define/parse-workflow.ts"
 export type { GivenStep } from "./define/parse-steps.ts"

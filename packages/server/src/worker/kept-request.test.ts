@@ -37,7 +37,8 @@ test("KeptRequest keeps method, path, content type and body, and gives them agai
 })
 
 test("KeptRequest keeps nothing of requests with credentials, a query or a long body", async () => {
-  for (const name of ["authorization", "cookie", "x-api-key"]) assert.equal(await keptOf("/", { [name]: "x" }, "{}"), undefined)
+  for (const name of ["authorization", "cookie", "x-api-key"])
+    assert.equal(await keptOf("/", { [name]: "x" }, "{}"), undefined)
   assert.equal(await keptOf("/?key=x", {}, "{}"), undefined)
   assert.equal(await keptOf("/", {}, "x".repeat(maxKeptBytes + 1)), undefined)
   assert.notEqual(await keptOf("/", {}, "x".repeat(maxKeptBytes)), undefined)

@@ -6,6 +6,7 @@ import { type Clock, SystemClock } from "../core/clock.ts"
 import { isEnded } from "../core/control.ts"
 import type { ActivationEnd } from "../core/ports.ts"
 import type { StepHost } from "../core/step-host.ts"
+import { parseKey } from "../core/step-key.ts"
 import { eventType, invalid, record } from "../define/check.ts"
 import {
   decode,
@@ -18,6 +19,7 @@ import {
   readFailure,
 } from "../define/codec.ts"
 import { needsCode, type StepDefinition, type WorkerProgram, type WorkflowDefinition } from "../define/definition.ts"
+import type { HookSignature } from "../define/hook-about.ts"
 import type { Closures } from "../define/parse-steps.ts"
 import { type ParsedWorkflow, parseWorkflow, type WorkflowOptions } from "../define/parse-workflow.ts"
 import { nextTick, type Schedule } from "../define/schedule.ts"
@@ -82,7 +84,13 @@ const lackingPage = 500
 export interface Hook {
   readonly tenant: string
   readonly id: string
+  /** The name of the step. */
+  readonly step: string
   readonly type: string
+  /** The question, for people. */
+  readonly prompt?: string
+  /** What its requests must be signed with. */
+  readonly signature?: HookSignature
 }
 
 /** What a create is part of. */
@@ -304,9 +312,9 @@ export class WorkflowEngine implements AsyncDisposable {
   async findHook(token: string): Promise<Hook> {
     const found = typeof token === "string" && hookTokens.test(token) ? await this.store.findHook(token) : null
     if (found === null) throw new MayflyError("workflow.hook-not-found", "nothing waits for this token")
-    const { isUsed, ...hook } = found
+    const { isUsed, step, about, ...hook } = found
     if (isUsed) throw new MayflyError("workflow.hook-used", "what waited for this token has gone on")
-    return hook
+    return { ...hook, step: parseKey(step).name, ...about }
   }
 
   /** Sends the event that a waiting step's token stands for. The second event of the same token is a duplicate, or `workflow.hook-used`. */
@@ -362,7 +370,11 @@ export class WorkflowEngine implements AsyncDisposable {
   /** Instances, of one tenant or of all, that can't go on before `create` brings their functions; the newest first. */
   async *lackingCode(tenant?: string): AsyncGenerator<LackingCode> {
     for (let after: InstanceNumber | undefined; ;) {
-      const page = { limit: lackingPage, ...(after !== undefined && { after }), ...(tenant !== undefined && { tenant }) }
+      const page = {
+        limit: lackingPage,
+        ...(after !== undefined && { after }),
+        ...(tenant !== undefined && { tenant }),
+      }
       const rows = await this.store.listHosted(page)
       for (const { row, origin } of rows) {
         if (this.#code.has(row.tenant, row.id) || !needsCode(await this.#definition(row.definitionHash))) continue

@@ -98,6 +98,8 @@ export const migrations: readonly string[] = [
   `,
   // A link that was used is told from one that never was.
   `ALTER TABLE workflows_hooks ADD COLUMN used INTEGER NOT NULL DEFAULT 0;`,
+  // What the page of a link asks, and how its requests are signed.
+  `ALTER TABLE workflows_hooks ADD COLUMN about TEXT;`,
   // Who needs functions of the host's, which end with the process. Of those that are there already nobody knows; the reader looks at their definitions.
   `
   CREATE TABLE workflows_functions (

@@ -500,13 +500,14 @@ function isWaitForEvent(key: string): boolean {
 }
 
 function* addHook(number: InstanceNumber, key: string, value: string): Steps<void> {
-  const { token, type } = JSON.parse(value) as { token: string; type: string }
+  const { token, type, about } = JSON.parse(value) as { token: string; type: string; about?: unknown }
   yield* run(
-    "INSERT INTO workflows_hooks (token, instance, key, type) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+    "INSERT INTO workflows_hooks (token, instance, key, type, about) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
     token,
     number,
     key,
     type,
+    about === undefined ? null : JSON.stringify(about),
   )
 }
 

@@ -1,5 +1,6 @@
 import { moduleBeside, type Store, type Tables } from "@mayfly/store"
 import type { Change } from "../core/ports.ts"
+import type { HookAbout } from "../define/hook-about.ts"
 import { LargeValues } from "./large-values.ts"
 import { migrations } from "./migrations.ts"
 import type { WorkflowProcedures } from "./procedures.ts"
@@ -20,6 +21,7 @@ import type {
   InstanceRow,
   ListQuery,
   NewInstance,
+  OpenHook,
   RedefineRequest,
   Sent,
   WorkflowStore,
@@ -92,13 +94,13 @@ export class SqlWorkflowStore implements WorkflowStore {
   }
 
   async findHook(token: string): Promise<FoundHook | null> {
-    const [row] = await this.#tables.read<Omit<FoundHook, "isUsed"> & { used: number }>(
-      "SELECT i.tenant, i.id, h.type, h.used FROM workflows_hooks h JOIN workflows_instances i ON i.number = h.instance WHERE h.token = ?",
+    const [row] = await this.#tables.read<StoredHook & { tenant: string; id: string; used: number }>(
+      "SELECT i.tenant, i.id, h.key, h.type, h.about, h.used FROM workflows_hooks h JOIN workflows_instances i ON i.number = h.instance WHERE h.token = ?",
       [token],
     )
     if (row === undefined) return null
-    const { used, ...hook } = row
-    return { ...hook, isUsed: used !== 0 }
+    const { tenant, id, key: step, type, about, used } = row
+    return { tenant, id, step, type, about: aboutOf(about), isUsed: used !== 0 }
   }
 
   async control(request: ControlRequest): Promise<Controlled> {
@@ -158,11 +160,12 @@ export class SqlWorkflowStore implements WorkflowStore {
     return Promise.all(rows.map((row) => this.#values.loadRow({ ...journalRowOf(row), run: row.run })))
   }
 
-  async hooks(number: InstanceNumber): Promise<readonly { key: string; type: string; token: string }[]> {
-    return this.#tables.read(
-      "SELECT key, type, token FROM workflows_hooks WHERE instance = ? AND used = 0 ORDER BY key",
+  async hooks(number: InstanceNumber): Promise<readonly OpenHook[]> {
+    const rows = await this.#tables.read<StoredHook & { token: string }>(
+      "SELECT key, type, token, about FROM workflows_hooks WHERE instance = ? AND used = 0 ORDER BY key",
       [number],
     )
+    return rows.map((row) => ({ ...row, about: aboutOf(row.about) }))
   }
 
   async delete(tenant: string, id: string): Promise<number> {
@@ -213,6 +216,16 @@ export class SqlWorkflowStore implements WorkflowStore {
     if (sign !== "+" && sign !== "-") return this.#values.load(payload)
     return `${sign}${await this.#values.load(payload.slice(1))}`
   }
+}
+
+interface StoredHook {
+  readonly key: string
+  readonly type: string
+  readonly about: string | null
+}
+
+function aboutOf(text: string | null): HookAbout {
+  return text === null ? {} : (JSON.parse(text) as HookAbout)
 }
 
 /** What only the history needs is not loaded for a replay. */

@@ -1,6 +1,8 @@
 import type { ControlOperation, InstanceStatus } from "../core/control.ts"
 import type { JournalRow, PendingEvent } from "../core/journal.ts"
 import type { Ack, Change } from "../core/ports.ts"
+import type { StepKey } from "../core/step-key.ts"
+import type { HookAbout } from "../define/hook-about.ts"
 import type { HostFunctions } from "./host-functions.ts"
 
 /** An instance within one store. Ids are unique within a tenant only. */
@@ -196,7 +198,16 @@ export interface FoundHook {
   readonly tenant: string
   readonly id: string
   readonly type: string
+  readonly step: StepKey
+  readonly about: HookAbout
   readonly isUsed: boolean
+}
+
+export interface OpenHook {
+  readonly key: StepKey
+  readonly type: string
+  readonly token: string
+  readonly about: HookAbout
 }
 
 export interface DueAnswer {
@@ -241,7 +252,7 @@ export interface WorkflowStore {
   /** In order, from behind `after`. */
   history(number: InstanceNumber, after: number, limit: number): Promise<readonly HistoryRow[]>
   /** Waiting tokens of an instance, by step. */
-  hooks(number: InstanceNumber): Promise<readonly { key: string; type: string; token: string }[]>
+  hooks(number: InstanceNumber): Promise<readonly OpenHook[]>
   /** Gives how many were deleted: the instance and all it left. */
   delete(tenant: string, id: string): Promise<number>
   /** What is due, at most `perTenant` of each tenant, and when the next one will be. `after`: the last answer's `last`, or "". */
