@@ -199,6 +199,11 @@ export const errorTable = {
     retry: false,
     fix: "Name a step that the instance has come to; see its history.",
   },
+  "workflow.damaged": {
+    status: 500,
+    retry: false,
+    fix: "What is stored of it is damaged: restore the data directory from a backup, or restart the workflow.",
+  },
   "workflow.handled-again": {
     status: 409,
     retry: false,

@@ -436,6 +436,24 @@ export class WorkflowEngine implements AsyncDisposable {
   // Running
 
   async #run(due: DueInstance): Promise<Dispatched> {
+    try {
+      return await this.#runClaimed(due)
+    } catch (error) {
+      if (!(error instanceof MayflyError) || error.code !== "store.corrupt") throw error
+      return this.#giveUp(due, error)
+    }
+  }
+
+  /** What can't be read must not hold up the others, nor be left waiting in silence. `restart` begins it anew. */
+  async #giveUp({ tenant, id, number }: DueInstance, { message }: MayflyError): Promise<Dispatched> {
+    const failure = encodeFailure({ name: "MayflyError", code: "workflow.damaged", message })
+    await this.store.control({ tenant, id, operation: "terminate", failure, now: this.clock.now() })
+    this.#code.retire(tenant, id)
+    this.#watchers.tell(number)
+    return { wakeAt: null }
+  }
+
+  async #runClaimed(due: DueInstance): Promise<Dispatched> {
     const { number, tenant, id } = due
     const definition = await this.#definition(due.definitionHash)
     if (needsCode(definition) && !this.#code.has(tenant, id)) {
@@ -617,7 +635,9 @@ export class WorkflowEngine implements AsyncDisposable {
   async #definition(hash: string): Promise<WorkflowDefinition> {
     const known = this.#definitions.get(hash)
     if (known !== undefined) return known
-    const definition = decode(await this.#body(hash)) as WorkflowDefinition
+    const body = await this.#body(hash)
+    if (hashOf(body) !== hash) throw new MayflyError("store.corrupt", "the definition of a workflow is damaged")
+    const definition = decode(body) as WorkflowDefinition
     this.#definitions.set(hash, definition)
     const oldest = this.#definitions.keys().next().value
     if (this.#definitions.size > maxDefinitions && oldest !== undefined) this.#definitions.delete(oldest)

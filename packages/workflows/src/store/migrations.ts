@@ -100,6 +100,12 @@ export const migrations: readonly string[] = [
   `ALTER TABLE workflows_hooks ADD COLUMN used INTEGER NOT NULL DEFAULT 0;`,
   // What the page of a link asks, and how its requests are signed.
   `ALTER TABLE workflows_hooks ADD COLUMN about TEXT;`,
+  // Rows that were there before have none.
+  `
+  ALTER TABLE workflows_journal ADD COLUMN sum INTEGER;
+  ALTER TABLE workflows_instances ADD COLUMN sum INTEGER;
+  ALTER TABLE workflows_instances ADD COLUMN result_sum INTEGER;
+  `,
   // Who needs functions of the host's, which end with the process. Of those that are there already nobody knows; the reader looks at their definitions.
   `
   CREATE TABLE workflows_functions (

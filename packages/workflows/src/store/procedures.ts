@@ -6,6 +6,7 @@ import type { Change, Finish } from "../core/ports.ts"
 import { parseKey } from "../core/step-key.ts"
 import { forgetFunctions, needFunctions, restFunctions, wakeFunctions } from "./host-functions.ts"
 import { isReference } from "./reference.ts"
+import { sumOf } from "./row-sum.ts"
 import {
   dueOf,
   eventOf,
@@ -101,13 +102,14 @@ export const procedures = {
     const { number, definition, content, lastSeq, now, blobs } = request
     const before = yield* first<StoredInstance>("SELECT * FROM workflows_instances WHERE number = ?", number)
     const changed = yield* run(
-      `UPDATE workflows_instances SET definition = ?, content = ?, epoch = epoch + 1, updated_at = ?,
+      `UPDATE workflows_instances SET definition = ?, content = ?, sum = ?, epoch = epoch + 1, updated_at = ?,
          status = CASE WHEN status = 'running' THEN 'queued' WHEN status = 'waitingForPause' THEN 'paused' ELSE status END,
          paused_at = CASE WHEN status = 'waitingForPause' THEN ? ELSE paused_at END,
          wake_at = CASE WHEN status IN ('paused', 'waitingForPause') THEN NULL ELSE ? END
        WHERE number = ? AND step_seq = ? AND status IN ('queued', 'running', 'waiting', 'waitingForPause', 'paused')`,
       definition.hash,
       content,
+      before === undefined ? null : sumOf(before.tenant, before.id, definition.hash, before.params),
       now,
       now,
       now,
@@ -421,8 +423,8 @@ function* insert(
   const number = counted?.last ?? 0
   yield* run(
     `INSERT INTO workflows_instances (number, tenant, id, definition, content, params, status, reason, wake_at, start_at, concurrency_key, concurrency_limit,
-       success_ms, error_ms, schedule, trigger_info, depth, parent, parent_key, created_at, updated_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       success_ms, error_ms, schedule, trigger_info, depth, parent, parent_key, created_at, updated_at, sum)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     number,
     instance.tenant,
     instance.id,
@@ -444,6 +446,7 @@ function* insert(
     parent?.key ?? null,
     now,
     now,
+    sumOf(instance.tenant, instance.id, definition.hash, instance.params),
   )
   yield* needFunctions(number, instance.functions)
   return number
@@ -473,7 +476,7 @@ function* append({ number, seq, run: runNumber, paused_ms: pausedMs }: StoredIns
   for (const [index, row] of rows.entries()) {
     const { key, phase, value } = row
     yield* run(
-      "INSERT INTO workflows_journal (instance, seq, run, key, phase, attempt, at, started_at, due_at, shifts, paused_ms, value, during, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      "INSERT INTO workflows_journal (instance, seq, run, key, phase, attempt, at, started_at, due_at, shifts, paused_ms, value, during, detail, sum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       number,
       seq + index + 1,
       runNumber,
@@ -488,6 +491,7 @@ function* append({ number, seq, run: runNumber, paused_ms: pausedMs }: StoredIns
       value ?? null,
       row.during === undefined ? null : JSON.stringify(row.during),
       row.detail ?? null,
+      sumOf(key, phase, row.attempt, value),
     )
     if (!isWaitForEvent(key)) continue
     if (phase === "start") yield* addHook(number, key, value ?? "{}")
@@ -651,10 +655,11 @@ interface End {
 function* end(row: StoredInstance, { status, result, rollback }: End, now: number): Steps<Told | null> {
   const retentionMs = status === "complete" ? row.success_ms : row.error_ms
   yield* run(
-    `UPDATE workflows_instances SET status = ?, reason = NULL, wake_at = NULL, result = ?, rollback = ?, idle = 0, terminating = 0,
+    `UPDATE workflows_instances SET status = ?, reason = NULL, wake_at = NULL, result = ?, result_sum = ?, rollback = ?, idle = 0, terminating = 0,
        ended_at = ?, updated_at = ?, purge_at = ? WHERE number = ?`,
     status,
     result,
+    sumOf(result),
     rollback,
     now,
     now,
@@ -797,8 +802,8 @@ function* copy(
 ): Steps<void> {
   for (const [index, { seq }] of rows.entries()) {
     yield* run(
-      `INSERT INTO workflows_journal (instance, seq, run, key, phase, attempt, at, started_at, due_at, shifts, paused_ms, value, during, detail)
-       SELECT ?, ?, ?, key, phase, attempt, at, started_at, due_at, shifts, paused_ms, value, during, detail FROM workflows_journal WHERE instance = ? AND seq = ?`,
+      `INSERT INTO workflows_journal (instance, seq, run, key, phase, attempt, at, started_at, due_at, shifts, paused_ms, value, during, detail, sum)
+       SELECT ?, ?, ?, key, phase, attempt, at, started_at, due_at, shifts, paused_ms, value, during, detail, sum FROM workflows_journal WHERE instance = ? AND seq = ?`,
       to.number,
       to.seq + index + 1,
       to.run,
