@@ -11,6 +11,16 @@ export interface ErrorRow {
 /** Every failure that Mayfly reports. `docs/reference/errors.md` equals this table, checked both ways. */
 export const errorTable = {
   "input.invalid": { status: 400, retry: false, fix: "Correct the option or field that the message names." },
+  "input.idempotency-conflict": {
+    status: 409,
+    retry: false,
+    fix: "Use a new Idempotency-Key for another request; for the same one wait for `details.retryAfterMs`.",
+  },
+  "input.idempotency-unknown": {
+    status: 409,
+    retry: false,
+    fix: "Look whether the first request took effect, then send it with a new Idempotency-Key if it did not.",
+  },
 
   "worker.syntax": { status: 400, retry: false, fix: "Correct the program at the line and column shown." },
   "worker.guest": { status: 422, retry: false, fix: "The program threw; details hold its name, message and stack." },
@@ -233,7 +243,22 @@ export const errorTable = {
 
   "auth.missing": { status: 401, retry: false, fix: "Send `Authorization: Bearer mf_…`." },
   "auth.invalid": { status: 401, retry: false, fix: "Use a key that this server issued." },
+  "auth.forbidden": { status: 403, retry: false, fix: "Use a key that has the scope and the tenant that are named." },
+  "auth.rate-limited": {
+    status: 429,
+    retry: true,
+    fix: "Wait for `details.retryAfterMs`, and send a key of this server.",
+  },
+  "auth.too-many-keys": { status: 409, retry: false, fix: "Revoke keys that nobody needs any more." },
   "auth.host": { status: 403, retry: false, fix: "Call the server by the address that it printed." },
+
+  "client.unreachable": { status: 503, retry: true, fix: "Check the URL, and that the server runs there." },
+  "client.not-mayfly": { status: 502, retry: false, fix: "Check the URL: what answers there is not a Mayfly server." },
+  "client.disconnected": {
+    status: 503,
+    retry: false,
+    fix: "The connection broke while it was under way: whether it happened is not known. Look at the run history, then try again.",
+  },
 
   "store.busy": { status: 503, retry: true, fix: "Another process writes to the same database; wait and try again." },
   "store.queue-full": { status: 503, retry: true, fix: "Wait for `details.retryAfterMs`, then try again." },
@@ -305,6 +330,10 @@ export const errorTable = {
   "platform.no-host": { status: 503, retry: true, fix: "Run `mayfly doctor`: host processes could not be started." },
   "platform.port-in-use": { status: 409, retry: false, fix: "Stop what listens there, or choose another --port." },
   "server.not-found": { status: 404, retry: false, fix: "See /v1/openapi.json or docs for the routes." },
+  "server.unreachable": { status: 502, retry: true, fix: "Check the address and whether the server runs." },
+  "server.upgrade-required": { status: 426, retry: false, fix: "Open it with a client for WebSockets." },
+  "server.body-timeout": { status: 408, retry: true, fix: "Send the body without long pauses." },
+  "server.headers-too-large": { status: 431, retry: false, fix: "Send fewer or shorter headers, and a shorter path." },
   "server.too-large": { status: 413, retry: false, fix: "Send a smaller body." },
   "server.worker-failed": {
     status: 500,

@@ -1,6 +1,6 @@
 import { MayflyError } from "@mayfly/protocol"
 import type { EgressAttachment, SandboxEgress } from "./sandbox-egress.ts"
-import type { ProviderSandbox, SandboxEnd, SandboxProvider } from "./sandbox-provider.ts"
+import type { ProviderSandbox, SandboxEnd, SandboxProvider, SandboxSpec } from "./sandbox-provider.ts"
 import type { SandboxRecord } from "./sandbox-registry.ts"
 
 export type SandboxStatus = "stopped" | "starting" | "running" | "destroyed"
@@ -99,7 +99,7 @@ export class LiveSandbox {
   async #startNow(): Promise<ProviderSandbox> {
     await this.#stopping
     this.checkUsable()
-    const { id, tenant, limits, network } = this.record
+    const { id, tenant, network } = this.record
     let attachment: EgressAttachment | undefined
     let hasFailed = false
     const onNetwork = async (namespacePid: number): Promise<void> => {
@@ -108,7 +108,7 @@ export class LiveSandbox {
     }
     try {
       const isConnected = this.#egress !== undefined
-      const sandbox = await this.#provider.start({ id, limits }, isConnected ? { onNetwork } : {})
+      const sandbox = await this.#provider.start(specOf(this.record), isConnected ? { onNetwork } : {})
       await giveFiles(sandbox, attachment)
       return this.#started(sandbox, attachment)
     } catch (error) {
@@ -140,6 +140,11 @@ export class LiveSandbox {
       if (this.#users === 0) void this.stop()
     }, sleepAfterMs).unref()
   }
+}
+
+/** A provider knows it by its key. */
+export function specOf({ key, limits }: SandboxRecord): SandboxSpec {
+  return { id: key, limits }
 }
 
 /** The use of a running sandbox. Disposing twice is safe. */

@@ -1,31 +1,39 @@
 import { createServer, type ServerOptions } from "node:http"
+import type { Socket } from "node:net"
+import type { Previews } from "@mayfly/platform"
 import { MayflyError } from "@mayfly/protocol"
 import { bind } from "./bind.ts"
+import { answerClientError } from "./client-error.ts"
 import type { ServerApp } from "./create-server.ts"
 import { errorBody, publicError } from "./error-response.ts"
 import { stderrLog, unexpected } from "./server-log.ts"
+import { ApiSockets } from "./sockets/api-sockets.ts"
+import { isWebSocketUpgrade } from "./worker/web-socket-handshake.ts"
 
 export interface ListenOptions {
   readonly port: number
   readonly host: string
   /** How long a request may take to send its headers. Default 10 s. */
   readonly headersTimeoutMs?: number
-  /** How long it may take to arrive whole. Default 120 s. */
+  /** How long it may take to arrive whole, uploads too. Default one hour; JSON bodies have a limit of their own. */
   readonly requestTimeoutMs?: number
+  /** How long a client may leave what was sent to it unread. Default 10 minutes. */
+  readonly stallMs?: number
 }
 
 export interface Listener {
   readonly url: string
   readonly port: number
-  /** Hands requests to the app, those too that have waited for it. */
-  serve(app: ServerApp): void
-  /** Takes no more connections; resolves when all have ended. Calling twice is safe. */
+  /** Hands requests to the app, those too that have waited for it, and those for previews of sandboxes to these. */
+  serve(app: ServerApp, previews?: Previews): void
+  /** Takes no more connections, and says goodbye on WebSockets; resolves when all have ended. Calling twice is safe. */
   close(): Promise<void>
   /** Cuts all connections. */
   destroy(): void
 }
 
 const maxConnections = 8_192
+const defaultStallMs = 600_000
 
 /**
  * Binds the address; requests wait until there is an app to serve them. An address that is taken is found out before anything is started for it.
@@ -39,20 +47,44 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     errorHandler: malformed,
     overrideGlobalObjects: false,
   })
-  const server = createServer(timeoutsOf(options), (request, response) => void listener(request, response))
+  let carried: Previews | undefined
+  const sockets = new ApiSockets()
+  const settings = { ...timeoutsOf(options), shouldUpgradeCallback: isWebSocketUpgrade }
+  const server = createServer(settings, (request, response) => {
+    if (carried?.isFor(request.headers.host) === true) void carried.answer(request, response)
+    else void listener(request, response)
+  })
+  server.on("upgrade", (request, socket, head) => {
+    if (carried?.isFor(request.headers.host) === true) void carried.upgrade(request, socket, head)
+    else void sockets.handle(app, request, socket as Socket, head)
+  })
   server.maxConnections = maxConnections
+  server.on("clientError", answerClientError)
+  // Silence alone is fine, a long run has nothing to say. Unread bytes in silence are a reader that is gone or holds things up.
+  server.setTimeout(options.stallMs ?? defaultStallMs, (socket) => {
+    if (socket.writableLength > 0) socket.destroy()
+  })
   const { url, port } = await bind(server, options)
   let closed: Promise<void> | undefined
   return {
     url,
     port,
-    serve,
-    close: () => (closed ??= new Promise((resolve) => server.close(() => resolve()))),
-    destroy: () => server.closeAllConnections(),
+    serve(served, previews) {
+      carried = previews
+      serve(served)
+    },
+    close() {
+      sockets.closeAll(1001, "the server stops")
+      return (closed ??= new Promise((resolve) => server.close(() => resolve())))
+    },
+    destroy() {
+      server.closeAllConnections()
+      sockets.destroyAll()
+    },
   }
 }
 
-function timeoutsOf({ headersTimeoutMs = 10_000, requestTimeoutMs = 120_000 }: ListenOptions): ServerOptions {
+function timeoutsOf({ headersTimeoutMs = 10_000, requestTimeoutMs = 3_600_000 }: ListenOptions): ServerOptions {
   return {
     headersTimeout: headersTimeoutMs,
     requestTimeout: requestTimeoutMs,

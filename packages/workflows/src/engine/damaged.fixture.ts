@@ -49,7 +49,9 @@ export async function fill(directory: string): Promise<void> {
 }
 
 /** Goes on with all; gives those that ended as they should. Everything else must be a coded error. */
-export async function goOn(directory: string): Promise<{ readonly right: number; readonly codes: ReadonlySet<string> }> {
+export async function goOn(
+  directory: string,
+): Promise<{ readonly right: number; readonly codes: ReadonlySet<string> }> {
   const codes = new Set<string>()
   let right = 0
   const refused = (error: unknown): void => {

@@ -1,0 +1,95 @@
+import { MayflyError } from "@mayfly/protocol"
+import type { Context, Handler } from "hono"
+import type { ContentfulStatusCode } from "hono/utils/http-status"
+import type { Access } from "../auth/access.ts"
+import type { ServerApp } from "../create-server.ts"
+import { answerOnce, fingerprintOf, idempotencyKeyOf } from "../idempotency/answer-once.ts"
+import { parseJson, readBody } from "../read-json-body.ts"
+import { RequestCall } from "./call.ts"
+import { readInput, readQuery } from "./read-input.ts"
+import type { Route } from "./route.ts"
+import type { ServerParts } from "./server-parts.ts"
+
+/** Makes declarations answer. Who asks was found out before. */
+export function addRoutes(app: ServerApp, routes: readonly Route[], parts: ServerParts): void {
+  for (const route of routes) app.on(route.method.toUpperCase(), route.path, handlerOf(route, parts))
+}
+
+function handlerOf(route: Route, parts: ServerParts): Handler {
+  const name = nameOf(route)
+  const { params: paramsSchema } = route
+  return async (c) => {
+    const access = c.get("access") as Access
+    checkScope(route, access)
+    using held = new DisposableStack()
+    if (route.place !== undefined) held.use(parts.places[route.place].take())
+    const params =
+      paramsSchema === undefined ? {} : readInput(paramsSchema, c.req.param(), { kind: "parameter", route: name })
+    const query = readQuery(route.query, c.req.queries(), name)
+    const key = idempotencyKeyOf(c, route)
+    const { fingerprint, body } = await bodyOf(c, route, parts, held, key !== undefined)
+    const outlivesClient = key !== undefined
+    const call = new RequestCall(c, parts, { access, params, query, body, held, outlivesClient })
+    const act = async (): Promise<Response> => responseOf(c, route, await route.handle(call))
+    // Awaited here: what is held must not be given back before.
+    if (key === undefined) return await act()
+    return await answerOnce(c, { tenant: access.ownTenant ?? "", key, request: fingerprint }, parts, act)
+  }
+}
+
+function nameOf({ method, path }: Route): string {
+  return `${method.toUpperCase()} ${path}`
+}
+
+/** Throws `auth.forbidden`, which names what is missing. */
+function checkScope({ scope, wholeServer = false }: Route, access: Access): void {
+  if (scope === "open") return
+  if (scope !== "any" && !access.has(scope)) {
+    throw new MayflyError("auth.forbidden", `the key "${access.name}" lacks the scope "${scope}"`, {
+      details: { scope, scopes: access.scopes },
+      fix: `Use a key with the scope "${scope}": \`mayfly keys create NAME --scope ${scope}\`.`,
+    })
+  }
+  if (wholeServer && access.ownTenant !== null) {
+    const message = `this is about all tenants, and the key "${access.name}" is of one`
+    throw new MayflyError("auth.forbidden", message, {
+      details: { tenant: access.ownTenant },
+      fix: "Use an admin key of all tenants.",
+    })
+  }
+}
+
+interface RequestBody {
+  readonly body: unknown
+  /** "" unless it is wanted. */
+  readonly fingerprint: string
+}
+
+async function bodyOf(
+  c: Context,
+  route: Route,
+  { body: limits }: ServerParts,
+  held: DisposableStack,
+  isKeyed: boolean,
+): Promise<RequestBody> {
+  const parse = (text: string): RequestBody => ({
+    body:
+      route.body === undefined
+        ? undefined
+        : readInput(route.body, parseJson(text), { kind: "field", route: nameOf(route) }),
+    fingerprint: isKeyed ? fingerprintOf(c, text) : "",
+  })
+  const isMissing = route.body === undefined || (route.isBodyOptional === true && !hasBody(c))
+  // The text is let go of when it is parsed: programs and inputs are large.
+  return isMissing ? parse("{}") : held.use(await readBody(c.req.raw, limits, parse)).value
+}
+
+function hasBody(c: Context): boolean {
+  return Number(c.req.header("content-length") ?? 0) !== 0 || c.req.header("transfer-encoding") !== undefined
+}
+
+function responseOf(c: Context, { answer }: Route, given: unknown): Response {
+  if (given instanceof Response) return given
+  if (given === undefined) return c.body(null, 204)
+  return c.json(given, (answer.status ?? 200) as ContentfulStatusCode)
+}
