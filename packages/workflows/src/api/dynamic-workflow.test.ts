@@ -617,6 +617,8 @@ test("DynamicWorkflow refuses bad input, and says where it is", { timeout }, asy
     [{}, /^steps is missing/],
     [{ steps: [] }, /^steps is empty/],
     [{ steps: {} }, /^steps must be a list/],
+    // oxlint-disable-next-line no-sparse-arrays -- a hole is what is tested
+    [{ steps: [, step] }, /^steps\[0\] must be an object/],
     [{ steps: [step], script: "x" }, /^steps can't be given together/],
     [{ steps: [step], id: "" }, /^id must be/],
     [{ steps: [step], id: "-a" }, /^id must be/],

@@ -117,7 +117,8 @@ export function parseSteps(
   if (state.count > maxSteps) throw invalid(path, `has more than ${maxSteps} steps; start child workflows instead`)
   if (depth > maxDepth) throw invalid(path, `is nested more than ${maxDepth} deep`)
   const parser = { parseChild, prefix, depth }
-  return value.map((step: unknown, index) => parseStep(step, `${path}[${index}]`, state, parser))
+  // Holes of a list are steps that are missing.
+  return Array.from(value, (step: unknown, index) => parseStep(step, `${path}[${index}]`, state, parser))
 }
 
 interface Parser {
