@@ -25,8 +25,13 @@ const here = dirname(fileURLToPath(import.meta.url))
 const failures: string[] = []
 const startMs = 60_000
 const freshMs = 1_500
-let isLeaving = false
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => void leave(130))
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.on(signal, () => {
+    // In this turn: nothing may be started meanwhile. No process and no folder stays.
+    cleanUp()
+    process.exit(130)
+  })
+}
 process.exitCode = await main()
 
 async function main(): Promise<number> {
@@ -36,26 +41,17 @@ async function main(): Promise<number> {
     else await bench(options)
     return 0
   } catch (error) {
-    if (isLeaving) return 130
     console.error(error instanceof Error ? error.message : error)
     return 2
   } finally {
-    await cleanUp()
+    cleanUp()
   }
 }
 
-async function cleanUp(): Promise<void> {
+function cleanUp(): void {
   killWorkers()
-  await killDrivers()
-  await closePlaces()
-}
-
-/** Nothing of it stays: no process and no folder. */
-async function leave(status: number): Promise<void> {
-  if (isLeaving) return
-  isLeaving = true
-  await cleanUp().catch((error: unknown) => console.error(error))
-  process.exit(status)
+  killDrivers()
+  closePlaces()
 }
 
 async function bench(options: BenchOptions): Promise<void> {

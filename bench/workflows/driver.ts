@@ -62,6 +62,12 @@ export class WorkflowDriver {
   async kill(): Promise<void> {
     if (!open.has(this)) return
     const gone = new Promise((resolve) => this.#child.once("exit", resolve))
+    this.killNow()
+    await gone
+  }
+
+  /** The same without waiting until they are gone. */
+  killNow(): void {
     for (const pid of processTree(this.#child.pid ?? 0)) {
       try {
         process.kill(pid, "SIGKILL")
@@ -69,11 +75,10 @@ export class WorkflowDriver {
         // It went before.
       }
     }
-    await gone
   }
 }
 
 /** Ends all driver processes that are still there, with all that they started. */
-export async function killDrivers(): Promise<void> {
-  await Promise.all([...open].map((driver) => driver.kill()))
+export function killDrivers(): void {
+  for (const driver of open) driver.killNow()
 }

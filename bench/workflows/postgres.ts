@@ -10,6 +10,8 @@ export interface Postgres {
   /** Bytes of all tables and indexes. */
   bytes(): Promise<number>
   stop(): Promise<void>
+  /** At once, without waiting. */
+  kill(): void
 }
 
 interface Client {
@@ -33,13 +35,14 @@ export async function startPostgres(folder: string): Promise<Postgres> {
   const options = ["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "max_connections=200"]
   const server = start("postgres", ["-D", data, "-p", String(port), ...options], "ignore")
   const gone = new Promise((resolve) => server.once("exit", resolve))
-  const kill = (): boolean => server.kill("SIGKILL")
+  const kill = (): void => void server.kill("SIGKILL")
   process.once("exit", kill)
   const url = `postgres://bench@127.0.0.1:${port}/bench`
   await ready(`postgres://bench@127.0.0.1:${port}/postgres`)
   return {
     url,
     bytes: async () => Number((await query(url, "SELECT pg_database_size('bench') AS bytes"))["bytes"]),
+    kill,
     async stop() {
       process.off("exit", kill)
       // Fast shutdown: sessions are ended, everything is written.
