@@ -107,9 +107,13 @@ test("two processes do not keep sandboxes in one directory", async () => {
   const flags = ["--conditions=source", "--disable-warning=ExperimentalWarning", "--input-type=module", "-e", victim]
   const child = spawn(process.execPath, [...flags, dataDir, "idle"], { stdio: ["ignore", "pipe", "inherit"] })
   await once(child.stdout, "data")
-  await using platform = await createPlatform({ hosts: 1, isolates: 0, spare: false, dataDir })
-  await assert.rejects(Sandbox.create({ platform }), { code: "platform.data-dir-in-use" })
-  child.kill("SIGKILL")
+  const options = { hosts: 1, isolates: 0, spare: false, dataDir }
+  try {
+    await assert.rejects(createPlatform(options), { code: "platform.data-dir-in-use" })
+  } finally {
+    child.kill("SIGKILL")
+  }
   await once(child, "close")
+  await using platform = await createPlatform(options)
   assert.equal((await (await Sandbox.get("survivor", { platform })).exec("echo taken over")).stdout, "taken over\n")
 })

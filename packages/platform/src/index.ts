@@ -99,7 +99,9 @@ export type {
   WorkerCode,
   WorkerStub,
 } from "@mayfly/runtime"
+export { type DataDirectory, directoryOwner, openDataDirectory } from "@mayfly/store"
 export { createWorkerBundle, type WorkerBundle, type WorkerBundleOptions } from "./create-worker-bundle.ts"
+export type { HookRequest } from "./hooks/check-signature.ts"
 export { createPlatform, defaultPlatform, type Platform, provideDefaultPlatform } from "./platform.ts"
 export { jsonLine } from "@mayfly/mesh/ledger"
 export { readLedger, type ReadLedgerOptions } from "./read-ledger.ts"
@@ -122,11 +124,14 @@ export {
   DynamicWorkflow,
   type GivenStep,
   type HistoryEntry,
+  type HookSignature,
   type InstanceStatus,
+  type LackingCode,
   type StepContext,
   type StepSandbox,
   WorkflowBinding,
   type WorkflowIntrospector,
   type WorkflowOptions,
+  type WorkflowOrigin,
   type WorkflowStatus,
 } from "@mayfly/workflows"

@@ -3,6 +3,7 @@ import { resolve } from "node:path"
 import { checkSecret } from "@mayfly/mesh"
 import { type Limits, MayflyError, type NetworkPolicy, parseLimits } from "@mayfly/protocol"
 import { type DockerOptions, providerNames } from "@mayfly/sandbox"
+import { type DataDirectory, isDataDirectory } from "@mayfly/store"
 import { parseWebhooks, type ParsedWebhook, type WebhookOptions } from "./webhooks/webhook-options.ts"
 
 export interface PlatformOptions {
@@ -16,8 +17,11 @@ export interface PlatformOptions {
   readonly network?: NetworkPolicy
   /** Limits of workers that name none. Default: those of docs/reference/limits.md. */
   readonly limits?: Partial<Limits>
-  /** Where the parts keep rows and files, the ledger among them; made when needed. Default: all stays in memory and ends with the platform. */
-  readonly dataDir?: string
+  /**
+   * Where the parts keep rows and files, the ledger among them; made when needed. One process owns it at a time: another gets `platform.data-dir-in-use`. One
+   * that the caller has opened stays the caller's. Default: all stays in memory and ends with the platform.
+   */
+  readonly dataDir?: string | DataDirectory
   /** Runs whose callers hold stubs of theirs: how many one tenant may have (default 32), and how long one lasts that nobody calls (default 60,000). */
   readonly openRuns?: { readonly perTenant?: number; readonly idleMs?: number }
   /** Rows of the ledger that are older are forgotten. Default: never. */
@@ -77,14 +81,14 @@ export function parsePlatformOptions(options: PlatformOptions): ParsedPlatformOp
   if (typeof spare !== "boolean") throw invalid("spare", "must be true or false")
   if (typeof network !== "object" || network === null || Array.isArray(network))
     throw invalid("network", "must be an object")
-  if (dataDir !== undefined && (typeof dataDir !== "string" || dataDir === ""))
+  if (dataDir !== undefined && !isDataDirectory(dataDir) && (typeof dataDir !== "string" || dataDir === ""))
     throw invalid("dataDir", "must be the path of a folder")
   if (retainLedgerMs !== undefined) checkCount("retainLedgerMs", retainLedgerMs, 1, Number.MAX_SAFE_INTEGER)
   if (typeof attended !== "boolean") throw invalid("attended", "must be true or false")
   if (typeof secrets !== "object" || secrets === null) throw invalid("secrets", "must be an object")
   for (const [name, value] of Object.entries(secrets)) checkSecret(name, value)
   const rest = {
-    ...(dataDir === undefined ? {} : { dataDir: resolve(dataDir) }),
+    ...(dataDir === undefined ? {} : { dataDir: typeof dataDir === "string" ? resolve(dataDir) : dataDir }),
     ...(retainLedgerMs === undefined ? {} : { retainLedgerMs }),
   }
   checkOpenRuns(openRuns)

@@ -209,10 +209,25 @@ export const errorTable = {
     retry: false,
     fix: "Name a step that the instance has come to; see its history.",
   },
+  "workflow.damaged": {
+    status: 500,
+    retry: false,
+    fix: "What is stored of it is damaged: restore the data directory from a backup, or restart the workflow.",
+  },
+  "workflow.handled-again": {
+    status: 409,
+    retry: false,
+    fix: "Send the request again yourself if the workflow shall be started once more.",
+  },
   "workflow.hook-not-found": {
     status: 404,
     retry: false,
     fix: "Check the link: it never existed, or the workflow was deleted.",
+  },
+  "workflow.hook-signature": {
+    status: 403,
+    retry: false,
+    fix: "Send the request as the service that the link was made for does: signed with its secret, just now.",
   },
   "workflow.hook-used": {
     status: 409,

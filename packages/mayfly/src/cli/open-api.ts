@@ -63,7 +63,7 @@ const small = { hosts: 1, isolates: 0, spare: false, sandboxes: { offer: provide
 async function ownApi(path: string): Promise<Api> {
   await using opened = new AsyncDisposableStack()
   const directory = opened.use(openDataDirectory(path))
-  const platform = opened.use(await createPlatform({ ...small, dataDir: directory.path }))
+  const platform = opened.use(await createPlatform({ ...small, dataDir: directory }))
   const key = createKey()
   let keyHashes = [hashKey(key)]
   const { app, close } = createServer({ platform, keyHashes })

@@ -59,7 +59,7 @@ async function serve(
   // At once: it is shown only this time, whatever happens next.
   if (key.created !== undefined) output.stdout.write(`admin key: ${key.created}\n`)
   const webhooks = readWebhooks(settings, directory, output)
-  await using platform = await createPlatform({ ...platformOptions(settings), dataDir: directory.path, webhooks })
+  await using platform = await createPlatform({ ...platformOptions(settings), dataDir: directory, webhooks })
   if (settings.require === "hardened") await requireHardened(settings, platform)
   await using socket = await openOwnerSocket(directory)
   platform.onAlert((alert) => printAlert(output, alert))

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, before, describe, it } from "node:test"
 import { createPlatform, type Platform } from "@mayfly/platform"
-import { openDataDirectory } from "../data-directory.ts"
+import { openDataDirectory } from "@mayfly/platform"
 import { createBackup } from "./create-backup.ts"
 import { restoreBackup } from "./restore-backup.ts"
 
