@@ -1,0 +1,130 @@
+import assert from "node:assert/strict"
+import { once } from "node:events"
+import { after, test } from "node:test"
+import { connect, DynamicWorker } from "@mayfly/client"
+import { WebSocket } from "ws"
+import { startTestServer } from "../contract/test-server.ts"
+
+const server = await startTestServer()
+after(() => server.stop())
+const { url, key } = server
+const platform = connect({ url, key })
+after(() => platform.dispose())
+const neighbour = await DynamicWorker.create({ script: "(input) => input + 1", platform })
+
+async function open(): Promise<WebSocket> {
+  const socket = new WebSocket(`${url.replace("http", "ws")}/v1/session`, ["mayfly", `bearer.${key}`])
+  socket.on("error", () => {})
+  await once(socket, "open")
+  return socket
+}
+
+/** How the server ends a session that says this, and whether a neighbour is served meanwhile. */
+async function endOf(say: (socket: WebSocket) => void): Promise<{ code: number; neighbour: unknown }> {
+  const socket = await open()
+  const ended = once(socket, "close")
+  say(socket)
+  const result = await neighbour.run(1)
+  const [code] = (await ended) as [number]
+  return { code, neighbour: result }
+}
+
+const refused = { code: 1008, neighbour: 2 }
+
+test("a client's own program for arrays is not run: nested, a few bytes of it would hold the server for ever", async () => {
+  const thirty = JSON.stringify([Array.from({ length: 30 }, () => 1)])
+  const nested = (depth: number): string =>
+    depth === 0 ? "0" : `["remap",-1,[],[["import",-1]],[${nested(depth - 1)}]]`
+  const end = await endOf((socket) => {
+    socket.send(`["push",${thirty}]`)
+    socket.send(`["push",["remap",1,[],[["import",1]],[${nested(3)}]]]`)
+    socket.send('["pull",2]')
+  })
+  assert.deepEqual(end, refused)
+})
+
+test("values that name earlier values are not taken: each level would multiply the one before", async () => {
+  const call = (values: string): string => `["push",["pipeline",0,["createWorker"],[${values}]]]`
+  for (const message of [
+    call('["pipeline",1]'),
+    call('{"a":[[["pipeline",0,["createWorker"],[]]]]}'),
+    call('["import",0,["createWorker"],[[]]]'),
+    '["push",["pipeline",0,["a"]]]',
+    '["push",["pipeline",0]]',
+    '["push",[["x"]]]',
+    '["resolve",1,["remap",0,[],[],[0]]]',
+    '["release",1,0]',
+    '["abort",["remap",0,[],[],[0]]]',
+  ])
+    assert.deepEqual(
+      await endOf((socket) => socket.send(message)),
+      refused,
+      message,
+    )
+})
+
+test("what a client never lets go of is bounded in number", async () => {
+  const end = await endOf((socket) => {
+    for (let at = 0; at < 10_001; at++) socket.send('["pipe"]')
+  })
+  assert.deepEqual(end, refused)
+})
+
+test("workers that are asked for at once are counted before they are there", async () => {
+  const socket = await open()
+  const given = JSON.stringify({ text: 'j{"script":"1"}', capabilities: [[]] })
+  for (let at = 0; at < 1_010; at++) socket.send(`["push",["pipeline",0,["createWorker"],[${given}]]]`)
+  const answers: string[] = []
+  for await (const [data] of messagesOf(socket)) {
+    answers.push(String(data))
+    if (answers.length === 1_010) break
+  }
+  assert.equal(answers.filter((text) => text.includes("worker.queue-full")).length, 10)
+  socket.close()
+})
+
+test("results that a client does not read are bounded: those that are too much are refused", async () => {
+  const socket = await open()
+  const script = JSON.stringify("() => 'x'.repeat(24 << 20)")
+  const given = JSON.stringify({ text: `j{"script":${script}}`, capabilities: [[]] })
+  const none = JSON.stringify({ text: "j{}", capabilities: [[]] })
+  const answers = messagesOf(socket)
+  socket.send(`["push",["pipeline",0,["createWorker"],[${given}]]]`)
+  const worker = /\["export",(-\d+)\]/.exec(String((await answers.next()).value?.[0]))?.[1]
+  assert.ok(worker)
+  socket.pause()
+  for (let id = 2; id < 26; id += 2) {
+    socket.send(`["push",["pipeline",${worker},["execute"],[${none}]]]`)
+    socket.send(`["push",["pipeline",${id},["ended"],[]]]`)
+  }
+  for (let at = 0; at < 13; at++) assert.equal(await neighbour.run(at), at + 1)
+  socket.resume()
+  let refusals = 0
+  for (let at = 0; at < 12; at++)
+    if (String((await answers.next()).value?.[0]).includes("worker.queue-full")) refusals++
+  assert.ok(refusals > 0 && refusals < 12, String(refusals))
+  socket.close()
+})
+
+test("a client that sends into a stream that nobody reads loses its connection", async () => {
+  const end = await endOf((socket) => {
+    socket.send('["pipe"]')
+    const chunk = "A".repeat(4 << 20)
+    for (let at = 0; at < 70; at++) socket.send(`["stream",["pipeline",1,["write"],[["bytes","${chunk}"]]]]`)
+  })
+  assert.deepEqual(end, refused)
+})
+
+async function* messagesOf(socket: WebSocket): AsyncGenerator<unknown[], void, void> {
+  const queue: unknown[][] = []
+  let wake = Promise.withResolvers<void>()
+  socket.on("message", (...args) => {
+    queue.push(args)
+    wake.resolve()
+  })
+  for (;;) {
+    await wake.promise
+    wake = Promise.withResolvers<void>()
+    for (const one of queue.splice(0)) yield one
+  }
+}
