@@ -2,6 +2,8 @@ import { availableParallelism } from "node:os"
 import { resolve } from "node:path"
 import { checkSecret } from "@mayfly/mesh"
 import { MayflyError, type NetworkPolicy } from "@mayfly/protocol"
+import { type HistoryOptions, type HistoryRules, parseHistory } from "./accounts/history-rules.ts"
+import { parseBudget, parseQuota, type TenantBudget, type TenantQuota } from "./accounts/quota.ts"
 import { parseWebhooks, type ParsedWebhook, type WebhookOptions } from "./webhooks/webhook-options.ts"
 
 export interface PlatformOptions {
@@ -27,6 +29,11 @@ export interface PlatformOptions {
   readonly webhooks?: readonly WebhookOptions[]
   /** Facets: most bytes of each one's storage (default 1 GiB), and how long an unused one stays warm (default 60,000 ms). */
   readonly facets?: { readonly maxBytes?: number; readonly idleMs?: number }
+  /** Of tenants that have none of their own. Default: not limited. */
+  readonly quota?: TenantQuota
+  readonly budget?: TenantBudget
+  /** Which runs `platform.runs` remembers; false: those under way only. */
+  readonly history?: HistoryOptions | false
 }
 
 const known = [
@@ -41,10 +48,17 @@ const known = [
   "webhooks",
   "openRuns",
   "facets",
+  "quota",
+  "budget",
+  "history",
 ]
 
-export type ParsedPlatformOptions = Required<Omit<PlatformOptions, "dataDir" | "retainLedgerMs" | "webhooks">> &
-  Pick<PlatformOptions, "dataDir" | "retainLedgerMs"> & { readonly webhooks: readonly ParsedWebhook[] }
+type Rest = Omit<PlatformOptions, "dataDir" | "retainLedgerMs" | "webhooks" | "history">
+export type ParsedPlatformOptions = Required<Rest> &
+  Pick<PlatformOptions, "dataDir" | "retainLedgerMs"> & {
+    readonly webhooks: readonly ParsedWebhook[]
+    readonly history: HistoryRules
+  }
 
 /** Checks untrusted options and fills in defaults. Throws `input.invalid`. */
 export function parsePlatformOptions(options: PlatformOptions): ParsedPlatformOptions {
@@ -70,7 +84,10 @@ export function parsePlatformOptions(options: PlatformOptions): ParsedPlatformOp
     ...(retainLedgerMs === undefined ? {} : { retainLedgerMs }),
   }
   checkOpenRuns(openRuns)
-  return { hosts, isolates, spare, network, secrets: { ...secrets }, attended, webhooks, openRuns, facets, ...rest }
+  const tenants = { quota: parseQuota(options.quota), budget: parseBudget(options.budget) }
+  const history = parseHistory(options.history)
+  const parts = { hosts, isolates, spare, network, secrets: { ...secrets }, attended, webhooks, openRuns, facets }
+  return { ...parts, ...tenants, history, ...rest }
 }
 
 function checkOpenRuns(openRuns: PlatformOptions["openRuns"]): void {

@@ -7,6 +7,10 @@ import { createRuntime, Facets, facetScope, parseTenant, type Runtime, WorkerLoa
 import { Sandboxes, TenantSandboxes } from "@mayfly/sandbox"
 import type { Store } from "@mayfly/store"
 import { type Hook, WorkflowBinding } from "@mayfly/workflows"
+import { Accounts } from "./accounts/accounts.ts"
+import { RunHistory } from "./accounts/run-history.ts"
+import { Tenants } from "./accounts/tenants.ts"
+import { UsageReports } from "./accounts/usage.ts"
 import { LazyStore } from "./lazy-store.ts"
 import { PlatformApprovals } from "./platform-approvals.ts"
 import { PlatformSecrets } from "./platform-secrets.ts"
@@ -37,6 +41,12 @@ export interface Platform extends AsyncDisposable {
   readonly secrets: SecretVault
   /** Questions about requests that a policy leaves open (`ask`). With nobody to ask they are denied. */
   readonly approvals: ApprovalDesk
+  /** What tenants may do, and the switch that stops one. */
+  readonly tenants: Tenants
+  /** What tenants used, by worker and day. In `dataDir`; without one in memory. */
+  readonly usage: UsageReports
+  /** Runs under way, to be cancelled, and those that are over. In `dataDir`; without one the last thousand, in memory. */
+  readonly runs: RunHistory
   /** Told when a secret came back from somewhere and was taken out of what the program got. Returns what ends it. */
   onAlert(listener: (alert: SecretAlert) => void): () => void
   /** Where the parts keep rows and blobs: in `dataDir`, without one in memory. Opened at its first use; the platform closes it. */
@@ -88,6 +98,13 @@ function startPlatform(options: PlatformOptions): Platform {
     },
   })
   egress.check(network)
+  const accounts = new Accounts({
+    store: () => store.get(),
+    isDurable: dataDir !== undefined,
+    defaults: { quota: rest.quota, budget: rest.budget },
+    history: rest.history,
+  })
+  const tenants = new Tenants(accounts)
   const objects = { ...facets, ...(dataDir === undefined ? {} : { directory: join(dataDir, "objects") }) }
   const runtime = createRuntime({
     hosts,
@@ -96,6 +113,7 @@ function startPlatform(options: PlatformOptions): Platform {
     network,
     egress,
     openRuns,
+    gate: accounts,
     objects,
     typecheck: checkProgram,
   })
@@ -103,7 +121,7 @@ function startPlatform(options: PlatformOptions): Platform {
     alerts.add(listener)
     return () => void alerts.delete(listener)
   }
-  const stopWebhooks = startWebhooks(rest.webhooks, { approvals, onAlert })
+  const stopWebhooks = startWebhooks(rest.webhooks, { approvals, tenants, onAlert })
   const sandboxes = new Sandboxes({
     store: () => store.get(),
     egress: createSandboxEgress(egress),
@@ -123,6 +141,7 @@ function startPlatform(options: PlatformOptions): Platform {
   const dispose = async (): Promise<void> => {
     await engine.stop()
     await Promise.all([runtime.dispose(), sandboxes.dispose()])
+    await accounts.close()
     await stopWebhooks()
     await egress.close()
     await ledger.close()
@@ -141,6 +160,9 @@ function startPlatform(options: PlatformOptions): Platform {
     ledger,
     secrets,
     approvals,
+    tenants,
+    usage: new UsageReports(accounts),
+    runs: new RunHistory(accounts),
     onAlert,
     store: () => store.get(),
     ownPorts,

@@ -83,9 +83,9 @@ export class IsolateStepRunner implements StepRunner {
     }
   }
 
-  #load(program: WorkerProgram, tenant: string, language: "javascript" | "typescript"): Promise<WorkerParts> {
+  async #load(program: WorkerProgram, tenant: string, language: "javascript" | "typescript"): Promise<WorkerParts> {
     const { limits, network, env } = program as DynamicWorkerOptions
-    return loadWorker({
+    const parts = await loadWorker({
       ...scriptModules(program, language),
       limits: { ...scriptLimits, ...limits },
       ...(network !== undefined && { network }),
@@ -93,6 +93,7 @@ export class IsolateStepRunner implements StepRunner {
       tenant,
       platform: { runtime: this.#runtime },
     })
+    return { ...parts, isScript: true }
   }
 }
 
