@@ -27,6 +27,11 @@ const checks = [
     command: script("check-errors.ts"),
     fix: [...script("check-errors.ts"), "--write"],
   },
+  {
+    name: "OpenAPI document",
+    command: ["--conditions=source", ...script("check-open-api.ts")],
+    fix: ["--conditions=source", ...script("check-open-api.ts"), "--write"],
+  },
 ]
 
 /**

@@ -11,6 +11,16 @@ export interface ErrorRow {
 /** Every failure that Mayfly reports. `docs/reference/errors.md` equals this table, checked both ways. */
 export const errorTable = {
   "input.invalid": { status: 400, retry: false, fix: "Correct the option or field that the message names." },
+  "input.idempotency-conflict": {
+    status: 409,
+    retry: false,
+    fix: "Use a new Idempotency-Key for another request; for the same one wait for `details.retryAfterMs`.",
+  },
+  "input.idempotency-unknown": {
+    status: 409,
+    retry: false,
+    fix: "Look whether the first request took effect, then send it with a new Idempotency-Key if it did not.",
+  },
 
   "worker.syntax": { status: 400, retry: false, fix: "Correct the program at the line and column shown." },
   "worker.guest": { status: 422, retry: false, fix: "The program threw; details hold its name, message and stack." },
@@ -219,6 +229,13 @@ export const errorTable = {
 
   "auth.missing": { status: 401, retry: false, fix: "Send `Authorization: Bearer mf_…`." },
   "auth.invalid": { status: 401, retry: false, fix: "Use a key that this server issued." },
+  "auth.forbidden": { status: 403, retry: false, fix: "Use a key that has the scope and the tenant that are named." },
+  "auth.rate-limited": {
+    status: 429,
+    retry: true,
+    fix: "Wait for `details.retryAfterMs`, and send a key of this server.",
+  },
+  "auth.too-many-keys": { status: 409, retry: false, fix: "Revoke keys that nobody needs any more." },
   "auth.host": { status: 403, retry: false, fix: "Call the server by the address that it printed." },
 
   "quota.rate": {
@@ -320,6 +337,7 @@ export const errorTable = {
   "platform.no-host": { status: 503, retry: true, fix: "Run `mayfly doctor`: host processes could not be started." },
   "platform.port-in-use": { status: 409, retry: false, fix: "Stop what listens there, or choose another --port." },
   "server.not-found": { status: 404, retry: false, fix: "See /v1/openapi.json or docs for the routes." },
+  "server.body-timeout": { status: 408, retry: true, fix: "Send the body without long pauses." },
   "server.too-large": { status: 413, retry: false, fix: "Send a smaller body." },
   "server.worker-failed": {
     status: 500,

@@ -1,16 +1,6 @@
 import type { Approval, ApprovalDesk } from "@mayfly/platform"
-import type { Context } from "hono"
 import { eventStream } from "./event-stream.ts"
-import type { RequestSlots } from "./request-slots.ts"
-import type { ServerLog } from "./server-log.ts"
-
-export interface ApprovalEventsOptions {
-  readonly approvals: ApprovalDesk
-  /** Readers at once; each keeps its place until it goes. */
-  readonly slots: RequestSlots
-  readonly stopping: AbortSignal
-  readonly log: ServerLog
-}
+import type { Call } from "./route/call.ts"
 
 export interface ApprovalFilter {
   readonly limit: number
@@ -22,15 +12,16 @@ export interface ApprovalFilter {
 const maxWaiting = 1_000
 
 /** The approvals that there are, the oldest first, then each one that is asked or decided. */
-export function approvalEvents(c: Context, filter: ApprovalFilter, options: ApprovalEventsOptions): Response {
-  const { approvals, slots, stopping, log } = options
-  return eventStream(c, { held: slots.take(), stopping, log }, async function* (signal) {
-    for await (const approval of follow(approvals, filter, signal)) {
-      yield { event: "approval", data: JSON.stringify(approval) }
-    }
-  })
+export function approvalEvents(call: Call, filter: ApprovalFilter): Response {
+  return eventStream(
+    call,
+    async ({ send, signal }) => {
+      for await (const approval of follow(call.server.platform.approvals, filter, signal))
+        await send({ event: "approval", data: JSON.stringify(approval) })
+    },
+    { isResumable: true },
+  )
 }
-
 async function* follow(desk: ApprovalDesk, filter: ApprovalFilter, signal: AbortSignal): AsyncGenerator<Approval> {
   const { tenant, status } = filter
   const waiting: Approval[] = []

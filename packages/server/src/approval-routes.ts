@@ -1,55 +1,86 @@
-import type { ApprovalDesk, Decision } from "@mayfly/platform"
+import type { Approval, ApprovalDesk, Decision } from "@mayfly/platform"
 import { MayflyError } from "@mayfly/protocol"
-import type { Context } from "hono"
-import type { ServerApp } from "./create-server.ts"
-import { approvalEvents, type ApprovalEventsOptions } from "./approval-events.ts"
-import { asRecord, checkFields, invalid } from "./parse-fields.ts"
-import { type BodyLimits, readJsonBody } from "./read-json-body.ts"
+import { z } from "zod"
+import { approvalEvents } from "./approval-events.ts"
+import type { Access } from "./auth/access.ts"
+import { type Route, route } from "./route/route.ts"
+import { approval, approvalScope, approvalStatus } from "./schema/approval.ts"
+import { nextCursor, opaque, pageQuery } from "./schema/common.ts"
 import { wantsEvents } from "./wants-events.ts"
 
-const statuses = ["pending", "allowed", "denied", "expired"] as const
+const params = z.object({ id: z.string() })
 
-/** `/v1/approvals`: questions of programs that a policy lets ask, and people's answers. */
-export function addApprovalRoutes(
-  app: ServerApp,
-  approvals: ApprovalDesk,
-  limits: BodyLimits,
-  events: Omit<ApprovalEventsOptions, "approvals">,
-): void {
-  app.get("/v1/approvals", async (c) => {
-    const { tenant, status, limit = "100" } = c.req.query()
-    if (!/^\d{1,4}$/.test(limit)) throw invalid("limit", "must be a whole number from 1 to 1000")
-    const wanted = statuses.find((one) => one === status)
-    if (status !== undefined && wanted === undefined) throw invalid("status", `must be one of ${statuses.join(", ")}`)
-    const query = {
-      limit: Number(limit),
-      ...(tenant === undefined ? {} : { tenant }),
-      ...(wanted === undefined ? {} : { status: wanted }),
-    }
-    if (wantsEvents(c.req.header("accept"))) return approvalEvents(c, query, { ...events, approvals })
-    return c.json({ approvals: await approvals.list(query) })
+const decisionBody = z
+  .strictObject({
+    scope: opaque(approvalScope.describe("For what it counts. Default once.")).optional(),
+    expiresInMs: opaque(z.int().describe("For how long it counts. Default one hour.")).optional(),
+    by: z.string().optional().describe("Who decides. Default: the name of the key."),
   })
+  .meta({ id: "ApprovalDecision" })
 
-  app.get("/v1/approvals/:id", async (c) => {
-    const approval = await approvals.get(c.req.param("id"))
-    if (approval !== null) return c.json(approval)
-    throw new MayflyError("mesh.approval-unknown", `there is no approval "${c.req.param("id").slice(0, 100)}"`)
-  })
+/** Questions of programs that a policy lets ask, and people's answers. */
+export const approvalRoutes: readonly Route[] = [
+  route({
+    method: "get",
+    path: "/v1/approvals",
+    scope: "ledger",
+    tag: "Approvals",
+    summary: "List approvals, the newest first",
+    description:
+      "As events: those that there are, the oldest first, then each that is asked or decided. After a lost connection ask again: the stream starts with how things stand.",
+    query: pageQuery.extend({ status: approvalStatus.optional() }),
+    place: "followers",
+    answer: {
+      description: "A page of approvals.",
+      json: z.object({ approvals: z.array(approval), cursor: nextCursor }),
+      events: { approval },
+    },
+    async handle(call) {
+      const { c, server, access, query } = call
+      const { status, cursor, limit = 100 } = query
+      const tenant = access.tenantFilter(query.tenant)
+      const filter = { limit, ...(tenant === undefined ? {} : { tenant }), ...(status === undefined ? {} : { status }) }
+      if (wantsEvents(c.req.header("accept"))) return approvalEvents(call, filter)
+      const approvals = await server.platform.approvals.list({ ...filter, ...(cursor === undefined ? {} : { cursor }) })
+      const last = approvals.at(-1)
+      return { approvals, ...(approvals.length === limit && last !== undefined ? { cursor: last.id } : {}) }
+    },
+  }),
+  route({
+    method: "get",
+    path: "/v1/approvals/:id",
+    scope: "ledger",
+    tag: "Approvals",
+    summary: "Look at an approval",
+    params,
+    answer: { description: "The approval.", json: approval },
+    errors: ["mesh.approval-unknown"],
+    handle: ({ server, access, params: { id } }) => find(server.platform.approvals, access, id),
+  }),
+  ...(["allow", "deny"] as const).map((decision) =>
+    route({
+      method: "post",
+      path: `/v1/approvals/:id/${decision}`,
+      scope: "admin",
+      tag: "Approvals",
+      summary: decision === "allow" ? "Say yes to a question" : "Say no to a question",
+      params,
+      body: decisionBody,
+      isBodyOptional: true,
+      answer: { description: "The decided approval.", json: approval },
+      errors: ["mesh.approval-unknown"],
+      async handle({ server, access, params: { id }, body }) {
+        const given = { by: access.name, ...body, decision } as Decision
+        const own = access.ownTenant === null ? {} : { tenant: access.ownTenant }
+        return server.platform.approvals.decide(id, { ...given, ...own })
+      },
+    }),
+  ),
+]
 
-  for (const decision of ["allow", "deny"] as const) {
-    app.post(`/v1/approvals/:id/${decision}`, async (c) => {
-      const given = { ...(await decisionOf(c, limits)), decision }
-      return c.json(await approvals.decide(c.req.param("id"), given))
-    })
-  }
-}
-
-/** The desk checks the values. */
-async function decisionOf(c: Context, limits: BodyLimits): Promise<Omit<Decision, "decision">> {
-  if (Number(c.req.header("content-length") ?? 0) === 0 && c.req.header("transfer-encoding") === undefined) return {}
-  using body = await readJsonBody(c.req.raw, limits)
-  const given = asRecord(body.value, "the request body")
-  checkFields(given, ["scope", "expiresInMs", "by"], "")
-  if (given["by"] !== undefined && typeof given["by"] !== "string") throw invalid("by", "must be a text")
-  return given
+/** Another tenant's is not there. */
+async function find(approvals: ApprovalDesk, access: Access, id: string): Promise<Approval> {
+  const found = await approvals.get(id)
+  if (found !== null && access.reaches(found.tenant)) return found
+  throw new MayflyError("mesh.approval-unknown", `there is no approval "${id.slice(0, 100)}"`)
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { after, test } from "node:test"
 import { createPlatform } from "@mayfly/platform"
-import { createKey, hashKey } from "./api-key.ts"
+import { createKey, hashKey } from "./auth/api-key.ts"
 import { createServer, type ServerOptions } from "./create-server.ts"
 import type { LogEntry } from "./server-log.ts"
 

@@ -2,55 +2,85 @@ import type { Platform } from "@mayfly/platform"
 import { MayflyError } from "@mayfly/protocol"
 import type { Context } from "hono"
 import type { ContentfulStatusCode } from "hono/utils/http-status"
+import { z } from "zod"
 import { BodyBudget } from "./body-budget.ts"
-import type { ServerApp } from "./create-server.ts"
 import { publicError } from "./error-response.ts"
-import { hookPagePolicy, messagePage, questionPage } from "./hook-page.ts"
+import { messagePage, questionPage } from "./hook-page.ts"
 import { invalid } from "./parse-fields.ts"
 import { type BodyLimits, parseJson, readTextBody } from "./read-json-body.ts"
-import { RequestSlots } from "./request-slots.ts"
+import { type Route, route } from "./route/route.ts"
+import { taggedSchema } from "./schema/common.ts"
 import { taggedValue } from "./tagged-value.ts"
 
 /** Open without a key: the token is the credential. */
 export const hookPaths = /^\/v1\/hooks\/[^/]+$/
 
-export { hookPagePolicy }
-
-/** Strangers may come here: what they can hold is small, and apart from what callers with keys hold. */
-const maxRequests = 100
 /** An event's largest payload, and what JSON may add to it. */
 const maxBodyBytes = 2 << 20
-const maxHeldBytes = 32 << 20
+/** Strangers may come here: what they can hold is small, and apart from what callers with keys hold. */
+const limits: BodyLimits = { maxBytes: maxBodyBytes, budget: new BodyBudget(32 << 20) }
 
-/** `/v1/hooks/:token`: GET shows the question and changes nothing, POST sends the event that a step waits for, once. */
-export function addHookRoutes(app: ServerApp, platform: Platform): void {
-  const slots = new RequestSlots(maxRequests)
-  const limits = { maxBytes: maxBodyBytes, budget: new BodyBudget(maxHeldBytes) }
+const path = "/v1/hooks/:token"
+const tag = "Hooks"
+const params = z.object({ token: z.string().describe("`waits[].token` of a workflow.") })
+/** Mail and chat programs add parameters of their own to links. */
+const query = z.looseObject({})
+const errors = ["workflow.hook-not-found", "workflow.hook-used"] as const
 
-  app.get("/v1/hooks/:token", async (c) => {
-    using _slot = slots.take()
-    try {
-      return c.html(questionPage(await question(platform, c.req.param("token"))))
-    } catch (error) {
-      return failurePage(c, error)
-    }
-  })
-
-  app.post("/v1/hooks/:token", async (c) => {
-    using _slot = slots.take()
-    const isForm = /^application\/x-www-form-urlencoded\b/i.test(c.req.header("content-type") ?? "")
-    try {
-      await platform.hooks.find(c.req.param("token"))
-      const { isDuplicate } = await platform.hooks.send(c.req.param("token"), await payloadOf(c, isForm, limits))
-      if (isDuplicate) throw new MayflyError("workflow.hook-used", "the link was used before")
-    } catch (error) {
-      if (isForm && wantsPage(c)) return failurePage(c, error)
-      throw error
-    }
-    if (isForm && wantsPage(c)) return c.html(messagePage("Thank you", "Your answer was recorded."))
-    return c.json({ accepted: true })
-  })
-}
+export const hookRoutes: readonly Route[] = [
+  route({
+    method: "get",
+    path,
+    scope: "open",
+    tag,
+    summary: "Show the question that a step waits for",
+    description: "A page for people. Looking at it decides nothing: mail scanners open links too.",
+    place: "hooks",
+    params,
+    query,
+    answer: { description: "A page with a form.", media: ["text/html"] },
+    errors: [...errors],
+    async handle({ c, server, params: { token } }) {
+      try {
+        return c.html(questionPage(await question(server.platform, token)))
+      } catch (error) {
+        return failurePage(c, error)
+      }
+    },
+  }),
+  route({
+    method: "post",
+    path,
+    scope: "open",
+    tag,
+    summary: "Send the event that a step waits for, once",
+    description:
+      "A JSON body is the payload; so are the fields of a form. The form of the page is answered with a page.",
+    place: "hooks",
+    params,
+    query,
+    rawBody: { "application/json": taggedSchema, "application/x-www-form-urlencoded": null },
+    answer: {
+      description: "It is stored.",
+      json: z.object({ accepted: z.literal(true) }),
+      media: ["text/html"],
+    },
+    errors: [...errors],
+    async handle({ c, server: { platform }, params: { token } }) {
+      const isForm = /^application\/x-www-form-urlencoded\b/i.test(c.req.header("content-type") ?? "")
+      try {
+        await platform.hooks.find(token)
+        const { isDuplicate } = await platform.hooks.send(token, await payloadOf(c, isForm))
+        if (isDuplicate) throw new MayflyError("workflow.hook-used", "the link was used before")
+      } catch (error) {
+        if (isForm && wantsPage(c)) return failurePage(c, error)
+        throw error
+      }
+      if (isForm && wantsPage(c)) return c.html(messagePage("Thank you", "Your answer was recorded."))
+      return { accepted: true }
+    },
+  }),
+]
 
 async function question(
   platform: Platform,
@@ -62,7 +92,7 @@ async function question(
 }
 
 /** JSON, or the fields of a form; `approved` of a form is true or false. Nothing at all is no payload. */
-async function payloadOf(c: Context, isForm: boolean, limits: BodyLimits): Promise<unknown> {
+async function payloadOf(c: Context, isForm: boolean): Promise<unknown> {
   using body = await readTextBody(c.req.raw, limits)
   const text = body.value.trim()
   if (text === "") return undefined

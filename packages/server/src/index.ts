@@ -1,5 +1,5 @@
-export { type AdminKey, ensureAdminKey } from "./admin-key.ts"
-export { createKey, hashKey } from "./api-key.ts"
+export { type AdminKey, ensureAdminKey } from "./auth/admin-key.ts"
+export { createKey, hashKey } from "./auth/api-key.ts"
 export { createServer, type ServerApp, type ServerOptions } from "./create-server.ts"
 export { type DataDirectory, openDataDirectory } from "./data-directory.ts"
 export { directoryOwner } from "./directory-lock.ts"

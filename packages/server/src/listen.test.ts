@@ -5,7 +5,7 @@ import { connect } from "node:net"
 import { after, test } from "node:test"
 import { createPlatform } from "@mayfly/platform"
 import { MayflyError } from "@mayfly/protocol"
-import { createKey, hashKey } from "./api-key.ts"
+import { createKey, hashKey } from "./auth/api-key.ts"
 import { listen } from "./listen.ts"
 import { startServer } from "./start-server.ts"
 

@@ -2,7 +2,7 @@ import { chmodSync, rmSync } from "node:fs"
 import { createServer } from "node:http"
 import { join } from "node:path"
 import { MayflyError } from "@mayfly/protocol"
-import { createKey, hashKey } from "./api-key.ts"
+import { createKey, hashKey } from "./auth/api-key.ts"
 import type { ServerApp } from "./create-server.ts"
 import type { DataDirectory } from "./data-directory.ts"
 

@@ -1,35 +1,29 @@
 import type { DynamicWorkerOptions, Platform } from "@mayfly/platform"
-import { asRecord, checkFields, invalid } from "./parse-fields.ts"
+import type { z } from "zod"
+import { asRecord, invalid } from "./parse-fields.ts"
 import { parseJsonModules } from "./parse-json-modules.ts"
 import { parseRequest } from "./parse-request.ts"
 import type { Program } from "./run-program.ts"
+import type { runBody } from "./schema/run.ts"
 import { taggedValue } from "./tagged-value.ts"
 
-const workerFields = ["script", "mainModule", "tenant", "limits", "network", "language", "typecheck", "declarations"]
-const fields = [...workerFields, "modules", "input", "request", "env", "props"]
+type RunBody = z.output<typeof runBody>
 
 /** The body of `POST /v1/run` as a program. Throws `input.invalid`; the library checks the options further. */
-export function parseRunBody(value: unknown, platform: Platform): Program {
-  const given = asRecord(value, "the request body")
-  checkFields(given, fields, "")
-  const { modules, env } = given
-  // The library checks these one by one.
-  const plain = Object.fromEntries(
-    workerFields.flatMap((name) => (given[name] === undefined ? [] : [[name, given[name]]])),
-  )
-  const options: DynamicWorkerOptions = {
-    ...plain,
+export function parseRunBody(body: RunBody, platform: Platform): Program {
+  const { modules, env, input, request, props, ...plain } = body
+  const options = {
+    // The library checks these one by one.
+    ...(plain as DynamicWorkerOptions),
     ...(modules === undefined ? {} : { modules: parseJsonModules(modules) }),
     ...(env === undefined ? {} : { env: asRecord(taggedValue(asRecord(env, "env"), "env"), "env") }),
     platform,
   }
-  const call = parseCall(given)
-  return given["props"] === undefined
-    ? { options, call }
-    : { options, call, props: taggedValue(given["props"], "props") }
+  const call = parseCall(input, request)
+  return props === undefined ? { options, call } : { options, call, props: taggedValue(props, "props") }
 }
 
-function parseCall({ input, request }: Record<string, unknown>): Program["call"] {
+function parseCall(input: unknown, request: unknown): Program["call"] {
   if (request === undefined) return { kind: "run", input: taggedValue(input, "input") }
   if (input !== undefined) throw invalid("input", "can't be given together with request")
   return { kind: "fetch", request: parseRequest(request) }

@@ -1,56 +1,32 @@
-import { type Platform, runToJson } from "@mayfly/platform"
-import type { Context, Handler } from "hono"
-import { streamSSE } from "hono/streaming"
-import { errorBody, publicError } from "./error-response.ts"
+import { runToJson } from "@mayfly/platform"
+import { eventStream } from "./event-stream.ts"
 import { parseRunBody } from "./parse-run-body.ts"
-import { type BodyLimits, readJsonBody } from "./read-json-body.ts"
-import type { RequestSlots } from "./request-slots.ts"
+import { route } from "./route/route.ts"
 import { eventToMessage } from "./run-events.ts"
-import { type Program, runProgram, streamProgram } from "./run-program.ts"
-import { type ServerLog, unexpected } from "./server-log.ts"
+import { runProgram, streamProgram } from "./run-program.ts"
+import { run, runBody, runEvents } from "./schema/run.ts"
 import { wantsEvents } from "./wants-events.ts"
 
-export interface RunRouteOptions {
-  readonly platform: Platform
-  readonly slots: RequestSlots
-  readonly body: BodyLimits
-  /** Cancels all runs: the server stops. */
-  readonly stopping: AbortSignal
-  readonly log: ServerLog
-}
-
-/** How often a silent event stream shows that it is alive; it also finds out about clients that went away without a word. */
-const beatMs = 15_000
-
-/** `POST /v1/run`. The client's going away cancels the run. */
-export function runRoute(options: RunRouteOptions): Handler {
-  return async (c) => {
-    using held = new DisposableStack()
-    held.use(options.slots.take())
-    const body = held.use(await readJsonBody(c.req.raw, options.body))
-    const program = parseRunBody(body.value, options.platform)
-    if (wantsEvents(c.req.header("accept"))) return streamRun(c, program, options, held.move())
-    const run = await runProgram(program, AbortSignal.any([c.req.raw.signal, options.stopping]))
-    return c.json(runToJson(run))
-  }
-}
-
-function streamRun(c: Context, program: Program, { stopping, log }: RunRouteOptions, held: Disposable): Response {
-  const gone = new AbortController()
-  const signal = AbortSignal.any([gone.signal, c.req.raw.signal, stopping])
-  return streamSSE(c, async (stream) => {
-    stream.onAbort(() => gone.abort())
-    const beat = setInterval(() => void stream.write(": still running\n\n"), beatMs)
-    try {
-      for await (const event of streamProgram(program, signal)) await stream.writeSSE(eventToMessage(event))
-    } catch (error) {
-      const requestId = String(c.get("requestId"))
-      const known = publicError(error)
-      if (known !== error) log(unexpected(error, requestId))
-      await stream.writeSSE({ event: "error", data: JSON.stringify({ type: "error", ...errorBody(known, requestId) }) })
-    } finally {
-      clearInterval(beat)
-      held[Symbol.dispose]()
-    }
-  })
-}
+export const runRoutes = [
+  route({
+    method: "post",
+    path: "/v1/run",
+    scope: "run",
+    tag: "Runs",
+    summary: "Compile a program and call it once, in a fresh isolate",
+    description:
+      "200 also when the program failed: `ok` and `error` say so. Going away cancels the run. With `Accept: text/event-stream` logs and egress come as they happen.",
+    place: "requests",
+    body: runBody,
+    answer: { description: "The run.", json: run, events: runEvents },
+    errors: ["worker.code-too-large", "worker.no-entrypoint", "mesh.secret-missing"],
+    async handle(call) {
+      const { c, body, access, server, signal } = call
+      const program = parseRunBody({ ...body, tenant: access.tenant(body.tenant) }, server.platform)
+      if (!wantsEvents(c.req.header("accept"))) return runToJson(await runProgram(program, signal))
+      return eventStream(call, async (stream) => {
+        for await (const event of streamProgram(program, stream.signal)) await stream.send(eventToMessage(event))
+      })
+    },
+  }),
+]

@@ -1,78 +1,67 @@
 import type { ExecOptions, ExecResult, Sandbox } from "@mayfly/platform"
 import { fromTaggedJson } from "@mayfly/protocol"
-import type { Context, Handler } from "hono"
-import { streamSSE } from "hono/streaming"
-import { errorBody, publicError } from "./error-response.ts"
-import { asRecord, checkFields, invalid } from "./parse-fields.ts"
-import { readJsonBody } from "./read-json-body.ts"
-import { type SandboxRouteOptions, sandboxOf } from "./sandbox-of.ts"
-import { unexpected } from "./server-log.ts"
+import type { z } from "zod"
+import { eventStream } from "./event-stream.ts"
+import { invalid } from "./parse-fields.ts"
+import type { Call } from "./route/call.ts"
+import { route } from "./route/route.ts"
+import { sandboxOf, sandboxParams } from "./sandbox-of.ts"
+import { tenantQuery } from "./schema/common.ts"
+import { execEvents, execRequest, execResult } from "./schema/sandbox.ts"
 import { wantsEvents } from "./wants-events.ts"
 
-interface Call {
+interface Command {
   readonly sandbox: Sandbox
   readonly command: string | readonly string[]
   readonly options: ExecOptions
 }
 
-const fields = ["command", "cwd", "env", "stdin", "timeoutMs", "maxOutputBytes"]
 const maxOutputBytes = 16 << 20
-const beatMs = 15_000
 
-/** `POST /v1/sandboxes/:id/exec`: a command to its end. The client's going away kills it. */
-export function execRoute(options: SandboxRouteOptions): Handler {
-  return async (c) => {
-    using held = new DisposableStack()
-    held.use(options.slots.take())
-    const body = held.use(await readJsonBody(c.req.raw, options.body))
-    const parsed = parseExec(body.value)
-    const call = { ...parsed, sandbox: await sandboxOf(c, options.platform) }
-    if (wantsEvents(c.req.header("accept"))) return streamExec(c, call, options, held.move())
-    const signal = AbortSignal.any([c.req.raw.signal, options.stopping])
-    const { stdoutBytes: _out, stderrBytes: _err, ...result } = await run(call, { signal })
-    return c.json(result)
-  }
-}
+export const execRoute = route({
+  method: "post",
+  path: "/v1/sandboxes/:id/exec",
+  scope: "sandboxes",
+  tag: "Sandboxes",
+  summary: "Run a command to its end",
+  description:
+    "200 also when the command failed. The client's going away kills it. With `Accept: text/event-stream` output comes as it is made; a client that does not read holds the command up.",
+  place: "sandboxes",
+  params: sandboxParams,
+  query: tenantQuery,
+  body: execRequest,
+  answer: { description: "How it ended.", json: execResult, events: execEvents },
+  errors: ["sandbox.not-found", "sandbox.crashed", "sandbox.limit"],
+  async handle(call) {
+    const command = { ...parseExec(call.body), sandbox: await sandboxOf(call) }
+    if (wantsEvents(call.c.req.header("accept"))) return streamExec(call, command)
+    const { stdoutBytes: _out, stderrBytes: _err, ...result } = await run(command, { signal: call.signal })
+    return result
+  },
+})
 
-/** Output as it comes; a client that does not read holds the command up. */
-function streamExec(c: Context, call: Call, { stopping, log }: SandboxRouteOptions, held: Disposable): Response {
-  const gone = new AbortController()
-  const signal = AbortSignal.any([gone.signal, c.req.raw.signal, stopping])
-  return streamSSE(c, async (stream) => {
-    stream.onAbort(() => gone.abort())
-    const beat = setInterval(() => void stream.write(": still running\n\n"), beatMs)
-    const send = (event: string, data: object): Promise<void> =>
-      stream.writeSSE({ event, data: JSON.stringify({ type: event, ...data }) })
-    try {
-      // Nothing needs to be kept of what has been sent.
-      const result = await run(call, { signal, maxOutputBytes: 1, onOutput: (chunk) => send("output", chunk) })
-      const { exitCode, success, signal: killedBy, timedOut, durationMs } = result
-      await send("result", { exitCode, success, signal: killedBy, timedOut, durationMs })
-    } catch (error) {
-      const requestId = String(c.get("requestId"))
-      const known = publicError(error)
-      if (known !== error) log(unexpected(error, requestId))
-      await send("error", errorBody(known, requestId))
-    } finally {
-      clearInterval(beat)
-      held[Symbol.dispose]()
-    }
+function streamExec(call: Call, command: Command): Response {
+  return eventStream(call, async ({ send, signal }) => {
+    const sendEvent = (event: string, data: object): Promise<void> =>
+      send({ event, data: JSON.stringify({ type: event, ...data }) })
+    // Nothing needs to be kept of what has been sent.
+    const result = await run(command, { signal, maxOutputBytes: 1, onOutput: (chunk) => sendEvent("output", chunk) })
+    const { exitCode, success, signal: killedBy, timedOut, durationMs } = result
+    await sendEvent("result", { exitCode, success, signal: killedBy, timedOut, durationMs })
   })
 }
 
-function run({ sandbox, command, options }: Call, more: ExecOptions): Promise<ExecResult> {
+function run({ sandbox, command, options }: Command, more: ExecOptions): Promise<ExecResult> {
   return sandbox.exec(command, { ...options, ...more })
 }
 
 /** The sandbox checks command, cwd, env and timeoutMs. */
-function parseExec(value: unknown): Omit<Call, "sandbox"> {
-  const given = asRecord(value, "the request body")
-  checkFields(given, fields, "")
-  const { command, stdin, maxOutputBytes: kept = maxOutputBytes, ...rest } = given
+function parseExec(body: z.output<typeof execRequest>): Omit<Command, "sandbox"> {
+  const { command, stdin, maxOutputBytes: kept = maxOutputBytes, ...rest } = body
   if (typeof kept !== "number" || !Number.isInteger(kept) || kept < 1 || kept > maxOutputBytes)
     throw invalid("maxOutputBytes", `must be a whole number from 1 to ${maxOutputBytes}`)
   const input = stdin === undefined ? {} : { stdin: parseInput(stdin) }
-  return { command: command as string, options: { ...rest, ...input, maxOutputBytes: kept } }
+  return { command: command as string, options: { ...(rest as ExecOptions), ...input, maxOutputBytes: kept } }
 }
 
 function parseInput(value: unknown): string | Uint8Array {

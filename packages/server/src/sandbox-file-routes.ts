@@ -1,51 +1,116 @@
 import { MayflyError } from "@mayfly/protocol"
 import type { Context } from "hono"
-import type { ServerApp } from "./create-server.ts"
+import { z } from "zod"
 import { invalid } from "./parse-fields.ts"
-import { type SandboxRouteOptions, sandboxOf } from "./sandbox-of.ts"
+import { flag } from "./route/query-values.ts"
+import { pageOf } from "./route/page-of.ts"
+import { type Route, route } from "./route/route.ts"
+import { sandboxOf, sandboxParams } from "./sandbox-of.ts"
+import { nextCursor, pageQuery, tenantQuery } from "./schema/common.ts"
+import { fileInfo } from "./schema/sandbox.ts"
 
-/** `/v1/sandboxes/:id/files`: bytes in and out as they are. What follows `files/` is a path below /workspace, or an absolute one that begins with `%2F`. */
-export function addSandboxFileRoutes(app: ServerApp, { platform, slots }: SandboxRouteOptions): void {
-  app.get("/v1/sandboxes/:id/files", async (c) => {
-    using _slot = slots.take()
-    const { files } = await sandboxOf(c, platform)
-    const entries = await files.list(c.req.query("path") ?? ".", { recursive: flag(c, "recursive") })
-    return c.json({ entries })
-  })
+const tag = "Files"
+const scope = "sandboxes"
+const place = "sandboxes"
+const path = "/v1/sandboxes/:id/files/:path{.*}"
+const errors = ["sandbox.not-found", "sandbox.file-not-found"] as const
+const params = sandboxParams.extend({
+  path: z.string().describe("Below /workspace, or an absolute one that begins with `%2F`."),
+})
+const octal = z.string().regex(/^[0-7]{3}$/, "must be three octal digits, such as 755")
 
-  app.get("/v1/sandboxes/:id/files/*", async (c) => {
-    using held = new DisposableStack()
-    held.use(slots.take())
-    const { files } = await sandboxOf(c, platform)
-    const bytes = await files.readStream(pathOf(c))
-    const release = held.move()
-    const done = (): void => release.dispose()
-    // Its place is free when the last byte has gone, or the client has.
-    const body = bytes.pipeThrough(new TransformStream<Uint8Array, Uint8Array>({ flush: done, cancel: done }))
-    return c.body(body, 200, { "content-type": "application/octet-stream" })
-  })
-
-  app.put("/v1/sandboxes/:id/files/*", async (c) => {
-    using _slot = slots.take()
-    const { files } = await sandboxOf(c, platform)
-    const mode = modeOf(c.req.query("mode"))
-    const options = { append: flag(c, "append"), ...(mode === undefined ? {} : { mode }) }
-    return c.json({ size: await files.write(pathOf(c), bodyOf(c.req.raw), options) })
-  })
-
-  app.delete("/v1/sandboxes/:id/files/*", async (c) => {
-    const { files } = await sandboxOf(c, platform)
-    await files.remove(pathOf(c), { recursive: flag(c, "recursive") })
-    return c.body(null, 204)
-  })
-}
+/** Bytes in and out as they are. */
+export const sandboxFileRoutes: readonly Route[] = [
+  route({
+    method: "get",
+    path: "/v1/sandboxes/:id/files",
+    scope,
+    tag,
+    summary: "List the files of a folder",
+    place,
+    params: sandboxParams,
+    query: pageQuery.extend({
+      path: z.string().optional().describe("Default: /workspace."),
+      recursive: flag().optional(),
+    }),
+    answer: {
+      description: "A page of what is in it.",
+      json: z.object({ entries: z.array(fileInfo), cursor: nextCursor }),
+    },
+    errors: [...errors],
+    async handle(call) {
+      const { path: folder = ".", recursive = false } = call.query
+      const { files } = await sandboxOf(call)
+      const entries = await files.list(folder, { recursive })
+      // As a whole unless pages are asked for: a listing is bounded by the sandbox.
+      const { limit = entries.length } = call.query
+      return pageOf(entries, { ...call.query, limit }, (entry) => entry.path)
+    },
+  }),
+  route({
+    method: "get",
+    path,
+    scope,
+    tag,
+    summary: "Read a file",
+    place,
+    params,
+    query: tenantQuery,
+    answer: { description: "Its bytes.", media: ["application/octet-stream"] },
+    errors: [...errors],
+    async handle(call) {
+      const { files } = await sandboxOf(call)
+      const bytes = await files.readStream(pathOf(call.c))
+      const release = call.held.move()
+      const done = (): void => release.dispose()
+      // Its place is free when the last byte has gone, or the client has.
+      const body = bytes.pipeThrough(new TransformStream<Uint8Array, Uint8Array>({ flush: done, cancel: done }))
+      return call.c.body(body, 200, { "content-type": "application/octet-stream" })
+    },
+  }),
+  route({
+    method: "put",
+    path,
+    scope,
+    tag,
+    summary: "Write a file",
+    description: "Makes folders; a file that was there stays whole until all has come.",
+    place,
+    params,
+    query: tenantQuery.extend({ mode: octal.optional(), append: flag().optional() }),
+    rawBody: { "application/octet-stream": null },
+    answer: { description: "It is written.", json: z.object({ size: z.int() }) },
+    errors: [...errors],
+    async handle(call) {
+      const { mode, append = false } = call.query
+      const { files } = await sandboxOf(call)
+      const options = { append, ...(mode === undefined ? {} : { mode: Number.parseInt(mode, 8) }) }
+      return { size: await files.write(pathOf(call.c), bodyOf(call.c.req.raw), options) }
+    },
+  }),
+  route({
+    method: "delete",
+    path,
+    scope,
+    tag,
+    summary: "Remove a file or folder",
+    params,
+    query: tenantQuery.extend({ recursive: flag().optional() }),
+    answer: { description: "It is gone." },
+    errors: [...errors],
+    async handle(call) {
+      const { files } = await sandboxOf(call)
+      await files.remove(pathOf(call.c), { recursive: call.query.recursive ?? false })
+    },
+  }),
+]
 
 /** From the request's own text: the router's has been decoded in part. */
 function pathOf(c: Context): string {
   const [, encoded = ""] = /^\/v1\/sandboxes\/[^/]+\/files\/(.*)$/s.exec(new URL(c.req.raw.url).pathname) ?? []
   try {
-    const path = decodeURIComponent(encoded)
-    if (path !== "") return path
+    const decoded = decodeURIComponent(encoded)
+    if (decoded !== "") return decoded
   } catch {
     // Said below.
   }
@@ -58,17 +123,4 @@ async function* bodyOf(request: Request): AsyncGenerator<Uint8Array, void, void>
   } catch (cause) {
     throw new MayflyError("input.invalid", "the request body ended early; the file is as it was", { cause })
   }
-}
-
-function flag(c: Context, name: string): boolean {
-  const value = c.req.query(name)
-  if (value === undefined || value === "false") return false
-  if (value === "true") return true
-  throw invalid(name, "must be true or false")
-}
-
-function modeOf(value: string | undefined): number | undefined {
-  if (value === undefined) return undefined
-  if (/^[0-7]{3}$/.test(value)) return Number.parseInt(value, 8)
-  throw invalid("mode", "must be three octal digits, such as 755")
 }

@@ -1,20 +1,15 @@
-import type { Platform, Sandbox } from "@mayfly/platform"
-import type { Context } from "hono"
-import type { BodyLimits } from "./read-json-body.ts"
-import type { RequestSlots } from "./request-slots.ts"
-import type { ServerLog } from "./server-log.ts"
-import { tenantOf } from "./tenant-of.ts"
+import type { Sandbox } from "@mayfly/platform"
+import { z } from "zod"
+import type { Call } from "./route/call.ts"
 
-export interface SandboxRouteOptions {
-  readonly platform: Platform
-  readonly body: BodyLimits
-  /** Commands and files under way; each keeps its place to its end. */
-  readonly slots: RequestSlots
-  readonly stopping: AbortSignal
-  readonly log: ServerLog
-}
+export const sandboxParams = z.object({ id: z.string().describe("The id of the sandbox.") })
 
-/** The one that the request names, of the tenant that it names. */
-export function sandboxOf(c: Context, platform: Platform): Promise<Sandbox> {
-  return platform.sandboxes(tenantOf(c.req.query("tenant"))).get(c.req.param("id") ?? "")
+/** The one that the request names, of the tenant that it acts for. Rejects with `sandbox.not-found`, also for another tenant's. */
+export function sandboxOf({
+  server,
+  access,
+  params,
+  query,
+}: Call<{ readonly id: string }, { readonly tenant?: string | undefined }>): Promise<Sandbox> {
+  return server.platform.sandboxes(access.tenant(query.tenant)).get(params.id)
 }

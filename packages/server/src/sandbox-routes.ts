@@ -1,33 +1,76 @@
 import type { TenantSandboxOptions } from "@mayfly/platform"
-import type { ServerApp } from "./create-server.ts"
-import { asRecord, checkFields } from "./parse-fields.ts"
-import { readJsonBody } from "./read-json-body.ts"
+import { z } from "zod"
+import { pageOf } from "./route/page-of.ts"
+import { type Route, route } from "./route/route.ts"
 import { execRoute } from "./sandbox-exec-route.ts"
-import { addSandboxFileRoutes } from "./sandbox-file-routes.ts"
-import { type SandboxRouteOptions, sandboxOf } from "./sandbox-of.ts"
-import { tenantOf } from "./tenant-of.ts"
+import { sandboxFileRoutes } from "./sandbox-file-routes.ts"
+import { sandboxOf, sandboxParams } from "./sandbox-of.ts"
+import { nextCursor, pageQuery, tenantQuery } from "./schema/common.ts"
+import { sandboxInfo, sandboxRequest, sandboxSummary } from "./schema/sandbox.ts"
 
-const fields = ["id", "limits", "network", "env", "from", "sleepAfter", "tenant"]
+const tag = "Sandboxes"
+const scope = "sandboxes"
 
-/** `/v1/sandboxes`: sandboxes of a tenant, their commands and files. The sandbox checks the values. */
-export function addSandboxRoutes(app: ServerApp, options: SandboxRouteOptions): void {
-  const { platform, body: limits } = options
-  app.post("/v1/sandboxes", async (c) => {
-    using body = await readJsonBody(c.req.raw, limits)
-    const given = asRecord(body.value, "the request body")
-    checkFields(given, fields, "")
-    const { tenant, ...rest } = given
-    const sandbox = await platform.sandboxes(tenantOf(tenant)).create(rest as TenantSandboxOptions)
-    return c.json(await sandbox.info(), 201)
-  })
-  app.get("/v1/sandboxes", async (c) =>
-    c.json({ sandboxes: await platform.sandboxes(tenantOf(c.req.query("tenant"))).list() }),
-  )
-  app.get("/v1/sandboxes/:id", async (c) => c.json(await (await sandboxOf(c, platform)).info()))
-  app.delete("/v1/sandboxes/:id", async (c) => {
-    await (await sandboxOf(c, platform)).destroy()
-    return c.body(null, 204)
-  })
-  app.post("/v1/sandboxes/:id/exec", execRoute(options))
-  addSandboxFileRoutes(app, options)
-}
+/** Sandboxes of a tenant, their commands and files. The sandbox checks the values. */
+export const sandboxRoutes: readonly Route[] = [
+  route({
+    method: "post",
+    path: "/v1/sandboxes",
+    scope,
+    tag,
+    summary: "Create a sandbox",
+    body: sandboxRequest,
+    answer: { status: 201, description: "The sandbox.", json: sandboxInfo },
+    errors: ["sandbox.exists", "sandbox.not-found", "sandbox.unavailable"],
+    async handle({ server, access, body }) {
+      const { tenant, ...given } = body
+      const options = given as TenantSandboxOptions
+      return (await server.platform.sandboxes(access.tenant(tenant)).create(options)).info()
+    },
+  }),
+  route({
+    method: "get",
+    path: "/v1/sandboxes",
+    scope,
+    tag,
+    summary: "List sandboxes",
+    query: pageQuery,
+    answer: {
+      description: "A page of sandboxes.",
+      json: z.object({ sandboxes: z.array(sandboxSummary), cursor: nextCursor }),
+    },
+    async handle({ server, access, query }) {
+      const all = await server.platform.sandboxes(access.tenant(query.tenant)).list()
+      const { entries, ...next } = pageOf(all, query, ({ id }) => id)
+      return { sandboxes: entries, ...next }
+    },
+  }),
+  route({
+    method: "get",
+    path: "/v1/sandboxes/:id",
+    scope,
+    tag,
+    summary: "Look at a sandbox",
+    params: sandboxParams,
+    query: tenantQuery,
+    answer: { description: "The sandbox.", json: sandboxInfo },
+    errors: ["sandbox.not-found"],
+    handle: async (call) => (await sandboxOf(call)).info(),
+  }),
+  route({
+    method: "delete",
+    path: "/v1/sandboxes/:id",
+    scope,
+    tag,
+    summary: "Destroy a sandbox and its files",
+    params: sandboxParams,
+    query: tenantQuery,
+    answer: { description: "It is gone." },
+    errors: ["sandbox.not-found"],
+    async handle(call) {
+      await (await sandboxOf(call)).destroy()
+    },
+  }),
+  execRoute,
+  ...sandboxFileRoutes,
+]

@@ -1,28 +1,61 @@
-import type { SecretVault } from "@mayfly/platform"
 import { MayflyError } from "@mayfly/protocol"
-import type { ServerApp } from "./create-server.ts"
-import { asRecord, checkFields, invalid } from "./parse-fields.ts"
-import { type BodyLimits, readJsonBody } from "./read-json-body.ts"
-import { tenantOf } from "./tenant-of.ts"
+import { z } from "zod"
+import { pageOf } from "./route/page-of.ts"
+import { route } from "./route/route.ts"
+import { epochMs, nextCursor, pageQuery, tenantField, tenantQuery } from "./schema/common.ts"
 
-/** `/v1/secrets`: names go out, values only come in. */
-export function addSecretRoutes(app: ServerApp, secrets: SecretVault, limits: BodyLimits): void {
-  app.get("/v1/secrets", async (c) => c.json({ secrets: await secrets.list(tenantOf(c.req.query("tenant"))) }))
+const params = z.object({ name: z.string().describe("The name that policies use.") })
 
-  app.put("/v1/secrets/:name", async (c) => {
-    using body = await readJsonBody(c.req.raw, limits)
-    const given = asRecord(body.value, "the request body")
-    checkFields(given, ["value", "tenant"], "")
-    const { value } = given
-    if (typeof value !== "string") throw invalid("value", "must be a text")
-    const name = c.req.param("name")
-    await secrets.set(tenantOf(given["tenant"]), name, value)
-    return c.json({ name })
-  })
-
-  app.delete("/v1/secrets/:name", async (c) => {
-    const name = c.req.param("name")
-    if (await secrets.remove(tenantOf(c.req.query("tenant")), name)) return c.body(null, 204)
-    throw new MayflyError("server.not-found", `there is no secret "${name.slice(0, 128)}"`)
-  })
-}
+export const secretRoutes = [
+  route({
+    method: "get",
+    path: "/v1/secrets",
+    scope: "admin",
+    tag: "Secrets",
+    summary: "List the names of secrets",
+    description: "Values never come out.",
+    query: pageQuery,
+    answer: {
+      description: "A page of names.",
+      json: z.object({ secrets: z.array(z.object({ name: z.string(), updatedAt: epochMs })), cursor: nextCursor }),
+    },
+    async handle({ server, access, query }) {
+      const secrets = await server.platform.secrets.list(access.tenant(query.tenant))
+      const { entries, ...next } = pageOf(secrets, query, ({ name }) => name)
+      return { secrets: entries, ...next }
+    },
+  }),
+  route({
+    method: "put",
+    path: "/v1/secrets/:name",
+    scope: "admin",
+    tag: "Secrets",
+    summary: "Set or replace a secret",
+    params,
+    body: z.strictObject({
+      value: z.string().describe("At least 8 characters, no line breaks."),
+      tenant: tenantField,
+    }),
+    answer: { description: "It is stored, encrypted.", json: z.object({ name: z.string() }) },
+    refusesIdempotency: "setting a secret twice is the same as once, and its value must not be kept elsewhere",
+    async handle({ server, access, params: { name }, body: { tenant, value } }) {
+      await server.platform.secrets.set(access.tenant(tenant), name, value)
+      return { name }
+    },
+  }),
+  route({
+    method: "delete",
+    path: "/v1/secrets/:name",
+    scope: "admin",
+    tag: "Secrets",
+    summary: "Remove a secret",
+    params,
+    query: tenantQuery,
+    answer: { description: "It is gone." },
+    errors: ["server.not-found"],
+    async handle({ server, access, params: { name }, query }) {
+      if (await server.platform.secrets.remove(access.tenant(query.tenant), name)) return
+      throw new MayflyError("server.not-found", `there is no secret "${name.slice(0, 128)}"`)
+    },
+  }),
+]

@@ -4,8 +4,11 @@ import { parseJsonModules } from "./parse-json-modules.ts"
 import { taggedValue } from "./tagged-value.ts"
 
 /** What `create` takes, from JSON. The library checks the rest. Throws `input.invalid`. */
-export function parseWorkflowBody(value: unknown): { readonly tenant: unknown; readonly options: WorkflowOptions } {
-  const { modules, ...given } = asRecord(value, "the request body")
+export function parseWorkflowBody(value: Readonly<Record<string, unknown>>): {
+  readonly tenant: unknown
+  readonly options: WorkflowOptions
+} {
+  const { modules, ...given } = value
   const { tenant, ...options } = asRecord(taggedValue(given, "the request body"), "the request body")
   refuseFunctions(options["steps"], "steps", 0)
   return { tenant, options: { ...options, ...(modules !== undefined && { modules: parseJsonModules(modules) }) } }

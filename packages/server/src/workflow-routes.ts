@@ -1,125 +1,219 @@
-import type { DynamicWorkflow, InstanceStatus, Platform } from "@mayfly/platform"
-import type { Context } from "hono"
-import type { ServerApp } from "./create-server.ts"
-import { asRecord, checkFields, invalid } from "./parse-fields.ts"
-import { type BodyLimits, readJsonBody } from "./read-json-body.ts"
-import type { RequestSlots } from "./request-slots.ts"
-import type { ServerLog } from "./server-log.ts"
+import type { DynamicWorkflow, InstanceStatus } from "@mayfly/platform"
+import { z } from "zod"
+import type { Call } from "./route/call.ts"
+import { wholeNumber } from "./route/query-values.ts"
+import { type Route, route } from "./route/route.ts"
+import { nextCursor, opaque, pageQuery, taggedSchema, tenantField, tenantQuery } from "./schema/common.ts"
+import { historyEntry, instanceStatus, workflow, workflowRequest } from "./schema/workflow.ts"
 import { taggedValue } from "./tagged-value.ts"
-import { tenantOf } from "./tenant-of.ts"
 import { parseWorkflowBody } from "./workflow-body.ts"
 import { followWorkflow } from "./workflow-events.ts"
 import { historyToJson, workflowToJson } from "./workflow-json.ts"
+import { documented } from "./route/documented.ts"
+import { resumePoint } from "./event-stream.ts"
+import { invalid } from "./parse-fields.ts"
 
-export interface WorkflowRoutesOptions {
-  readonly platform: Platform
-  readonly body: BodyLimits
-  /** Requests that store or read much at once. */
-  readonly slots: RequestSlots
-  /** Readers that follow at once. */
-  readonly followers: RequestSlots
-  readonly stopping: AbortSignal
-  readonly log: ServerLog
-}
+const tag = "Workflows"
+const scope = "workflows"
+const params = z.object({ id: z.string() })
+const aPosition = wholeNumber(0, Number.MAX_SAFE_INTEGER).optional()
 
-const prefix = "/v1/workflows"
-
-/** `/v1/workflows`: what `env.WORKFLOWS` does, of one tenant at a time. */
-export function addWorkflowRoutes(app: ServerApp, options: WorkflowRoutesOptions): void {
-  const { platform, body: limits, slots } = options
-
-  app.post(prefix, async (c) => {
-    using _slot = slots.take()
-    using body = await readJsonBody(c.req.raw, limits)
-    const given = parseWorkflowBody(body.value)
-    const binding = platform.workflows(tenantOf(given.tenant ?? c.req.query("tenant")))
-    return c.json(await workflowToJson(await binding.create(given.options)))
-  })
-
-  app.get(prefix, async (c) => {
-    const query = c.req.query()
-    checkFields(query, ["tenant", "status", "cursor", "limit"], "")
-    const { tenant, status, cursor, limit = "100" } = query
-    const page = await platform.workflows(tenantOf(tenant)).list({
-      limit: wholeNumber(limit, "limit"),
-      // The library checks it.
-      ...(status === undefined ? {} : { status: status as InstanceStatus }),
-      ...(cursor === undefined ? {} : { cursor }),
-    })
-    return c.json(page)
-  })
-
-  app.get(`${prefix}/:id`, async (c) => c.json(await workflowToJson(await find(c, options))))
-
-  app.get(`${prefix}/:id/history`, async (c) => {
-    using _slot = slots.take()
-    const cursor = wholeNumber(c.req.query("cursor") ?? "0", "cursor")
-    const limit = wholeNumber(c.req.query("limit") ?? "100", "limit")
-    if (limit < 1 || limit > 1_000) throw invalid("limit", "must be a whole number from 1 to 1000")
-    const history = await (await find(c, options)).history({ cursor, limit })
-    const last = history.at(-1)
-    const next = history.length === limit && last !== undefined ? { cursor: String(last.cursor) } : {}
-    return c.json({ history: history.map(historyToJson), ...next })
-  })
-
-  app.get(`${prefix}/:id/events`, async (c) => {
-    const cursor = wholeNumber(c.req.header("last-event-id") ?? c.req.query("cursor") ?? "0", "Last-Event-ID")
-    return followWorkflow(c, await find(c, options), cursor, options)
-  })
-
-  app.post(`${prefix}/:id/events`, async (c) => {
-    using body = await readJsonBody(c.req.raw, limits)
-    const { tenant, ...given } = asRecord(body.value, "the request body")
-    checkFields(given, ["type", "payload", "eventId"], "")
-    const { type, payload, eventId } = given as { type: string; payload?: unknown; eventId?: string }
-    const workflow = await find(c, options, tenant)
-    const event = { type, payload: taggedValue(payload, "payload"), ...(eventId === undefined ? {} : { eventId }) }
-    return c.json(await workflow.sendEvent(event))
-  })
-
-  addControls(app, options)
-
-  app.delete(`${prefix}/:id`, async (c) => {
-    await (await find(c, options)).delete()
-    return c.body(null, 204)
-  })
-}
-
-type Control = (workflow: DynamicWorkflow, given: Record<string, unknown>) => Promise<void>
-
-const controls: readonly { readonly name: string; readonly fields: readonly string[]; readonly act: Control }[] = [
-  { name: "pause", fields: [], act: (workflow) => workflow.pause() },
-  { name: "resume", fields: [], act: (workflow) => workflow.resume() },
-  { name: "terminate", fields: ["rollback"], act: (workflow, given) => workflow.terminate(given) },
-  { name: "restart", fields: ["from"], act: (workflow, given) => workflow.restart(given) },
+/** What `env.WORKFLOWS` does, of one tenant at a time. */
+export const workflowRoutes: readonly Route[] = [
+  route({
+    method: "post",
+    path: "/v1/workflows",
+    scope,
+    tag,
+    summary: "Create and start a workflow",
+    description:
+      "The same id with the same content gives the one that is there. Steps that are functions can't be sent.",
+    place: "requests",
+    query: tenantQuery,
+    body: documented(z.record(z.string(), z.unknown()), workflowRequest),
+    answer: { description: "The instance.", json: workflow },
+    errors: ["workflow.exists", "worker.syntax", "worker.code-too-large"],
+    async handle({ server, access, query, body }) {
+      const given = parseWorkflowBody(body)
+      const binding = server.platform.workflows(access.tenant(given.tenant ?? query.tenant))
+      return workflowToJson(await binding.create(given.options))
+    },
+  }),
+  route({
+    method: "get",
+    path: "/v1/workflows",
+    scope,
+    tag,
+    summary: "List workflows, the newest first",
+    query: pageQuery.extend({ status: opaque(instanceStatus).optional() }),
+    answer: {
+      description: "A page of instances.",
+      json: z.object({
+        workflows: z.array(z.object({ id: z.string(), status: instanceStatus, createdAt: z.int() })),
+        cursor: nextCursor,
+      }),
+    },
+    handle({ server, access, query }) {
+      const { tenant, limit = 100, status, cursor } = query
+      return server.platform.workflows(access.tenant(tenant)).list({
+        limit,
+        // The library checks it.
+        ...(status === undefined ? {} : { status: status as InstanceStatus }),
+        ...(cursor === undefined ? {} : { cursor }),
+      })
+    },
+  }),
+  route({
+    method: "get",
+    path: "/v1/workflows/:id",
+    scope,
+    tag,
+    summary: "Look at a workflow",
+    params,
+    query: tenantQuery,
+    answer: { description: "The instance.", json: workflow },
+    errors: ["workflow.not-found"],
+    handle: async (call) => workflowToJson(await find(call, call.query.tenant)),
+  }),
+  route({
+    method: "get",
+    path: "/v1/workflows/:id/history",
+    scope,
+    tag,
+    summary: "List what happened in a workflow, the oldest first",
+    place: "requests",
+    params,
+    query: pageQuery.extend({ cursor: aPosition }),
+    answer: {
+      description: "A page of its history.",
+      json: z.object({ history: z.array(historyEntry), cursor: nextCursor }),
+    },
+    errors: ["workflow.not-found"],
+    async handle(call) {
+      const { tenant, cursor = 0, limit = 100 } = call.query
+      const history = await (await find(call, tenant)).history({ cursor, limit })
+      const last = history.at(-1)
+      const next = history.length === limit && last !== undefined ? { cursor: String(last.cursor) } : {}
+      return { history: history.map(historyToJson), ...next }
+    },
+  }),
+  route({
+    method: "get",
+    path: "/v1/workflows/:id/events",
+    scope,
+    tag,
+    summary: "Follow a workflow",
+    description: "The history behind `Last-Event-ID` or `cursor`, what happens then, and at its end an event `end`.",
+    place: "workflowFollowers",
+    params,
+    query: tenantQuery.extend({ cursor: aPosition }),
+    answer: {
+      description: "Events until it ends.",
+      events: { instance: historyEntry, step: historyEntry, end: workflow },
+    },
+    errors: ["workflow.not-found"],
+    async handle(call) {
+      const { tenant, cursor } = call.query
+      const from = resumePoint(call, cursor === undefined ? undefined : String(cursor)) ?? "0"
+      if (!/^\d{1,15}$/.test(from)) throw invalid("Last-Event-ID", "must be a whole number")
+      return followWorkflow(call, await find(call, tenant), Number(from))
+    },
+  }),
+  route({
+    method: "post",
+    path: "/v1/workflows/:id/events",
+    scope,
+    tag,
+    summary: "Send a workflow an event",
+    params,
+    query: tenantQuery,
+    body: z.strictObject({
+      type: z.string(),
+      payload: opaque(taggedSchema).optional(),
+      eventId: opaque(z.string().describe("The same id twice counts once.")).optional(),
+      tenant: tenantField,
+    }),
+    answer: { description: "It is stored.", json: z.object({ isDuplicate: z.boolean() }) },
+    errors: ["workflow.not-found", "workflow.ended", "workflow.too-many-events"],
+    async handle(call) {
+      const { tenant = call.query.tenant, type, payload, eventId } = call.body
+      const event = {
+        type,
+        payload: taggedValue(payload, "payload"),
+        ...(eventId === undefined ? {} : { eventId: eventId as string }),
+      }
+      return (await find(call, tenant)).sendEvent(event)
+    },
+  }),
+  ...controls(),
+  route({
+    method: "delete",
+    path: "/v1/workflows/:id",
+    scope,
+    tag,
+    summary: "Delete a workflow and all it left",
+    description: "Terminates it first when it has not ended.",
+    params,
+    query: tenantQuery,
+    answer: { description: "It is gone." },
+    errors: ["workflow.not-found"],
+    async handle(call) {
+      await (await find(call, call.query.tenant)).delete()
+    },
+  }),
 ]
 
-function addControls(app: ServerApp, options: WorkflowRoutesOptions): void {
-  for (const { name, fields, act } of controls) {
-    app.post(`${prefix}/:id/${name}`, async (c) => {
-      const { tenant, ...given } = await optionalBody(c, options.body)
-      checkFields(given, fields, "")
-      if (given["rollback"] !== undefined && typeof given["rollback"] !== "boolean")
-        throw invalid("rollback", "must be true or false")
-      const workflow = await find(c, options, tenant)
-      await act(workflow, given)
-      return c.json(await workflowToJson(workflow))
-    })
-  }
+function controls(): readonly Route[] {
+  const tenant = tenantField
+  return [
+    control("pause", "Pause a workflow", z.strictObject({ tenant }), (instance) => instance.pause()),
+    control("resume", "Resume a workflow", z.strictObject({ tenant }), (instance) => instance.resume()),
+    control(
+      "terminate",
+      "End a workflow",
+      z.strictObject({ tenant, rollback: z.boolean().optional().describe("Undo what was done.") }),
+      (instance, given) => instance.terminate(given),
+    ),
+    control(
+      "restart",
+      "Run a workflow again",
+      z.strictObject({ tenant, from: opaque(z.string().describe("The step to begin with.")).optional() }),
+      (instance, given) => instance.restart(given),
+    ),
+  ]
+}
+
+function control<Body extends z.ZodType<{ tenant?: string | undefined }>>(
+  name: string,
+  summary: string,
+  body: Body,
+  act: (instance: DynamicWorkflow, given: Record<string, unknown>) => Promise<void>,
+): Route {
+  return route({
+    method: "post",
+    path: `/v1/workflows/:id/${name}`,
+    scope,
+    tag,
+    summary,
+    params,
+    query: tenantQuery,
+    body,
+    isBodyOptional: true,
+    answer: { description: "The instance.", json: workflow },
+    errors: ["workflow.not-found", "workflow.ended", "workflow.no-such-step"],
+    async handle(call) {
+      const { tenant = call.query.tenant, ...given } = call.body
+      const instance = await find(call, tenant)
+      await act(instance, given)
+      return workflowToJson(instance)
+    },
+  })
 }
 
 /** Rejects with `workflow.not-found`, also for an instance of another tenant. */
-function find(c: Context, { platform }: WorkflowRoutesOptions, tenant?: unknown): Promise<DynamicWorkflow> {
-  return platform.workflows(tenantOf(tenant ?? c.req.query("tenant"))).get(c.req.param("id") ?? "")
-}
-
-async function optionalBody(c: Context, limits: BodyLimits): Promise<Record<string, unknown>> {
-  if (Number(c.req.header("content-length") ?? 0) === 0 && c.req.header("transfer-encoding") === undefined) return {}
-  using body = await readJsonBody(c.req.raw, limits)
-  return asRecord(body.value, "the request body")
-}
-
-function wholeNumber(text: string, path: string): number {
-  if (/^\d{1,15}$/.test(text)) return Number(text)
-  throw invalid(path, "must be a whole number")
+function find(
+  { server, access, params: { id } }: Call<{ readonly id: string }>,
+  tenant: string | undefined,
+): Promise<DynamicWorkflow> {
+  return server.platform.workflows(access.tenant(tenant)).get(id)
 }

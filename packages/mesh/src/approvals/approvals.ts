@@ -22,6 +22,8 @@ export interface ListApprovals {
   readonly status?: Approval["status"]
   /** Default 100, at most 1,000. */
   readonly limit?: number
+  /** The id of the last one of the page before. */
+  readonly cursor?: string
 }
 
 /** Questions to people about requests that a policy leaves open (`ask`), and their answers. */
@@ -151,13 +153,25 @@ class StoredApprovals implements ApprovalDesk {
     }
   }
 
-  async list({ tenant, status, limit = 100 }: ListApprovals = {}): Promise<readonly Approval[]> {
+  async list({ tenant, status, limit = 100, cursor }: ListApprovals = {}): Promise<readonly Approval[]> {
     const now = Date.now()
     const rows = await this.#tables.read<ApprovalRow>(
       `SELECT * FROM approvals_approvals WHERE (? IS NULL OR tenant = ?)
        AND (? IS NULL OR CASE WHEN status = 'pending' AND expires_at <= ? THEN 'expired' ELSE status END = ?)
+       AND (? IS NULL OR EXISTS (SELECT 1 FROM approvals_approvals AS last WHERE last.id = ?
+         AND (approvals_approvals.created_at < last.created_at
+           OR (approvals_approvals.created_at = last.created_at AND approvals_approvals.id > last.id))))
        ORDER BY created_at DESC, id LIMIT ?`,
-      [tenant ?? null, tenant ?? null, status ?? null, now, status ?? null, Math.min(limit, 1_000)],
+      [
+        tenant ?? null,
+        tenant ?? null,
+        status ?? null,
+        now,
+        status ?? null,
+        cursor ?? null,
+        cursor ?? null,
+        Math.min(limit, 1e3),
+      ],
     )
     return rows.map((row) => approvalOf(row, now))
   }

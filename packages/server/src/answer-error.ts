@@ -1,0 +1,11 @@
+import type { MayflyError } from "@mayfly/protocol"
+import type { Context } from "hono"
+import type { ContentfulStatusCode } from "hono/utils/http-status"
+import { errorBody } from "./error-response.ts"
+
+export function answerError(c: Context, error: MayflyError): Response {
+  const { retryAfterMs } = error.details
+  if (typeof retryAfterMs === "number") c.header("retry-after", String(Math.ceil(retryAfterMs / 1_000)))
+  if (error.status === 401) c.header("www-authenticate", "Bearer")
+  return c.json(errorBody(error, String(c.get("requestId"))), error.status as ContentfulStatusCode)
+}

@@ -1,0 +1,25 @@
+import { approvalRoutes } from "./approval-routes.ts"
+import { healthRoutes } from "./health-routes.ts"
+import { hookRoutes } from "./hook-routes.ts"
+import { ledgerRoutes } from "./ledger-route.ts"
+import { pageRoutes } from "./page-routes.ts"
+import type { Route } from "./route/route.ts"
+import { runRoutes } from "./run-route.ts"
+import { sandboxRoutes } from "./sandbox-routes.ts"
+import { secretRoutes } from "./secret-routes.ts"
+import { workflowRoutes } from "./workflow-routes.ts"
+
+/** Every route of the API, in the order in which they are documented. A new group is a line here. */
+const groups: readonly (readonly Route[])[] = [
+  runRoutes,
+  workflowRoutes,
+  hookRoutes,
+  sandboxRoutes,
+  ledgerRoutes,
+  approvalRoutes,
+  secretRoutes,
+  healthRoutes,
+  pageRoutes,
+]
+
+export const routes: readonly Route[] = groups.flat()

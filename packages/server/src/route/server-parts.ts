@@ -1,0 +1,19 @@
+import type { Platform } from "@mayfly/platform"
+import type { BodyLimits } from "../read-json-body.ts"
+import type { RequestSlots } from "../request-slots.ts"
+import type { ServerLog } from "../server-log.ts"
+
+/** Each kind of place is bounded apart, so that those who stay long don't take the places of short calls. */
+export type PlaceName = "requests" | "sandboxes" | "hooks" | "followers" | "workflowFollowers"
+
+/** What handlers work with: one object for all routes of a server. */
+export interface ServerParts {
+  readonly platform: Platform
+  readonly places: Readonly<Record<PlaceName, RequestSlots>>
+  readonly body: BodyLimits
+  /** The server takes no new requests: streams that can be taken up again elsewhere end. */
+  readonly draining: AbortSignal
+  /** Cancels all that is under way. */
+  readonly stopping: AbortSignal
+  readonly log: ServerLog
+}

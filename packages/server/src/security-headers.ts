@@ -1,0 +1,28 @@
+import type { MiddlewareHandler } from "hono"
+import { secureHeaders } from "hono/secure-headers"
+import { docsPolicy } from "./docs-page.ts"
+import { hookPaths } from "./hook-routes.ts"
+import { pagePolicy } from "./page.ts"
+
+/** Headers that tell browsers what answers may do: data nothing, pages what they need. */
+export function securityHeaders(): MiddlewareHandler {
+  return (c, next) => {
+    const { path } = c.req
+    if (path === "/docs") return docs(c, next)
+    if (path === "/" || hookPaths.test(path)) return pages(c, next)
+    return data(c, next)
+  }
+}
+
+const common = { xFrameOptions: "DENY", strictTransportSecurity: false } as const
+
+/** Answers are data: nothing in them may run, be framed, or be kept. */
+const data = secureHeaders({
+  ...common,
+  contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
+})
+
+/** Forms name their origin only under this referrer policy; checkHost wants it. */
+const pages = secureHeaders({ ...common, contentSecurityPolicy: pagePolicy, referrerPolicy: "same-origin" })
+
+const docs = secureHeaders({ ...common, contentSecurityPolicy: docsPolicy })
