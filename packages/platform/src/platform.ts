@@ -9,8 +9,10 @@ import type { Store } from "@mayfly/store"
 import { type Hook, WorkflowBinding } from "@mayfly/workflows"
 import { Accounts } from "./accounts/accounts.ts"
 import { RunHistory } from "./accounts/run-history.ts"
+import { sandboxGovernor } from "./accounts/sandbox-governor.ts"
 import { Tenants } from "./accounts/tenants.ts"
 import { UsageReports } from "./accounts/usage.ts"
+import { workflowGovernor } from "./accounts/workflow-governor.ts"
 import { LazyStore } from "./lazy-store.ts"
 import { PlatformApprovals } from "./platform-approvals.ts"
 import { PlatformSecrets } from "./platform-secrets.ts"
@@ -126,14 +128,19 @@ function startPlatform(options: PlatformOptions): Platform {
     store: () => store.get(),
     egress: createSandboxEgress(egress),
     network,
+    governor: sandboxGovernor(accounts),
     ...(dataDir === undefined ? {} : { directory: join(dataDir, "sandboxes") }),
   })
   const sandboxesOf = (tenant: string): TenantSandboxes => new TenantSandboxes(sandboxes, parseTenant(tenant))
-  const engine = new LazyEngine(
-    runtime,
-    () => store.get(),
-    (tenant, id, options) => sandboxesOf(tenant).open(id, options),
-  )
+  const engine = new LazyEngine(runtime, () => store.get(), {
+    sandbox: (tenant, id, options) => sandboxesOf(tenant).open(id, options),
+    governor: workflowGovernor(accounts),
+  })
+  accounts.onStop(async (tenant) => {
+    ;(await engine.started())?.hold(tenant)
+    await sandboxes.stopOf(tenant)
+  })
+  accounts.onResume(async (tenant) => (await engine.started())?.goOn(tenant))
   const workflows = (tenant: string): WorkflowBinding =>
     new WorkflowBinding({ engine: () => engine.get(), tenant: parseTenant(tenant) })
   // What sleeps there must wake although nobody asks for it.

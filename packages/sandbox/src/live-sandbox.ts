@@ -1,6 +1,7 @@
 import { MayflyError } from "@mayfly/protocol"
 import type { EgressAttachment, SandboxEgress } from "./sandbox-egress.ts"
 import type { ProviderSandbox, SandboxEnd, SandboxProvider } from "./sandbox-provider.ts"
+import type { SandboxGovernor } from "./sandbox-governor.ts"
 import type { SandboxRecord } from "./sandbox-registry.ts"
 
 export type SandboxStatus = "stopped" | "starting" | "running" | "destroyed"
@@ -11,6 +12,7 @@ export class LiveSandbox {
   /** Called when it has ended, however that came; what ran in it is gone. */
   readonly onEnd = new Set<(end: SandboxEnd) => void>()
   readonly #provider: SandboxProvider
+  readonly #governor: SandboxGovernor
   readonly #egress: SandboxEgress | undefined
   #attachment: EgressAttachment | undefined
   #starting: Promise<ProviderSandbox> | undefined
@@ -21,8 +23,9 @@ export class LiveSandbox {
   #isDestroyed = false
   #changing: Promise<unknown> = Promise.resolve()
 
-  constructor(record: SandboxRecord, provider: SandboxProvider, egress?: SandboxEgress) {
+  constructor(record: SandboxRecord, provider: SandboxProvider, governor: SandboxGovernor, egress?: SandboxEgress) {
     this.record = record
+    this.#governor = governor
     this.#provider = provider
     this.#egress = egress
   }
@@ -100,6 +103,7 @@ export class LiveSandbox {
     await this.#stopping
     this.checkUsable()
     const { id, tenant, limits, network } = this.record
+    await this.#governor.mayStart(tenant)
     let attachment: EgressAttachment | undefined
     let hasFailed = false
     const onNetwork = async (namespacePid: number): Promise<void> => {
@@ -121,7 +125,9 @@ export class LiveSandbox {
   #started(sandbox: ProviderSandbox, attachment: EgressAttachment | undefined): ProviderSandbox {
     this.#attachment = attachment
     this.#running = sandbox
+    const asleep = this.#governor.awake(this.record.tenant, sandbox)
     void sandbox.ended.then((end) => {
+      asleep()
       if (this.#running === sandbox) this.#running = undefined
       void attachment?.[Symbol.asyncDispose]()
       for (const listener of this.onEnd) listener(end)

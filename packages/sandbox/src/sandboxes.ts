@@ -8,6 +8,7 @@ import { BubblewrapProvider } from "./bubblewrap/bubblewrap-provider.ts"
 import { claimDirectory, isAbandoned } from "./claim-directory.ts"
 import { LiveSandbox } from "./live-sandbox.ts"
 import { type Exposure, PreviewServer } from "./preview-server.ts"
+import { noSandboxGovernor, type SandboxGovernor } from "./sandbox-governor.ts"
 import { Sandbox, type SandboxInfo, type SandboxSummary } from "./sandbox.ts"
 import type { SandboxEgress } from "./sandbox-egress.ts"
 import { invalid, parseSandboxId, parseSandboxOptions, type SandboxOptions } from "./sandbox-options.ts"
@@ -23,6 +24,8 @@ export interface SandboxesOptions {
   readonly egress?: SandboxEgress
   /** The network policy of sandboxes that bring none. Default: nothing can be reached. */
   readonly network?: NetworkPolicy
+  /** Says what tenants may do. Without one they may do anything. */
+  readonly governor?: SandboxGovernor
   /** In place of bubblewrap, for tests of its fallbacks. */
   readonly provider?: (directory: string) => SandboxProvider
 }
@@ -38,6 +41,7 @@ interface Home {
 /** All sandboxes of a platform. Whoever makes it disposes it; sandboxes stop then, and their files stay when it has a directory. */
 export class Sandboxes implements AsyncDisposable {
   readonly #options: SandboxesOptions
+  readonly #governor: SandboxGovernor
   /** One object per sandbox, so that everybody sees the same processes. */
   readonly #handles = new Map<string, { readonly live: LiveSandbox; readonly sandbox: Sandbox }>()
   #opening: Promise<Home> | undefined
@@ -45,6 +49,7 @@ export class Sandboxes implements AsyncDisposable {
 
   constructor(options: SandboxesOptions) {
     this.#options = options
+    this.#governor = options.governor ?? noSandboxGovernor
   }
 
   /** How sandboxes are held here, and how well. Rejects with `sandbox.unavailable`. */
@@ -68,7 +73,7 @@ export class Sandboxes implements AsyncDisposable {
       provider: provider.name,
     }
     this.#options.egress?.check(record.network)
-    await registry.begin(record)
+    await registry.begin(record, await this.#governor.mayCreate(record.tenant))
     try {
       await provider.create(record, from)
       await registry.setState(record.id, "ready")
@@ -193,6 +198,12 @@ export class Sandboxes implements AsyncDisposable {
     ;(await this.#open()).previews.unexpose(live, port)
   }
 
+  /** Stops what a tenant has awake; the files stay. */
+  async stopOf(tenant: string): Promise<void> {
+    const all = [...this.#handles.values()].filter(({ live }) => live.record.tenant === tenant)
+    await Promise.all(all.map(({ live }) => live.stop()))
+  }
+
   /** Stops all sandboxes. Calling twice is safe. */
   async dispose(): Promise<void> {
     if (this.#isDisposed) return
@@ -229,7 +240,7 @@ export class Sandboxes implements AsyncDisposable {
   #handle(record: SandboxRecord, provider: SandboxProvider): Sandbox {
     const known = this.#handles.get(record.id)
     if (known !== undefined && known.live.status !== "destroyed") return known.sandbox
-    const live = new LiveSandbox(record, provider, this.#options.egress)
+    const live = new LiveSandbox(record, provider, this.#governor, this.#options.egress)
     const sandbox = new Sandbox(live, this)
     this.#handles.set(record.id, { live, sandbox })
     return sandbox

@@ -130,8 +130,20 @@ export class Accounts implements RunGate {
   }
 
   /** The same for what is no run's: workflows, sandboxes. */
-  async countFor(tenant: string, counters: Partial<Counters>): Promise<void> {
-    this.count(await this.account(tenant), "", { ...noCounters(), ...counters })
+  countSoon(tenant: string, counters: Partial<Counters>): void {
+    const all = { ...noCounters(), ...counters }
+    const account = this.#accounts.get(tenant)
+    if (account !== undefined) return this.count(account, "", all)
+    // An account that can't be read has no budget to watch; what was used is counted.
+    this.account(tenant).then(
+      (loaded) => this.count(loaded, "", all),
+      () => this.journal.count(tenant, dayOf(Date.now()), "", all),
+    )
+  }
+
+  /** The tenant, if it is in memory. */
+  inMemory(tenant: string): TenantAccount | undefined {
+    return this.#accounts.get(tenant)
   }
 
   #alert(account: TenantAccount, alert: BudgetAlert): void {

@@ -94,6 +94,14 @@ export class TenantAccount {
     if (exhausted !== undefined) throw budgetError(exhausted)
   }
 
+  /** When it may go on: null when it may, a time, or Infinity until its suspension is lifted. */
+  get heldUntil(): number | null {
+    if (this.settings.suspended !== undefined) return Infinity
+    // The runs of steps are refused one by one.
+    const exhausted = this.budget.hasHard ? this.budget.exhausted(0) : undefined
+    return exhausted?.resetsAt ?? null
+  }
+
   /** Lets a run in, at once or in its turn. Throws and rejects with `quota.*` and `tenant.suspended`. */
   enter(asked: AskedRun): Limits | null | Promise<Limits | null> {
     const limits = limitsWithin(asked, this.quota.limits)

@@ -41,6 +41,7 @@ import type {
 } from "../store/workflow-store.ts"
 import { CodeRegistry } from "./code-registry.ts"
 import type { Dispatched, Dispatcher } from "./dispatcher.ts"
+import { noGovernor, type WorkflowGovernor } from "./governor.ts"
 import { KeepAlive } from "./keep-alive.ts"
 import { LocalDispatcher } from "./local-dispatcher.ts"
 import { type ActivationWorld, prepareActivation } from "./run-activation.ts"
@@ -54,6 +55,8 @@ export interface EngineOptions {
   readonly runner?: StepRunner
   /** Opens a sandbox for a host closure. Without it there are none. */
   readonly sandbox?: (tenant: string, id: string, options?: object) => Promise<StepSandbox>
+  /** Says what tenants may do. Without one they may do anything. */
+  readonly governor?: WorkflowGovernor
   readonly clock?: Clock
   /** Instances in memory at once, of one tenant at most three quarters of that. Default 2,000. */
   readonly maxActive?: number
@@ -96,9 +99,12 @@ export class WorkflowEngine implements AsyncDisposable {
   readonly clock: Clock
   intercept: Interceptor = (_claimed, host) => host
   readonly #options: EngineOptions
+  readonly #governor: WorkflowGovernor
   readonly #dispatcher: Dispatcher
   readonly #code = new CodeRegistry()
   readonly #live = new Map<InstanceNumber, Activation>()
+  /** Whose they are. */
+  readonly #tenants = new Map<InstanceNumber, string>()
   readonly #failures = new Map<InstanceNumber, number>()
   readonly #definitions = new Map<string, WorkflowDefinition>()
   readonly #checked = new Set<string>()
@@ -110,6 +116,7 @@ export class WorkflowEngine implements AsyncDisposable {
 
   private constructor(options: EngineOptions, store: WorkflowStore) {
     this.#options = options
+    this.#governor = options.governor ?? noGovernor
     this.store = store
     this.clock = options.clock ?? new SystemClock()
     this.#dispatcher = new LocalDispatcher({
@@ -158,8 +165,9 @@ export class WorkflowEngine implements AsyncDisposable {
   async create(tenant: string, options: WorkflowOptions): Promise<{ id: string; number: InstanceNumber }> {
     this.#checkRunning()
     const { instance, definition, closures } = parseWorkflow(options, tenant, this.clock.now())
+    const maxOpen = await this.#governor.admit(tenant)
     await this.#check(definition, instance.definition.hash, tenant)
-    const created = await this.store.create(instance, this.clock.now())
+    const created = await this.store.create(instance, this.clock.now(), maxOpen)
     this.#code.set(tenant, instance.id, closures)
     await this.#begin(created, instance, closures.size > 0)
     return { id: instance.id, number: created.number }
@@ -167,6 +175,7 @@ export class WorkflowEngine implements AsyncDisposable {
 
   async #begin({ number, isCreated }: Created, instance: NewInstance, hasCode: boolean): Promise<void> {
     const { tenant, id, startAt, definition, concurrency = null } = instance
+    if (isCreated) this.#governor.counted(tenant, { instances: 1 })
     if (isCreated && startAt <= this.clock.now()) {
       const due = { number, tenant, id, definitionHash: definition.hash, wakeAt: startAt, idle: 0, concurrency }
       return this.#dispatcher.offer(due)
@@ -197,7 +206,8 @@ export class WorkflowEngine implements AsyncDisposable {
     const content = hashOf(hash, params, `fork of ${row.number} at ${from}`)
     const instance = { ...parsed.instance, params, content, definition: { hash, body } }
     if (isNew) await this.#check(parsed.definition, hash, tenant)
-    const created = await this.store.fork({ tenant, id, instance, from, now: this.clock.now() })
+    const maxOpen = await this.#governor.admit(tenant)
+    const created = await this.store.fork({ tenant, id, instance, from, now: this.clock.now(), maxOpen })
     const closures = isNew ? parsed.closures : this.#code.get(tenant, id)
     if (needsCode(isNew ? parsed.definition : definition)) this.#code.set(tenant, instance.id, closures)
     await this.#begin(created, instance, closures.size > 0)
@@ -293,12 +303,13 @@ export class WorkflowEngine implements AsyncDisposable {
   }
 
   /** Rejects with `workflow.not-found`, `workflow.ended`, `workflow.no-such-step`. */
-  async control(request: Omit<ControlRequest, "now" | "failure">): Promise<void> {
+  async control(request: Omit<ControlRequest, "now" | "failure" | "maxOpen">): Promise<void> {
     this.#checkRunning()
     const { tenant, id, operation } = request
+    const maxOpen = operation === "restart" ? await this.#governor.admit(tenant) : null
     const failure = engineFailure("terminated", "the instance was terminated")
     const now = this.clock.now()
-    const { number, from, to, fenced, told } = await this.store.control({ ...request, now, failure })
+    const { number, from, to, fenced, told } = await this.store.control({ ...request, now, failure, maxOpen })
     const live = this.#live.get(number)
     for (const lost of fenced) {
       this.#live.get(lost)?.abandon(new MayflyError("workflow.fenced", `the instance was taken away: ${operation}`))
@@ -311,6 +322,18 @@ export class WorkflowEngine implements AsyncDisposable {
     if (told !== null) this.#deliver(told)
     if (operation !== "pause") this.#dispatcher.wakeAt(now)
     this.#watchers.tell(number)
+  }
+
+  /** What a tenant's instances do ends, and none of it counts as failed; they are held as the governor says. */
+  hold(tenant: string): void {
+    for (const [number, live] of this.#live)
+      if (this.#tenants.get(number) === tenant) live.abandon(new MayflyError("tenant.suspended", "the tenant is held"))
+  }
+
+  /** The governor lets a tenant go on. */
+  async goOn(tenant: string): Promise<void> {
+    const now = this.clock.now()
+    if ((await this.store.goOn(tenant, now)) > 0) this.#dispatcher.wakeAt(now)
   }
 
   async get(tenant: string, id: string): Promise<InstanceRow> {
@@ -399,6 +422,13 @@ export class WorkflowEngine implements AsyncDisposable {
       this.#watchers.tell(number)
       return { wakeAt: null }
     }
+    const heldUntil = await this.#governor.heldUntil(tenant)
+    if (heldUntil !== null) {
+      const wakeAt = heldUntil === Infinity ? null : heldUntil
+      await this.store.park(number, "suspended", this.clock.now(), wakeAt)
+      this.#watchers.tell(number)
+      return { wakeAt }
+    }
     const claimed = await this.store.claim(number, this.clock.now())
     if (claimed === null) return { wakeAt: null }
     this.#setActive()
@@ -419,12 +449,14 @@ export class WorkflowEngine implements AsyncDisposable {
     if (this.#stopped !== undefined) return this.#giveBack(claimed, stoppedError())
     const running = runningOf(claimed, definition, this.#runningWorld(this.#code.get(tenant, id)))
     let wakeAt: number | null = null
-    const world = this.#activationWorld((ack) => {
+    const world = this.#activationWorld((ack, steps) => {
       wakeAt = ack.wakeAt
+      this.#governor.counted(tenant, { instances: ack.started.length, steps })
       this.#onCommit(number, ack)
     })
     const activation = prepareActivation(claimed, running, world)
     this.#live.set(number, activation)
+    this.#tenants.set(number, tenant)
     this.#setActive()
     this.#watchers.tell(number)
     let end: ActivationEnd
@@ -432,6 +464,7 @@ export class WorkflowEngine implements AsyncDisposable {
       end = await activation.run(running.program)
     } finally {
       this.#live.delete(number)
+      this.#tenants.delete(number)
       running.dispose()
     }
     if (end.kind === "abandoned") return this.#giveBack(claimed, end.cause)
@@ -450,7 +483,7 @@ export class WorkflowEngine implements AsyncDisposable {
     }
   }
 
-  #activationWorld(onCommit: (ack: CommitAck) => void): ActivationWorld {
+  #activationWorld(onCommit: ActivationWorld["onCommit"]): ActivationWorld {
     const { maxParallel = 100, maxSteps = 10_000, maxStoredBytes = defaultStored } = this.#options
     return { store: this.store, clock: this.clock, maxParallel, maxSteps, maxStored: maxStoredBytes, onCommit }
   }
@@ -468,10 +501,11 @@ export class WorkflowEngine implements AsyncDisposable {
       return { wakeAt: this.clock.now() }
     }
     const isStopping = this.#stopped !== undefined
-    if (!isStopping) this.#report(cause)
-    const failures = (this.#failures.get(number) ?? 0) + 1
+    const isHeld = cause instanceof MayflyError && cause.code === "tenant.suspended"
+    if (!isStopping && !isHeld) this.#report(cause)
+    const failures = (this.#failures.get(number) ?? 0) + (isHeld ? 0 : 1)
     this.#failures.set(number, failures)
-    const delayMs = isStopping ? 0 : Math.min(firstRetryMs * 2 ** (failures - 1), slowestRetryMs)
+    const delayMs = isStopping || isHeld ? 0 : Math.min(firstRetryMs * 2 ** (failures - 1), slowestRetryMs)
     const at = this.clock.now() + delayMs
     for (let waitMs = firstRetryMs; ; waitMs = Math.min(waitMs * 2, slowestRetryMs)) {
       try {
@@ -517,7 +551,8 @@ export class WorkflowEngine implements AsyncDisposable {
       retention: instance.retention,
       trigger: JSON.stringify({ cron: schedule.cron, scheduledTime: tick }),
     }
-    const spawn: Spawn = { key: "", start, conflict: "", tooDeep: "" }
+    const maxOpen = this.#governor.maxOpen(instance.tenant)
+    const spawn: Spawn = { key: "", start, conflict: "", tooDeep: "", tooMany: "", maxOpen }
     const park = { wakeAt: next, reason: "schedule", seenEvent: Number.MAX_SAFE_INTEGER } as const
     const ack = await this.store.commit(
       instance.number,
@@ -526,6 +561,7 @@ export class WorkflowEngine implements AsyncDisposable {
       now,
     )
     this.#code.set(instance.tenant, start.id, this.#code.get(instance.tenant, instance.id))
+    this.#governor.counted(instance.tenant, { instances: ack.started.length })
     this.#onCommit(instance.number, ack)
     return { wakeAt: next }
   }
@@ -540,6 +576,8 @@ export class WorkflowEngine implements AsyncDisposable {
     return {
       conflict: refuse("workflow.exists", `the workflow instance "${id}" exists with other content`),
       tooDeep: refuse("workflow.too-deep", "a child can't be started so many levels below another workflow"),
+      tooMany: refuse("quota.count", "the tenant has as many workflow instances as it may have"),
+      maxOpen: this.#governor.maxOpen(instance.tenant),
       start: {
         tenant: instance.tenant,
         id,

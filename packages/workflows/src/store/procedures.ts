@@ -45,6 +45,13 @@ export type CommitRequest = Kept & {
   readonly now: number
 }
 
+export type CreateRequest = Kept & {
+  readonly instance: NewInstance
+  readonly now: number
+  /** How many instances that have not ended the tenant may have with it. */
+  readonly maxOpen: number | null
+}
+
 export interface DueRequest {
   readonly now: number
   readonly perTenant: number
@@ -53,6 +60,14 @@ export interface DueRequest {
 }
 
 export type EventRequest = Kept & EventIn & { readonly bytes: number }
+
+export interface ParkRequest {
+  readonly number: InstanceNumber
+  readonly reason: string
+  readonly now: number
+  /** Null: until somebody makes it due. */
+  readonly wakeAt: number | null
+}
 
 export interface ReleaseRequest {
   readonly number: InstanceNumber
@@ -72,9 +87,10 @@ const maxDue = 5_000
 
 /** Each is one transaction. They run where the database is. */
 export const procedures = {
-  *create({ instance, now, blobs }: Kept & { readonly instance: NewInstance; readonly now: number }): Steps<Created> {
+  *create({ instance, now, blobs, maxOpen }: CreateRequest): Steps<Created> {
     const known = yield* findByIdMaybe(instance.tenant, instance.id)
     if (known !== undefined) return attach(known, instance)
+    yield* checkOpen(instance.tenant, maxOpen)
     const number = yield* insert(instance, now, null)
     yield* keep(number, blobs)
     return { number, isCreated: true }
@@ -197,15 +213,17 @@ export const procedures = {
       case "terminate":
         return { ...unchanged, ...(yield* terminate(row, request)) }
       case "restart":
+        if (isEnded(row.status)) yield* checkOpen(request.tenant, request.maxOpen ?? null)
         yield* restart(row, request)
         return { ...unchanged, to: decided.to, fenced: [row.number] }
     }
   },
 
-  *fork({ tenant, id, instance, from, now, blobs }: Kept & ForkRequest): Steps<Created> {
+  *fork({ tenant, id, instance, from, now, blobs, maxOpen = null }: Kept & ForkRequest): Steps<Created> {
     const row = yield* findById(tenant, id)
     const known = yield* findByIdMaybe(instance.tenant, instance.id)
     if (known !== undefined) return attach(known, instance)
+    yield* checkOpen(instance.tenant, maxOpen)
     const kept = yield* rowsBefore(row, from)
     const number = yield* insert(instance, now, null)
     yield* copy(row.number, { number, run: 1, seq: 0 }, kept)
@@ -253,20 +271,23 @@ export const procedures = {
     return { due, nextAt: later?.at ?? null, last: due.length >= maxDue ? last : "" }
   },
 
-  *park({
-    number,
-    reason,
-    now,
-  }: {
-    readonly number: InstanceNumber
-    readonly reason: string
-    readonly now: number
-  }): Steps<void> {
+  *park({ number, reason, now, wakeAt }: ParkRequest): Steps<void> {
     yield* run(
-      "UPDATE workflows_instances SET status = 'waiting', reason = ?, wake_at = NULL, updated_at = ? WHERE number = ? AND wake_at IS NOT NULL AND status IN ('queued', 'running', 'waiting')",
+      "UPDATE workflows_instances SET status = 'waiting', reason = ?, wake_at = ?, updated_at = ? WHERE number = ? AND wake_at IS NOT NULL AND status IN ('queued', 'running', 'waiting')",
       reason,
+      wakeAt,
       now,
       number,
+    )
+  },
+
+  /** Makes those due that were held because of their tenant. */
+  *goOn({ tenant, now }: { readonly tenant: string; readonly now: number }): Steps<number> {
+    return yield* run(
+      "UPDATE workflows_instances SET status = 'queued', reason = NULL, idle = 0, wake_at = ?, updated_at = ? WHERE tenant = ? AND status = 'waiting' AND reason = 'suspended'",
+      now,
+      now,
+      tenant,
     )
   },
 
@@ -450,9 +471,10 @@ function* start(parent: StoredInstance, spawn: Spawn, now: number): Steps<DueIns
   const known = yield* findByIdMaybe(instance.tenant, instance.id)
   const isChild = key !== ""
   const isTooDeep = isChild && parent.depth >= maxDepth
-  if (known !== undefined || isTooDeep) {
+  const isTooMany = known === undefined && (yield* hasAll(instance.tenant, spawn.maxOpen))
+  if (known !== undefined || isTooDeep || isTooMany) {
     if (isChild && known?.parent !== parent.number) {
-      const payload = `-${isTooDeep ? spawn.tooDeep : spawn.conflict}`
+      const payload = `-${isTooDeep ? spawn.tooDeep : isTooMany ? spawn.tooMany : spawn.conflict}`
       yield* addEvent(parent, { eventId: `\u0000${key}`, type: `\u0000${key}`, payload, bytes: 0, now })
     }
     return []
@@ -460,6 +482,22 @@ function* start(parent: StoredInstance, spawn: Spawn, now: number): Steps<DueIns
   const number = yield* insert(instance, now, isChild ? { number: parent.number, key, depth: parent.depth + 1 } : null)
   const row = yield* first<StoredInstance>("SELECT * FROM workflows_instances WHERE number = ?", number)
   return row === undefined || instance.startAt > now ? [] : [dueOf(row)]
+}
+
+function* hasAll(tenant: string, maxOpen: number | null | undefined): Steps<boolean> {
+  if (maxOpen === null || maxOpen === undefined) return false
+  const open = yield* first<{ n: number }>(
+    "SELECT COUNT(*) AS n FROM workflows_instances WHERE tenant = ? AND status NOT IN ('complete', 'errored', 'terminated')",
+    tenant,
+  )
+  return (open?.n ?? 0) >= maxOpen
+}
+
+function* checkOpen(tenant: string, maxOpen: number | null): Steps<void> {
+  if (!(yield* hasAll(tenant, maxOpen))) return
+  throw new MayflyError("quota.count", `tenant "${tenant}" has ${maxOpen} workflow instances that have not ended`, {
+    details: { tenant, what: "workflows", most: maxOpen },
+  })
 }
 
 // Writing
