@@ -120,6 +120,8 @@ export {
   type UsageRow,
   usageCsv,
 } from "./accounts/usage.ts"
+export type { NamedWorkerInfo, NamedWorkers, WorkerVersion } from "./workers/named-workers.ts"
+export type { WorkerDefinition } from "./workers/worker-definition.ts"
 export type { PlatformOptions } from "./platform-options.ts"
 export * from "./code-mode/index.ts"
 export {

@@ -18,6 +18,7 @@ import { PlatformApprovals } from "./platform-approvals.ts"
 import { PlatformSecrets } from "./platform-secrets.ts"
 import { createSandboxEgress } from "./sandbox-egress.ts"
 import { parsePlatformOptions, type PlatformOptions } from "./platform-options.ts"
+import { NamedWorkers, WorkerShelf } from "./workers/named-workers.ts"
 import { startWebhooks } from "./webhooks/webhooks.ts"
 import { LazyEngine } from "./workflows/lazy-engine.ts"
 
@@ -30,6 +31,8 @@ export interface Platform extends AsyncDisposable {
   workflows(tenant: string): WorkflowBinding
   /** The sandboxes of one tenant: give it to code that acts for that tenant. `env.SANDBOX` is the owner's and sees all. */
   sandboxes(tenant: string): TenantSandboxes
+  /** The named workers of one tenant: deployed once, called by name. In `dataDir`; without one in memory. */
+  workers(tenant: string): NamedWorkers
   /** For who has the token of a waiting step, as of a link in a mail: the token is the credential. Rejects with `workflow.hook-not-found`. */
   readonly hooks: WorkflowHooks
   /**
@@ -124,6 +127,7 @@ function startPlatform(options: PlatformOptions): Platform {
     return () => void alerts.delete(listener)
   }
   const stopWebhooks = startWebhooks(rest.webhooks, { approvals, tenants, onAlert })
+  const shelf = new WorkerShelf({ runtime, store: () => store.get(), accounts })
   const sandboxes = new Sandboxes({
     store: () => store.get(),
     egress: createSandboxEgress(egress),
@@ -160,6 +164,7 @@ function startPlatform(options: PlatformOptions): Platform {
     facets: (parent, { tenant } = {}) => new Facets(runtime.objects, facetScope(parent, tenant)),
     workflows,
     sandboxes: sandboxesOf,
+    workers: (tenant) => new NamedWorkers(shelf, tenant),
     hooks: {
       find: async (token) => (await engine.get()).findHook(token),
       send: async (token, payload) => (await engine.get()).sendToHook(token, payload),
