@@ -5,10 +5,13 @@ import type { RequestIdVariables } from "hono/request-id"
 import { answerError } from "./answer-error.ts"
 import type { Access } from "./auth/access.ts"
 import { Authenticator } from "./auth/authenticator.ts"
+import { Keys } from "./auth/keys.ts"
 import { requireKey } from "./auth/require-key.ts"
+import type { WrongKeyLimit } from "./auth/wrong-keys.ts"
 import { BodyBudget } from "./body-budget.ts"
 import { checkHost } from "./check-host.ts"
 import { publicError } from "./error-response.ts"
+import { Idempotency } from "./idempotency/idempotency.ts"
 import { requestId } from "./request-id.ts"
 import { RequestSlots } from "./request-slots.ts"
 import { addRoutes } from "./route/add-routes.ts"
@@ -37,6 +40,8 @@ export interface ServerOptions {
   readonly maxBodyBytes?: number
   /** Bytes of request bodies held at once. Default 512 MiB. */
   readonly maxHeldBytes?: number
+  /** Wrong keys that one address may send, and in which time. Default 100 a minute. */
+  readonly wrongKeys?: WrongKeyLimit
   /** Default: JSON lines on stderr. */
   readonly log?: ServerLog
 }
@@ -45,21 +50,30 @@ export type ServerApp = Hono<{ Variables: RequestIdVariables & { access: Access 
 
 const never = new AbortController().signal
 
-/** The HTTP API as a function from Request to Response. It opens no socket; `listen` does. */
-export function createServer(options: ServerOptions): { app: ServerApp } {
+export interface Server {
+  /** The HTTP API as a function from Request to Response. */
+  readonly app: ServerApp
+  /** Writes what is left to write, before the platform is disposed. Calling twice is safe. */
+  close(): Promise<void>
+}
+
+/** The HTTP API. It opens no socket; `listen` does. */
+export function createServer(options: ServerOptions): Server {
   const { keyHashes, host = "127.0.0.1", allowedHosts = [], log = stderrLog } = options
+  const { wrongKeys = { max: 100, perMs: 60_000 } } = options
   const app: ServerApp = new Hono()
-  const authenticator = new Authenticator({ adminHashes: keyHashes })
+  const parts = partsOf(options)
+  const authenticator = new Authenticator({ adminHashes: keyHashes, keys: parts.keys, wrongKeys })
   // In this order: what comes later relies on what came before.
   app.use(requestId(), securityHeaders(), checkHost(host, allowedHosts), requireKey(authenticator, openPaths(routes)))
-  addRoutes(app, routes, partsOf(options))
+  addRoutes(app, routes, parts)
   app.notFound((c) => answerError(c, new MayflyError("server.not-found", `there is no ${c.req.method} ${c.req.path}`)))
   app.onError((error, c) => {
     const known = publicError(error)
     if (known !== error) log(unexpected(error, c.get("requestId")))
     return answerError(c, known)
   })
-  return { app }
+  return { app, close: () => parts.keys.close() }
 }
 
 function partsOf({
@@ -73,6 +87,8 @@ function partsOf({
 }: ServerOptions): ServerParts {
   return {
     platform,
+    keys: new Keys(() => platform.store()),
+    idempotency: new Idempotency(() => platform.store()),
     places: {
       requests: new RequestSlots(maxRequests),
       sandboxes: new RequestSlots(500),

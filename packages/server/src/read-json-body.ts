@@ -6,19 +6,9 @@ export interface BodyLimits {
   readonly budget: BodyBudget
 }
 
-/** A parsed body. Whoever reads it disposes it, when nothing of it is needed any longer. */
-export interface JsonBody extends Disposable {
-  readonly value: unknown
-}
-
 /** A body as text. Whoever reads it disposes it. */
 export interface TextBody extends Disposable {
   readonly value: string
-}
-
-/** Reads and parses a JSON body. Rejects with `server.too-large`, `worker.queue-full` or `input.invalid`. */
-export async function readJsonBody(request: Request, limits: BodyLimits): Promise<JsonBody> {
-  return readBody(request, limits, parseJson)
 }
 
 /** Rejects with `server.too-large`, `worker.queue-full` or `input.invalid`. */
@@ -26,7 +16,8 @@ export async function readTextBody(request: Request, limits: BodyLimits): Promis
   return readBody(request, limits, (text) => text)
 }
 
-async function readBody<T>(
+/** A body as `parse` makes it. Whoever reads it disposes it, when nothing of it is needed any longer. Rejects as `readTextBody` does. */
+export async function readBody<T>(
   request: Request,
   limits: BodyLimits,
   parse: (text: string) => T,

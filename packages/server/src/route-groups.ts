@@ -1,4 +1,5 @@
 import { approvalRoutes } from "./approval-routes.ts"
+import { keyRoutes } from "./auth/key-routes.ts"
 import { healthRoutes } from "./health-routes.ts"
 import { hookRoutes } from "./hook-routes.ts"
 import { ledgerRoutes } from "./ledger-route.ts"
@@ -18,6 +19,7 @@ const groups: readonly (readonly Route[])[] = [
   ledgerRoutes,
   approvalRoutes,
   secretRoutes,
+  keyRoutes,
   healthRoutes,
   pageRoutes,
 ]

@@ -37,7 +37,8 @@ async function ownApi(path: string): Promise<Api> {
   const directory = opened.use(openDataDirectory(path))
   const platform = opened.use(await createPlatform({ dataDir: directory.path, hosts: 1, isolates: 0, spare: false }))
   const key = createKey()
-  const { app } = createServer({ platform, keyHashes: [hashKey(key)] })
+  const { app, close } = createServer({ platform, keyHashes: [hashKey(key)] })
+  opened.defer(close)
   const held = opened.move()
   return {
     async call(method, target, body) {

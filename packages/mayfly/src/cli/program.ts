@@ -4,6 +4,7 @@ import type { ApprovalsFlags } from "./approvals-command.ts"
 import { addSandbox } from "./declare-sandbox.ts"
 import { addWorkflow } from "./declare-workflow.ts"
 import { examples } from "./examples-text.ts"
+import type { KeysFlags } from "./keys-command.ts"
 import type { LedgerAction, LedgerFlags } from "./ledger-flags.ts"
 import type { Output } from "./output.ts"
 import type { RunFlags } from "./run-flags.ts"
@@ -39,6 +40,10 @@ export function createCommandLine(stdout: NodeJS.WriteStream, stderr: NodeJS.Wri
   addLedger(program, async (name, flags) => {
     const { ledgerCommand } = await import("./ledger-command.ts")
     exitCode = await ledgerCommand(name, flags, outputOf(true))
+  })
+  addKeys(program, async (action, name, flags) => {
+    const { keysCommand } = await import("./keys-command.ts")
+    exitCode = await keysCommand(action, name, flags, outputOf(true))
   })
   addSecrets(program, async (action, name, flags) => {
     const { secretsCommand } = await import("./secrets-command.ts")
@@ -232,6 +237,33 @@ function addSecrets(program: Command, action: SecretsAction): void {
     .action((flags: SecretsFlags) => action("ls", "", flags))
   add("rm <NAME>", "remove a secret").action((name: string, flags: SecretsFlags) => action("rm", name, flags))
   secrets.addHelpText("after", examples(["mayfly secrets set OPENAI_KEY < key.txt", "mayfly secrets ls"]))
+}
+
+type KeysAction = (action: "create" | "ls" | "revoke", name: string, flags: KeysFlags) => Promise<void>
+
+function addKeys(program: Command, action: KeysAction): void {
+  const keys = program
+    .command("keys")
+    .summary("make and revoke keys of the HTTP API")
+    .description("A key is for certain things (scopes) of one tenant. Only its hash is stored: `create` shows it once.")
+  const add = (usage: string, summary: string): Command =>
+    keys.command(usage).summary(summary).option("--data <DIR>", "data directory", "./.mayfly")
+  add("create <NAME>", "make a key; it alone goes to stdout")
+    .option("--scope <WORD>", "run, workflows, sandboxes, ledger or admin; may be repeated", collect)
+    .option("--tenant <NAME>", "the only tenant that it reaches (default default)")
+    .option("--all-tenants", "an admin key of all tenants")
+    .option("--expires <TIME>", "when it ends: 30m, 12h, 90d (default never)")
+    .option("--json", "print one JSON object")
+    .action((name: string, flags: KeysFlags) => action("create", name, flags))
+  add("ls", "list keys, those too that ended in the last 30 days")
+    .option("--tenant <NAME>", "of one tenant")
+    .option("--json", "print one JSON object per line")
+    .action((flags: KeysFlags) => action("ls", "", flags))
+  add("revoke <ID>", "end a key at once").action((id: string, flags: KeysFlags) => action("revoke", id, flags))
+  keys.addHelpText(
+    "after",
+    examples(["mayfly keys create ci --scope run --tenant acme --expires 90d", "mayfly keys revoke key_…"]),
+  )
 }
 
 type ApprovalsAction = (action: "ls" | "allow" | "deny", id: string, flags: ApprovalsFlags) => Promise<void>

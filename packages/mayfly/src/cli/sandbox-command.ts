@@ -6,6 +6,7 @@ import { toTaggedJson } from "@mayfly/protocol"
 import type { SandboxSummary } from "@mayfly/platform"
 import { errorLine, exitCodeOf, exitCodes, invalid } from "./command-error.ts"
 import { type Interrupts, listenForInterrupts } from "./interrupts.ts"
+import { listAll } from "./list-all.ts"
 import { type Api, apiError, openApi } from "./open-api.ts"
 import type { Output } from "./output.ts"
 import { printable } from "./printable.ts"
@@ -43,7 +44,8 @@ async function act(call: SandboxCall, body: object, context: Context): Promise<n
       return exitCodes.ok
     }
     case "ls": {
-      const { sandboxes } = (await api.call("GET", pathOf("", "", flags))) as { sandboxes: SandboxSummary[] }
+      const query = flags.tenant === undefined ? "" : `tenant=${encodeURIComponent(flags.tenant)}`
+      const sandboxes = await listAll<SandboxSummary>(api, `/v1/sandboxes?${query}`, "sandboxes")
       for (const one of sandboxes) output.stdout.write(`${flags.json === true ? JSON.stringify(one) : lineOf(one)}\n`)
       return exitCodes.ok
     }
