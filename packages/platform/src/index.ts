@@ -111,6 +111,7 @@ export type { UsageTotals } from "./accounts/counters.ts"
 export type { HistoryOptions } from "./accounts/history-rules.ts"
 export type { Amounts, PeriodBudget, TenantBudget, TenantQuota } from "./accounts/quota.ts"
 export type { RunDetails, RunHistory, RunPage, RunQuery, RunStatus, ListedRun } from "./accounts/run-history.ts"
+export { comparePrices, type PriceComparison, type ServicePrice } from "./accounts/prices.ts"
 export type { RateState, TenantChanges, TenantInfo, Tenants } from "./accounts/tenants.ts"
 export {
   type UsageGroup,

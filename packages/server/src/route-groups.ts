@@ -1,6 +1,8 @@
+import { accountRoutes } from "./account-routes.ts"
 import { approvalRoutes } from "./approval-routes.ts"
 import { keyRoutes } from "./auth/key-routes.ts"
 import { healthRoutes } from "./health-routes.ts"
+import { historyRoutes } from "./history-routes.ts"
 import { hookRoutes } from "./hook-routes.ts"
 import { ledgerRoutes } from "./ledger-route.ts"
 import { pageRoutes } from "./page-routes.ts"
@@ -8,17 +10,21 @@ import type { Route } from "./route/route.ts"
 import { runRoutes } from "./run-route.ts"
 import { sandboxRoutes } from "./sandbox-routes.ts"
 import { secretRoutes } from "./secret-routes.ts"
+import { workerRoutes } from "./worker-routes.ts"
 import { workflowRoutes } from "./workflow-routes.ts"
 
 /** Every route of the API, in the order in which they are documented. A new group is a line here. */
 const groups: readonly (readonly Route[])[] = [
   runRoutes,
+  historyRoutes,
+  workerRoutes,
   workflowRoutes,
   hookRoutes,
   sandboxRoutes,
   ledgerRoutes,
   approvalRoutes,
   secretRoutes,
+  accountRoutes,
   keyRoutes,
   healthRoutes,
   pageRoutes,

@@ -134,13 +134,24 @@ export class TenantAccount {
     })
   }
 
+  /** Throws what a run would be refused with now. */
+  mayBegin(): void {
+    this.check(this.running.size - this.#objects + this.#waiting.length)
+    if (this.#isFull) this.#checkQueue()
+    const bucket = this.#bucket
+    const retryAfterMs = bucket?.look(performance.now()).nextInMs ?? 0
+    if (bucket !== undefined && retryAfterMs > 0) throw this.#tooFast(bucket, retryAfterMs)
+  }
+
   #takeToken(): void {
     const bucket = this.#bucket
     if (bucket === undefined) return
     const retryAfterMs = bucket.take(performance.now())
-    if (retryAfterMs === 0) return
-    const { perSecond, burst } = bucket
-    throw new MayflyError("quota.rate", `tenant "${this.tenant}" may begin ${perSecond} runs per second`, {
+    if (retryAfterMs > 0) throw this.#tooFast(bucket, retryAfterMs)
+  }
+
+  #tooFast({ perSecond, burst }: TokenBucket, retryAfterMs: number): MayflyError {
+    return new MayflyError("quota.rate", `tenant "${this.tenant}" may begin ${perSecond} runs per second`, {
       details: { tenant: this.tenant, runsPerSecond: perSecond, burst, retryAfterMs },
     })
   }

@@ -98,6 +98,14 @@ export class Tenants {
     ;(await this.#accounts.account(parseTenant(tenant))).check()
   }
 
+  /**
+   * Throws what a run of the tenant's would be refused with now: before anything is compiled for it. Takes nothing, so what comes next may still be
+   * refused.
+   */
+  async mayBegin(tenant: string): Promise<void> {
+    ;(await this.#accounts.account(parseTenant(tenant))).mayBegin()
+  }
+
   /** Undefined when it has no rate. */
   async rate(tenant: string): Promise<RateState | undefined> {
     const { bucket } = await this.#accounts.account(parseTenant(tenant))

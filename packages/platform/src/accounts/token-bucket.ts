@@ -15,16 +15,20 @@ export class TokenBucket {
   /** Takes one, and gives 0; or gives how many milliseconds there are until the next one. */
   take(now: number): number {
     this.#fill(now)
-    if (this.#tokens < 1) return Math.max(1, Math.ceil(((1 - this.#tokens) * 1_000) / this.perSecond))
-    this.#tokens--
-    return 0
+    const nextInMs = this.#nextInMs
+    if (nextInMs === 0) this.#tokens--
+    return nextInMs
   }
 
-  /** What could be taken now, and when it will be all again. */
-  look(now: number): { readonly remaining: number; readonly fullInMs: number } {
+  get #nextInMs(): number {
+    return this.#tokens >= 1 ? 0 : Math.max(1, Math.ceil(((1 - this.#tokens) * 1_000) / this.perSecond))
+  }
+
+  /** What could be taken now, when the next one can be (0: now), and when it will be all again. */
+  look(now: number): { readonly remaining: number; readonly nextInMs: number; readonly fullInMs: number } {
     this.#fill(now)
     const fullInMs = Math.ceil(((this.burst - this.#tokens) * 1_000) / this.perSecond)
-    return { remaining: Math.floor(this.#tokens), fullInMs }
+    return { remaining: Math.floor(this.#tokens), nextInMs: this.#nextInMs, fullInMs }
   }
 
   #fill(now: number): void {

@@ -1,5 +1,5 @@
 import { MayflyError } from "@mayfly/protocol"
-import { DynamicWorker, parseTenant, type Run, type RunEvent, type RunOptions, type Runtime } from "@mayfly/runtime"
+import { DynamicWorker, parseTenant, type Run, type RunEvent, type RunOptions, type Runtime, type WorkerResponse } from "@mayfly/runtime"
 import type { Store, Tables } from "@mayfly/store"
 import type { Accounts } from "../accounts/accounts.ts"
 import {
@@ -227,7 +227,7 @@ export class NamedWorkers {
   }
 
   /** Calls its fetch handler; bodies stream in both directions. */
-  async fetch(name: string, request: Request): Promise<Response> {
+  async fetch(name: string, request: Request): Promise<WorkerResponse> {
     const { worker, reuse } = await this.load(name)
     return worker.fetch(request, { reuse })
   }
