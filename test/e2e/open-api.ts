@@ -24,7 +24,7 @@ interface Parameter {
 
 export interface Schema {
   readonly $ref?: string
-  readonly type?: string
+  readonly type?: string | readonly string[]
   readonly enum?: readonly unknown[]
   readonly const?: unknown
   readonly properties?: Readonly<Record<string, Schema>>
@@ -90,7 +90,7 @@ export function sampleOf(given: Schema, document: Document): unknown {
   if (schema.const !== undefined) return schema.const
   if (schema.enum !== undefined) return schema.enum[0]
   if (schema.anyOf?.[0] !== undefined) return sampleOf(schema.anyOf[0], document)
-  switch (schema.type) {
+  switch (namesOf(schema)[0]) {
     case "string":
       return "sample"
     case "integer":
@@ -118,5 +118,11 @@ export function typesOf(given: Schema, document: Document): ReadonlySet<string> 
     const some = schema.anyOf.map((one) => typesOf(one, document))
     return some.includes(undefined) ? undefined : new Set(some.flatMap((types) => [...(types ?? [])]))
   }
-  return schema.type === undefined ? undefined : new Set([schema.type === "integer" ? "number" : schema.type])
+  return schema.type === undefined
+    ? undefined
+    : new Set(namesOf(schema).map((type) => (type === "integer" ? "number" : type)))
+}
+
+function namesOf({ type = [] }: Schema): readonly string[] {
+  return typeof type === "string" ? [type] : type
 }

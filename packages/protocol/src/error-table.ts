@@ -338,6 +338,7 @@ export const errorTable = {
   "platform.port-in-use": { status: 409, retry: false, fix: "Stop what listens there, or choose another --port." },
   "server.not-found": { status: 404, retry: false, fix: "See /v1/openapi.json or docs for the routes." },
   "server.body-timeout": { status: 408, retry: true, fix: "Send the body without long pauses." },
+  "server.headers-too-large": { status: 431, retry: false, fix: "Send fewer or shorter headers, and a shorter path." },
   "server.too-large": { status: 413, retry: false, fix: "Send a smaller body." },
   "server.worker-failed": {
     status: 500,

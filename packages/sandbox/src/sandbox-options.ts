@@ -54,13 +54,14 @@ export function parseSandboxOptions(options: SandboxOptions): ParsedSandboxOptio
   const { id, network = {}, env, from, tenant = "default", provider, sleepAfter } = options
   if (typeof tenant !== "string" || !/^[\w.:-]{1,128}$/.test(tenant))
     throw invalid("tenant", "must be up to 128 letters, digits or any of ._:-")
-  if (typeof network !== "object" || network === null) throw invalid("network", "must be an object")
+  if (typeof network !== "object" || network === null || Array.isArray(network))
+    throw invalid("network", "must be an object")
   if (provider !== undefined && typeof provider !== "string") throw invalid("provider", "must be the name of one")
   return {
     id: id === undefined ? undefined : parseSandboxId(id),
     limits: parseSandboxLimits(options.limits),
     network,
-    env: parseVariables(env ?? {}, "env"),
+    env: parseVariables(env === undefined ? {} : env, "env"),
     from: from === undefined ? undefined : parseFrom(from),
     sleepAfterMs: parseDuration(sleepAfter, defaultSleepMs),
     tenant,

@@ -6,6 +6,8 @@ import { errorBody } from "./error-response.ts"
 export function answerError(c: Context, error: MayflyError): Response {
   const { retryAfterMs } = error.details
   if (typeof retryAfterMs === "number") c.header("retry-after", String(Math.ceil(retryAfterMs / 1_000)))
+  // What is left of the body is not waited for.
+  if (error.status === 408 || error.status === 413) c.header("connection", "close")
   if (error.status === 401) c.header("www-authenticate", "Bearer")
   return c.json(errorBody(error, String(c.get("requestId"))), error.status as ContentfulStatusCode)
 }

@@ -10,6 +10,7 @@ import { requireKey } from "./auth/require-key.ts"
 import type { WrongKeyLimit } from "./auth/wrong-keys.ts"
 import { BodyBudget } from "./body-budget.ts"
 import { checkHost } from "./check-host.ts"
+import { cors } from "./cors.ts"
 import { publicError } from "./error-response.ts"
 import { Idempotency } from "./idempotency/idempotency.ts"
 import { requestId } from "./request-id.ts"
@@ -30,6 +31,8 @@ export interface ServerOptions {
   readonly host?: string
   /** Further names by which the server may be called, behind a proxy for instance. */
   readonly allowedHosts?: readonly string[]
+  /** Origins whose pages may call the API from browsers. Default: none but its own. */
+  readonly corsOrigins?: readonly string[]
   /** Makes /readyz say no, and ends streams that can be taken up again. */
   readonly draining?: AbortSignal
   /** Cancels all runs. */
@@ -38,6 +41,8 @@ export interface ServerOptions {
   readonly maxRequests?: number
   /** Largest request body. Default 96 MiB: the largest program, and its quotation marks. */
   readonly maxBodyBytes?: number
+  /** How long a JSON body may take to arrive, and a stream of bytes may pause. Default 120 s. */
+  readonly bodyTimeoutMs?: number
   /** Bytes of request bodies held at once. Default 512 MiB. */
   readonly maxHeldBytes?: number
   /** Wrong keys that one address may send, and in which time. Default 100 a minute. */
@@ -59,13 +64,19 @@ export interface Server {
 
 /** The HTTP API. It opens no socket; `listen` does. */
 export function createServer(options: ServerOptions): Server {
-  const { keyHashes, host = "127.0.0.1", allowedHosts = [], log = stderrLog } = options
-  const { wrongKeys = { max: 100, perMs: 60_000 } } = options
+  const { keyHashes, host: bound = "127.0.0.1", allowedHosts: more = [], log = stderrLog } = options
+  const { corsOrigins: origins = [], wrongKeys = { max: 100, perMs: 60_000 } } = options
   const app: ServerApp = new Hono()
   const parts = partsOf(options)
   const authenticator = new Authenticator({ adminHashes: keyHashes, keys: parts.keys, wrongKeys })
   // In this order: what comes later relies on what came before.
-  app.use(requestId(), securityHeaders(), checkHost(host, allowedHosts), requireKey(authenticator, openPaths(routes)))
+  app.use(
+    requestId(),
+    securityHeaders(),
+    checkHost({ bound, more, origins }),
+    cors(origins),
+    requireKey(authenticator, openPaths(routes)),
+  )
   addRoutes(app, routes, parts)
   app.notFound((c) => answerError(c, new MayflyError("server.not-found", `there is no ${c.req.method} ${c.req.path}`)))
   app.onError((error, c) => {
@@ -83,6 +94,7 @@ function partsOf({
   maxRequests = 2_000,
   maxBodyBytes = 96 << 20,
   maxHeldBytes = 512 << 20,
+  bodyTimeoutMs = 120_000,
   log = stderrLog,
 }: ServerOptions): ServerParts {
   return {
@@ -97,7 +109,7 @@ function partsOf({
       followers: new RequestSlots(100),
       workflowFollowers: new RequestSlots(500),
     },
-    body: { maxBytes: maxBodyBytes, budget: new BodyBudget(maxHeldBytes) },
+    body: { maxBytes: maxBodyBytes, budget: new BodyBudget(maxHeldBytes), timeoutMs: bodyTimeoutMs },
     draining,
     stopping,
     log,

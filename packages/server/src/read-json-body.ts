@@ -4,6 +4,8 @@ import type { BodyBudget } from "./body-budget.ts"
 export interface BodyLimits {
   readonly maxBytes: number
   readonly budget: BodyBudget
+  /** How long it may take to arrive. */
+  readonly timeoutMs: number
 }
 
 /** A body as text. Whoever reads it disposes it. */
@@ -24,11 +26,25 @@ export async function readBody<T>(
 ): Promise<Disposable & { readonly value: T }> {
   const held = new HeldBytes(limits)
   try {
-    const text = decode(await readBytes(request, held))
+    const text = decode(await within(limits.timeoutMs, readBytes(request, held)))
     return { value: parse(text), [Symbol.dispose]: () => held.giveBack() }
   } catch (error) {
     held.giveBack()
     throw error
+  }
+}
+
+/** What a client sends byte by byte would hold its place for ever. */
+export async function within<T>(timeoutMs: number, work: Promise<T>): Promise<T> {
+  const { promise: late, reject } = Promise.withResolvers<never>()
+  const message = `the request body did not arrive within ${timeoutMs} ms`
+  const timer = setTimeout(() => reject(new MayflyError("server.body-timeout", message)), timeoutMs)
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    clearTimeout(timer)
+    // When the other one won, it may still fail.
+    work.catch(() => {})
   }
 }
 

@@ -43,7 +43,11 @@ export const procedures = {
     yield* makeRoom(tenant, bounds)
     yield* run(
       "INSERT INTO idempotency_answers (tenant, key, request, process, created_at, bytes) VALUES (?, ?, ?, ?, ?, 0)",
-      tenant, key, request, process, now,
+      tenant,
+      key,
+      request,
+      process,
+      now,
     )
     return null
   },
@@ -51,7 +55,13 @@ export const procedures = {
   *finish({ tenant, key, process, status, type, body }: FinishArgument): Steps<number> {
     return yield* run(
       "UPDATE idempotency_answers SET status = ?, type = ?, body = ?, bytes = ? WHERE tenant = ? AND key = ? AND process = ?",
-      status, type, body, body?.length ?? 0, tenant, key, process,
+      status,
+      type,
+      body,
+      body?.length ?? 0,
+      tenant,
+      key,
+      process,
     )
   },
 }
@@ -67,7 +77,9 @@ function* makeRoom(tenant: string, { maxKeys, maxBytes }: Pick<BeginArgument, "m
     const gone = yield* run(
       `DELETE FROM idempotency_answers WHERE tenant = ? AND key IN (SELECT key FROM idempotency_answers
          WHERE tenant = ? AND status IS NOT NULL ORDER BY created_at LIMIT ?)`,
-      tenant, tenant, Math.ceil(maxKeys / 10),
+      tenant,
+      tenant,
+      Math.ceil(maxKeys / 10),
     )
     if (gone === 0) return
   }

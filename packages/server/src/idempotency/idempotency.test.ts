@@ -23,9 +23,14 @@ interface Answer {
   readonly json: Record<string, unknown> & { readonly error?: { readonly code: string; readonly retry: boolean } }
 }
 
-async function post(path: string, idempotencyKey: string, body: unknown, more: RequestInit = {}): Promise<Answer> {
+interface More {
+  readonly headers?: Readonly<Record<string, string>>
+  readonly signal?: AbortSignal
+}
+
+async function post(path: string, idempotencyKey: string, body: unknown, more: More = {}): Promise<Answer> {
   const headers = { authorization: `Bearer ${key}`, "idempotency-key": idempotencyKey, ...more.headers }
-  const response = await fetch(`${url}${path}`, { method: "POST", body: JSON.stringify(body), ...more, headers })
+  const response = await fetch(`${url}${path}`, { ...more, method: "POST", body: JSON.stringify(body), headers })
   const replayed = response.headers.get("idempotency-replayed") === "true"
   const json = (await response.json()) as Answer["json"]
   return { status: response.status, replayed, retryAfter: response.headers.get("retry-after"), json }
