@@ -68,6 +68,7 @@ const workflow = { id: "theirs", steps: [{ name: "wait", waitForEvent: "go" }] }
 assert.equal((await ask("POST", "/v1/workflows", mine.key, workflow)).status, 200)
 assert.equal((await ask("PUT", "/v1/secrets/THEIRS", mine.key, { value: "0123456789" })).status, 200)
 assert.equal((await ask("POST", "/v1/sandboxes", mine.key, { id: "theirs" })).status, 201)
+assert.equal((await ask("PUT", "/v1/workers/THEIRS", mine.key, { script: "1" })).status, 200)
 const denied = await ask("POST", "/v1/run", mine.key, {
   script: "await fetch('http://example.invalid/').catch(() => {})",
   network: { defaultPolicy: "ask" },
@@ -157,10 +158,33 @@ function propertiesOf(schema: { $ref?: string; properties?: object }): object | 
 
 const sandboxGone = [404, "sandbox.not-found"]
 const workflowGone = [404, "workflow.not-found"]
+const workerGone = [404, "worker.not-found"]
+const runGone = [404, "run.not-found"]
+const notTheirs = [403, "auth.forbidden"]
 const approvalGone = [404, "mesh.approval-unknown"]
 /** What somebody else is told of them, for every route that names a thing; "own": the route answers, about the key's own tenant only (tested below). */
 const foreign: Readonly<Record<string, readonly (string | number)[] | "own">> = {
   "POST /v1/run": "own",
+  "GET /v1/runs": "own",
+  "GET /v1/runs/{id}": runGone,
+  "POST /v1/runs/{id}/cancel": runGone,
+  "GET /v1/workers": "own",
+  "PUT /v1/workers/{name}": "own",
+  "GET /v1/workers/{name}": workerGone,
+  "DELETE /v1/workers/{name}": workerGone,
+  "GET /v1/workers/{name}/versions": workerGone,
+  "POST /v1/workers/{name}/rollback": workerGone,
+  "POST /v1/workers/{name}/run": workerGone,
+  "GET /v1/workers/{name}/fetch/{path}": workerGone,
+  "POST /v1/workers/{name}/fetch/{path}": workerGone,
+  "PUT /v1/workers/{name}/fetch/{path}": workerGone,
+  "PATCH /v1/workers/{name}/fetch/{path}": workerGone,
+  "DELETE /v1/workers/{name}/fetch/{path}": workerGone,
+  "OPTIONS /v1/workers/{name}/fetch/{path}": workerGone,
+  "GET /v1/usage": "own",
+  "GET /v1/tenants": notTheirs,
+  "GET /v1/tenants/{id}": notTheirs,
+  "PUT /v1/tenants/{id}": notTheirs,
   "POST /v1/workflows": "own",
   "GET /v1/workflows": "own",
   "GET /v1/workflows/{id}": workflowGone,
@@ -201,6 +225,8 @@ function theirPath(operation: Operation): string {
   const ids: readonly (readonly [string, string])[] = [
     ["/v1/approvals/", approvalId],
     ["/v1/keys/", theirKey.id],
+    ["/v1/runs/", runId],
+    ["/v1/tenants/", "acme"],
     ["/v1/", "theirs"],
   ]
   const id = ids.find(([prefix]) => operation.path.startsWith(prefix))?.[1] ?? ""
@@ -234,6 +260,8 @@ test("lists and runs are of the key's own tenant, without naming it", async () =
     "/v1/ledger": "rows",
     "/v1/approvals": "approvals",
     "/v1/secrets": "secrets",
+    "/v1/workers": "workers",
+    "/v1/runs": "runs",
   }
   for (const [path, name] of Object.entries(none)) {
     assert.deepEqual((await ask("GET", path, other.key)).json[name], [], path)

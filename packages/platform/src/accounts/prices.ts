@@ -48,6 +48,6 @@ const services: readonly Service[] = [
 export function comparePrices(used: UsageTotals): PriceComparison {
   return {
     asOf: "2026-11-23",
-    services: services.map(({ price, ...service }) => ({ ...service, usd: Math.round(price(used) * 1e6) / 1e6 })),
+    services: services.map(({ price, ...service }) => ({ ...service, usd: Math.round(price(used) * 1e9) / 1e9 })),
   }
 }
