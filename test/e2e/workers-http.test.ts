@@ -50,7 +50,10 @@ const echo = `export default {
 }`
 
 test("a worker is deployed, called, rolled back and removed; it is there after kill -9", async () => {
-  const [status, first] = await call("PUT", "/v1/workers/echo", { script: echo, env: { at: { $date: "2026-01-02T03:04:05.000Z" } } })
+  const [status, first] = await call("PUT", "/v1/workers/echo", {
+    script: echo,
+    env: { at: { $date: "2026-01-02T03:04:05.000Z" } },
+  })
   assert.deepEqual([status, first["name"], first["tenant"]], [200, "echo", "default"])
   const [, second] = await call("PUT", "/v1/workers/echo", { script: echo, env: { n: 2 } })
   const [, ran] = await call("POST", "/v1/workers/echo/run", { input: { big: { $bigint: "7" } }, props: { a: 1 } })
@@ -112,12 +115,15 @@ test("the handler gets path, query, headers and body; no key, no cookie, nothing
   sent.end("body")
   const seen = JSON.parse(await answered) as { headers: Record<string, string> }
   const { "content-length": _, accept: _accept, ...rest } = seen.headers
-  assert.deepEqual({ ...seen, headers: rest }, {
-    method: "PATCH",
-    url: "https://worker.internal/a%2Fb/c?x=1&x=2&tenant=other",
-    headers: { "content-type": "text/plain", "x-own": "kept" },
-    body: "body",
-  })
+  assert.deepEqual(
+    { ...seen, headers: rest },
+    {
+      method: "PATCH",
+      url: "https://worker.internal/a%2Fb/c?x=1&x=2&tenant=other",
+      headers: { "content-type": "text/plain", "x-own": "kept" },
+      body: "body",
+    },
+  )
   assert.equal(JSON.stringify(seen).includes(key), false)
 })
 
@@ -142,7 +148,8 @@ test("bodies stream both ways while they are written, and going away ends the ru
   }
   gone.abort()
   writer.closed.catch(() => {})
-  for (let runs: unknown[] = [1]; runs.length > 0; ) [, { runs }] = (await call("GET", "/v1/runs?status=running")) as [number, { runs: unknown[] }]
+  for (let runs: unknown[] = [1]; runs.length > 0;)
+    [, { runs }] = (await call("GET", "/v1/runs?status=running")) as [number, { runs: unknown[] }]
 })
 
 async function answer(status: number, headers: Record<string, string>): Promise<Response> {
@@ -177,7 +184,8 @@ test("headers of a guest's can't speak for our origin", async () => {
   }
   const { status, headers } = await answer(200, hostile)
   const kept = Object.fromEntries(headers)
-  for (const name of ["date", "connection", "keep-alive", "transfer-encoding", "content-length", "x-request-id"]) delete kept[name]
+  for (const name of ["date", "connection", "keep-alive", "transfer-encoding", "content-length", "x-request-id"])
+    delete kept[name]
   assert.notEqual(headers.get("x-request-id"), "forged")
   assert.equal(status, 200)
   assert.deepEqual(kept, {

@@ -86,7 +86,10 @@ export const accountRoutes: readonly Route[] = [
     answer: { description: "The tenant.", json: tenantInfo },
     async handle({ server, params: { id }, body: { quota: given, budget: allowed, suspended, reason = "" } }) {
       const { tenants } = server.platform
-      const changes = { ...(given === undefined ? {} : { quota: given }), ...(allowed === undefined ? {} : { budget: allowed }) }
+      const changes = {
+        ...(given === undefined ? {} : { quota: given }),
+        ...(allowed === undefined ? {} : { budget: allowed }),
+      }
       if (Object.keys(changes).length > 0) await tenants.set(id, changes as TenantChanges)
       if (suspended === true) return tenants.suspend(id, reason)
       return suspended === false ? tenants.resume(id) : tenants.get(id)

@@ -26,7 +26,10 @@ export const historyRoutes: readonly Route[] = [
     async handle({ server, access, query: { tenant, ...query } }) {
       const filter = access.tenantFilter(tenant)
       const given = Object.fromEntries(Object.entries(query).filter(([, value]) => value !== undefined))
-      const { runs, cursor } = await server.platform.runs.list({ ...given, ...(filter === undefined ? {} : { tenant: filter }) })
+      const { runs, cursor } = await server.platform.runs.list({
+        ...given,
+        ...(filter === undefined ? {} : { tenant: filter }),
+      })
       return { runs, ...(cursor === null ? {} : { cursor }) }
     },
   }),
@@ -40,7 +43,8 @@ export const historyRoutes: readonly Route[] = [
     query: tenantQuery,
     answer: { description: "The run, its logs cut when they are long.", json: runDetails },
     errors: ["run.not-found"],
-    handle: ({ server, access, params: { id }, query }) => server.platform.runs.get(id, ofTenant(access.tenantFilter(query.tenant))),
+    handle: ({ server, access, params: { id }, query }) =>
+      server.platform.runs.get(id, ofTenant(access.tenantFilter(query.tenant))),
   }),
   route({
     method: "post",

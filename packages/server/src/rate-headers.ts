@@ -5,7 +5,11 @@ import type { Call } from "./route/call.ts"
  * Begins something of a tenant's that counts against its rate, and says with the answer how it stands with it (IETF draft-ietf-httpapi-ratelimit-headers).
  * What may not begin is refused before anything is compiled for it.
  */
-export async function withRate<Answer>({ c, server }: Call, tenant: string, work: () => Promise<Answer>): Promise<Answer> {
+export async function withRate<Answer>(
+  { c, server }: Call,
+  tenant: string,
+  work: () => Promise<Answer>,
+): Promise<Answer> {
   const { tenants } = server.platform
   const tell = async (): Promise<void> => {
     const rate = await tenants.rate(tenant)

@@ -20,7 +20,16 @@ export const runRoutes = [
     place: "requests",
     body: runBody,
     answer: { description: "The run.", json: run, events: runEvents },
-    errors: ["worker.code-too-large", "worker.no-entrypoint", "mesh.secret-missing", "tenant.suspended", "quota.rate", "quota.concurrency", "quota.budget", "quota.limit"],
+    errors: [
+      "worker.code-too-large",
+      "worker.no-entrypoint",
+      "mesh.secret-missing",
+      "tenant.suspended",
+      "quota.rate",
+      "quota.concurrency",
+      "quota.budget",
+      "quota.limit",
+    ],
     async handle(call) {
       const { c, body, access, server, signal } = call
       const tenant = access.tenant(body.tenant)

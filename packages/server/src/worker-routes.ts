@@ -1,4 +1,5 @@
-import { DynamicWorker, type Run, type RunEvent, type RunOptions, runToJson, type WorkerDefinition } from "@mayfly/platform"
+import type { DynamicWorker } from "@mayfly/platform"
+import { type Run, type RunEvent, type RunOptions, runToJson, type WorkerDefinition } from "@mayfly/platform"
 import { z } from "zod"
 import { eventStream } from "./event-stream.ts"
 import { asRecord } from "./parse-fields.ts"
@@ -51,7 +52,10 @@ export const workerRoutes: readonly Route[] = [
     tag,
     summary: "List named workers",
     query: pageQuery,
-    answer: { description: "A page of workers.", json: z.object({ workers: z.array(namedWorker), cursor: nextCursor }) },
+    answer: {
+      description: "A page of workers.",
+      json: z.object({ workers: z.array(namedWorker), cursor: nextCursor }),
+    },
     async handle({ server, access, query }) {
       const workers = await server.platform.workers(access.tenant(query.tenant)).list()
       const { entries, ...next } = pageOf(workers, query, ({ name }) => name)
@@ -69,7 +73,15 @@ export const workerRoutes: readonly Route[] = [
     params,
     body: workerBody,
     answer: { description: "The version that is called from now on.", json: namedWorker },
-    errors: ["worker.syntax", "worker.module-not-found", "worker.code-too-large", "worker.typecheck", "quota.count", "tenant.suspended", "quota.budget"],
+    errors: [
+      "worker.syntax",
+      "worker.module-not-found",
+      "worker.code-too-large",
+      "worker.typecheck",
+      "quota.count",
+      "tenant.suspended",
+      "quota.budget",
+    ],
     handle({ server, access, params: { name }, body }) {
       const { tenant, modules, env, ...plain } = body
       const definition = {
@@ -91,7 +103,8 @@ export const workerRoutes: readonly Route[] = [
     query: tenantQuery,
     answer: { description: "The version that is called.", json: namedWorker },
     errors: [...errors],
-    handle: ({ server, access, params: { name }, query }) => server.platform.workers(access.tenant(query.tenant)).get(name),
+    handle: ({ server, access, params: { name }, query }) =>
+      server.platform.workers(access.tenant(query.tenant)).get(name),
   }),
   route({
     method: "delete",
@@ -150,7 +163,14 @@ export const workerRoutes: readonly Route[] = [
     answer: { description: "The run.", json: run, events: runEvents },
     errors: [...errors, ...begins],
     handle(call) {
-      const { c, server, access, params: { name }, body, signal } = call
+      const {
+        c,
+        server,
+        access,
+        params: { name },
+        body,
+        signal,
+      } = call
       const tenant = access.tenant(body.tenant)
       return withRate(call, tenant, async () => {
         const { worker, reuse } = await server.platform.workers(tenant).load(name)

@@ -75,7 +75,7 @@ test("usage is the sum of what the runs say, by tenant, worker and day", async (
     sandboxMemoryGbMs: 0,
   })
   assert.deepEqual([total.runs, total.failedRuns, total.cpuMs], [3, 1, sum(({ cpuMs }) => cpuMs)])
-  assert.deepEqual(new Set(rows.map(({ worker }) => worker)), new Set([add.hash, "throws"])
+  assert.deepEqual(new Set(rows.map(({ worker }) => worker)), new Set([add.hash, "throws"]))
 })
 
 test("the CPU of a run that its caller takes away is counted all the same", async (t) => {

@@ -22,7 +22,10 @@ test("a suspended tenant's workflow is held in the middle of its step, and goes 
       run: async ({ signal }: { signal: AbortSignal }) => {
         const attempt = attempts++
         begun[attempt]?.resolve()
-        if (attempt === 0) await new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error)))
+        if (attempt === 0)
+          await new Promise((_resolve, reject) =>
+            signal.addEventListener("abort", () => reject(signal.reason as Error)),
+          )
         return "done"
       },
     },
@@ -65,9 +68,20 @@ test("children of a workflow count, and one too many fails its step", async () =
   const tenant = "parents"
   await platform.tenants.set(tenant, { quota: { workflows: 2 } })
   const child = { steps: [{ name: "event", waitForEvent: "go" }] }
-  const steps = [{ name: "all", parallel: [{ name: "a", workflow: child }, { name: "b", workflow: child }] }]
+  const steps = [
+    {
+      name: "all",
+      parallel: [
+        { name: "a", workflow: child },
+        { name: "b", workflow: child },
+      ],
+    },
+  ]
   const parent = await DynamicWorkflow.create(platform.workflows(tenant), { id: "p", steps: steps as never })
-  await assert.rejects(parent.result(), (error) => error instanceof MayflyError && /quota\.count/.test(JSON.stringify(error)))
+  await assert.rejects(
+    parent.result(),
+    (error) => error instanceof MayflyError && /quota\.count/.test(JSON.stringify(error)),
+  )
 })
 
 test("a suspended tenant's sandbox stops and does not start; its time awake is counted", async () => {

@@ -76,7 +76,9 @@ test("what is wrong is refused, and the version that is called stays", async (t)
   await assert.rejects(workers.deploy("../one", { script: "1" }), coded("input.invalid"))
   await assert.rejects(workers.deploy("two", { script: "2" }), coded("quota.count"))
   assert.deepEqual(await workers.list(), [info])
-  assert.deepEqual(await workers.versions("one"), [{ version: info.version, hash: info.hash, bytes: info.bytes, createdAt: info.createdAt, isCurrent: true }])
+  assert.deepEqual(await workers.versions("one"), [
+    { version: info.version, hash: info.hash, bytes: info.bytes, createdAt: info.createdAt, isCurrent: true },
+  ])
   for (let n = 0; n < 30; n++) await workers.deploy("one", { script: `${n}` })
   const versions = await workers.versions("one")
   assert.deepEqual([versions.length, versions[0]?.isCurrent], [20, true])

@@ -1,5 +1,13 @@
 import { MayflyError } from "@mayfly/protocol"
-import { DynamicWorker, parseTenant, type Run, type RunEvent, type RunOptions, type Runtime, type WorkerResponse } from "@mayfly/runtime"
+import {
+  DynamicWorker,
+  parseTenant,
+  type Run,
+  type RunEvent,
+  type RunOptions,
+  type Runtime,
+  type WorkerResponse,
+} from "@mayfly/runtime"
 import type { Store, Tables } from "@mayfly/store"
 import type { Accounts } from "../accounts/accounts.ts"
 import {
@@ -202,7 +210,10 @@ export class NamedWorkers {
     const tables = await this.#shelf.tables()
     const given = { tenant: this.#tenant, name: parseWorkerName(name), version: String(version), now: Date.now() }
     if (!(await tables.call("rollback", given)))
-      throw new MayflyError("worker.not-found", `the worker "${name}" has no version "${String(version).slice(0, 100)}"`)
+      throw new MayflyError(
+        "worker.not-found",
+        `the worker "${name}" has no version "${String(version).slice(0, 100)}"`,
+      )
     this.#shelf.forget(this.#tenant, name)
     return this.get(name)
   }

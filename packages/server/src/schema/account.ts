@@ -35,9 +35,7 @@ export const usageReport = z
     compared: z
       .object({
         asOf: z.string().describe("When the prices were looked up."),
-        services: z.array(
-          z.object({ service: z.string(), usd: z.number(), assumes: z.string(), source: z.string() }),
-        ),
+        services: z.array(z.object({ service: z.string(), usd: z.number(), assumes: z.string(), source: z.string() })),
       })
       .optional()
       .describe("What the total would cost at published prices."),
