@@ -56,8 +56,8 @@ test("kill -9 between and in the middle of writes: what was seen stays, nothing 
   }
   let cpuUs = 0
   let runs = 0
-  for (let cursor: unknown = ""; cursor !== undefined;) {
-    const from = cursor === "" ? "" : `&cursor=${String(cursor)}`
+  for (let cursor: string | undefined = ""; cursor !== undefined;) {
+    const from: string = cursor === "" ? "" : `&cursor=${cursor}`
     const page = await call("GET", `/v1/runs?tenant=t&limit=1000${from}`)
     const ids = (page["runs"] as { id: string }[]).map(({ id }) => id)
     for (const id of ids) {

@@ -8,13 +8,21 @@ provideDefaultSandboxes(() => defaultPlatform().env.SANDBOX)
 export { Sandbox, Sandboxes, TenantSandboxes } from "@mayfly/sandbox"
 export { type GuestSandbox, sandboxBinding, type SandboxRights } from "./sandbox-binding.ts"
 export type {
+  CodeContextInfo,
   CodeExecution,
+  CodeLanguage,
   CodeResult,
   ExecOptions,
   ExecResult,
   Exposure,
   FileEvent,
   FileInfo,
+  LogChunk,
+  PackOptions,
+  PreviewBase,
+  Previews,
+  ProcessEnd,
+  ProcessStatus,
   ProviderReport,
   SandboxFiles,
   SandboxInfo,
@@ -25,9 +33,9 @@ export type {
   SandboxSummary,
   SandboxTerminal,
   SandboxUsage,
-  TenantSandboxOptions,
   ShellResult,
   SnapshotInfo,
+  TenantSandboxOptions,
 } from "@mayfly/sandbox"
 
 export type {

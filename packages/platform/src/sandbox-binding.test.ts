@@ -173,20 +173,29 @@ test("rights that make no sense are refused when the binding is made", () => {
     assert.throws(() => sandboxBinding(sandbox, rights as SandboxRights), { code: "input.invalid" })
 })
 
-test("another tenant's sandbox and snapshot are not there", async () => {
+test("another tenant's sandbox and snapshot are not there, and its ids are free", async () => {
   const other = platform.sandboxes("other")
   await assert.rejects(other.get("bound"), { code: "sandbox.not-found" })
-  await assert.rejects(other.open("bound"), { code: "sandbox.exists" })
-  await assert.rejects(other.create({ id: "bound" }), { code: "sandbox.exists" })
   const snapshot = await sandbox.snapshot()
   await assert.rejects(other.create({ from: snapshot.id }), { code: "sandbox.not-found" })
   const stolen = { id: "mine", tenant: "default" }
   assert.equal((await other.create(stolen)).tenant, "other")
+  const same = await other.create({ id: "bound" })
+  await same.files.write("whose.txt", "other's")
+  assert.equal(await other.open("bound"), same)
+  assert.deepEqual((await same.exec("ls")).stdout, "whose.txt\n")
+  assert.equal(await sandbox.files.exists("whose.txt"), false)
+  const [mine, others] = await Promise.all([sandbox.expose(80), same.expose(80)])
+  assert.notEqual(mine.token, others.token)
+  await same.unexpose(80)
   assert.deepEqual(
     [await other.list(), await home.list()].map((list) => list.map(({ id }) => id)),
-    [["mine"], ["bound"]],
+    [["bound", "mine"], ["bound"]],
   )
   assert.equal(await home.get("bound"), sandbox)
+  await same.destroy()
+  await assert.rejects(other.get("bound"), { code: "sandbox.not-found" })
+  assert.equal(await sandbox.files.read("outside.txt", { encoding: "utf8" }), "outside")
   assert.equal(await platform.env.SANDBOX.get("bound"), sandbox)
 })
 
@@ -204,11 +213,11 @@ test("a step of a workflow opens sandboxes of its tenant, with what earlier step
       { name: "read", run: async (ctx) => (await ctx.sandbox("steps")).files.read("a.txt", { encoding: "utf8" }) },
       {
         name: "steal",
-        run: async (ctx) => ctx.sandbox("bound").catch((error: unknown) => (error as { code: string }).code),
+        run: async (ctx) => (await ctx.sandbox("bound")).files.list().then((list) => list.length),
       },
     ],
   })
-  assert.equal(await workflow.result(), "sandbox.exists")
-  const { tenant } = await platform.env.SANDBOX.get("steps")
+  assert.equal(await workflow.result(), 0)
+  const { tenant } = await platform.env.SANDBOX.get("steps", { tenant: "other" })
   assert.deepEqual([tenant, (await workflow.status()).status], ["other", "complete"])
 })

@@ -266,6 +266,13 @@ export const errorTable = {
     fix: "Check the id; old runs are forgotten, and others' are not shown.",
   },
   "run.ended": { status: 409, retry: false, fix: "The run is over; nothing is left to cancel." },
+  "client.unreachable": { status: 503, retry: true, fix: "Check the URL, and that the server runs there." },
+  "client.not-mayfly": { status: 502, retry: false, fix: "Check the URL: what answers there is not a Mayfly server." },
+  "client.disconnected": {
+    status: 503,
+    retry: false,
+    fix: "The connection broke while it was under way: whether it happened is not known. Look at the run history, then try again.",
+  },
 
   "store.busy": { status: 503, retry: true, fix: "Another process writes to the same database; wait and try again." },
   "store.queue-full": { status: 503, retry: true, fix: "Wait for `details.retryAfterMs`, then try again." },
@@ -337,6 +344,8 @@ export const errorTable = {
   "platform.no-host": { status: 503, retry: true, fix: "Run `mayfly doctor`: host processes could not be started." },
   "platform.port-in-use": { status: 409, retry: false, fix: "Stop what listens there, or choose another --port." },
   "server.not-found": { status: 404, retry: false, fix: "See /v1/openapi.json or docs for the routes." },
+  "server.unreachable": { status: 502, retry: true, fix: "Check the address and whether the server runs." },
+  "server.upgrade-required": { status: 426, retry: false, fix: "Open it with a client for WebSockets." },
   "server.body-timeout": { status: 408, retry: true, fix: "Send the body without long pauses." },
   "server.headers-too-large": { status: 431, retry: false, fix: "Send fewer or shorter headers, and a shorter path." },
   "server.too-large": { status: 413, retry: false, fix: "Send a smaller body." },

@@ -5,7 +5,7 @@ import { fileInfoOf, isPath, objectOf, resultOf, senseless, wholeNumber } from "
 import { jsonLines } from "./json-lines.ts"
 import type { Channel, Message } from "./link/channel.ts"
 import type { SupervisorLink } from "./link/supervisor-link.ts"
-import type { FileEvent, FileInfo, ProviderFiles, ReadRange, WriteOptions } from "./sandbox-provider.ts"
+import type { FileEvent, FileInfo, ProviderFiles, ReadRange, WatchOptions, WriteOptions } from "./sandbox-provider.ts"
 
 const maxEntries = 100_000
 const maxListBytes = 64 << 20
@@ -95,10 +95,7 @@ export class AgentFiles implements ProviderFiles {
     await this.#call({ op: "file-chmod", path, mode })
   }
 
-  async *watch(
-    path: string,
-    { recursive, signal }: { readonly recursive: boolean; readonly signal: AbortSignal },
-  ): AsyncGenerator<FileEvent, void, void> {
+  async *watch(path: string, { recursive, signal, onReady }: WatchOptions): AsyncGenerator<FileEvent, void, void> {
     if (this.#prefix !== null) throw new MayflyError("sandbox.unsupported", "a part of the files can't be watched")
     const channel = this.#open({ op: "file-watch", path, recursive })
     const end = (): void => this.#link.cancel(channel)
@@ -107,6 +104,7 @@ export class AgentFiles implements ProviderFiles {
     try {
       await firstMessage(channel)
       if (signal.aborted) return
+      await onReady?.()
       for await (const line of lines) {
         if (signal.aborted) return
         yield eventOf(line)

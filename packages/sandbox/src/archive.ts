@@ -1,18 +1,32 @@
-import { PassThrough, type Readable } from "node:stream"
+import { PassThrough, Readable } from "node:stream"
 import { pipeline } from "node:stream/promises"
 import { createZstdCompress, createZstdDecompress } from "node:zlib"
 import { MayflyError } from "@mayfly/protocol"
+import { invalid } from "./sandbox-options.ts"
 import type { ProviderProcess, ProviderSandbox, SpawnRequest } from "./sandbox-provider.ts"
+
+export interface PackOptions {
+  /** A folder; what is below it is packed, or unpacked there. Default: /workspace and /home/user, as they stand below /. */
+  readonly path?: string
+  /** Default tar.zst. */
+  readonly format?: "tar" | "tar.zst"
+  /** What tar leaves out: its patterns, relative to the path. */
+  readonly excludes?: readonly string[]
+}
 
 const maxComplaint = 2_000
 
-/** All files as tar.zst. Packed inside the sandbox, so that no link of a guest's leads to a file of the host's. */
-export async function packFiles(sandbox: ProviderSandbox): Promise<Readable> {
-  const process = await sandbox.spawn(command(["-cf", "-", "-C", "/", "workspace", "home/user"]))
+/** Files as an archive. Packed inside the sandbox, so that no link of a guest's leads to a file of the host's. */
+export async function packFiles(sandbox: ProviderSandbox, options: PackOptions = {}): Promise<Readable> {
+  const { path, excludes = [] } = options
+  const isPacked = isCompressed(options)
+  const what = path === undefined ? ["-C", "/", "workspace", "home/user"] : ["-C", path, "."]
+  const process = await sandbox.spawn(command(["-cf", "-", ...excludes.map((each) => `--exclude=./${each}`), ...what]))
   process.stdin.end()
   const complaint = collect(process.stderr)
   const output = new PassThrough()
-  void pipeline(process.stdout, createZstdCompress(), output, { end: false })
+  const through = isPacked ? [createZstdCompress()] : []
+  void pipeline([process.stdout, ...through, output], { end: false })
     .then(() => finish(process, complaint, "pack"))
     .then(
       () => output.end(),
@@ -22,13 +36,20 @@ export async function packFiles(sandbox: ProviderSandbox): Promise<Readable> {
   return output
 }
 
-/** Unpacks a tar.zst. Unpacked inside the sandbox: whatever its paths say, they lead to nothing but the sandbox. */
-export async function unpackFiles(sandbox: ProviderSandbox, archive: AsyncIterable<Uint8Array>): Promise<void> {
-  const process = await sandbox.spawn(command(["-xf", "-", "-C", "/", "--no-same-owner"]))
+/** Unpacks an archive. Unpacked inside the sandbox: whatever its paths say, they lead to nothing but the sandbox. */
+export async function unpackFiles(
+  sandbox: ProviderSandbox,
+  archive: AsyncIterable<Uint8Array>,
+  options: PackOptions = {},
+): Promise<void> {
+  const { path = "/" } = options
+  const through = isCompressed(options) ? [createZstdDecompress()] : []
+  if (options.path !== undefined) await sandbox.files.mkdir(path, true)
+  const process = await sandbox.spawn(command(["-xf", "-", "-C", path, "--no-same-owner"]))
   const complaint = collect(process.stderr)
   process.stdout.resume()
   try {
-    await pipeline(archive, createZstdDecompress(), process.stdin)
+    await pipeline([Readable.from(archive), ...through, process.stdin])
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     // tar ends early when it can't go on, and says why.
@@ -39,6 +60,11 @@ export async function unpackFiles(sandbox: ProviderSandbox, archive: AsyncIterab
     process.stdin.destroy()
   }
   await finish(process, complaint, "unpack")
+}
+
+function isCompressed({ format = "tar.zst" }: PackOptions): boolean {
+  if (format !== "tar" && format !== "tar.zst") throw invalid("format", 'must be "tar" or "tar.zst"')
+  return format === "tar.zst"
 }
 
 async function finish(process: ProviderProcess, complaint: Promise<string>, verb: string): Promise<void> {

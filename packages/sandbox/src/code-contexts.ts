@@ -8,6 +8,11 @@ import type { ContextRequest, ProviderCell, ProviderContext } from "./sandbox-pr
 
 export type CodeLanguage = ContextRequest["language"]
 
+export interface CodeContextInfo {
+  readonly name: string
+  readonly language: CodeLanguage
+}
+
 export interface RunCodeOptions {
   /** The state that is kept, by name. Default: one per language. */
   readonly context?: string
@@ -66,7 +71,7 @@ interface Context {
 /** Interpreters that keep their state between cells. Their state ends when the sandbox stops. */
 export class CodeContexts {
   readonly #live: LiveSandbox
-  readonly #contexts = new Map<string, Promise<Context>>()
+  readonly #contexts = new Map<string, { readonly language: CodeLanguage; readonly opening: Promise<Context> }>()
 
   constructor(live: LiveSandbox) {
     this.#live = live
@@ -74,11 +79,9 @@ export class CodeContexts {
   }
 
   async run(language: CodeLanguage, code: string, options: RunCodeOptions = {}): Promise<CodeExecution> {
-    if (!languages.includes(language)) throw invalid("language", `must be one of ${languages.join(", ")}`)
+    const name = nameOf(language, options.context)
     if (typeof code !== "string") throw invalid("code", "must be a text")
-    const { context: name = `default-${language}`, timeoutMs = defaultTimeoutMs, signal } = options
-    if (typeof name !== "string" || !/^[\w.-]{1,64}$/.test(name))
-      throw invalid("context", "must be up to 64 letters, digits or any of ._-")
+    const { timeoutMs = defaultTimeoutMs, signal } = options
     const limit = parseTimeout(timeoutMs)
     if (signal?.aborted === true) throw aborted(signal)
     using _lease = await this.#live.use()
@@ -95,22 +98,29 @@ export class CodeContexts {
 
   /** Ends a context; one that is not there is fine. */
   async close(name: string): Promise<void> {
-    const context = await this.#contexts.get(name)?.catch(() => undefined)
+    const context = await this.#contexts.get(name)?.opening.catch(() => undefined)
     context?.context.close()
     await context?.context.ended.catch(() => {})
   }
 
-  list(): string[] {
-    return [...this.#contexts.keys()]
+  async start(language: CodeLanguage, given?: string): Promise<CodeContextInfo> {
+    const name = nameOf(language, given)
+    using _lease = await this.#live.use()
+    await this.#open(name, language)
+    return { name, language }
+  }
+
+  list(): readonly CodeContextInfo[] {
+    return [...this.#contexts].map(([name, { language }]) => ({ name, language }))
   }
 
   async #open(name: string, language: CodeLanguage): Promise<Context> {
-    let opening = this.#contexts.get(name)
+    let opening = this.#contexts.get(name)?.opening
     if (opening === undefined) {
       if (this.#contexts.size >= maxContexts)
         throw new MayflyError("sandbox.limit", `a sandbox may have ${maxContexts} contexts; close some`)
       opening = this.#start(name, language)
-      this.#contexts.set(name, opening)
+      this.#contexts.set(name, { language, opening })
       opening.catch(() => this.#contexts.delete(name))
     }
     const context = await opening
@@ -145,6 +155,13 @@ export class CodeContexts {
       signal?.removeEventListener("abort", abort)
     }
   }
+}
+
+function nameOf(language: CodeLanguage, name: unknown): string {
+  if (!languages.includes(language)) throw invalid("language", `must be one of ${languages.join(", ")}`)
+  if (name === undefined) return `default-${language}`
+  if (typeof name === "string" && /^[\w.-]{1,64}$/.test(name)) return name
+  throw invalid("context", "must be up to 64 letters, digits or any of ._-")
 }
 
 async function readResults(cell: ProviderCell): Promise<CodeResult[]> {

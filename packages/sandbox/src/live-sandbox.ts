@@ -1,6 +1,6 @@
 import { MayflyError } from "@mayfly/protocol"
 import type { EgressAttachment, SandboxEgress } from "./sandbox-egress.ts"
-import type { ProviderSandbox, SandboxEnd, SandboxProvider } from "./sandbox-provider.ts"
+import type { ProviderSandbox, SandboxEnd, SandboxProvider, SandboxSpec } from "./sandbox-provider.ts"
 import type { SandboxGovernor } from "./sandbox-governor.ts"
 import type { SandboxRecord } from "./sandbox-registry.ts"
 
@@ -102,7 +102,7 @@ export class LiveSandbox {
   async #startNow(): Promise<ProviderSandbox> {
     await this.#stopping
     this.checkUsable()
-    const { id, tenant, limits, network } = this.record
+    const { id, tenant, network } = this.record
     await this.#governor.mayStart(tenant)
     let attachment: EgressAttachment | undefined
     let hasFailed = false
@@ -112,7 +112,7 @@ export class LiveSandbox {
     }
     try {
       const isConnected = this.#egress !== undefined
-      const sandbox = await this.#provider.start({ id, limits }, isConnected ? { onNetwork } : {})
+      const sandbox = await this.#provider.start(specOf(this.record), isConnected ? { onNetwork } : {})
       await giveFiles(sandbox, attachment)
       return this.#started(sandbox, attachment)
     } catch (error) {
@@ -146,6 +146,11 @@ export class LiveSandbox {
       if (this.#users === 0) void this.stop()
     }, sleepAfterMs).unref()
   }
+}
+
+/** A provider knows it by its key. */
+export function specOf({ key, limits }: SandboxRecord): SandboxSpec {
+  return { id: key, limits }
 }
 
 /** The use of a running sandbox. Disposing twice is safe. */

@@ -164,19 +164,21 @@ export function processSuite(name: string, options: Omit<SandboxesOptions, "stor
       for await (const bytes of terminal.output()) if ((all += Buffer.from(bytes).toString()).includes(text)) break
       return all
     }
-    terminal.write("tty; stty size\n")
+    await terminal.write("tty; stty size\n")
     assert.match(await until("30 100"), /\/dev\/pts\/\d/)
     terminal.resize(120, 40)
-    terminal.write("trap 'stty size' WINCH; until [ \"$(stty size)\" = '40 120' ]; do :; done; echo resized-$((1+1))\n")
+    await terminal.write(
+      "trap 'stty size' WINCH; until [ \"$(stty size)\" = '40 120' ]; do :; done; echo resized-$((1+1))\n",
+    )
     await until("resized-2")
     // A process of its own hears the interrupt, whenever it comes; bash itself might not.
-    terminal.write("bash -c 'echo began-$((1+2)); sleep 6000'\n")
+    await terminal.write("bash -c 'echo began-$((1+2)); sleep 6000'\n")
     await until("began-3")
-    terminal.write("\x03")
-    terminal.write("echo again-$((2+2))\n")
+    await terminal.write("\x03")
+    await terminal.write("echo again-$((2+2))\n")
     const [first, second] = await Promise.all([until("again-4"), until("again-4")])
     assert.ok(first.includes("30 100") && second.includes("30 100"))
-    terminal.write("exit 7\n")
+    await terminal.write("exit 7\n")
     assert.deepEqual(await terminal.waitForExit(), { exitCode: 7 })
   })
 

@@ -125,13 +125,13 @@ export class SandboxFiles {
   /** Changes as they happen, until the loop is left or the signal aborts. Keeps the sandbox awake. */
   async *watch(
     path = ".",
-    { recursive = true, signal }: { recursive?: boolean; signal?: AbortSignal } = {},
+    { recursive = true, signal, onReady }: { recursive?: boolean; signal?: AbortSignal; onReady?: () => unknown } = {},
   ): AsyncGenerator<FileEvent, void, void> {
     using lease = await this.#live.use()
     const left = new AbortController()
     const either = signal === undefined ? left.signal : AbortSignal.any([left.signal, signal])
     try {
-      yield* this.#filesOf(lease).watch(this.#path(path), { recursive, signal: either })
+      yield* this.#filesOf(lease).watch(this.#path(path), { recursive, signal: either, onReady })
     } finally {
       left.abort()
     }

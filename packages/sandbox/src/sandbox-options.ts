@@ -10,7 +10,7 @@ export interface SandboxPlatform {
 }
 
 export interface SandboxOptions {
-  /** Lower-case letters, digits and hyphens, at most 63. Default: a random one. */
+  /** Lower-case letters, digits and hyphens, at most 63; each tenant has its own. Default: a random one. */
   readonly id?: string
   readonly limits?: Partial<SandboxLimits>
   /** What it may reach. Default: nothing. */
@@ -51,9 +51,7 @@ export function parseSandboxOptions(options: SandboxOptions): ParsedSandboxOptio
   if (typeof options !== "object" || options === null) throw invalid("options", "must be an object")
   for (const name of Object.keys(options))
     if (!known.includes(name)) throw invalid(name, `is not an option of a sandbox; the options are ${known.join(", ")}`)
-  const { id, network = {}, env, from, tenant = "default", provider, sleepAfter } = options
-  if (typeof tenant !== "string" || !/^[\w.:-]{1,128}$/.test(tenant))
-    throw invalid("tenant", "must be up to 128 letters, digits or any of ._:-")
+  const { id, network = {}, env, from, tenant, provider, sleepAfter } = options
   if (typeof network !== "object" || network === null || Array.isArray(network))
     throw invalid("network", "must be an object")
   if (provider !== undefined && typeof provider !== "string") throw invalid("provider", "must be the name of one")
@@ -64,9 +62,14 @@ export function parseSandboxOptions(options: SandboxOptions): ParsedSandboxOptio
     env: parseVariables(env === undefined ? {} : env, "env"),
     from: from === undefined ? undefined : parseFrom(from),
     sleepAfterMs: parseDuration(sleepAfter, defaultSleepMs),
-    tenant,
+    tenant: parseTenant(tenant),
     provider,
   }
+}
+
+export function parseTenant(tenant: unknown = "default"): string {
+  if (typeof tenant === "string" && /^[\w.:-]{1,128}$/.test(tenant)) return tenant
+  throw invalid("tenant", "must be up to 128 letters, digits or any of ._:-")
 }
 
 export function parseSandboxId(id: unknown): string {
@@ -108,6 +111,11 @@ export function parseTimeout(timeoutMs: unknown, name = "timeoutMs"): number | n
   if (timeoutMs === undefined || timeoutMs === null) return null
   if (typeof timeoutMs === "number" && timeoutMs >= 1 && timeoutMs <= 2_147_483_647) return Math.ceil(timeoutMs)
   throw invalid(name, "must be milliseconds, from 1 to 2147483647")
+}
+
+export function checkSignal(signal: unknown): void {
+  if (typeof signal !== "string" || !/^SIG[A-Z0-9]{2,8}$/.test(signal))
+    throw invalid("signal", 'must be the name of one, such as "SIGTERM"')
 }
 
 function parseFrom(from: unknown): string {

@@ -3,7 +3,7 @@ import type { Command } from "./exec-command.ts"
 import { exitCodeOf } from "./exec-command.ts"
 import type { LiveSandbox } from "./live-sandbox.ts"
 import { type OutputChunk, ReplayLog } from "./replay-log.ts"
-import { invalid, parsePort, parseTimeout } from "./sandbox-options.ts"
+import { checkSignal, invalid, parsePort, parseTimeout } from "./sandbox-options.ts"
 import type { ProviderProcess } from "./sandbox-provider.ts"
 
 export type ProcessStatus = "running" | "exited" | "killed" | "lost"
@@ -156,7 +156,7 @@ export class SandboxProcess {
     signal: NodeJS.Signals = "SIGTERM",
     { graceMs = defaultGraceMs }: { graceMs?: number } = {},
   ): Promise<void> {
-    if (!/^SIG[A-Z0-9]{2,8}$/.test(signal)) throw invalid("signal", 'must be the name of one, such as "SIGTERM"')
+    checkSignal(signal)
     if (this.#status !== "running") return
     this.#process.kill(signal)
     const timer = setTimeout(() => this.#process.kill("SIGKILL"), signal === "SIGKILL" ? 0 : graceMs)
@@ -166,6 +166,7 @@ export class SandboxProcess {
 
   /** Sends a signal and waits for nothing. */
   signal(signal: NodeJS.Signals): void {
+    checkSignal(signal)
     if (this.#status === "running") this.#process.kill(signal)
   }
 

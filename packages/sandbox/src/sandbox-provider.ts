@@ -159,6 +159,13 @@ export interface FileEvent {
   readonly path: string
 }
 
+export interface WatchOptions {
+  readonly recursive: boolean
+  readonly signal: AbortSignal
+  /** Called once, when all changes from then on are seen. */
+  readonly onReady?: (() => unknown) | undefined
+}
+
 export interface ReadRange {
   readonly start?: number
   readonly end?: number
@@ -183,5 +190,5 @@ export interface ProviderFiles {
   remove(path: string, recursive: boolean): Promise<void>
   rename(path: string, to: string): Promise<void>
   chmod(path: string, mode: number): Promise<void>
-  watch(path: string, options: { readonly recursive: boolean; readonly signal: AbortSignal }): AsyncIterable<FileEvent>
+  watch(path: string, options: WatchOptions): AsyncIterable<FileEvent>
 }

@@ -4,7 +4,10 @@ import type { SandboxLimits } from "./sandbox-limits.ts"
 
 /** What is kept of a sandbox, besides its files. */
 export interface SandboxRecord {
+  /** Unlike those of its tenant; other tenants may have the same. */
   readonly id: string
+  /** Unlike all others here: names its files, control groups and addresses. Nobody chooses it. */
+  readonly key: string
   readonly tenant: string
   readonly createdAt: number
   readonly provider: string
@@ -12,6 +15,8 @@ export interface SandboxRecord {
   readonly network: NetworkPolicy
   readonly env: Readonly<Record<string, string>>
   readonly sleepAfterMs: number | null
+  /** How often an address of a preview was taken back: later ones are others. */
+  readonly previewEpoch?: number
 }
 
 /** A saved copy of a sandbox's files. */
@@ -26,10 +31,9 @@ export interface SnapshotInfo {
   readonly limits: SandboxLimits
 }
 
-const owner: StoreOwner = {
-  name: "sandbox",
-  migrations: [
-    `CREATE TABLE sandbox_boxes (
+/** What was released stays as it is. */
+export const sandboxMigrations: StoreOwner["migrations"] = [
+  `CREATE TABLE sandbox_boxes (
       id TEXT PRIMARY KEY,
       tenant TEXT NOT NULL,
       created_at INTEGER NOT NULL,
@@ -46,11 +50,26 @@ const owner: StoreOwner = {
       limits TEXT NOT NULL
     ) STRICT;
     CREATE INDEX sandbox_snapshots_tenant ON sandbox_snapshots (tenant, id)`,
-  ],
-}
+  // Ids were the same for all tenants; those that are there keep their files' names.
+  `CREATE TABLE sandbox_boxes_of_tenants (
+      tenant TEXT NOT NULL,
+      id TEXT NOT NULL,
+      key TEXT NOT NULL UNIQUE,
+      created_at INTEGER NOT NULL,
+      state TEXT NOT NULL CHECK (state IN ('creating', 'ready', 'removing')),
+      options TEXT NOT NULL,
+      PRIMARY KEY (tenant, id)
+    ) STRICT;
+    INSERT INTO sandbox_boxes_of_tenants SELECT tenant, id, id, created_at, state, options FROM sandbox_boxes;
+    DROP TABLE sandbox_boxes;
+    ALTER TABLE sandbox_boxes_of_tenants RENAME TO sandbox_boxes`,
+]
+
+const owner: StoreOwner = { name: "sandbox", migrations: sandboxMigrations }
 
 interface BoxRow {
   readonly id: string
+  readonly key: string
   readonly tenant: string
   readonly created_at: number
   readonly options: string
@@ -79,12 +98,12 @@ export class SandboxRegistry {
 
   /** Takes the id. Rejects with `sandbox.exists` when it is taken, `quota.count` when the tenant has `most` already. */
   async begin(record: SandboxRecord, most: number | null = null): Promise<void> {
-    const { id, tenant, createdAt, ...options } = record
+    const { id, key, tenant, createdAt, ...options } = record
     try {
       const added = await this.#write(
-        `INSERT INTO sandbox_boxes SELECT ?, ?, ?, 'creating', ?
+        `INSERT INTO sandbox_boxes SELECT ?, ?, ?, ?, 'creating', ?
          WHERE (SELECT COUNT(*) FROM sandbox_boxes WHERE tenant = ?) < ?`,
-        [id, tenant, createdAt, JSON.stringify(options), tenant, most ?? Number.MAX_SAFE_INTEGER],
+        [tenant, id, key, createdAt, JSON.stringify(options), tenant, most ?? Number.MAX_SAFE_INTEGER],
       )
       if (added === 0)
         throw new MayflyError("quota.count", `tenant "${tenant}" has ${most} sandboxes`, {
@@ -96,17 +115,17 @@ export class SandboxRegistry {
     }
   }
 
-  async setState(id: string, state: "ready" | "removing"): Promise<void> {
-    await this.#write("UPDATE sandbox_boxes SET state = ? WHERE id = ?", [state, id])
+  async setState({ key }: SandboxRecord, state: "ready" | "removing"): Promise<void> {
+    await this.#write("UPDATE sandbox_boxes SET state = ? WHERE key = ?", [state, key])
   }
 
   async setOptions(record: SandboxRecord): Promise<void> {
-    const { id, tenant: _tenant, createdAt: _createdAt, ...options } = record
-    await this.#write("UPDATE sandbox_boxes SET options = ? WHERE id = ?", [JSON.stringify(options), id])
+    const { id: _id, key, tenant: _tenant, createdAt: _createdAt, ...options } = record
+    await this.#write("UPDATE sandbox_boxes SET options = ? WHERE key = ?", [JSON.stringify(options), key])
   }
 
-  async forget(id: string): Promise<void> {
-    await this.#write("DELETE FROM sandbox_boxes WHERE id = ?", [id])
+  async forget({ key }: SandboxRecord): Promise<void> {
+    await this.#write("DELETE FROM sandbox_boxes WHERE key = ?", [key])
   }
 
   /** Removes the rows of sandboxes whose making or removal was cut off. */
@@ -114,14 +133,15 @@ export class SandboxRegistry {
     await this.#write("DELETE FROM sandbox_boxes WHERE state <> 'ready'", [])
   }
 
-  async get(id: string): Promise<SandboxRecord | undefined> {
-    const rows = await this.#tables.read<BoxRow>("SELECT * FROM sandbox_boxes WHERE id = ? AND state = 'ready'", [id])
+  async get(tenant: string, id: string): Promise<SandboxRecord | undefined> {
+    const sql = "SELECT * FROM sandbox_boxes WHERE tenant = ? AND id = ? AND state = 'ready'"
+    const rows = await this.#tables.read<BoxRow>(sql, [tenant, id])
     return rows[0] === undefined ? undefined : recordOf(rows[0])
   }
 
   async list(tenant: string | undefined): Promise<readonly SandboxRecord[]> {
     const where = tenant === undefined ? "" : "AND tenant = ?"
-    const sql = `SELECT * FROM sandbox_boxes WHERE state = 'ready' ${where} ORDER BY id`
+    const sql = `SELECT * FROM sandbox_boxes WHERE state = 'ready' ${where} ORDER BY id, tenant`
     const rows = await this.#tables.read<BoxRow>(sql, tenant === undefined ? [] : [tenant], { maxRows: 100_000 })
     return rows.map(recordOf)
   }
@@ -161,8 +181,8 @@ export class SandboxRegistry {
 }
 
 function recordOf(row: BoxRow): SandboxRecord {
-  const options = JSON.parse(row.options) as Omit<SandboxRecord, "id" | "tenant" | "createdAt">
-  return { id: row.id, tenant: row.tenant, createdAt: row.created_at, ...options }
+  const options = JSON.parse(row.options) as Omit<SandboxRecord, "id" | "key" | "tenant" | "createdAt">
+  return { id: row.id, key: row.key, tenant: row.tenant, createdAt: row.created_at, ...options }
 }
 
 function snapshotOf(row: SnapshotRow): SnapshotInfo {

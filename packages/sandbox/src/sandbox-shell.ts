@@ -1,7 +1,7 @@
 import { MayflyError } from "@mayfly/protocol"
 import { aborted, collectProcess, type ExecOptions, type ExecResult } from "./exec-command.ts"
 import type { LiveSandbox } from "./live-sandbox.ts"
-import { invalid, parseTimeout } from "./sandbox-options.ts"
+import { checkSignal, invalid, parseTimeout } from "./sandbox-options.ts"
 import type { ProviderProcess, ProviderShell } from "./sandbox-provider.ts"
 
 export interface ShellResult extends ExecResult {
@@ -15,6 +15,7 @@ const maxWaiting = 1_000
 
 /** A bash that keeps its folder, variables, functions and options between commands. Commands run one after the other. */
 export class SandboxShell implements AsyncDisposable {
+  readonly id: string
   readonly #live: LiveSandbox
   readonly #shell: ProviderShell
   #cwd: string
@@ -23,7 +24,8 @@ export class SandboxShell implements AsyncDisposable {
   #last: Promise<unknown> = Promise.resolve()
   #current: ProviderProcess | undefined
 
-  constructor(live: LiveSandbox, shell: ProviderShell, cwd: string) {
+  constructor(id: string, { shell, live, cwd }: { shell: ProviderShell; live: LiveSandbox; cwd: string }) {
+    this.id = id
     this.#live = live
     this.#shell = shell
     this.#cwd = cwd
@@ -55,6 +57,7 @@ export class SandboxShell implements AsyncDisposable {
 
   /** Sends a signal to what the shell runs now, not to the shell. */
   signal(signal: NodeJS.Signals = "SIGINT"): void {
+    checkSignal(signal)
     this.#current?.kill(signal)
   }
 

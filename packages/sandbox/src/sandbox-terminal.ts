@@ -10,6 +10,7 @@ const maxSize = 1_000
 /** A terminal. Any number of viewers see the same screen; one that comes later is shown what was kept. */
 export class SandboxTerminal implements AsyncDisposable {
   readonly id: string
+  readonly createdAt: number
   readonly #process: ProviderProcess
   readonly #live: LiveSandbox
   readonly #log = new ReplayLog(keptBytes)
@@ -17,6 +18,9 @@ export class SandboxTerminal implements AsyncDisposable {
 
   constructor(id: string, { process, live }: { process: ProviderProcess; live: LiveSandbox }) {
     this.id = id
+    this.createdAt = Date.now()
+    // What was typed after the end is no news.
+    process.stdin.on("error", () => {})
     this.#process = process
     this.#live = live
     this.#ended = this.#watch()
@@ -38,9 +42,9 @@ export class SandboxTerminal implements AsyncDisposable {
     return Buffer.concat(this.#log.kept().map(({ data }) => data))
   }
 
-  /** Keys. "\x03" is Ctrl-C. */
-  write(data: string | Uint8Array): void {
-    this.#process.stdin.write(data)
+  /** Keys. "\x03" is Ctrl-C. Resolves when the terminal has taken them: whoever waits can't fill our memory. Of one that has ended nobody reads. */
+  async write(data: string | Uint8Array): Promise<void> {
+    await new Promise<void>((resolve) => this.#process.stdin.write(data, () => resolve()))
   }
 
   resize(cols: number, rows: number): void {

@@ -1,12 +1,18 @@
 import { randomBytes } from "node:crypto"
 import { Readable } from "node:stream"
 import { MayflyError } from "@mayfly/protocol"
-import { packFiles, unpackFiles } from "./archive.ts"
-import { CodeContexts, type CodeExecution, type CodeLanguage, type RunCodeOptions } from "./code-contexts.ts"
+import { packFiles, type PackOptions, unpackFiles } from "./archive.ts"
+import {
+  type CodeContextInfo,
+  CodeContexts,
+  type CodeExecution,
+  type CodeLanguage,
+  type RunCodeOptions,
+} from "./code-contexts.ts"
 import { cloneRepository, type CloneOptions } from "./git-clone.ts"
 import { aborted, argvOf, collectProcess, type Command, type ExecOptions, type ExecResult } from "./exec-command.ts"
 import type { Lease, LiveSandbox, SandboxStatus } from "./live-sandbox.ts"
-import type { Exposure } from "./preview-server.ts"
+import type { Exposure } from "./previews.ts"
 import { SandboxFiles } from "./sandbox-files.ts"
 import {
   invalid,
@@ -54,6 +60,8 @@ export interface SandboxInfo {
 }
 
 const maxProcesses = 1_000
+const maxShells = 100
+const maxTerminals = 100
 const maxEnded = 100
 
 /**
@@ -68,6 +76,8 @@ export class Sandbox implements AsyncDisposable {
   readonly #live: LiveSandbox
   readonly #home: Sandboxes
   readonly #processes = new Map<string, SandboxProcess>()
+  readonly #shells = new Map<string, SandboxShell>()
+  readonly #terminals = new Map<string, SandboxTerminal>()
   readonly #contexts: CodeContexts
 
   /** @internal Use `Sandbox.create`, `get` or `open`. */
@@ -86,9 +96,12 @@ export class Sandbox implements AsyncDisposable {
     return homeOf(options.platform).create(options)
   }
 
-  /** One that is there, by its id. Rejects with `sandbox.not-found`. */
-  static async get(id: string, { platform }: { platform?: SandboxPlatform } = {}): Promise<Sandbox> {
-    return homeOf(platform).get(id)
+  /** One that is there, by its id and tenant ("default"). Rejects with `sandbox.not-found`. */
+  static async get(
+    id: string,
+    { platform, ...rest }: { platform?: SandboxPlatform; tenant?: string } = {},
+  ): Promise<Sandbox> {
+    return homeOf(platform).get(id, rest)
   }
 
   /** Gets it, or makes it with these options. */
@@ -144,22 +157,49 @@ export class Sandbox implements AsyncDisposable {
   /** A bash that keeps its state between commands. */
   async shell({ cwd, env }: { cwd?: string; env?: Readonly<Record<string, string>> } = {}): Promise<SandboxShell> {
     const request = this.#request(["bash"], { ...(cwd && { cwd }), ...(env && { env }) })
+    checkRoom(this.#shells, maxShells, "shells")
     using lease = await this.#live.use()
-    return new SandboxShell(this.#live, await lease.sandbox.shell(withEnvironment(request, lease)), request.cwd)
+    const id = `s-${randomBytes(6).toString("hex")}`
+    const inside = await lease.sandbox.shell(withEnvironment(request, lease))
+    const shell = new SandboxShell(id, { shell: inside, live: this.#live, cwd: request.cwd })
+    keepUntil(this.#shells, shell, inside.ended)
+    return shell
+  }
+
+  /** Shells that have not ended. */
+  shells(): readonly SandboxShell[] {
+    return [...this.#shells.values()]
   }
 
   async terminal(options: TerminalOptions = {}): Promise<SandboxTerminal> {
     const { command = ["/bin/bash", "-l"], cols, rows, ...rest } = options
     const size = parseTerminalSize({ ...(cols && { cols }), ...(rows && { rows }) })
     const request = this.#request(command, rest)
+    checkRoom(this.#terminals, maxTerminals, "terminals")
     using lease = await this.#live.use()
     const process = await lease.sandbox.spawn({ ...withEnvironment(request, lease), hasStdin: true, pty: size })
-    return new SandboxTerminal(`t-${randomBytes(6).toString("hex")}`, { process, live: this.#live })
+    const terminal = new SandboxTerminal(`t-${randomBytes(6).toString("hex")}`, { process, live: this.#live })
+    keepUntil(this.#terminals, terminal, terminal.waitForExit())
+    return terminal
+  }
+
+  /** Terminals that have not ended, whether anybody looks at them or not. */
+  terminals(): readonly SandboxTerminal[] {
+    return [...this.#terminals.values()]
   }
 
   /** Runs a cell; its context keeps variables for the next. Needs the interpreter in the sandbox. */
   async runCode(language: CodeLanguage, code: string, options: RunCodeOptions = {}): Promise<CodeExecution> {
     return this.#contexts.run(language, code, options)
+  }
+
+  /** Starts a context before its first cell. One that is there for the same language is fine. */
+  async openContext(language: CodeLanguage, name?: string): Promise<CodeContextInfo> {
+    return this.#contexts.start(language, name)
+  }
+
+  contexts(): readonly CodeContextInfo[] {
+    return this.#contexts.list()
   }
 
   async closeContext(name: string): Promise<void> {
@@ -176,6 +216,11 @@ export class Sandbox implements AsyncDisposable {
     await this.#home.unexpose(this.#live, parsePort(port))
   }
 
+  /** What is shown now. */
+  exposures(): readonly Exposure[] {
+    return this.#home.previews.list(this.#live)
+  }
+
   /** A copy of all files, which `Sandbox.create({ from })` begins with. Processes are not in it. */
   async snapshot(): Promise<SnapshotInfo> {
     return this.#home.snapshot(this.#live)
@@ -186,11 +231,13 @@ export class Sandbox implements AsyncDisposable {
     return this.#home.fork(this.#live, options)
   }
 
-  /** /workspace and /home/user as tar.zst. */
-  async export(): Promise<ReadableStream<Uint8Array>> {
+  /** /workspace and /home/user as tar.zst. With a path: what is below that folder, and `format` may be "tar". */
+  async export(options: PackOptions = {}): Promise<ReadableStream<Uint8Array>> {
+    const { path, ...rest } = options
+    const packed = { ...rest, ...(path === undefined ? {} : { path: parsePath(path) }) }
     const lease = await this.#live.use()
     try {
-      const archive = await packFiles(lease.sandbox)
+      const archive = await packFiles(lease.sandbox, packed)
       archive.once("close", () => lease[Symbol.dispose]())
       return Readable.toWeb(archive) as ReadableStream<Uint8Array>
     } catch (error) {
@@ -199,10 +246,18 @@ export class Sandbox implements AsyncDisposable {
     }
   }
 
-  /** Unpacks a tar.zst over the files. It is unpacked inside: its paths lead nowhere else. */
-  async import(archive: AsyncIterable<Uint8Array> | Uint8Array): Promise<void> {
+  /** Unpacks a tar.zst (or what `format` says) over the files; with a path below that folder. It is unpacked inside: its paths lead nowhere else. */
+  async import(
+    archive: AsyncIterable<Uint8Array> | Uint8Array,
+    options: Omit<PackOptions, "excludes"> = {},
+  ): Promise<void> {
+    const { path, format } = options
     using lease = await this.#live.use()
-    await unpackFiles(lease.sandbox, archive instanceof Uint8Array ? Readable.from([archive]) : archive)
+    const source = archive instanceof Uint8Array ? Readable.from([archive]) : archive
+    await unpackFiles(lease.sandbox, source, {
+      ...(path === undefined ? {} : { path: parsePath(path) }),
+      ...(format === undefined ? {} : { format }),
+    })
   }
 
   /** What it uses now. One that sleeps is not woken for it. */
@@ -264,6 +319,16 @@ export class Sandbox implements AsyncDisposable {
     const kept = Object.entries(all).filter(([, value]) => value !== null && value !== undefined)
     await this.#home.setEnvironment(this.#live, parseVariables(Object.fromEntries(kept), "variables"))
   }
+}
+
+function checkRoom(held: ReadonlyMap<string, unknown>, max: number, what: string): void {
+  if (held.size >= max) throw new MayflyError("sandbox.limit", `${max} ${what} are open in this sandbox; close some`)
+}
+
+function keepUntil<T extends { readonly id: string }>(held: Map<string, T>, one: T, end: Promise<unknown>): void {
+  held.set(one.id, one)
+  const forget = (): void => void held.delete(one.id)
+  end.then(forget, forget)
 }
 
 function withEnvironment<T extends { readonly env: Readonly<Record<string, string>> }>(request: T, lease: Lease): T {

@@ -6,12 +6,12 @@ import { MayflyError, type NetworkPolicy } from "@mayfly/protocol"
 import type { Store } from "@mayfly/store"
 import { BubblewrapProvider } from "./bubblewrap/bubblewrap-provider.ts"
 import { claimDirectory, isAbandoned } from "./claim-directory.ts"
-import { LiveSandbox } from "./live-sandbox.ts"
-import { type Exposure, PreviewServer } from "./preview-server.ts"
+import { LiveSandbox, specOf } from "./live-sandbox.ts"
+import { type Exposure, Previews } from "./previews.ts"
 import { noSandboxGovernor, type SandboxGovernor } from "./sandbox-governor.ts"
 import { Sandbox, type SandboxInfo, type SandboxSummary } from "./sandbox.ts"
 import type { SandboxEgress } from "./sandbox-egress.ts"
-import { invalid, parseSandboxId, parseSandboxOptions, type SandboxOptions } from "./sandbox-options.ts"
+import { invalid, parseSandboxId, parseSandboxOptions, parseTenant, type SandboxOptions } from "./sandbox-options.ts"
 import type { ProviderReport, SandboxProvider } from "./sandbox-provider.ts"
 import type { SandboxLimits } from "./sandbox-limits.ts"
 import { type SandboxRecord, SandboxRegistry, type SnapshotInfo } from "./sandbox-registry.ts"
@@ -34,12 +34,13 @@ interface Home {
   readonly directory: string
   readonly provider: SandboxProvider
   readonly registry: SandboxRegistry
-  readonly previews: PreviewServer
   close(): void
 }
 
 /** All sandboxes of a platform. Whoever makes it disposes it; sandboxes stop then, and their files stay when it has a directory. */
 export class Sandboxes implements AsyncDisposable {
+  /** Addresses that show ports, for the server that carries them. */
+  readonly previews = new Previews()
   readonly #options: SandboxesOptions
   readonly #governor: SandboxGovernor
   /** One object per sandbox, so that everybody sees the same processes. */
@@ -65,7 +66,8 @@ export class Sandboxes implements AsyncDisposable {
     const snapshot = from === undefined ? undefined : await this.#snapshotOf(from)
     const limits = withDiskOf(snapshot, rest.limits, options.limits?.diskMb)
     const record: SandboxRecord = {
-      id: id ?? `sb-${randomBytes(8).toString("hex")}`,
+      id: id ?? randomName(),
+      key: randomName(),
       ...rest,
       network: options.network ?? this.#options.network ?? {},
       limits,
@@ -75,27 +77,26 @@ export class Sandboxes implements AsyncDisposable {
     this.#options.egress?.check(record.network)
     await registry.begin(record, await this.#governor.mayCreate(record.tenant))
     try {
-      await provider.create(record, from)
-      await registry.setState(record.id, "ready")
+      await provider.create(specOf(record), from)
+      await registry.setState(record, "ready")
     } catch (error) {
-      await provider.remove(record.id)
-      await registry.forget(record.id)
+      await provider.remove(record.key)
+      await registry.forget(record)
       throw error
     }
     return this.#handle(record, provider)
   }
 
-  /** With a tenant: another's is not there. */
+  /** Each tenant has ids of its own. Default "default". */
   async get(id: string, { tenant }: { readonly tenant?: string } = {}): Promise<Sandbox> {
-    const sandbox = await this.#find(parseSandboxId(id), tenant)
+    const sandbox = await this.#find(parseSandboxId(id), parseTenant(tenant))
     if (sandbox !== undefined) return sandbox
     throw new MayflyError("sandbox.not-found", `there is no sandbox "${id}"`, { details: { id } })
   }
 
   async open(id: string, options: Omit<SandboxOptions, "id"> = {}): Promise<Sandbox> {
     const parsed = parseSandboxId(id)
-    parseSandboxOptions(options)
-    const { tenant } = options
+    const { tenant } = parseSandboxOptions(options)
     const found = await this.#find(parsed, tenant)
     if (found !== undefined) return found
     try {
@@ -113,7 +114,7 @@ export class Sandboxes implements AsyncDisposable {
       id,
       tenant: of,
       createdAt,
-      status: this.#handles.get(id)?.live.status ?? "stopped",
+      status: this.#handles.get(nameOf(of, id))?.live.status ?? "stopped",
     }))
   }
 
@@ -135,7 +136,7 @@ export class Sandboxes implements AsyncDisposable {
     const { provider, registry } = await this.#open()
     const { id: sandboxId, tenant, limits } = live.record
     const id = `snap-${randomBytes(8).toString("hex")}`
-    const bytes = await live.exclusively((running) => provider.snapshot(live.record, id, running))
+    const bytes = await live.exclusively((running) => provider.snapshot(specOf(live.record), id, running))
     const snapshot = { id, sandboxId, tenant, createdAt: Date.now(), bytes, limits }
     await registry.addSnapshot(snapshot)
     return snapshot
@@ -163,14 +164,14 @@ export class Sandboxes implements AsyncDisposable {
   /** @internal */
   async destroy(live: LiveSandbox): Promise<void> {
     if (live.status === "destroyed") return
-    const { provider, registry, previews } = await this.#open()
-    const { id } = live.record
-    previews.unexpose(live)
+    const { provider, registry } = await this.#open()
+    const { id, tenant, key } = live.record
+    this.previews.unexpose(live)
     await live.destroy(async () => {
-      await registry.setState(id, "removing")
-      await provider.remove(id)
-      await registry.forget(id)
-      this.#handles.delete(id)
+      await registry.setState(live.record, "removing")
+      await provider.remove(key)
+      await registry.forget(live.record)
+      this.#handles.delete(nameOf(tenant, id))
     })
   }
 
@@ -190,12 +191,18 @@ export class Sandboxes implements AsyncDisposable {
 
   /** @internal */
   async expose(live: LiveSandbox, port: number, ttlMs: number | null): Promise<Exposure> {
-    return (await this.#open()).previews.expose(live, port, ttlMs)
+    await this.#open()
+    return this.previews.expose(live, port, ttlMs)
   }
 
   /** @internal */
   async unexpose(live: LiveSandbox, port: number): Promise<void> {
-    ;(await this.#open()).previews.unexpose(live, port)
+    live.checkUsable()
+    const { registry } = await this.#open()
+    if (!this.previews.unexpose(live, port)) return
+    // Whoever has the address that was taken back must not have the next one with it.
+    live.record = { ...live.record, previewEpoch: (live.record.previewEpoch ?? 0) + 1 }
+    await registry.setOptions(live.record)
   }
 
   /** Stops what a tenant has awake; the files stay. */
@@ -209,7 +216,7 @@ export class Sandboxes implements AsyncDisposable {
     if (this.#isDisposed) return
     this.#isDisposed = true
     const home = await this.#opening?.catch(() => undefined)
-    await home?.previews.close()
+    await this.previews.close()
     await Promise.all([...this.#handles.values()].map(({ live }) => live.stop().catch(() => {})))
     home?.close()
   }
@@ -218,19 +225,17 @@ export class Sandboxes implements AsyncDisposable {
     return this.dispose()
   }
 
-  async #find(id: string, tenant: string | undefined): Promise<Sandbox | undefined> {
+  async #find(id: string, tenant: string): Promise<Sandbox | undefined> {
     const { registry, provider } = await this.#open()
-    const known = this.#handles.get(id)
+    const known = this.#handles.get(nameOf(tenant, id))
     const isKnown = known !== undefined && known.live.status !== "destroyed"
-    const record = isKnown ? known.live.record : await registry.get(id)
-    if (record === undefined || (tenant !== undefined && record.tenant !== tenant)) return undefined
-    return this.#handle(record, provider)
+    const record = isKnown ? known.live.record : await registry.get(tenant, id)
+    return record === undefined ? undefined : this.#handle(record, provider)
   }
 
-  async #whenReady(id: string, tenant: string | undefined, error: MayflyError): Promise<Sandbox> {
+  async #whenReady(id: string, tenant: string, error: MayflyError): Promise<Sandbox> {
     for (let tries = 0; tries < 600; tries++) {
-      const found = await this.#find(id, undefined)
-      if (found !== undefined && tenant !== undefined && found.tenant !== tenant) throw error
+      const found = await this.#find(id, tenant)
       if (found !== undefined) return found
       await new Promise((resolve) => setTimeout(resolve, 50))
     }
@@ -238,11 +243,12 @@ export class Sandboxes implements AsyncDisposable {
   }
 
   #handle(record: SandboxRecord, provider: SandboxProvider): Sandbox {
-    const known = this.#handles.get(record.id)
+    const name = nameOf(record.tenant, record.id)
+    const known = this.#handles.get(name)
     if (known !== undefined && known.live.status !== "destroyed") return known.sandbox
     const live = new LiveSandbox(record, provider, this.#governor, this.#options.egress)
     const sandbox = new Sandbox(live, this)
-    this.#handles.set(record.id, { live, sandbox })
+    this.#handles.set(name, { live, sandbox })
     return sandbox
   }
 
@@ -276,15 +282,25 @@ export class Sandboxes implements AsyncDisposable {
       await provider.probe()
       const registry = await SandboxRegistry.open(await this.#options.store())
       await registry.forgetUnfinished()
-      const ids = new Set((await registry.list(undefined)).map(({ id }) => id))
+      const keys = new Set((await registry.list(undefined)).map(({ key }) => key))
       const snapshots = new Set((await registry.listSnapshots(undefined)).map(({ id }) => id))
-      await provider.recover(ids, snapshots)
-      return { directory, provider, registry, previews: new PreviewServer(secretIn(directory)), close }
+      await provider.recover(keys, snapshots)
+      this.previews.open(secretIn(directory))
+      return { directory, provider, registry, close }
     } catch (error) {
       close()
       throw error
     }
   }
+}
+
+function randomName(): string {
+  return `sb-${randomBytes(8).toString("hex")}`
+}
+
+/** No tenant's name has a slash. */
+function nameOf(tenant: string, id: string): string {
+  return `${tenant}/${id}`
 }
 
 const temporaryPrefix = "mayfly-sandboxes-"

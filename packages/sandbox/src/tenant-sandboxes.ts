@@ -1,12 +1,13 @@
 import { MayflyError } from "@mayfly/protocol"
 import type { Sandbox, SandboxSummary } from "./sandbox.ts"
+import type { SnapshotInfo } from "./sandbox-registry.ts"
 import type { SandboxOptions } from "./sandbox-options.ts"
 import type { Sandboxes } from "./sandboxes.ts"
 
 /** Options that a tenant chooses; whose the sandbox is, is not among them. */
 export type TenantSandboxOptions = Omit<SandboxOptions, "tenant" | "platform">
 
-/** The sandboxes of one tenant. Those of others are not there for it; only their ids are taken, for everybody. */
+/** The sandboxes of one tenant, with ids of its own. Those of others are not there for it. */
 export class TenantSandboxes {
   readonly #home: Sandboxes
   readonly #tenant: string
@@ -26,7 +27,7 @@ export class TenantSandboxes {
     return this.#home.get(id, { tenant: this.#tenant })
   }
 
-  /** Gets it, or makes it with these options. An id that another tenant has is `sandbox.exists`. */
+  /** Gets it, or makes it with these options. */
   async open(id: string, options: Omit<TenantSandboxOptions, "id"> = {}): Promise<Sandbox> {
     return this.#home.open(id, await this.#owned(options))
   }
@@ -35,14 +36,27 @@ export class TenantSandboxes {
     return this.#home.list({ tenant: this.#tenant })
   }
 
+  /** Saved copies, the oldest first; they outlive their sandbox. */
+  async snapshots(): Promise<readonly SnapshotInfo[]> {
+    return this.#home.snapshots({ tenant: this.#tenant })
+  }
+
+  /** One that is not this tenant's is `sandbox.not-found`. */
+  async removeSnapshot(id: string): Promise<void> {
+    await this.#checkSnapshot(id)
+    await this.#home.removeSnapshot(id)
+  }
+
+  async #checkSnapshot(id: string): Promise<void> {
+    const snapshots = await this.snapshots()
+    if (!snapshots.some((snapshot) => snapshot.id === id))
+      throw new MayflyError("sandbox.not-found", `there is no snapshot "${String(id).slice(0, 64)}"`)
+  }
+
   async #owned<Options extends TenantSandboxOptions>(options: Options): Promise<Options & { readonly tenant: string }> {
     const { from } = options
     const id = typeof from === "object" && from !== null ? from.id : from
-    if (id !== undefined) {
-      const snapshots = await this.#home.snapshots({ tenant: this.#tenant })
-      if (!snapshots.some((snapshot) => snapshot.id === id))
-        throw new MayflyError("sandbox.not-found", `there is no snapshot "${String(id).slice(0, 64)}"`)
-    }
+    if (id !== undefined) await this.#checkSnapshot(id)
     return { ...options, tenant: this.#tenant }
   }
 }

@@ -77,7 +77,7 @@ export function createServer(options: ServerOptions): Server {
     cors(origins),
     requireKey(authenticator, openPaths(routes)),
   )
-  addRoutes(app, routes, parts)
+  addRoutes(app, routes, { ...parts, self: async (request) => app.fetch(request) })
   app.notFound((c) => answerError(c, new MayflyError("server.not-found", `there is no ${c.req.method} ${c.req.path}`)))
   app.onError((error, c) => {
     const known = publicError(error)
@@ -96,7 +96,7 @@ function partsOf({
   maxHeldBytes = 512 << 20,
   bodyTimeoutMs = 120_000,
   log = stderrLog,
-}: ServerOptions): ServerParts {
+}: ServerOptions): Omit<ServerParts, "self"> {
   return {
     platform,
     keys: new Keys(() => platform.store()),

@@ -1,10 +1,14 @@
 import { createServer, type ServerOptions } from "node:http"
+import type { Socket } from "node:net"
+import type { Previews } from "@mayfly/platform"
 import { MayflyError } from "@mayfly/protocol"
 import { bind } from "./bind.ts"
 import { answerClientError } from "./client-error.ts"
 import type { ServerApp } from "./create-server.ts"
 import { errorBody, publicError } from "./error-response.ts"
 import { stderrLog, unexpected } from "./server-log.ts"
+import { ApiSockets } from "./sockets/api-sockets.ts"
+import { isWebSocketUpgrade } from "./worker/web-socket-handshake.ts"
 
 export interface ListenOptions {
   readonly port: number
@@ -20,9 +24,9 @@ export interface ListenOptions {
 export interface Listener {
   readonly url: string
   readonly port: number
-  /** Hands requests to the app, those too that have waited for it. */
-  serve(app: ServerApp): void
-  /** Takes no more connections; resolves when all have ended. Calling twice is safe. */
+  /** Hands requests to the app, those too that have waited for it, and those for previews of sandboxes to these. */
+  serve(app: ServerApp, previews?: Previews): void
+  /** Takes no more connections, and says goodbye on WebSockets; resolves when all have ended. Calling twice is safe. */
   close(): Promise<void>
   /** Cuts all connections. */
   destroy(): void
@@ -43,7 +47,17 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     errorHandler: malformed,
     overrideGlobalObjects: false,
   })
-  const server = createServer(timeoutsOf(options), (request, response) => void listener(request, response))
+  let carried: Previews | undefined
+  const sockets = new ApiSockets()
+  const settings = { ...timeoutsOf(options), shouldUpgradeCallback: isWebSocketUpgrade }
+  const server = createServer(settings, (request, response) => {
+    if (carried?.isFor(request.headers.host) === true) void carried.answer(request, response)
+    else void listener(request, response)
+  })
+  server.on("upgrade", (request, socket, head) => {
+    if (carried?.isFor(request.headers.host) === true) void carried.upgrade(request, socket, head)
+    else void sockets.handle(app, request, socket as Socket, head)
+  })
   server.maxConnections = maxConnections
   server.on("clientError", answerClientError)
   // Silence alone is fine, a long run has nothing to say. Unread bytes in silence are a reader that is gone or holds things up.
@@ -55,9 +69,18 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   return {
     url,
     port,
-    serve,
-    close: () => (closed ??= new Promise((resolve) => server.close(() => resolve()))),
-    destroy: () => server.closeAllConnections(),
+    serve(served, previews) {
+      carried = previews
+      serve(served)
+    },
+    close() {
+      sockets.closeAll(1001, "the server stops")
+      return (closed ??= new Promise((resolve) => server.close(() => resolve())))
+    },
+    destroy() {
+      server.closeAllConnections()
+      sockets.destroyAll()
+    },
   }
 }
 

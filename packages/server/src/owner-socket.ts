@@ -1,10 +1,13 @@
 import { chmodSync, rmSync } from "node:fs"
-import { createServer } from "node:http"
+import { createServer, type IncomingMessage } from "node:http"
+import type { Socket } from "node:net"
 import { join } from "node:path"
 import { MayflyError } from "@mayfly/protocol"
 import { createKey, hashKey } from "./auth/api-key.ts"
 import type { ServerApp } from "./create-server.ts"
 import type { DataDirectory } from "./data-directory.ts"
+import { ApiSockets } from "./sockets/api-sockets.ts"
+import { isWebSocketUpgrade } from "./worker/web-socket-handshake.ts"
 
 /** How commands of this machine's user talk to the process that owns a data directory: the API, without a key. */
 export interface OwnerSocket extends AsyncDisposable {
@@ -35,11 +38,19 @@ export async function openOwnerSocket(directory: DataDirectory): Promise<OwnerSo
   const listener = getRequestListener(async (request, env) => (await app).fetch(request, env), {
     overrideGlobalObjects: false,
   })
-  const server = createServer((request, response) => {
+  const authorize = (request: IncomingMessage): void => {
     request.headers.authorization = `Bearer ${key}`
     // The adapter reads these; the last one of a name would be one too many.
     request.rawHeaders = [...withoutAuthorization(request.rawHeaders), "authorization", `Bearer ${key}`]
+  }
+  const sockets = new ApiSockets()
+  const server = createServer({ shouldUpgradeCallback: isWebSocketUpgrade }, (request, response) => {
+    authorize(request)
     void listener(request, response)
+  })
+  server.on("upgrade", (request, socket, head) => {
+    authorize(request)
+    void sockets.handle(app, request, socket as Socket, head)
   })
   // Left by an owner that died; we hold the directory's lock.
   rmSync(path, { force: true })
@@ -53,6 +64,7 @@ export async function openOwnerSocket(directory: DataDirectory): Promise<OwnerSo
     serve,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections()
+      sockets.destroyAll()
       await new Promise((resolve) => server.close(resolve))
     },
   }

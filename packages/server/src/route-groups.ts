@@ -5,9 +5,12 @@ import { healthRoutes } from "./health-routes.ts"
 import { historyRoutes } from "./history-routes.ts"
 import { hookRoutes } from "./hook-routes.ts"
 import { ledgerRoutes } from "./ledger-route.ts"
+import { mcpRoutes } from "./mcp/mcp-routes.ts"
 import { pageRoutes } from "./page-routes.ts"
 import type { Route } from "./route/route.ts"
 import { runRoutes } from "./run-route.ts"
+import { sessionRoutes } from "./session/session-route.ts"
+import { sandboxApi } from "./sandboxes/sandbox-api.ts"
 import { sandboxRoutes } from "./sandbox-routes.ts"
 import { secretRoutes } from "./secret-routes.ts"
 import { workerRoutes } from "./worker-routes.ts"
@@ -18,13 +21,16 @@ const groups: readonly (readonly Route[])[] = [
   runRoutes,
   historyRoutes,
   workerRoutes,
+  sessionRoutes,
   workflowRoutes,
   hookRoutes,
   sandboxRoutes,
+  sandboxApi,
   ledgerRoutes,
   approvalRoutes,
   secretRoutes,
   accountRoutes,
+  mcpRoutes,
   keyRoutes,
   healthRoutes,
   pageRoutes,

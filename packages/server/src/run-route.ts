@@ -5,6 +5,7 @@ import { withRate } from "./rate-headers.ts"
 import { route } from "./route/route.ts"
 import { eventToMessage } from "./run-events.ts"
 import { runProgram, streamProgram } from "./run-program.ts"
+import { tenantQuery } from "./schema/common.ts"
 import { run, runBody, runEvents } from "./schema/run.ts"
 import { wantsEvents } from "./wants-events.ts"
 
@@ -18,6 +19,7 @@ export const runRoutes = [
     description:
       "200 also when the program failed: `ok` and `error` say so. Going away cancels the run. With `Accept: text/event-stream` logs and egress come as they happen.",
     place: "requests",
+    query: tenantQuery,
     body: runBody,
     answer: { description: "The run.", json: run, events: runEvents },
     errors: [
@@ -31,8 +33,8 @@ export const runRoutes = [
       "quota.limit",
     ],
     async handle(call) {
-      const { c, body, access, server, signal } = call
-      const tenant = access.tenant(body.tenant)
+      const { c, body, query, access, server, signal } = call
+      const tenant = access.tenant(body.tenant ?? query.tenant)
       const program = parseRunBody({ ...body, tenant }, server.platform)
       return withRate(call, tenant, async () => {
         if (!wantsEvents(c.req.header("accept"))) return runToJson(await runProgram(program, signal))

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises"
 import { createServer, type ServerApp, type ServerOptions } from "./create-server.ts"
 import type { Listener } from "./listen.ts"
+import { previewBase } from "./preview-base.ts"
 
 export interface RunningServer {
   readonly url: string
@@ -13,6 +14,8 @@ export interface RunningServer {
 export interface StartOptions extends Omit<ServerOptions, "stopping" | "draining"> {
   /** How long requests under way may take when the server is asked to stop. Default 2.5 s. */
   readonly graceMs?: number
+  /** The name below which previews of sandboxes are reached, or the address of a proxy that leads them here, such as `https://preview.example.com`. Default `localhost`. */
+  readonly previewHost?: string
 }
 
 const defaultGraceMs = 2_500
@@ -23,9 +26,11 @@ export function startServer(listener: Listener, { graceMs = defaultGraceMs, ...o
   const [draining, stopping] = [new AbortController(), new AbortController()]
   // Before a program can run: it must not be able to call the API that it runs under.
   options.platform.ownPorts.add(listener.port)
+  const { previews } = options.platform.env.SANDBOX
+  previews.attach(previewBase(options.previewHost, listener.port))
   const server = createServer({ ...options, draining: draining.signal, stopping: stopping.signal })
   const { app } = server
-  listener.serve(app)
+  listener.serve(app, previews)
   let stopped: Promise<void> | undefined
   const end = async (): Promise<void> => {
     draining.abort(new Error("the server stops"))

@@ -1,22 +1,45 @@
 import { lstatSync } from "node:fs"
-import { type IncomingMessage, request } from "node:http"
+import { type IncomingMessage, request, type RequestOptions } from "node:http"
+import { request as requestTls } from "node:https"
+import { connect } from "node:net"
 import { join, resolve } from "node:path"
 import { Readable } from "node:stream"
 import { text as textOf } from "node:stream/consumers"
 import { setTimeout as delay } from "node:timers/promises"
 import { createPlatform } from "@mayfly/platform"
 import { MayflyError } from "@mayfly/protocol"
-import { createKey, createServer, directoryOwner, hashKey, openDataDirectory, ownerSocketName } from "@mayfly/server"
+import {
+  createKey,
+  createServer,
+  directoryOwner,
+  hashKey,
+  openDataDirectory,
+  openOwnerSocket,
+  ownerSocketName,
+} from "@mayfly/server"
+import { WebSocket } from "ws"
+import { invalid } from "./command-error.ts"
 import { type ServerEvent, serverEvents } from "./server-events.ts"
 
 /** The HTTP API of a data directory, wherever it runs. Whoever opened it disposes it. */
 export interface Api extends AsyncDisposable {
+  /** Whether what was started goes on when this command has ended. */
+  readonly isLasting: boolean
   /** The answer's JSON, undefined when there is none. Rejects with the error that the API answers with. */
   call(method: string, path: string, body?: unknown): Promise<unknown>
   /** Server-sent events, until the server ends them or the signal fires. Rejects as `call` does. */
   events(path: string, signal: AbortSignal): AsyncIterable<ServerEvent>
   /** Bytes both ways, as they come. Rejects as `call` does. */
   stream(method: string, path: string, options: StreamOptions): Promise<AsyncIterable<Uint8Array>>
+  /** A WebSocket that is open. Rejects as `call` does. */
+  socket(path: string): Promise<WebSocket>
+}
+
+/** Which API is meant: of a server somewhere, or of a data directory of this machine. */
+export interface ApiPlace {
+  readonly data: string
+  /** Default: MAYFLY_URL, if that is set. Its key is in MAYFLY_KEY. */
+  readonly url?: string | undefined
 }
 
 export interface StreamOptions {
@@ -25,11 +48,13 @@ export interface StreamOptions {
   readonly signal: AbortSignal
 }
 
-/** The API of the process that owns the directory; when none does, this one owns it meanwhile. */
-export async function openApi(directory: string): Promise<Api> {
-  const path = resolve(directory)
+/** The API of a server, or of the process that owns the directory; when none does, this one owns it meanwhile. */
+export async function openApi(place: string | ApiPlace): Promise<Api> {
+  const { data, url = process.env["MAYFLY_URL"] } = typeof place === "string" ? { data: place, url: undefined } : place
+  if (url !== undefined && url !== "") return serverApi(url, process.env["MAYFLY_KEY"])
+  const path = resolve(data)
   const owner = directoryOwner(path)
-  return owner === undefined ? ownApi(path) : remoteApi(path, owner.pid)
+  return owner === undefined ? ownApi(path) : ownerApi(path, owner.pid)
 }
 
 async function ownApi(path: string): Promise<Api> {
@@ -37,10 +62,12 @@ async function ownApi(path: string): Promise<Api> {
   const directory = opened.use(openDataDirectory(path))
   const platform = opened.use(await createPlatform({ dataDir: directory.path, hosts: 1, isolates: 0, spare: false }))
   const key = createKey()
-  const { app, close } = createServer({ platform, keyHashes: [hashKey(key)] })
+  let keyHashes = [hashKey(key)]
+  const { app, close } = createServer({ platform, keyHashes })
   opened.defer(close)
   const held = opened.move()
   return {
+    isLasting: false,
     async call(method, target, body) {
       const headers = { authorization: `Bearer ${key}`, host: "localhost" }
       const given = body === undefined ? {} : { body: JSON.stringify(body) }
@@ -62,6 +89,15 @@ async function ownApi(path: string): Promise<Api> {
       if (response.status >= 400) answerOf(response.status, await response.text())
       return response.body ?? Readable.from([])
     },
+    async socket(target) {
+      // A person looks at it, maybe for long: other commands find us as they find a server.
+      const socket = held.use(await openOwnerSocket(directory))
+      keyHashes = [...keyHashes, socket.keyHash]
+      const server = createServer({ platform, keyHashes })
+      held.defer(server.close)
+      socket.serve(server.app)
+      return openSocket(directorySocket(path), target)
+    },
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   }
 }
@@ -72,28 +108,101 @@ const eventStream = "text/event-stream"
 const tries = 20
 const betweenMs = 100
 
-function remoteApi(directory: string, pid: number): Api {
+/** How a process is reached that serves the API. */
+interface Reach {
+  readonly options: RequestOptions
+  readonly isSecure: boolean
+  /** Before anything is sent. */
+  check(): void
+  /** The error for one that can't be reached. */
+  silent(cause: unknown): MayflyError
+}
+
+function ownerApi(directory: string, pid: number): Api {
+  return remoteApi({ ...directorySocket(directory), silent: (cause) => silent(directory, pid, cause) })
+}
+
+function directorySocket(directory: string): Reach {
   const socketPath = join(directory, ownerSocketName)
   return {
+    options: { socketPath, headers: { host: "localhost" } },
+    isSecure: false,
+    check: () => checkOwner(socketPath),
+    silent: (cause) => silent(directory, process.pid, cause),
+  }
+}
+
+function serverApi(text: string, key: string | undefined): Api {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url === undefined || !/^https?:$/.test(url.protocol) || url.pathname !== "/")
+    throw invalid("--url", `must be the address of a server, such as https://mayfly.example.com, not "${text}"`)
+  if (key === undefined || !/^[\x21-\x7e]+$/.test(key))
+    throw invalid("MAYFLY_KEY", "must be set to a key of the server")
+  const { hostname, port, protocol } = url
+  const host = hostname.replace(/^\[|\]$/g, "")
+  const authorization = `Bearer ${key}`
+  return remoteApi({
+    options: { host, ...(port !== "" && { port }), headers: { authorization } },
+    isSecure: protocol === "https:",
+    check: () => {},
+    silent: (cause) => {
+      const message = `the server ${url.origin} can't be reached: ${(cause as Error).message}`
+      return new MayflyError("server.unreachable", message, { cause })
+    },
+  })
+}
+
+function remoteApi(reach: Reach): Api {
+  return {
+    isLasting: true,
     async call(method, path, body) {
-      const response = await reach(directory, pid, () => send({ socketPath, method, path }, body))
+      const response = await reached(reach, () => send(reach, { method, path }, body))
       return answerOf(response.statusCode ?? 0, await textOf(response))
     },
     async *events(path, signal) {
-      const options = { socketPath, method: "GET", path, signal, accept: eventStream }
-      const response = await reach(directory, pid, () => send(options, undefined))
+      const options = { method: "GET", path, signal, accept: eventStream }
+      const response = await reached(reach, () => send(reach, options, undefined))
       if ((response.statusCode ?? 0) >= 400) answerOf(response.statusCode ?? 0, await textOf(response))
       yield* serverEvents(response)
     },
     async stream(method, path, { body, ...options }) {
       // A body that has begun can't be sent again.
-      const ask = (): Promise<IncomingMessage> => send({ socketPath, method, path, ...options }, undefined, body)
-      const response = body === undefined ? await reach(directory, pid, ask) : await ask()
+      const ask = (): Promise<IncomingMessage> => send(reach, { method, path, ...options }, undefined, body)
+      const response = await reached(reach, ask, body === undefined)
       if ((response.statusCode ?? 0) >= 400) answerOf(response.statusCode ?? 0, await textOf(response))
       return response
     },
+    socket: (path) => openSocket(reach, path),
     async [Symbol.asyncDispose]() {},
   }
+}
+
+async function openSocket(reach: Reach, path: string): Promise<WebSocket> {
+  reach.check()
+  const { headers } = reach.options
+  const [host, port, socketPath] = [
+    reach.options.host ?? "localhost",
+    reach.options.port ?? "",
+    reach.options.socketPath,
+  ]
+  const authority = `${host.includes(":") ? `[${host}]` : host}${port === "" ? "" : `:${port}`}`
+  const own = typeof socketPath === "string" ? { createConnection: () => connect(socketPath) } : {}
+  const socket = new WebSocket(`${reach.isSecure ? "wss" : "ws"}://${authority}${path}`, {
+    headers: headers as Record<string, string>,
+    perMessageDeflate: false,
+    maxPayload: 16 << 20,
+    handshakeTimeout: 60_000,
+    ...own,
+  })
+  return new Promise((settle, reject) => {
+    socket.once("open", () => settle(socket))
+    socket.on("error", (error) => reject(reach.silent(error)))
+    socket.once("unexpected-response", (_request, response) => {
+      textOf(response)
+        .then((text) => reject(failure(response.statusCode ?? 0, text)))
+        .catch(reject)
+    })
+  })
 }
 
 /** In a directory that others may write to, somebody else may listen, for secrets for instance. */
@@ -105,20 +214,24 @@ function checkOwner(socketPath: string): void {
   throw new MayflyError("input.invalid", message, { details: { path: "data" } })
 }
 
-async function reach(directory: string, pid: number, ask: () => Promise<IncomingMessage>): Promise<IncomingMessage> {
+async function reached(
+  reach: Reach,
+  ask: () => Promise<IncomingMessage>,
+  isRepeatable = true,
+): Promise<IncomingMessage> {
+  const isOwner = reach.options.socketPath !== undefined
   for (let attempt = 1; ; attempt++) {
     try {
       return await ask()
     } catch (error) {
       if (error instanceof MayflyError || (error as Error).name === "AbortError") throw error
-      if (attempt === tries) throw silent(directory, pid, error)
+      if (attempt === tries || !isOwner || !isRepeatable) throw reach.silent(error)
       await delay(betweenMs)
     }
   }
 }
 
 interface Asked {
-  readonly socketPath: string
   readonly method: string
   readonly path: string
   readonly accept?: string
@@ -126,13 +239,16 @@ interface Asked {
 }
 
 async function send(
-  { accept = "application/json", ...options }: Asked,
+  reach: Reach,
+  { accept = "application/json", ...asked }: Asked,
   body: unknown,
   bytes?: StreamOptions["body"],
 ): Promise<IncomingMessage> {
-  checkOwner(options.socketPath)
+  reach.check()
+  const type = body === undefined ? {} : { "content-type": "application/json" }
+  const headers = { accept, ...type, ...(reach.options.headers as Record<string, string>) }
   return new Promise((settle, reject) => {
-    const sent = request({ ...options, headers: { accept, host: "localhost" } }, settle)
+    const sent = (reach.isSecure ? requestTls : request)({ ...reach.options, ...asked, headers }, settle)
     sent.once("error", reject)
     if (bytes === undefined) sent.end(body === undefined ? undefined : JSON.stringify(body))
     else Readable.from(bytes).once("error", reject).pipe(sent)
@@ -140,9 +256,17 @@ async function send(
 }
 
 function answerOf(status: number, text: string): unknown {
-  const value: unknown = text === "" ? undefined : JSON.parse(text)
-  if (status < 400) return value
-  throw apiError(value)
+  if (status >= 400) throw failure(status, text)
+  return text === "" ? undefined : (JSON.parse(text) as unknown)
+}
+
+/** Something else than our server may have answered. */
+function failure(status: number, text: string): MayflyError {
+  try {
+    return apiError(JSON.parse(text))
+  } catch {
+    return new MayflyError("server.unreachable", `the server answered ${status} with what is no answer of Mayfly's`)
+  }
 }
 
 /** The error in an answer of the API, or in an event. */

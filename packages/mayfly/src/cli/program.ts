@@ -8,6 +8,7 @@ import { addWorkflow } from "./declare-workflow.ts"
 import { examples } from "./examples-text.ts"
 import type { KeysFlags } from "./keys-command.ts"
 import type { LedgerAction, LedgerFlags } from "./ledger-flags.ts"
+import type { McpFlags } from "./mcp-command.ts"
 import type { Output } from "./output.ts"
 import type { RunFlags } from "./run-flags.ts"
 import type { SecretsFlags } from "./secrets-command.ts"
@@ -78,6 +79,10 @@ export function createCommandLine(stdout: NodeJS.WriteStream, stderr: NodeJS.Wri
   addSandbox(program, async (call, flags) => {
     const { sandboxCommand } = await import("./sandbox-command.ts")
     exitCode = await sandboxCommand(call, flags, outputOf(true))
+  })
+  addMcp(program, async (flags) => {
+    const { mcpCommand } = await import("./mcp-command.ts")
+    exitCode = await mcpCommand(flags, outputOf(true))
   })
   addDoctor(program, async (flags) => {
     const { doctorCommand } = await import("./doctor-command.ts")
@@ -311,6 +316,28 @@ function addApprovals(program: Command, action: ApprovalsAction): void {
     "after",
     examples(["mayfly approvals ls --status pending", "mayfly approvals allow apr_… --scope worker --for 7d"]),
   )
+}
+
+function addMcp(program: Command, action: (flags: McpFlags) => Promise<void>): void {
+  program
+    .command("mcp")
+    .summary("give an agent tools by the Model Context Protocol (stdio)")
+    .description(
+      "Speaks MCP on stdin and stdout: run_code, workflows, sandboxes, ask_for_approval; the ledger and runs as resources.\n" +
+        "Programs reach only what --allow names; about anything else a person can be asked.",
+    )
+    .option("--data <DIR>", "data directory", "./.mayfly")
+    .option("--url <URL>", "a server in place of a directory (default: MAYFLY_URL); its key is in MAYFLY_KEY")
+    .option("--tenant <NAME>", "for whom (default default)")
+    .option("--allow <ORIGIN>", "an origin that programs may reach; may be repeated (default: none)", collect)
+    .addHelpText(
+      "after",
+      examples([
+        "mayfly mcp --allow https://api.example.com",
+        `{ "mcpServers": { "mayfly": { "command": "mayfly", "args": ["mcp"] } } }   in an editor's settings`,
+      ]),
+    )
+    .action(action)
 }
 
 function addDoctor(program: Command, action: (flags: { json?: boolean }) => Promise<void>): void {

@@ -1,9 +1,5 @@
-import { statSync } from "node:fs"
-import { open, rename, rm } from "node:fs/promises"
-import { basename, join } from "node:path"
 import { buffer } from "node:stream/consumers"
 import { toTaggedJson } from "@mayfly/protocol"
-import type { SandboxSummary } from "@mayfly/platform"
 import { errorLine, exitCodeOf, exitCodes, invalid } from "./command-error.ts"
 import { type Interrupts, listenForInterrupts } from "./interrupts.ts"
 import { listAll } from "./list-all.ts"
@@ -11,7 +7,11 @@ import { type Api, apiError, openApi } from "./open-api.ts"
 import type { Output } from "./output.ts"
 import { printable } from "./printable.ts"
 import { safeLine } from "./safe-line.ts"
+import { sandboxCopy } from "./sandbox-copy.ts"
 import type { SandboxCall, SandboxFlags } from "./sandbox-flags.ts"
+import { printRows, type Row, rowsOf } from "./sandbox-rows.ts"
+import { sandboxPath } from "./sandbox-path.ts"
+import { sandboxTerminal } from "./sandbox-terminal.ts"
 import { serverEvents } from "./server-events.ts"
 
 interface Context {
@@ -21,12 +21,12 @@ interface Context {
   readonly signal: AbortSignal
 }
 
-/** `mayfly sandbox …`. Gives the exit code, of `exec` that of the command inside; never rejects. */
+/** `mayfly sandbox …`. Gives the exit code, of `exec` and `sh` that of the command inside; never rejects. */
 export async function sandboxCommand(call: SandboxCall, flags: SandboxFlags, output: Output): Promise<number> {
   using interrupts: Interrupts = listenForInterrupts()
   try {
     const body = await bodyOf(call, flags)
-    await using api = await openApi(flags.data)
+    await using api = await openApi(flags)
     return await act(call, body, { api, flags, output, signal: interrupts.signal })
   } catch (error) {
     if (interrupts.exitCode !== undefined) return interrupts.exitCode
@@ -36,123 +36,168 @@ export async function sandboxCommand(call: SandboxCall, flags: SandboxFlags, out
 }
 
 async function act(call: SandboxCall, body: object, context: Context): Promise<number> {
-  const { api, flags, output } = context
+  const { api, flags } = context
+  const at = (rest: string, id = "id" in call ? (call.id ?? "") : ""): string => sandboxPath(id, rest, flags)
   switch (call.name) {
-    case "create": {
-      const made = (await api.call("POST", "/v1/sandboxes", body)) as { id: string }
-      output.stdout.write(`${flags.json === true ? JSON.stringify(made) : safeLine(made.id)}\n`)
-      return exitCodes.ok
-    }
-    case "ls": {
-      const query = flags.tenant === undefined ? "" : `tenant=${encodeURIComponent(flags.tenant)}`
-      const sandboxes = await listAll<SandboxSummary>(api, `/v1/sandboxes?${query}`, "sandboxes")
-      for (const one of sandboxes) output.stdout.write(`${flags.json === true ? JSON.stringify(one) : lineOf(one)}\n`)
-      return exitCodes.ok
-    }
+    case "create":
+      return print(context, await api.call("POST", at("", ""), body), "id")
+    case "fork":
+      return print(context, await api.call("POST", at("/fork", call.from), body), "id")
+    case "ls":
+      return list(context, at(""), "sandboxes")
     case "exec":
-      return exec(call.id, body, context)
+      return flags.detach === true ? detach(at("/processes"), body, context) : exec(at("/exec"), body, context)
+    case "sh":
+      return sandboxTerminal(call.id, call.words, context)
     case "cp":
-      await copy(call, context)
-      return exitCodes.ok
+      return print(context, await sandboxCopy(call.from, call.to, context), undefined)
     case "rm":
-      await api.call("DELETE", pathOf(call.id, "", flags))
-      return exitCodes.ok
+      return print(context, await api.call("DELETE", at("")), undefined)
+    case "stop":
+      return print(context, await api.call("POST", at("/stop")), undefined)
+    case "ps":
+      return list(context, at("/processes"), "processes")
+    case "logs":
+      return logs(at(`/processes/${encodeURIComponent(call.process)}/logs`), context)
+    case "kill":
+      return print(context, await api.call("POST", at(`/processes/${encodeURIComponent(call.process)}/kill`), body), undefined) // oxfmt-ignore
+    case "expose":
+      return expose(at("/ports"), body, context)
+    case "unexpose":
+      return print(context, await api.call("DELETE", at(`/ports/${encodeURIComponent(call.port)}`)), undefined)
+    case "snapshot":
+      return snapshot(at("/snapshots"), context)
+    case "snapshots":
+      return list(context, sandboxPath("", "", flags).replace("/v1/sandboxes", "/v1/snapshots"), "snapshots")
   }
 }
 
-/** Before the directory is opened: a wrong option starts nothing. */
+/** Before anything is opened: a wrong option starts nothing. */
 async function bodyOf(call: SandboxCall, flags: SandboxFlags): Promise<object> {
-  if (call.name === "create") {
-    const { allow, memory, tenant } = flags
-    return {
-      ...(call.id === undefined ? {} : { id: call.id }),
-      ...(tenant === undefined ? {} : { tenant }),
-      ...(allow === undefined ? {} : { network: { allowedOrigins: allow } }),
-      ...(memory === undefined ? {} : { limits: { memoryMb: numberOf("--memory", memory) } }),
-      env: variablesOf(flags),
-    }
-  }
-  if (call.name !== "exec") return {}
-  const { cwd, timeout, stdin } = flags
-  return {
-    command: call.words.length === 1 ? call.words[0] : call.words,
-    env: variablesOf(flags),
-    ...(cwd === undefined ? {} : { cwd }),
-    ...(timeout === undefined ? {} : { timeoutMs: numberOf("--timeout", timeout) }),
-    ...(stdin === true ? { stdin: toTaggedJson(new Uint8Array(await buffer(process.stdin))) } : {}),
+  const { tenant, cwd, timeout, stdin, ttl, signal } = flags
+  switch (call.name) {
+    case "create":
+      return {
+        ...madeOf(call.id, flags),
+        ...(tenant === undefined ? {} : { tenant }),
+        ...(flags.from === undefined ? {} : { from: flags.from }),
+        env: variablesOf(flags),
+      }
+    case "fork":
+      return { ...madeOf(call.id, flags), ...(flags.env === undefined ? {} : { env: variablesOf(flags) }) }
+    case "exec":
+      return {
+        command: call.words.length === 1 ? call.words[0] : call.words,
+        env: variablesOf(flags),
+        ...(cwd === undefined ? {} : { cwd }),
+        ...(timeout === undefined ? {} : { timeoutMs: numberOf("--timeout", timeout) }),
+        ...(stdin === true ? { stdin: toTaggedJson(new Uint8Array(await buffer(process.stdin))) } : {}),
+      }
+    case "expose":
+      return {
+        port: numberOf("PORT", call.port),
+        ...(ttl === undefined ? {} : { ttlMs: numberOf("--ttl", ttl) * 1_000 }),
+      }
+    case "kill":
+      return signal === undefined ? {} : { signal: signal.startsWith("SIG") ? signal : `SIG${signal}` }
+    default:
+      return {}
   }
 }
 
-async function exec(id: string, body: object, { api, flags, output, signal }: Context): Promise<number> {
+function madeOf(id: string | undefined, { allow, memory }: SandboxFlags): object {
+  return {
+    ...(id === undefined ? {} : { id }),
+    ...(allow === undefined ? {} : { network: { allowedOrigins: allow } }),
+    ...(memory === undefined ? {} : { limits: { memoryMb: numberOf("--memory", memory) } }),
+  }
+}
+
+async function exec(path: string, body: object, { api, output, signal, flags }: Context): Promise<number> {
+  if (flags.json === true) {
+    const asked = { accept: "application/json", body: [Buffer.from(JSON.stringify(body))], signal }
+    const result = JSON.parse(String(await buffer(await api.stream("POST", path, asked)))) as { exitCode: number }
+    output.stdout.write(`${JSON.stringify(result)}\n`)
+    return result.exitCode
+  }
   const asked = { accept: "text/event-stream", body: [Buffer.from(JSON.stringify(body))], signal }
-  for await (const { event, data } of serverEvents(await api.stream("POST", pathOf(id, "/exec", flags), asked))) {
+  for await (const { event, data } of serverEvents(await api.stream("POST", path, asked))) {
     if (event === "error") throw apiError(data)
     if (event === "result") return (data as { exitCode: number }).exitCode
-    const { stream, text } = data as { stream: "stdout" | "stderr"; text: string }
-    const to = output[stream]
-    // A terminal does what it is told; a program in a sandbox is nobody to tell it anything.
-    if (!to.write(to.isTTY ? printable(text, false) : text)) await new Promise((resolve) => to.once("drain", resolve))
+    await show(data as OutputChunk, output)
   }
   throw new Error("the answer ended before the command did")
 }
 
-async function copy({ from, to }: { readonly from: string; readonly to: string }, context: Context): Promise<void> {
-  const source = placeOf(from)
-  const target = placeOf(to)
-  if ((source === undefined) === (target === undefined)) throw invalid("cp", "needs ID:PATH for one of its two files")
-  if (source !== undefined) return download(source, to, context)
-  if (target === undefined) return
-  if (from === "-") return upload(process.stdin, target, context)
-  await using file = await open(from).catch((error: Error) => {
-    throw invalid("FROM", `can't be read: ${error.message}`)
-  })
-  const path = /(?:^|\/)$/.test(target.path) ? `${target.path}${basename(from)}` : target.path
-  await upload(file.createReadStream({ autoClose: false }), { ...target, path }, context)
+interface OutputChunk {
+  readonly stream: "stdout" | "stderr"
+  readonly text: string
 }
 
-async function upload(bytes: AsyncIterable<Uint8Array>, { id, path }: Place, context: Context): Promise<void> {
-  const { api, flags, signal } = context
-  // Whether it is there is said before its bytes are on their way.
-  await api.call("GET", pathOf(id, "", flags))
-  const target = pathOf(id, `/files/${encodeURIComponent(path)}`, flags)
-  for await (const _answer of await api.stream("PUT", target, { body: bytes, signal }));
+async function show({ stream, text }: OutputChunk, output: Output): Promise<void> {
+  const to = output[stream]
+  // A terminal does what it is told; a program in a sandbox is nobody to tell it anything.
+  if (!to.write(to.isTTY ? printable(text, false) : text)) await new Promise((resolve) => to.once("drain", resolve))
 }
 
-/** Written beside and renamed: one that is cut off leaves the file that was there. */
-async function download({ id, path }: Place, to: string, { api, flags, output, signal }: Context): Promise<void> {
-  const bytes = await api.stream("GET", pathOf(id, `/files/${encodeURIComponent(path)}`, flags), { signal })
-  if (to === "-") {
-    for await (const chunk of bytes)
-      if (!output.stdout.write(chunk)) await new Promise((resolve) => output.stdout.once("drain", resolve))
-    return
+async function detach(path: string, body: object, context: Context): Promise<number> {
+  const { stdin: _stdin, ...rest } = body as Record<string, unknown>
+  needServer(context, "exec --detach", "the process would end with this command")
+  return print(context, await context.api.call("POST", path, rest), "id")
+}
+
+async function logs(path: string, { api, flags, output, signal }: Context): Promise<number> {
+  if (flags.follow !== true) {
+    const { logs: kept } = (await api.call("GET", path)) as { logs: OutputChunk[] }
+    for (const chunk of kept)
+      if (flags.json === true) output.stdout.write(`${JSON.stringify(chunk)}\n`)
+      else await show(chunk, output)
+    return exitCodes.ok
   }
-  const isFolder = statSync(to, { throwIfNoEntry: false })?.isDirectory() === true
-  const target = isFolder ? join(to, basename(path)) : to
-  const beside = `${target}.${process.pid}.part`
-  try {
-    await using file = await open(beside, "wx")
-    for await (const chunk of bytes) await file.writeFile(chunk)
-    await rename(beside, target)
-  } catch (error) {
-    await rm(beside, { force: true })
-    throw error
+  for await (const { event, data } of api.events(path, signal)) {
+    if (event === "error") throw apiError(data)
+    if (flags.json === true) output.stdout.write(`${JSON.stringify(data)}\n`)
+    else if (event === "output") await show(data as OutputChunk, output)
   }
+  return exitCodes.ok
 }
 
-interface Place {
-  readonly id: string
-  readonly path: string
+async function expose(path: string, body: object, context: Context): Promise<number> {
+  needServer(context, "expose", "the address would end with this command")
+  return print(context, await context.api.call("POST", path, body), "url")
 }
 
-/** ID:PATH. A path of this machine with a colon in it is written ./a:b. */
-function placeOf(text: string): Place | undefined {
-  const [, id, path = ""] = /^([a-z0-9-]+):(.*)$/s.exec(text) ?? []
-  return id === undefined ? undefined : { id, path }
+async function snapshot(path: string, context: Context): Promise<number> {
+  const { api, flags } = context
+  if (flags.rm === undefined) return print(context, await api.call("POST", path), "id")
+  const one = sandboxPath("", "", flags).replace("/v1/sandboxes", `/v1/snapshots/${encodeURIComponent(flags.rm)}`)
+  return print(context, await api.call("DELETE", one), undefined)
 }
 
-function pathOf(id: string, rest: string, { tenant }: SandboxFlags): string {
-  const query = tenant === undefined ? "" : `?tenant=${encodeURIComponent(tenant)}`
-  return `/v1/sandboxes${id === "" ? "" : `/${encodeURIComponent(id)}`}${rest}${query}`
+function needServer({ api }: Context, what: string, why: string): void {
+  if (!api.isLasting) throw invalid(what, `needs a server that owns the data directory (mayfly serve): ${why}`)
+}
+
+/** With --json all of it, else the field that a script would want. */
+function print({ flags, output }: Context, made: unknown, field: "id" | "url" | undefined): number {
+  if (flags.json === true) output.stdout.write(`${JSON.stringify(made ?? { ok: true })}\n`)
+  else if (field !== undefined) output.stdout.write(`${safeLine(String((made as Record<string, unknown>)[field]))}\n`)
+  return exitCodes.ok
+}
+
+async function list({ api, flags, output }: Context, path: string, name: keyof typeof rowsOf): Promise<number> {
+  const rows =
+    name === "sandboxes"
+      ? await listAll<Row>(api, path.includes("?") ? path : `${path}?`, name)
+      : await rowsAt(api, path, name)
+  if (flags.json === true) for (const row of rows) output.stdout.write(`${JSON.stringify(row)}\n`)
+  else printRows(rows.map(rowsOf[name]), output)
+  return exitCodes.ok
+}
+
+/** What belongs to one sandbox is little, and comes as a whole. */
+async function rowsAt(api: Api, path: string, name: string): Promise<readonly Row[]> {
+  return ((await api.call("GET", path)) as Record<string, Row[]>)[name] ?? []
 }
 
 function variablesOf({ env = [] }: SandboxFlags): Record<string, string> {
@@ -168,8 +213,4 @@ function variablesOf({ env = [] }: SandboxFlags): Record<string, string> {
 function numberOf(option: string, text: string): number {
   if (/^\d{1,10}$/.test(text)) return Number(text)
   throw invalid(option, `must be a whole number, not "${text}"`)
-}
-
-function lineOf({ id, status, tenant, createdAt }: SandboxSummary): string {
-  return safeLine(`${new Date(createdAt).toISOString()}  ${status.padEnd(8)}  ${id}  ${tenant}`)
 }

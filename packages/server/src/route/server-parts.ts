@@ -20,4 +20,6 @@ export interface ServerParts {
   /** Cancels all that is under way. */
   readonly stopping: AbortSignal
   readonly log: ServerLog
+  /** Asks this very server, as any client would: with its key, through all that guards its routes. */
+  self(request: Request): Promise<Response>
 }

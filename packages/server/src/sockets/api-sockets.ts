@@ -1,0 +1,173 @@
+import { type IncomingMessage, ServerResponse } from "node:http"
+import type { Socket } from "node:net"
+import { MayflyError } from "@mayfly/protocol"
+import { type WebSocket, WebSocketServer } from "ws"
+import type { ServerApp } from "../create-server.ts"
+import { errorBody, publicError } from "../error-response.ts"
+import { requestOf } from "../worker/node-request.ts"
+import { sendResponse } from "../worker/send-response.ts"
+import { checkHandshake, hasBody } from "../worker/web-socket-handshake.ts"
+import { SocketUpgrade } from "./socket-upgrade.ts"
+
+export interface ApiSocketOptions {
+  /** WebSockets at once. Default 1,000. */
+  readonly maxSockets?: number
+  /** How often clients have to show that they are there. Default 30 s. */
+  readonly beatMs?: number
+}
+
+const maxMessageBytes = 1 << 20
+const maxPongBytes = 64 << 10
+/** Browsers can't send an Authorization header with a WebSocket; they offer `mayfly` and `bearer.mf_…` as subprotocols. */
+const protocolName = "mayfly"
+const bearerPrefix = "bearer."
+
+/** The WebSockets of the API. A request for one goes through the app, so whatever guards a route guards its WebSocket. */
+export class ApiSockets {
+  readonly #maxSockets: number
+  readonly #beatMs: number
+  readonly #sockets = new Set<Socket>()
+  readonly #silent = new WeakSet<WebSocket>()
+  readonly #clients = new Set<WebSocket>()
+  /** By the largest message that they take. */
+  readonly #servers = new Map<number, WebSocketServer>()
+  #beat: NodeJS.Timeout | undefined
+
+  constructor({ maxSockets = 1_000, beatMs = 30_000 }: ApiSocketOptions = {}) {
+    this.#maxSockets = maxSockets
+    this.#beatMs = beatMs
+  }
+
+  /** Asks the app about a request to upgrade, and does what it says. Never rejects. */
+  async handle(app: Promise<ServerApp>, message: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
+    socket.on("error", () => {})
+    // A client has to wait for the answer.
+    if (head.length > 0 || hasBody(message)) return void socket.destroy()
+    const attempt = new Attempt(message, socket)
+    const upgrade = new SocketUpgrade()
+    try {
+      const request = this.#requestOf(message, attempt.gone)
+      const answer = await (await app).fetch(request, { incoming: message, upgrade })
+      if (upgrade.handler === undefined || answer.status !== 204) await attempt.answer(answer)
+      else if (attempt.release()) this.#open(message, socket, upgrade)
+      else upgrade.handler.lost?.()
+    } catch (error) {
+      const known = publicError(error)
+      await attempt.answer(Response.json(errorBody(known, "none"), { status: known.status })).catch(() => {})
+    }
+  }
+
+  closeAll(code: number, reason: string): void {
+    for (const client of this.#clients) client.close(code, reason)
+  }
+
+  destroyAll(): void {
+    for (const client of this.#clients) client.terminate()
+  }
+
+  #requestOf(message: IncomingMessage, signal: AbortSignal): Request {
+    if (this.#sockets.size >= this.#maxSockets) {
+      const details = { limit: this.#maxSockets, retryAfterMs: 1_000 }
+      throw new MayflyError("worker.queue-full", `${this.#maxSockets} WebSockets are open already`, { details })
+    }
+    this.#track(message.socket)
+    const offered = checkHandshake(message)
+    const request = requestOf(message, { maxBodyBytes: 0, signal })
+    const bearer = offered.find((protocol) => protocol.startsWith(bearerPrefix))
+    if (bearer !== undefined && !request.headers.has("authorization"))
+      request.headers.set("authorization", `Bearer ${bearer.slice(bearerPrefix.length)}`)
+    return request
+  }
+
+  #track(socket: Socket): void {
+    this.#sockets.add(socket)
+    socket.once("close", () => this.#sockets.delete(socket))
+  }
+
+  #serverFor(maxPayload: number): WebSocketServer {
+    const known = this.#servers.get(maxPayload)
+    if (known !== undefined) return known
+    const server = new WebSocketServer({
+      noServer: true,
+      clientTracking: false,
+      perMessageDeflate: false,
+      autoPong: false,
+      maxPayload,
+      handleProtocols: (offered) => (offered.has(protocolName) ? protocolName : false),
+    })
+    this.#servers.set(maxPayload, server)
+    return server
+  }
+
+  #open(message: IncomingMessage, socket: Socket, { handler }: SocketUpgrade): void {
+    const server = this.#serverFor(handler?.maxMessageBytes ?? maxMessageBytes)
+    server.handleUpgrade(message, socket, Buffer.alloc(0), (client) => {
+      this.#clients.add(client)
+      client.on("error", () => {})
+      client.on("pong", () => this.#silent.delete(client))
+      // Whoever asks and never reads the answers would fill our memory with them.
+      client.on("ping", (data) => {
+        if (client.bufferedAmount < maxPongBytes) client.pong(data)
+      })
+      this.#beat ??= setInterval(() => this.#beatAll(), this.#beatMs).unref()
+      client.once("close", () => {
+        this.#clients.delete(client)
+        if (this.#clients.size > 0) return
+        clearInterval(this.#beat)
+        this.#beat = undefined
+      })
+      handler?.open(client)
+    })
+  }
+
+  /** A client that has gone without a word is noticed. One that we do not read from can't answer. */
+  #beatAll(): void {
+    for (const client of this.#clients) {
+      if (this.#silent.has(client) && !client.isPaused) client.terminate()
+      else {
+        if (!client.isPaused) this.#silent.add(client)
+        if (client.bufferedAmount < maxPongBytes) client.ping()
+      }
+    }
+  }
+}
+
+/** The connection of a request to upgrade, until it has its answer: a WebSocket, or one as to any other request. */
+class Attempt {
+  readonly #socket: Socket
+  readonly #response: ServerResponse
+  readonly #gone = new AbortController()
+  readonly #cut: () => void
+  readonly #drain: () => void
+
+  constructor(message: IncomingMessage, socket: Socket) {
+    this.#socket = socket
+    this.#response = new ServerResponse(message)
+    this.#response.shouldKeepAlive = false
+    this.#response.assignSocket(socket)
+    this.#response.once("finish", () => socket.destroySoon())
+    this.#drain = () => void this.#response.emit("drain")
+    // Nothing may come before the answer; that the connection has ended is noticed only by reading.
+    this.#cut = () => {
+      socket.destroy()
+      this.#gone.abort(new DOMException("the client has gone away", "AbortError"))
+    }
+    socket.on("drain", this.#drain).on("data", this.#cut).on("end", this.#cut).once("close", this.#cut)
+  }
+
+  get gone(): AbortSignal {
+    return this.#gone.signal
+  }
+
+  answer(response: Response): Promise<void> {
+    return sendResponse(response, this.#response, false)
+  }
+
+  /** Gives the connection to a WebSocket. False when it has ended. */
+  release(): boolean {
+    if (this.#socket.destroyed) return false
+    this.#response.detachSocket(this.#socket)
+    this.#socket.off("drain", this.#drain).off("data", this.#cut).off("end", this.#cut).off("close", this.#cut)
+    return true
+  }
+}

@@ -1,0 +1,35 @@
+import { MayflyError } from "@mayfly/protocol"
+import type { Context } from "hono"
+import type { WebSocket } from "ws"
+
+/** What a route does with the WebSocket that it agreed to. */
+export interface SocketHandler {
+  /** Largest message that it takes. Default 1 MiB. */
+  readonly maxMessageBytes?: number
+  open(socket: WebSocket): void
+  /** Called instead, when the client went before it was open. */
+  lost?(): void
+}
+
+/** A request for a WebSocket, while the app decides about it as about any other request. */
+export class SocketUpgrade {
+  #handler: SocketHandler | undefined
+
+  /** What was agreed to, if anything was. */
+  get handler(): SocketHandler | undefined {
+    return this.#handler
+  }
+
+  /** Agrees. The answer that it gives is never sent: it tells the middleware that all is well. */
+  accept(handler: SocketHandler): Response {
+    this.#handler = handler
+    return new Response(null, { status: 204 })
+  }
+}
+
+/** Throws `server.upgrade-required` for a request that asks for no WebSocket. */
+export function upgradeOf(c: Context): SocketUpgrade {
+  const { upgrade } = (c.env ?? {}) as { readonly upgrade?: unknown }
+  if (upgrade instanceof SocketUpgrade) return upgrade
+  throw new MayflyError("server.upgrade-required", `${c.req.path} speaks WebSocket only`)
+}
