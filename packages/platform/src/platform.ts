@@ -140,9 +140,9 @@ function startPlatform(options: PlatformOptions): Platform {
     sandbox: (tenant, id, options) => sandboxesOf(tenant).open(id, options),
     governor: workflowGovernor(accounts),
   })
-  accounts.onStop(async (tenant) => {
-    ;(await engine.started())?.hold(tenant)
-    await sandboxes.stopOf(tenant)
+  accounts.onStop({
+    hold: async (tenant) => (await engine.started())?.hold(tenant),
+    stop: (tenant) => sandboxes.stopOf(tenant),
   })
   accounts.onResume(async (tenant) => (await engine.started())?.goOn(tenant))
   const workflows = (tenant: string): WorkflowBinding =>

@@ -3,6 +3,7 @@ import { MayflyError } from "@mayfly/protocol"
 import type { Store, Tables } from "@mayfly/store"
 import type { AlertEntry, Batch, procedures, Retention, RunEntry, UsageEntry } from "./account-procedures.ts"
 import { owner } from "./account-tables.ts"
+import { type RunData, sizeOf } from "./run-data.ts"
 import { addCounters, type Counters, noCounters } from "./counters.ts"
 
 export interface JournalOptions {
@@ -17,13 +18,14 @@ export interface JournalOptions {
 export type AccountTables = Tables<typeof procedures>
 
 /** A run that is over, its data not yet a text: that is made when it is written, not while the caller waits. */
-export type PendingRun = Omit<RunEntry, "data"> & { readonly data: () => string }
+export type PendingRun = Omit<RunEntry, "data"> & { readonly data: RunData }
 
 /** After this long what came together is written: what a crash loses at most, besides the write itself. */
 const windowMs = 100
 const slowestRetryMs = 10_000
-/** Runs in memory; the oldest are forgotten for one more. */
+/** Runs in memory, and what they may take; the oldest are forgotten for one more. */
 const maxPendingRuns = 10_000
+const maxPendingBytes = 32 << 20
 /** The same where nothing is written to disk. */
 const maxRunsInMemory = 1_000
 const maxRunsOfBatch = 2_000
@@ -41,6 +43,7 @@ export class AccountJournal {
   #usage = new Map<string, Map<string, UsageEntry & { readonly counters: Counters }>>()
   #entries = 0
   #runs: PendingRun[] = []
+  #runBytes = 0
   #alerts: AlertEntry[] = []
   #opening: Promise<AccountTables> | undefined
   #writing: Promise<void> | undefined
@@ -89,10 +92,17 @@ export class AccountJournal {
 
   addRun(run: PendingRun): void {
     this.#runs.push(run)
+    this.#runBytes += sizeOf(run.data)
     const most = this.#options.isDurable ? maxPendingRuns : maxRunsInMemory
     // A tenth at a time: an array is slow to lose its first.
-    if (this.#runs.length > most) this.#runs.splice(0, Math.ceil(most / 10))
+    if (this.#runs.length > most || this.#runBytes > maxPendingBytes) this.#takeRuns(Math.ceil(this.#runs.length / 10))
     this.#later()
+  }
+
+  #takeRuns(count: number): PendingRun[] {
+    const taken = this.#runs.splice(0, count)
+    for (const { data } of taken) this.#runBytes -= sizeOf(data)
+    return taken
   }
 
   addAlert(alert: AlertEntry): void {
@@ -143,7 +153,7 @@ export class AccountJournal {
 
   #take(): Batch {
     const usage = [...this.#usage.values()].flatMap((ofTenant) => [...ofTenant.values()])
-    const runs = this.#runs.splice(0, maxRunsOfBatch).map(({ data, ...run }) => ({ ...run, data: data() }))
+    const runs = this.#takeRuns(maxRunsOfBatch).map(({ data, ...run }) => ({ ...run, data: JSON.stringify(data) }))
     const alerts = this.#alerts
     this.#usage = new Map()
     this.#entries = 0

@@ -1,10 +1,22 @@
 import assert from "node:assert/strict"
+import { once } from "node:events"
 import { mkdtempSync, rmSync } from "node:fs"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, test, type TestContext } from "node:test"
+import { text } from "node:stream/consumers"
 import { MayflyError } from "@mayfly/protocol"
-import { type BudgetAlert, createPlatform, DynamicWorker, type Platform, type PlatformOptions } from "../index.ts"
+import { Webhook } from "standardwebhooks"
+import {
+  type BudgetAlert,
+  createPlatform,
+  createWebhookSecret,
+  DynamicWorker,
+  type Platform,
+  type PlatformOptions,
+} from "../index.ts"
 
 const small = { hosts: 1, isolates: 2, spare: false } as const
 const shared = await createPlatform(small)
@@ -299,4 +311,28 @@ test("quotas and budgets that make no sense are refused by name", async () => {
   }
   await assert.rejects(createPlatform({ quota: { x: 1 } as object }), coded("input.invalid"))
   await assert.rejects(shared.tenants.get("no spaces"), coded("input.invalid"))
+})
+
+test("a budget that is reached comes as a signed webhook", async (t) => {
+  const { promise: posted, resolve } = Promise.withResolvers<unknown>()
+  const secret = createWebhookSecret()
+  const receiver = createServer(async (request, response) => {
+    const body = await text(request)
+    resolve(new Webhook(secret).verify(body, request.headers as Record<string, string>))
+    response.end()
+  }).listen(0, "127.0.0.1")
+  t.after(() => receiver.close())
+  await once(receiver, "listening")
+  const url = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/`
+  const budget = { month: { soft: { runs: 1 } } }
+  const platform = await platformOf(t, { budget, webhooks: [{ url, secret }] })
+  const worker = await DynamicWorker.create({ tenant: "told", platform, script: "1" })
+  await worker.run()
+  const { type, data } = (await posted) as { type: string; data: BudgetAlert }
+  const { resetsAt, ...rest } = data
+  assert.deepEqual(
+    [type, rest],
+    ["budget.reached", { tenant: "told", kind: "soft", period: "month", amount: "runs", used: 1, limit: 1 }],
+  )
+  assert.match(new Date(resetsAt).toISOString(), /-01T00:00:00\.000Z$/)
 })

@@ -1,3 +1,4 @@
+import type { MayflyError } from "@mayfly/protocol"
 import type { Store } from "@mayfly/store"
 import type { AskedRun, Run, RunGate, RunPass } from "@mayfly/runtime"
 import { AccountJournal } from "./account-journal.ts"
@@ -20,6 +21,14 @@ export interface AccountsOptions {
   readonly onError?: (error: unknown) => void
 }
 
+/** What ends a tenant's doings besides its runs. */
+export interface Stopper {
+  /** Before its runs end. */
+  hold(tenant: string): Promise<void>
+  /** After it. */
+  stop(tenant: string): Promise<void>
+}
+
 const maxIdleAccounts = 10_000
 const forgetEveryMs = 3_600_000
 const forgottenAtOnce = 5_000
@@ -35,7 +44,9 @@ export class Accounts implements RunGate {
   readonly #loading = new Map<string, Promise<TenantAccount>>()
   readonly #alertListeners = new Set<(alert: BudgetAlert) => void>()
   readonly #resumeListeners = new Set<(tenant: string) => Promise<void>>()
-  readonly #suspendListeners = new Set<(tenant: string) => Promise<void>>()
+  readonly #stoppers = new Set<Stopper>()
+  /** Who changes settings waits for whoever does already: none must undo what another has just set. */
+  readonly #changing = new Map<string, Promise<unknown>>()
   readonly #reports: PassReports
   #forgetter: NodeJS.Timeout | undefined
 
@@ -151,8 +162,7 @@ export class Accounts implements RunGate {
     for (const listener of this.#alertListeners) listener(alert)
     if (alert.kind !== "hard") return
     // As many runs as it takes may begin; those that were let in may end.
-    if (alert.amount !== "runs") account.cancelAll(budgetError(alert))
-    if (alert.amount !== "runs") void this.#stopRest(account.tenant)
+    if (alert.amount !== "runs") void this.#end(account, budgetError(alert))
   }
 
   onAlert(listener: (alert: BudgetAlert) => void): () => void {
@@ -160,9 +170,12 @@ export class Accounts implements RunGate {
     return () => void this.#alertListeners.delete(listener)
   }
 
-  /** Called when all that a tenant does has to end: besides its runs, which end here. */
-  onStop(listener: (tenant: string) => Promise<void>): void {
-    this.#suspendListeners.add(listener)
+  /**
+   * Called when all that a tenant does has to end; its runs end here. Workflows are held first: a step that fails because its run was taken away would
+   * count as failed.
+   */
+  onStop(stopper: Stopper): void {
+    this.#stoppers.add(stopper)
   }
 
   /** Called when a tenant may go on. */
@@ -170,12 +183,17 @@ export class Accounts implements RunGate {
     this.#resumeListeners.add(listener)
   }
 
-  async resumed(tenant: string): Promise<void> {
+  async #resumed(tenant: string): Promise<void> {
     await Promise.all([...this.#resumeListeners].map((listener) => listener(tenant)))
   }
 
-  async #stopRest(tenant: string): Promise<void> {
-    await Promise.all([...this.#suspendListeners].map((listener) => listener(tenant).catch(() => {})))
+  async #end(account: TenantAccount, error: MayflyError): Promise<void> {
+    const { tenant } = account
+    const stoppers = [...this.#stoppers]
+    const onError = (problem: unknown): void => this.#options.onError?.(problem)
+    await Promise.all(stoppers.map(({ hold }) => hold(tenant).catch(onError)))
+    account.cancelAll(error)
+    await Promise.all(stoppers.map(({ stop }) => stop(tenant).catch(onError)))
   }
 
   #keep(
@@ -186,13 +204,24 @@ export class Accounts implements RunGate {
     const { id, tenant, hash } = asked
     if (!this.history.isOn || ownTenants.test(tenant)) return
     const result = this.history.keepsResults ? resultText : undefined
-    const data = (): string => runData(run, result)
+    const data = runData(run, result)
     this.journal.addRun({ id, tenant, worker, hash, status: statusOf(run), startedAt, endedAt: Date.now(), data })
   }
 
-  /** Stores settings, then goes by them. A suspension counts from the first moment. */
-  async save(tenant: string, settings: TenantSettings): Promise<TenantAccount> {
+  /** Changes settings, one after the other: stores them, then goes by them. A suspension counts from the first moment. */
+  change(tenant: string, by: (settings: TenantSettings) => TenantSettings): Promise<TenantAccount> {
+    const before = this.#changing.get(tenant) ?? Promise.resolve()
+    const done = before.catch(() => {}).then(() => this.#change(tenant, by))
+    const settled = done.catch(() => {}).then(() => {
+      if (this.#changing.get(tenant) === settled) this.#changing.delete(tenant)
+    })
+    this.#changing.set(tenant, settled)
+    return done
+  }
+
+  async #change(tenant: string, by: (settings: TenantSettings) => TenantSettings): Promise<TenantAccount> {
     const account = await this.account(tenant)
+    const settings = by(account.settings)
     if (settings.suspended !== undefined) account.apply(settings, this.#options.defaults, [])
     const tables = await this.journal.tables()
     await tables.call("save", { tenant, settings: JSON.stringify(settings), now: Date.now() })
@@ -200,17 +229,9 @@ export class Accounts implements RunGate {
     // While that was read somebody else may have loaded it anew.
     const current = this.#accounts.get(tenant) ?? account
     current.apply(settings, this.#options.defaults, alerts)
-    if (settings.suspended !== undefined) await this.#stop(current)
+    if (settings.suspended === undefined) await this.#resumed(tenant)
+    else await this.#end(current, suspendedError(tenant, settings.suspended))
     return current
-  }
-
-  /** Workflows first: a step that fails because its run was taken away would count as failed. */
-  async #stop(account: TenantAccount): Promise<void> {
-    const { suspended } = account.settings
-    if (suspended === undefined) return
-    const stopping = this.#stopRest(account.tenant)
-    account.cancelAll(suspendedError(account.tenant, suspended))
-    await stopping
   }
 
   #forgetOld(): void {

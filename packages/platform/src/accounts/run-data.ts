@@ -17,11 +17,12 @@ export interface RunData {
 const maxResult = 16_384
 const maxLogChars = 16_384
 const maxError = 8_192
+const lineSize = 40
 
-/** The text of it, bounded. */
-export function runData(run: Run, resultText: string | undefined): string {
+/** Bounded, and without the run: whoever holds this must not hold a result of many megabytes. */
+export function runData(run: Run, resultText: string | undefined): RunData {
   const { logs, isCut } = firstLogs(run.logs)
-  const data: RunData = {
+  return {
     usage: run.usage,
     logs,
     ...(isCut || run.logsTruncated ? { logsTruncated: true as const } : {}),
@@ -29,7 +30,12 @@ export function runData(run: Run, resultText: string | undefined): string {
     ...(run.ok ? {} : { error: boundedError(run.error.toJSON() as unknown as ErrorJson) }),
     ...keptResult(resultText),
   }
-  return JSON.stringify(data)
+}
+
+/** About what it takes in memory. */
+export function sizeOf({ result = "", logs, error }: RunData): number {
+  const ofLogs = logs.reduce((sum, { message }) => sum + message.length + lineSize, 0)
+  return 500 + result.length + ofLogs + (error === undefined ? 0 : error.message.length + 500)
 }
 
 function keptResult(text: string | undefined): Pick<RunData, "result" | "resultBytes"> {
@@ -42,7 +48,7 @@ function firstLogs(lines: readonly LogLine[]): { readonly logs: readonly LogLine
   const logs: LogLine[] = []
   for (const line of lines) {
     // A line costs something besides its text.
-    left -= line.message.length + 40
+    left -= line.message.length + lineSize
     if (left < 0) return { logs, isCut: true }
     logs.push(line)
   }

@@ -5,7 +5,7 @@ import type { BudgetAlert } from "./budget-watch.ts"
 import { totalsOf, type UsageTotals } from "./counters.ts"
 import { parseBudget, parseQuota, type TenantBudget, type TenantQuota } from "./quota.ts"
 import type { TenantAccount } from "./tenant-account.ts"
-import { readSettings, type Suspension } from "./tenant-settings.ts"
+import { readSettings, type Suspension, type TenantSettings } from "./tenant-settings.ts"
 
 export interface TenantInfo {
   readonly id: string
@@ -63,13 +63,13 @@ export class Tenants {
 
   /** Sets what is given; quota and budget are replaced as a whole. Rejects with `input.invalid`. */
   async set(tenant: string, { quota, budget }: TenantChanges): Promise<TenantInfo> {
-    const { settings } = await this.#accounts.account(parseTenant(tenant))
-    const changed = {
-      ...settings,
+    const given = {
       ...(quota === undefined ? {} : { quota: parseQuota(quota) }),
       ...(budget === undefined ? {} : { budget: parseBudget(budget) }),
     }
-    return infoOf(await this.#accounts.save(tenant, readSettings(JSON.stringify(changed))))
+    const change = (settings: TenantSettings): TenantSettings =>
+      readSettings(JSON.stringify({ ...settings, ...given }))
+    return infoOf(await this.#accounts.change(parseTenant(tenant), change))
   }
 
   /**
@@ -79,18 +79,15 @@ export class Tenants {
   async suspend(tenant: string, reason = ""): Promise<TenantInfo> {
     if (typeof reason !== "string" || reason.length > maxReason)
       throw invalid("reason", `must be a text of at most ${maxReason} characters`)
-    const { settings } = await this.#accounts.account(parseTenant(tenant))
-    const suspended = settings.suspended ?? { at: Date.now(), reason }
-    return infoOf(await this.#accounts.save(tenant, { ...settings, suspended }))
+    const at = Date.now()
+    const change = (settings: TenantSettings): TenantSettings => ({ suspended: { at, reason }, ...settings })
+    return infoOf(await this.#accounts.change(parseTenant(tenant), change))
   }
 
   /** Lifts it; its workflows go on. */
   async resume(tenant: string): Promise<TenantInfo> {
-    const { settings } = await this.#accounts.account(parseTenant(tenant))
-    const { suspended: _, ...rest } = settings
-    const info = infoOf(await this.#accounts.save(tenant, rest))
-    await this.#accounts.resumed(tenant)
-    return info
+    const change = ({ suspended: _, ...settings }: TenantSettings): TenantSettings => settings
+    return infoOf(await this.#accounts.change(parseTenant(tenant), change))
   }
 
   /** Throws `tenant.suspended` or `quota.budget` when the tenant may begin nothing new. */

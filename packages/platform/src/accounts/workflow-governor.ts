@@ -11,6 +11,7 @@ export function workflowGovernor(accounts: Accounts): WorkflowGovernor {
     },
     // Its account is in memory since its instance was asked for.
     maxOpen: (tenant) => accounts.inMemory(tenant)?.quota.workflows ?? null,
+    isHeld: (tenant) => (accounts.inMemory(tenant)?.heldUntil ?? null) !== null,
     heldUntil: async (tenant) => (await accounts.account(tenant)).heldUntil,
     counted(tenant, { instances = 0, steps = 0 }) {
       if (instances === 0 && steps === 0) return

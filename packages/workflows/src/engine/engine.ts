@@ -327,7 +327,7 @@ export class WorkflowEngine implements AsyncDisposable {
   /** What a tenant's instances do ends, and none of it counts as failed; they are held as the governor says. */
   hold(tenant: string): void {
     for (const [number, live] of this.#live)
-      if (this.#tenants.get(number) === tenant) live.abandon(new MayflyError("tenant.suspended", "the tenant is held"))
+      if (this.#tenants.get(number) === tenant) live.abandon(heldError())
   }
 
   /** The governor lets a tenant go on. */
@@ -457,6 +457,8 @@ export class WorkflowEngine implements AsyncDisposable {
     const activation = prepareActivation(claimed, running, world)
     this.#live.set(number, activation)
     this.#tenants.set(number, tenant)
+    // It was held while it was claimed: whoever holds it later finds it here.
+    if (this.#governor.isHeld(tenant)) activation.abandon(heldError())
     this.#setActive()
     this.#watchers.tell(number)
     let end: ActivationEnd
@@ -656,6 +658,10 @@ export class WorkflowEngine implements AsyncDisposable {
   #report(error: unknown): void {
     this.#options.onError?.(error)
   }
+}
+
+function heldError(): MayflyError {
+  return new MayflyError("tenant.suspended", "the tenant is held")
 }
 
 function stoppedError(): MayflyError {

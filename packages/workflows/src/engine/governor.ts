@@ -4,6 +4,8 @@ export interface WorkflowGovernor {
   admit(tenant: string): Promise<number | null>
   /** The same number for a tenant whose instance runs. */
   maxOpen(tenant: string): number | null
+  /** Whether a tenant whose instance is about to run must wait after all. */
+  isHeld(tenant: string): boolean
   /** When the tenant may go on: null when it may, a time, or Infinity until `WorkflowEngine.goOn`. */
   heldUntil(tenant: string): Promise<number | null>
   /** What happened. Must not throw. */
@@ -13,6 +15,7 @@ export interface WorkflowGovernor {
 export const noGovernor: WorkflowGovernor = {
   admit: () => Promise.resolve(null),
   maxOpen: () => null,
+  isHeld: () => false,
   heldUntil: () => Promise.resolve(null),
   counted() {},
 }
