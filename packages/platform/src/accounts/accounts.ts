@@ -212,9 +212,11 @@ export class Accounts implements RunGate {
   change(tenant: string, by: (settings: TenantSettings) => TenantSettings): Promise<TenantAccount> {
     const before = this.#changing.get(tenant) ?? Promise.resolve()
     const done = before.catch(() => {}).then(() => this.#change(tenant, by))
-    const settled = done.catch(() => {}).then(() => {
-      if (this.#changing.get(tenant) === settled) this.#changing.delete(tenant)
-    })
+    const settled = done
+      .catch(() => {})
+      .then(() => {
+        if (this.#changing.get(tenant) === settled) this.#changing.delete(tenant)
+      })
     this.#changing.set(tenant, settled)
     return done
   }

@@ -67,8 +67,7 @@ export class Tenants {
       ...(quota === undefined ? {} : { quota: parseQuota(quota) }),
       ...(budget === undefined ? {} : { budget: parseBudget(budget) }),
     }
-    const change = (settings: TenantSettings): TenantSettings =>
-      readSettings(JSON.stringify({ ...settings, ...given }))
+    const change = (settings: TenantSettings): TenantSettings => readSettings(JSON.stringify({ ...settings, ...given }))
     return infoOf(await this.#accounts.change(parseTenant(tenant), change))
   }
 

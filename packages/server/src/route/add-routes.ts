@@ -22,7 +22,8 @@ function handlerOf(route: Route, parts: ServerParts): Handler {
     const access = c.get("access") as Access
     checkScope(route, access)
     using held = new DisposableStack()
-    if (route.place !== undefined) held.use(parts.places[route.place].take(route.scope === "open" ? null : access.ownTenant))
+    if (route.place !== undefined)
+      held.use(parts.places[route.place].take(route.scope === "open" ? null : access.ownTenant))
     const params =
       paramsSchema === undefined ? {} : readInput(paramsSchema, c.req.param(), { kind: "parameter", route: name })
     const query = route.isRawQuery === true ? {} : readQuery(route.query, c.req.queries(), name)

@@ -5,7 +5,11 @@ import { limits, modules, workerRequest } from "./run.ts"
 
 export const workerBody = z
   .strictObject({
-    script: z.string().optional().describe("The program; or `modules` and `mainModule`."),
+    script: z
+      .string()
+      .optional()
+      .describe("The program; or `modules` and `mainModule`.")
+      .meta({ examples: ["export default { fetch: () => new Response('hello') }"] }),
     modules,
     mainModule: z.string().optional().describe("The name of the module to start with."),
     language: opaque(z.enum(["auto", "javascript", "typescript"]).describe("Default auto.")).optional(),

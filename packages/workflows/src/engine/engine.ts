@@ -326,8 +326,7 @@ export class WorkflowEngine implements AsyncDisposable {
 
   /** What a tenant's instances do ends, and none of it counts as failed; they are held as the governor says. */
   hold(tenant: string): void {
-    for (const [number, live] of this.#live)
-      if (this.#tenants.get(number) === tenant) live.abandon(heldError())
+    for (const [number, live] of this.#live) if (this.#tenants.get(number) === tenant) live.abandon(heldError())
   }
 
   /** The governor lets a tenant go on. */
