@@ -23,7 +23,10 @@ export const workerBody = z
     reuse: z.boolean().optional().describe("Whether its runs may use isolates that earlier ones left warm."),
     tenant: tenantField,
   })
-  .meta({ id: "WorkerDefinition" })
+  .meta({
+    id: "WorkerDefinition",
+    examples: [{ script: "export default { fetch: () => new Response('hello') }", limits: { cpuMs: 100 } }],
+  })
 
 const versionFields = {
   version: z.string().describe("The content hash of all that was deployed."),
