@@ -21,7 +21,7 @@ export type AccountTables = Tables<typeof procedures>
 export type PendingRun = Omit<RunEntry, "data"> & { readonly data: RunData }
 
 /** After this long what came together is written: what a crash loses at most, besides the write itself. */
-const windowMs = 100
+const windowMs = 250
 const slowestRetryMs = 10_000
 /** Runs in memory, and what they may take; the oldest are forgotten for one more. */
 const maxPendingRuns = 10_000
@@ -32,7 +32,7 @@ const maxRunsOfBatch = 2_000
 const maxEntries = 20_000
 
 /**
- * Gathers what was used, and writes it in batches, each as one transaction. A `kill -9` loses what came within the last 100 ms and the write under
+ * Gathers what was used, and writes it in batches, each as one transaction. A `kill -9` loses what came within the last 250 ms and the write under
  * way, and nothing is ever counted twice: a batch has a number, and is written once.
  */
 export class AccountJournal {
