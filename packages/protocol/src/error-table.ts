@@ -344,6 +344,7 @@ export const errorTable = {
   "platform.no-host": { status: 503, retry: true, fix: "Run `mayfly doctor`: host processes could not be started." },
   "platform.port-in-use": { status: 409, retry: false, fix: "Stop what listens there, or choose another --port." },
   "server.not-found": { status: 404, retry: false, fix: "See /v1/openapi.json or docs for the routes." },
+  "server.stopping": { status: 503, retry: true, fix: "Ask again in a moment, or another server." },
   "server.unreachable": { status: 502, retry: true, fix: "Check the address and whether the server runs." },
   "server.upgrade-required": { status: 426, retry: false, fix: "Open it with a client for WebSockets." },
   "server.body-timeout": { status: 408, retry: true, fix: "Send the body without long pauses." },

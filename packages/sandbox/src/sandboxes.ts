@@ -144,6 +144,8 @@ export class Sandboxes implements AsyncDisposable {
 
   /** @internal */
   async fork(live: LiveSandbox, options: SandboxOptions): Promise<Sandbox> {
+    // Before files are copied; and spread over the original's limits, what is none would look like none.
+    parseSandboxOptions(options)
     const { limits, network, env, sleepAfterMs, tenant } = live.record
     const snapshot = await this.snapshot(live)
     try {

@@ -13,6 +13,7 @@ import { checkHost } from "./check-host.ts"
 import { cors } from "./cors.ts"
 import { publicError } from "./error-response.ts"
 import { Idempotency } from "./idempotency/idempotency.ts"
+import { refuseDraining } from "./refuse-draining.ts"
 import { requestId } from "./request-id.ts"
 import { RequestSlots } from "./request-slots.ts"
 import { addRoutes } from "./route/add-routes.ts"
@@ -75,6 +76,7 @@ export function createServer(options: ServerOptions): Server {
     securityHeaders(),
     checkHost({ bound, more, origins }),
     cors(origins),
+    refuseDraining(parts.draining),
     requireKey(authenticator, openPaths(routes)),
   )
   addRoutes(app, routes, { ...parts, self: async (request) => app.fetch(request) })

@@ -8,6 +8,7 @@ import type { ServerApp } from "./create-server.ts"
 import { errorBody, publicError } from "./error-response.ts"
 import { stderrLog, unexpected } from "./server-log.ts"
 import { ApiSockets } from "./sockets/api-sockets.ts"
+import { UnderWay } from "./under-way.ts"
 import { isWebSocketUpgrade } from "./worker/web-socket-handshake.ts"
 
 export interface ListenOptions {
@@ -26,6 +27,8 @@ export interface Listener {
   readonly port: number
   /** Hands requests to the app, those too that have waited for it, and those for previews of sandboxes to these. */
   serve(app: ServerApp, previews?: Previews): void
+  /** Resolves when no request is under way; WebSockets are none. */
+  idle(): Promise<void>
   /** Takes no more connections, and says goodbye on WebSockets; resolves when all have ended. Calling twice is safe. */
   close(): Promise<void>
   /** Cuts all connections. */
@@ -49,8 +52,10 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   })
   let carried: Previews | undefined
   const sockets = new ApiSockets()
+  const underWay = new UnderWay()
   const settings = { ...timeoutsOf(options), shouldUpgradeCallback: isWebSocketUpgrade }
   const server = createServer(settings, (request, response) => {
+    underWay.add(response)
     if (carried?.isFor(request.headers.host) === true) void carried.answer(request, response)
     else void listener(request, response)
   })
@@ -73,6 +78,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
       carried = previews
       serve(served)
     },
+    idle: () => underWay.idle(),
     close() {
       sockets.closeAll(1001, "the server stops")
       return (closed ??= new Promise((resolve) => server.close(() => resolve())))
