@@ -108,3 +108,24 @@ test("a suspended tenant's sandbox stops and does not start; its time awake is c
   assert.equal((await sandbox.exec("echo back")).stdout, "back\n")
   await sandbox.destroy()
 })
+
+test("steps that come too early for their tenant's rate wait, and none of them fails", async () => {
+  const tenant = "slow"
+  await platform.tenants.set(tenant, { quota: { runsPerSecond: 50, burst: 1 } })
+  const steps = [1, 2, 3].map((n) => ({ name: `step ${n}`, code: `${n}`, retries: { limit: 0 } }))
+  const workflow = await DynamicWorkflow.create(platform.workflows(tenant), { id: "w", steps })
+  assert.equal(await workflow.result(), 3)
+  const { total } = await platform.usage.query({ tenant })
+  assert.deepEqual([total.runs, total.failedRuns, total.workflowSteps], [3, 0, 3])
+})
+
+test("a suspension wins over settings that are changed at the same moment", async () => {
+  const { tenants } = platform
+  await Promise.all([
+    tenants.set("racing", { quota: { concurrentRuns: 1 } }),
+    tenants.suspend("racing"),
+    tenants.set("racing", { quota: { concurrentRuns: 2 } }),
+  ])
+  const { suspended, quota } = await tenants.get("racing")
+  assert.deepEqual([suspended?.reason, quota], ["", { concurrentRuns: 2 }])
+})
