@@ -30,7 +30,7 @@ test("kill -9 between and in the middle of writes: what was seen stays, nothing 
   let asked = 0
   let answered = 0
   let durable = 0
-  for (const calm of [0, 20, 40]) {
+  for (const calm of process.env["MAYFLY_FULL"] === "1" ? [0, 20, 40] : [20]) {
     ;[, url = ""] = await server.output(/serving at (\S+)/)
     const runOn = async (): Promise<void> => {
       for (;;) {
