@@ -79,7 +79,6 @@ export interface DueInstance {
 
 export interface Claimed {
   readonly instance: InstanceRow
-  readonly definition: string
   readonly journal: readonly JournalRow[]
   readonly events: readonly PendingEvent[]
   readonly lastSeq: number
@@ -247,8 +246,8 @@ export interface WorkflowStore {
   ): Promise<void>
   /** Makes those due again that were held because of their tenant. Gives how many. */
   goOn(tenant: string, now: number): Promise<number>
-  /** Makes those due again that wait for their code. */
-  codeCame(number: InstanceNumber, now: number): Promise<void>
+  /** Makes an instance due again when it waits for its code; null when it does not. */
+  codeCame(number: InstanceNumber, now: number): Promise<DueInstance | null>
   /** Makes the first `count` due again that wait for a place under this key. */
   placeFree(tenant: string, key: string, count: number, now: number): Promise<number>
   /** At the start of the only process: what was in memory is due again. Gives how many. */
