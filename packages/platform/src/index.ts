@@ -5,7 +5,7 @@ import { defaultPlatform } from "./platform.ts"
 provideDefaultRuntime(() => defaultPlatform().runtime)
 provideDefaultSandboxes(() => defaultPlatform().env.SANDBOX)
 
-export { Sandbox, Sandboxes, TenantSandboxes } from "@mayfly/sandbox"
+export { missingSandboxNeeds, providerNames, Sandbox, Sandboxes, TenantSandboxes } from "@mayfly/sandbox"
 export { type GuestSandbox, sandboxBinding, type SandboxRights } from "./sandbox-binding.ts"
 export type {
   CodeContextInfo,
@@ -27,6 +27,7 @@ export type {
   SandboxFiles,
   SandboxInfo,
   SandboxLimits,
+  SandboxNeed,
   SandboxOptions,
   SandboxProcess,
   SandboxShell,
@@ -131,7 +132,7 @@ export {
 } from "./accounts/usage.ts"
 export type { NamedWorkerInfo, NamedWorkers, WorkerVersion } from "./workers/named-workers.ts"
 export type { WorkerDefinition } from "./workers/worker-definition.ts"
-export type { PlatformOptions } from "./platform-options.ts"
+export type { PlatformOptions, PlatformSandboxOptions } from "./platform-options.ts"
 export * from "./code-mode/index.ts"
 export {
   DynamicWorkflow,

@@ -4,6 +4,7 @@ import { checkSecret } from "@mayfly/mesh"
 import { MayflyError, type NetworkPolicy } from "@mayfly/protocol"
 import { type HistoryOptions, type HistoryRules, parseHistory } from "./accounts/history-rules.ts"
 import { parseBudget, parseQuota, type TenantBudget, type TenantQuota } from "./accounts/quota.ts"
+import { type DockerOptions, providerNames } from "@mayfly/sandbox"
 import { parseWebhooks, type ParsedWebhook, type WebhookOptions } from "./webhooks/webhook-options.ts"
 
 export interface PlatformOptions {
@@ -34,6 +35,17 @@ export interface PlatformOptions {
   readonly budget?: TenantBudget
   /** Which runs `platform.runs` remembers; false: those under way only. */
   readonly history?: HistoryOptions | false
+  /** What holds sandboxes. */
+  readonly sandboxes?: PlatformSandboxOptions
+}
+
+export interface PlatformSandboxOptions {
+  /** Of sandboxes that name none: "bubblewrap" (default), "docker" or "virtual". */
+  readonly provider?: string
+  /** Others that tenants may name themselves, over HTTP for instance. Default none. */
+  readonly offer?: readonly string[]
+  /** Of the provider "docker": its socket, the image of sandboxes. */
+  readonly docker?: DockerOptions
 }
 
 const known = [
@@ -51,6 +63,7 @@ const known = [
   "quota",
   "budget",
   "history",
+  "sandboxes",
 ]
 
 type Rest = Omit<PlatformOptions, "dataDir" | "retainLedgerMs" | "webhooks" | "history">
@@ -69,6 +82,7 @@ export function parsePlatformOptions(options: PlatformOptions): ParsedPlatformOp
   const { secrets = {}, attended = false, openRuns = {} } = options
   const facets = parseFacets(options.facets)
   const webhooks = parseWebhooks(options.webhooks)
+  const sandboxes = parseSandboxes(options.sandboxes)
   checkCount("hosts", hosts, 1, 256)
   checkCount("isolates", isolates, 0, 1_000)
   if (typeof spare !== "boolean") throw invalid("spare", "must be true or false")
@@ -87,8 +101,21 @@ export function parsePlatformOptions(options: PlatformOptions): ParsedPlatformOp
   checkOpenRuns(openRuns)
   const tenants = { quota: parseQuota(options.quota), budget: parseBudget(options.budget) }
   const history = parseHistory(options.history)
-  const parts = { hosts, isolates, spare, network, secrets: { ...secrets }, attended, webhooks, openRuns, facets }
-  return { ...parts, ...tenants, history, ...rest }
+  return {
+    ...tenants,
+    history,
+    hosts,
+    isolates,
+    spare,
+    network,
+    secrets: { ...secrets },
+    attended,
+    webhooks,
+    openRuns,
+    facets,
+    sandboxes,
+    ...rest,
+  }
 }
 
 function checkOpenRuns(openRuns: PlatformOptions["openRuns"]): void {
@@ -111,6 +138,36 @@ function parseFacets(given: unknown): NonNullable<PlatformOptions["facets"]> {
     else throw invalid(`facets.${name}`, "is not an option of facets; they are maxBytes, idleMs")
   }
   return given
+}
+
+function parseSandboxes(given: unknown): PlatformSandboxOptions {
+  if (given === undefined) return {}
+  if (typeof given !== "object" || given === null) throw invalid("sandboxes", "must be an object")
+  for (const name of Object.keys(given))
+    if (!["provider", "offer", "docker"].includes(name))
+      throw invalid(`sandboxes.${name}`, "is not an option of sandboxes; they are provider, offer, docker")
+  const { provider, offer, docker } = given as Readonly<Record<string, unknown>>
+  if (provider !== undefined) checkProvider("sandboxes.provider", provider)
+  if (offer !== undefined && !Array.isArray(offer)) throw invalid("sandboxes.offer", "must be a list of providers")
+  for (const name of (offer ?? []) as unknown[]) checkProvider("sandboxes.offer", name)
+  if (docker !== undefined) checkDocker(docker)
+  return given
+}
+
+function checkProvider(path: string, name: unknown): void {
+  if (typeof name !== "string" || !providerNames.includes(name))
+    throw invalid(path, `must be of ${providerNames.join(", ")}`)
+}
+
+function checkDocker(docker: unknown): void {
+  if (typeof docker !== "object" || docker === null) throw invalid("sandboxes.docker", "must be an object")
+  for (const [name, value] of Object.entries(docker)) {
+    if (!["socketPath", "image", "node"].includes(name))
+      throw invalid(`sandboxes.docker.${name}`, "is not an option of it; they are socketPath, image, node")
+    if (typeof value !== "string" || value === "") throw invalid(`sandboxes.docker.${name}`, "must be a text")
+    if (name === "node" && value !== "host" && value !== "image")
+      throw invalid("sandboxes.docker.node", 'must be "host" or "image"')
+  }
 }
 
 function checkCount(name: string, value: unknown, min: number, max: number): void {

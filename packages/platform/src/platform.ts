@@ -133,6 +133,7 @@ function startPlatform(options: PlatformOptions): Platform {
     egress: createSandboxEgress(egress),
     network,
     governor: sandboxGovernor(accounts),
+    ...rest.sandboxes,
     ...(dataDir === undefined ? {} : { directory: join(dataDir, "sandboxes") }),
   })
   const sandboxesOf = (tenant: string): TenantSandboxes => new TenantSandboxes(sandboxes, parseTenant(tenant))
