@@ -78,6 +78,7 @@ export class TerminalSession implements AsyncDisposable {
     stdout.on("resize", onResize)
     signal.addEventListener("abort", onAbort, { once: true })
     onResize()
+    socket.resume()
     try {
       return await end.promise
     } finally {

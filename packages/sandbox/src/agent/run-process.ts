@@ -89,7 +89,11 @@ function follow(
   if (pid === 0) return
   preferForOutOfMemory(pid)
   call.onCancel = () => signalTree(pid, operation.mark, "SIGKILL")
-  call.channel.onMessage = (message) => handle(pid, operation.mark, message)
+  const resize = resizer(pid)
+  call.channel.onMessage = (message) => {
+    if (typeof message["kill"] === "string") signalTree(pid, operation.mark, message["kill"] as NodeJS.Signals)
+    else if (Array.isArray(message["resize"])) resize(message["resize"] as [number, number])
+  }
   call.channel.send({ pid })
 }
 
@@ -98,25 +102,28 @@ function reasonOf(error: NodeJS.ErrnoException): string {
   return error.code === "EACCES" ? "permission denied" : error.message
 }
 
-function handle(pid: number, mark: string, message: Readonly<Record<string, unknown>>): void {
-  if (typeof message["kill"] === "string") {
-    signalTree(pid, mark, message["kill"] as NodeJS.Signals)
-  } else if (Array.isArray(message["resize"])) {
-    const [cols, rows] = message["resize"] as [number, number]
-    resize(pid, cols, rows)
+/** Sets the size on the terminal itself; the kernel tells what runs on it. One after the other: the last one has to win. */
+function resizer(pid: number): (size: readonly [cols: number, rows: number]) => void {
+  let wanted: readonly [number, number] | undefined
+  let isBusy = false
+  const next = (): void => {
+    const size = wanted
+    const terminal =
+      size === undefined
+        ? undefined
+        : descendants(pid)
+            .map(terminalOf)
+            .find((path) => path !== undefined)
+    wanted = undefined
+    isBusy = size !== undefined && terminal !== undefined
+    if (size === undefined || terminal === undefined) return
+    const args = ["-F", terminal, "cols", String(size[0]), "rows", String(size[1])]
+    spawn("/usr/bin/stty", args, { stdio: "ignore" }).once("error", next).once("exit", next)
   }
-}
-
-/** Sets the size on the terminal itself; the kernel tells what runs on it. */
-function resize(pid: number, cols: number, rows: number): void {
-  const terminal = descendants(pid)
-    .map(terminalOf)
-    .find((path) => path !== undefined)
-  if (terminal === undefined) return
-  spawn("/usr/bin/stty", ["-F", terminal, "cols", String(cols), "rows", String(rows)], { stdio: "ignore" }).on(
-    "error",
-    () => {},
-  )
+  return (size) => {
+    wanted = size
+    if (!isBusy) next()
+  }
 }
 
 function terminalOf(pid: number): string | undefined {

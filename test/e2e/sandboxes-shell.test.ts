@@ -1,0 +1,189 @@
+import assert from "node:assert/strict"
+import { lstatSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { request } from "node:http"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { after, test } from "node:test"
+import { type Finished, mayfly, startMayfly } from "./mayfly-process.ts"
+import { PtyProcess } from "./pty-process.ts"
+
+/** `mayfly sandbox` with a server: terminals, processes, previews, copies of folders. */
+const folder = mkdtempSync(join(tmpdir(), "mayfly-sandboxes-sh-"))
+const data = join(folder, "data")
+const server = startMayfly(["serve", "--port", "0", "--data", data])
+after(async () => {
+  server.child.kill("SIGTERM")
+  await server.finished
+  rmSync(folder, { recursive: true, force: true })
+})
+const [, key = ""] = await server.output(/admin key: (mf_\S+)/)
+const [, url = ""] = await server.output(/serving at (\S+)/)
+const remote = { MAYFLY_URL: url, MAYFLY_KEY: key }
+await fetch(`${url}/v1/sandboxes`, {
+  method: "POST",
+  headers: { authorization: `Bearer ${key}` },
+  body: JSON.stringify({ id: "box" }),
+})
+
+function sandbox(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Finished> {
+  return mayfly(["sandbox", ...args], { cwd: folder, env })
+}
+
+/** Through the socket in the directory. */
+const local = (name: string, ...args: string[]): Promise<Finished> => sandbox([name, "--data", data, ...args])
+
+const ok = (stdout = ""): Finished => ({ code: 0, stdout, stderr: "" })
+
+test("sh is a true terminal: size, resize, Ctrl-C, leave and come back, exit code, terminal restored", async () => {
+  const first = new PtyProcess(["sandbox", "sh", "--data", data, "--cwd", "/tmp", "box"], { cols: 91, rows: 31 })
+  await first.until(/\$ $/)
+  first.type("stty size; pwd\r")
+  await first.until(/31 91\s+\/tmp/)
+  await first.resize(101, 41)
+  first.type("until [ \"$(stty size)\" = '41 101' ]; do sleep 0.05; done; echo re''sized\r")
+  await first.until(/resized/)
+  // A process of its own hears the interrupt, whenever it comes; bash itself might not.
+  first.type("bash -c 'echo be''gan; sleep 1000'\r")
+  await first.until(/began/)
+  first.type("\x03")
+  await first.until(/began[^]*\^C[^]*\$ $/)
+  first.type("echo co''de $?\r")
+  await first.until(/code 130/)
+  first.type("printf '\\033[?1049h\\033[?25l'; stty -echo; KEPT=kept\r")
+  first.type("echo al''ternate\r")
+  await first.until(/alternate/)
+  first.type("\x1d")
+  const [, terminal = ""] = await first.until(/come back with: mayfly sandbox sh --terminal (t-[0-9a-f]+) box/)
+  const left = await first.ended
+  assert.equal(left.exitCode, 0)
+  assert.match(left.settings, /(?<!-)icanon.*(?<!-)\becho\b/)
+  assert.ok(first.shown.includes("\x1b[?1049l") && first.shown.includes("\x1b[?25h"))
+
+  const second = new PtyProcess(["sandbox", "sh", "--terminal", terminal, "box"], { env: remote, cwd: folder })
+  await second.until(/resized[^]*alternate/)
+  second.type("echo $KEPT; exit 7\r")
+  const end = await second.ended
+  assert.match(second.shown, /kept/)
+  assert.equal(end.exitCode, 7)
+  assert.match(end.settings, /(?<!-)icanon.*(?<!-)\becho\b/)
+})
+
+test("sh leaves the terminal as it was when it is killed, when the server goes, and when it can't begin", async () => {
+  const none = new PtyProcess(["sandbox", "sh", "--data", data, "nobody"])
+  assert.equal((await none.ended).exitCode, 1)
+  assert.match(none.shown, /sandbox\.not-found/)
+  assert.ok(!none.shown.includes("\x1b[?1049l"))
+  const away = new PtyProcess(["sandbox", "sh", "box"], { env: { MAYFLY_URL: "http://127.0.0.1:1", MAYFLY_KEY: key } })
+  assert.equal((await away.ended).exitCode, 1)
+  assert.match(away.shown, /server\.unreachable/)
+  const killed = new PtyProcess(["sandbox", "sh", "--data", data, "box", "echo up; sleep 1000 # victim"])
+  await killed.until(/up/)
+  process.kill(killed.pidOf("# victim"), "SIGTERM")
+  assert.match((await killed.ended).settings, /(?<!-)icanon.*(?<!-)\becho\b/)
+  const piped = await local("sh", "box")
+  assert.deepEqual([piped.code, /input\.invalid: sh needs a terminal/.test(piped.stderr)], [2, true])
+})
+
+test("sh works in a directory that nobody owns, and other commands reach it meanwhile", async () => {
+  const own = join(folder, "own")
+  assert.equal((await mayfly(["sandbox", "create", "--data", own, "mine"])).code, 0)
+  const shell = new PtyProcess(["sandbox", "sh", "--data", own, "mine"])
+  await shell.until(/\$ $/)
+  shell.type("echo hel''lo > note; echo do''ne\r")
+  await shell.until(/done/)
+  assert.deepEqual(await mayfly(["sandbox", "exec", "--data", own, "mine", "cat note"]), ok("hello\n"))
+  shell.type("exit 3\r")
+  assert.equal((await shell.ended).exitCode, 3)
+})
+
+test("processes are left running, listed in one line each, followed and killed", async () => {
+  const command =
+    "printf 'a\\033[31mb\\033]0;title\\007\\n'; until [ -e go ]; do sleep 0.05; done; echo went; sleep 1000"
+  const started = await local("exec", "--detach", "box", command)
+  const id = started.stdout.trim()
+  assert.match(id, /^p-[0-9a-f]{12}$/)
+  const ps = await local("ps", "box")
+  assert.equal(ps.stdout.split("\n").length, 2)
+  assert.match(ps.stdout, new RegExp(`running +${id} `))
+  const followed = startMayfly(["sandbox", "logs", "-f", "--data", data, "box", id])
+  await followed.output(/title/)
+  await local("exec", "box", "touch go")
+  await followed.output(/went/)
+  const killed = JSON.parse((await local("kill", "--json", "box", id)).stdout) as { status: string }
+  assert.equal(killed.status, "killed")
+  assert.deepEqual((await followed.finished).code, 0)
+  const logs = await local("logs", "--json", "box", id)
+  assert.ok(logs.stdout.split("\n").filter((line) => line !== "").every((line) => "stream" in (JSON.parse(line) as object))) // oxfmt-ignore
+  const hostile = await local("exec", "--detach", "box", "true '\u001b]0;owned\u0007\u202e'\n#x")
+  assert.equal(hostile.code, 0)
+  const list = await local("ps", "box")
+  assert.doesNotMatch(list.stdout, /[\u001b\u0007\u202e]/)
+  assert.equal(list.stdout.trimEnd().split("\n").length, 2)
+})
+
+test("a port is shown and taken back; forks, snapshots and stops, as text and as JSON", async () => {
+  await local(
+    "exec",
+    "--detach",
+    "box",
+    "node -e 'require(`http`).createServer((q, r) => r.end(`shown`)).listen(3000)'",
+  )
+  const [shown = ""] = (await local("expose", "box", "3000")).stdout.split("\n")
+  const look = (): Promise<string> =>
+    new Promise((resolve, reject) => {
+      const options = { host: "127.0.0.1", port: new URL(url).port, headers: { host: new URL(shown).host } }
+      request(options, (answer) => {
+        let body = ""
+        answer.on("data", (chunk) => (body += String(chunk))).on("end", () => resolve(`${answer.statusCode} ${body}`))
+      })
+        .on("error", reject)
+        .end()
+    })
+  while ((await look()).startsWith("502"));
+  assert.equal(await look(), "200 shown")
+  assert.deepEqual(await local("unexpose", "box", "3000"), ok())
+  assert.match(await look(), /^404/)
+  await local("exec", "box", "echo kept > kept.txt")
+  const snapshot = (await local("snapshot", "box")).stdout.trim()
+  assert.match(snapshot, /^snap-/)
+  assert.match((await local("snapshots")).stdout, new RegExp(`${snapshot}  box  [\\d.]+ MiB\\n$`))
+  assert.deepEqual(await local("create", "--from", snapshot, "again"), ok("again\n"))
+  assert.deepEqual(await local("fork", "again", "forked"), ok("forked\n"))
+  assert.deepEqual(await local("exec", "forked", "cat kept.txt"), ok("kept\n"))
+  const result = JSON.parse((await local("exec", "--json", "forked", "echo out; exit 4")).stdout) as object
+  assert.deepEqual({ ...result, durationMs: 0 }, { exitCode: 4, success: false, signal: null, stdout: "out\n", stderr: "", timedOut: false, truncated: false, durationMs: 0 }) // oxfmt-ignore
+  assert.deepEqual(await local("stop", "--json", "forked"), ok(`{"ok":true}\n`))
+  assert.deepEqual(await local("snapshot", "--rm", snapshot, "box"), ok())
+  assert.deepEqual(await local("snapshots", "--json"), ok())
+  const alone = await mayfly(["sandbox", "expose", "--data", join(folder, "own"), "mine", "3000"])
+  assert.deepEqual([alone.code, /needs a server/.test(alone.stderr)], [2, true])
+})
+
+test("folders are copied in and out; what a sandbox packs stays in the folder", async () => {
+  const from = join(folder, "project")
+  mkdirSync(join(from, "src/deep"), { recursive: true })
+  writeFileSync(join(from, "src/deep/code.txt"), "code")
+  writeFileSync(join(from, "run.sh"), "#!/bin/sh\necho ran\n", { mode: 0o755 })
+  symlinkSync("src/deep/code.txt", join(from, "link"))
+  const copied = JSON.parse((await local("cp", "--json", from, "box:/workspace/new")).stdout) as { to: string }
+  assert.equal(copied.to, "box:/workspace/new")
+  assert.deepEqual(await local("exec", "box", "cd new && cat link && ./run.sh"), ok("coderan\n"))
+  // Into what is a folder, by its name.
+  assert.equal((await local("cp", from, "box:new")).code, 0)
+  assert.deepEqual(await local("exec", "box", "cat new/project/src/deep/code.txt"), ok("code"))
+  await local("exec", "box", "cd new && ln -s /etc/passwd out && ln -s ../../.. up && mkfifo pipe && ln run.sh hard")
+  const out = join(folder, "back")
+  const back = await local("cp", "box:new", out)
+  assert.equal(back.code, 0)
+  assert.match(back.stderr, /left out: (?:out|up|pipe) /)
+  assert.equal(readFileSync(join(out, "link"), "utf8"), "code")
+  assert.equal(readFileSync(join(out, "hard"), "utf8"), "#!/bin/sh\necho ran\n")
+  assert.equal(lstatSync(join(out, "run.sh")).mode & 0o111, 0o111)
+  for (const name of ["out", "up", "pipe"]) assert.throws(() => lstatSync(join(out, name)), { code: "ENOENT" })
+  // Into what is a folder, by its name; not over what is there.
+  const again = await local("cp", "box:new/src", out)
+  assert.deepEqual([again.code, /input\.invalid: TO can't be/.test(again.stderr)], [2, true])
+  const large = await local("cp", "--max-mb", "0", "box:new", join(folder, "small"))
+  assert.deepEqual([large.code, /sandbox\.file/.test(large.stderr)], [1, true])
+  assert.throws(() => lstatSync(join(folder, "small")), { code: "ENOENT" })
+})
