@@ -32,6 +32,13 @@ function sandbox(args: readonly string[], env: Readonly<Record<string, string>> 
 /** Through the socket in the directory. */
 const local = (name: string, ...args: string[]): Promise<Finished> => sandbox([name, "--data", data, ...args])
 
+/** What is not about the command itself goes over HTTP, which is quicker. */
+async function run(command: string, id = "box"): Promise<string> {
+  const headers = { authorization: `Bearer ${key}` }
+  const answer = await fetch(`${url}/v1/sandboxes/${id}/exec`, { method: "POST", headers, body: JSON.stringify({ command }) }) // oxfmt-ignore
+  return ((await answer.json()) as { stdout: string }).stdout
+}
+
 const ok = (stdout = ""): Finished => ({ code: 0, stdout, stderr: "" })
 
 test("sh is a true terminal: size, resize, Ctrl-C, leave and come back, exit code, terminal restored", async () => {
@@ -107,13 +114,13 @@ test("processes are left running, listed in one line each, followed and killed",
   assert.match(ps.stdout, new RegExp(`running +${id} `))
   const followed = startMayfly(["sandbox", "logs", "-f", "--data", data, "box", id])
   await followed.output(/title/)
-  await local("exec", "box", "touch go")
+  await run("touch go")
   await followed.output(/went/)
   const killed = JSON.parse((await local("kill", "--json", "box", id)).stdout) as { status: string }
   assert.equal(killed.status, "killed")
   assert.deepEqual((await followed.finished).code, 0)
-  const logs = await local("logs", "--json", "box", id)
-  assert.ok(logs.stdout.split("\n").filter((line) => line !== "").every((line) => "stream" in (JSON.parse(line) as object))) // oxfmt-ignore
+  const [logs = ""] = (await local("logs", "--json", "box", id)).stdout.split("\n")
+  assert.equal((JSON.parse(logs) as { stream: string }).stream, "stdout")
   const hostile = await local("exec", "--detach", "box", "true '\u001b]0;owned\u0007\u202e'\n#x")
   assert.equal(hostile.code, 0)
   const list = await local("ps", "box")
@@ -143,18 +150,16 @@ test("a port is shown and taken back; forks, snapshots and stops, as text and as
   assert.equal(await look(), "200 shown")
   assert.deepEqual(await local("unexpose", "box", "3000"), ok())
   assert.match(await look(), /^404/)
-  await local("exec", "box", "echo kept > kept.txt")
+  await run("echo kept > kept.txt")
   const snapshot = (await local("snapshot", "box")).stdout.trim()
   assert.match(snapshot, /^snap-/)
   assert.match((await local("snapshots")).stdout, new RegExp(`${snapshot}  box  [\\d.]+ MiB\\n$`))
   assert.deepEqual(await local("create", "--from", snapshot, "again"), ok("again\n"))
   assert.deepEqual(await local("fork", "again", "forked"), ok("forked\n"))
-  assert.deepEqual(await local("exec", "forked", "cat kept.txt"), ok("kept\n"))
-  const result = JSON.parse((await local("exec", "--json", "forked", "echo out; exit 4")).stdout) as object
-  assert.deepEqual({ ...result, durationMs: 0 }, { exitCode: 4, success: false, signal: null, stdout: "out\n", stderr: "", timedOut: false, truncated: false, durationMs: 0 }) // oxfmt-ignore
+  const result = JSON.parse((await local("exec", "--json", "forked", "cat kept.txt; exit 4")).stdout) as object
+  assert.deepEqual({ ...result, durationMs: 0 }, { exitCode: 4, success: false, signal: null, stdout: "kept\n", stderr: "", timedOut: false, truncated: false, durationMs: 0 }) // oxfmt-ignore
   assert.deepEqual(await local("stop", "--json", "forked"), ok(`{"ok":true}\n`))
   assert.deepEqual(await local("snapshot", "--rm", snapshot, "box"), ok())
-  assert.deepEqual(await local("snapshots", "--json"), ok())
   const alone = await mayfly(["sandbox", "expose", "--data", join(folder, "own"), "mine", "3000"])
   assert.deepEqual([alone.code, /needs a server/.test(alone.stderr)], [2, true])
 })
@@ -167,11 +172,11 @@ test("folders are copied in and out; what a sandbox packs stays in the folder", 
   symlinkSync("src/deep/code.txt", join(from, "link"))
   const copied = JSON.parse((await local("cp", "--json", from, "box:/workspace/new")).stdout) as { to: string }
   assert.equal(copied.to, "box:/workspace/new")
-  assert.deepEqual(await local("exec", "box", "cd new && cat link && ./run.sh"), ok("coderan\n"))
+  assert.equal(await run("cd new && cat link && ./run.sh"), "coderan\n")
   // Into what is a folder, by its name.
   assert.equal((await local("cp", from, "box:new")).code, 0)
-  assert.deepEqual(await local("exec", "box", "cat new/project/src/deep/code.txt"), ok("code"))
-  await local("exec", "box", "cd new && ln -s /etc/passwd out && ln -s ../../.. up && mkfifo pipe && ln run.sh hard")
+  assert.equal(await run("cat new/project/src/deep/code.txt"), "code")
+  await run("cd new && ln -s /etc/passwd out && ln -s ../../.. up && mkfifo pipe && ln run.sh hard")
   const out = join(folder, "back")
   const back = await local("cp", "box:new", out)
   assert.equal(back.code, 0)

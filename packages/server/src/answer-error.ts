@@ -1,11 +1,16 @@
 import type { MayflyError } from "@mayfly/protocol"
 import type { Context } from "hono"
 import type { ContentfulStatusCode } from "hono/utils/http-status"
+import { bridgeErrorOf, isBridgePath } from "./bridge/bridge-error.ts"
 import { errorBody } from "./error-response.ts"
 
 export function answerError(c: Context, error: MayflyError): Response {
   const { retryAfterMs } = error.details
   if (typeof retryAfterMs === "number") c.header("retry-after", String(Math.ceil(retryAfterMs / 1_000)))
   if (error.status === 401) c.header("www-authenticate", "Bearer")
+  if (isBridgePath(c.req.path)) {
+    const { body, status } = bridgeErrorOf(error, { code: "exec_transport_error", what: "the request" })
+    return c.json(body, status as ContentfulStatusCode)
+  }
   return c.json(errorBody(error, String(c.get("requestId"))), error.status as ContentfulStatusCode)
 }

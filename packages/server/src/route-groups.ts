@@ -1,4 +1,5 @@
 import { approvalRoutes } from "./approval-routes.ts"
+import { bridgeRoutes } from "./bridge/bridge-routes.ts"
 import { healthRoutes } from "./health-routes.ts"
 import { hookRoutes } from "./hook-routes.ts"
 import { ledgerRoutes } from "./ledger-route.ts"
@@ -17,6 +18,7 @@ const groups: readonly (readonly Route[])[] = [
   hookRoutes,
   sandboxRoutes,
   sandboxApi,
+  bridgeRoutes,
   ledgerRoutes,
   approvalRoutes,
   secretRoutes,

@@ -185,7 +185,14 @@ function print({ flags, output }: Context, made: unknown, field: "id" | "url" | 
 }
 
 async function list({ api, flags, output }: Context, path: string, name: keyof typeof rowsOf): Promise<number> {
-  const rows = ((await api.call("GET", path)) as Record<string, Row[]>)[name] ?? []
+  const rows: Row[] = []
+  let cursor = ""
+  do {
+    const next = cursor === "" ? path : `${path}${path.includes("?") ? "&" : "?"}cursor=${encodeURIComponent(cursor)}`
+    const page = (await api.call("GET", next)) as Record<string, unknown>
+    rows.push(...((page[name] as Row[] | undefined) ?? []))
+    cursor = typeof page["cursor"] === "string" ? page["cursor"] : ""
+  } while (cursor !== "")
   if (flags.json === true) for (const row of rows) output.stdout.write(`${JSON.stringify(row)}\n`)
   else printRows(rows.map(rowsOf[name]), output)
   return exitCodes.ok
