@@ -237,6 +237,14 @@ export const errorTable = {
   "auth.too-many-keys": { status: 409, retry: false, fix: "Revoke keys that nobody needs any more." },
   "auth.host": { status: 403, retry: false, fix: "Call the server by the address that it printed." },
 
+  "client.unreachable": { status: 503, retry: true, fix: "Check the URL, and that the server runs there." },
+  "client.not-mayfly": { status: 502, retry: false, fix: "Check the URL: what answers there is not a Mayfly server." },
+  "client.disconnected": {
+    status: 503,
+    retry: false,
+    fix: "The connection broke while it was under way: whether it happened is not known. Look at the run history, then try again.",
+  },
+
   "store.busy": { status: 503, retry: true, fix: "Another process writes to the same database; wait and try again." },
   "store.queue-full": { status: 503, retry: true, fix: "Wait for `details.retryAfterMs`, then try again." },
   "store.full": { status: 507, retry: true, fix: "Nothing was written. Free space on the disk, or raise the quota." },
@@ -310,6 +318,7 @@ export const errorTable = {
   "server.unreachable": { status: 502, retry: true, fix: "Check the address and whether the server runs." },
   "server.upgrade-required": { status: 426, retry: false, fix: "Open it with a client for WebSockets." },
   "server.body-timeout": { status: 408, retry: true, fix: "Send the body without long pauses." },
+  "server.headers-too-large": { status: 431, retry: false, fix: "Send fewer or shorter headers, and a shorter path." },
   "server.too-large": { status: 413, retry: false, fix: "Send a smaller body." },
   "server.worker-failed": {
     status: 500,

@@ -52,13 +52,14 @@ export function parseSandboxOptions(options: SandboxOptions): ParsedSandboxOptio
   for (const name of Object.keys(options))
     if (!known.includes(name)) throw invalid(name, `is not an option of a sandbox; the options are ${known.join(", ")}`)
   const { id, network = {}, env, from, tenant, provider, sleepAfter } = options
-  if (typeof network !== "object" || network === null) throw invalid("network", "must be an object")
+  if (typeof network !== "object" || network === null || Array.isArray(network))
+    throw invalid("network", "must be an object")
   if (provider !== undefined && typeof provider !== "string") throw invalid("provider", "must be the name of one")
   return {
     id: id === undefined ? undefined : parseSandboxId(id),
     limits: parseSandboxLimits(options.limits),
     network,
-    env: parseVariables(env ?? {}, "env"),
+    env: parseVariables(env === undefined ? {} : env, "env"),
     from: from === undefined ? undefined : parseFrom(from),
     sleepAfterMs: parseDuration(sleepAfter, defaultSleepMs),
     tenant: parseTenant(tenant),

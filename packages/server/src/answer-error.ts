@@ -7,6 +7,8 @@ import { errorBody } from "./error-response.ts"
 export function answerError(c: Context, error: MayflyError): Response {
   const { retryAfterMs } = error.details
   if (typeof retryAfterMs === "number") c.header("retry-after", String(Math.ceil(retryAfterMs / 1_000)))
+  // What is left of the body is not waited for.
+  if (error.status === 408 || error.status === 413) c.header("connection", "close")
   if (error.status === 401) c.header("www-authenticate", "Bearer")
   if (isBridgePath(c.req.path)) {
     const { body, status } = bridgeErrorOf(error, { code: "exec_transport_error", what: "the request" })

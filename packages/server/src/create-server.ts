@@ -5,10 +5,14 @@ import type { RequestIdVariables } from "hono/request-id"
 import { answerError } from "./answer-error.ts"
 import type { Access } from "./auth/access.ts"
 import { Authenticator } from "./auth/authenticator.ts"
+import { Keys } from "./auth/keys.ts"
 import { requireKey } from "./auth/require-key.ts"
+import type { WrongKeyLimit } from "./auth/wrong-keys.ts"
 import { BodyBudget } from "./body-budget.ts"
 import { checkHost } from "./check-host.ts"
+import { cors } from "./cors.ts"
 import { publicError } from "./error-response.ts"
+import { Idempotency } from "./idempotency/idempotency.ts"
 import { requestId } from "./request-id.ts"
 import { RequestSlots } from "./request-slots.ts"
 import { addRoutes } from "./route/add-routes.ts"
@@ -27,6 +31,8 @@ export interface ServerOptions {
   readonly host?: string
   /** Further names by which the server may be called, behind a proxy for instance. */
   readonly allowedHosts?: readonly string[]
+  /** Origins whose pages may call the API from browsers. Default: none but its own. */
+  readonly corsOrigins?: readonly string[]
   /** Makes /readyz say no, and ends streams that can be taken up again. */
   readonly draining?: AbortSignal
   /** Cancels all runs. */
@@ -35,8 +41,12 @@ export interface ServerOptions {
   readonly maxRequests?: number
   /** Largest request body. Default 96 MiB: the largest program, and its quotation marks. */
   readonly maxBodyBytes?: number
+  /** How long a JSON body may take to arrive, and a stream of bytes may pause. Default 120 s. */
+  readonly bodyTimeoutMs?: number
   /** Bytes of request bodies held at once. Default 512 MiB. */
   readonly maxHeldBytes?: number
+  /** Wrong keys that one address may send, and in which time. Default 100 a minute. */
+  readonly wrongKeys?: WrongKeyLimit
   /** Default: JSON lines on stderr. */
   readonly log?: ServerLog
 }
@@ -45,21 +55,36 @@ export type ServerApp = Hono<{ Variables: RequestIdVariables & { access: Access 
 
 const never = new AbortController().signal
 
-/** The HTTP API as a function from Request to Response. It opens no socket; `listen` does. */
-export function createServer(options: ServerOptions): { app: ServerApp } {
-  const { keyHashes, host = "127.0.0.1", allowedHosts = [], log = stderrLog } = options
+export interface Server {
+  /** The HTTP API as a function from Request to Response. */
+  readonly app: ServerApp
+  /** Writes what is left to write, before the platform is disposed. Calling twice is safe. */
+  close(): Promise<void>
+}
+
+/** The HTTP API. It opens no socket; `listen` does. */
+export function createServer(options: ServerOptions): Server {
+  const { keyHashes, host: bound = "127.0.0.1", allowedHosts: more = [], log = stderrLog } = options
+  const { corsOrigins: origins = [], wrongKeys = { max: 100, perMs: 60_000 } } = options
   const app: ServerApp = new Hono()
-  const authenticator = new Authenticator({ adminHashes: keyHashes })
+  const parts = partsOf(options)
+  const authenticator = new Authenticator({ adminHashes: keyHashes, keys: parts.keys, wrongKeys })
   // In this order: what comes later relies on what came before.
-  app.use(requestId(), securityHeaders(), checkHost(host, allowedHosts), requireKey(authenticator, openPaths(routes)))
-  addRoutes(app, routes, partsOf(options))
+  app.use(
+    requestId(),
+    securityHeaders(),
+    checkHost({ bound, more, origins }),
+    cors(origins),
+    requireKey(authenticator, openPaths(routes)),
+  )
+  addRoutes(app, routes, { ...parts, self: async (request) => app.fetch(request) })
   app.notFound((c) => answerError(c, new MayflyError("server.not-found", `there is no ${c.req.method} ${c.req.path}`)))
   app.onError((error, c) => {
     const known = publicError(error)
     if (known !== error) log(unexpected(error, c.get("requestId")))
     return answerError(c, known)
   })
-  return { app }
+  return { app, close: () => parts.keys.close() }
 }
 
 function partsOf({
@@ -69,10 +94,13 @@ function partsOf({
   maxRequests = 2_000,
   maxBodyBytes = 96 << 20,
   maxHeldBytes = 512 << 20,
+  bodyTimeoutMs = 120_000,
   log = stderrLog,
-}: ServerOptions): ServerParts {
+}: ServerOptions): Omit<ServerParts, "self"> {
   return {
     platform,
+    keys: new Keys(() => platform.store()),
+    idempotency: new Idempotency(() => platform.store()),
     places: {
       requests: new RequestSlots(maxRequests),
       sandboxes: new RequestSlots(500),
@@ -81,7 +109,7 @@ function partsOf({
       followers: new RequestSlots(100),
       workflowFollowers: new RequestSlots(500),
     },
-    body: { maxBytes: maxBodyBytes, budget: new BodyBudget(maxHeldBytes) },
+    body: { maxBytes: maxBodyBytes, budget: new BodyBudget(maxHeldBytes), timeoutMs: bodyTimeoutMs },
     draining,
     stopping,
     log,

@@ -18,7 +18,7 @@ export const hookPaths = /^\/v1\/hooks\/[^/]+$/
 /** An event's largest payload, and what JSON may add to it. */
 const maxBodyBytes = 2 << 20
 /** Strangers may come here: what they can hold is small, and apart from what callers with keys hold. */
-const limits: BodyLimits = { maxBytes: maxBodyBytes, budget: new BodyBudget(32 << 20) }
+const limits: BodyLimits = { maxBytes: maxBodyBytes, budget: new BodyBudget(32 << 20), timeoutMs: 30_000 }
 
 const path = "/v1/hooks/:token"
 const tag = "Hooks"

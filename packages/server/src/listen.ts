@@ -3,6 +3,7 @@ import type { Socket } from "node:net"
 import type { Previews } from "@mayfly/platform"
 import { MayflyError } from "@mayfly/protocol"
 import { bind } from "./bind.ts"
+import { answerClientError } from "./client-error.ts"
 import type { ServerApp } from "./create-server.ts"
 import { errorBody, publicError } from "./error-response.ts"
 import { stderrLog, unexpected } from "./server-log.ts"
@@ -14,8 +15,10 @@ export interface ListenOptions {
   readonly host: string
   /** How long a request may take to send its headers. Default 10 s. */
   readonly headersTimeoutMs?: number
-  /** How long it may take to arrive whole. Default 120 s. */
+  /** How long it may take to arrive whole, uploads too. Default one hour; JSON bodies have a limit of their own. */
   readonly requestTimeoutMs?: number
+  /** How long a client may leave what was sent to it unread. Default 10 minutes. */
+  readonly stallMs?: number
 }
 
 export interface Listener {
@@ -30,6 +33,7 @@ export interface Listener {
 }
 
 const maxConnections = 8_192
+const defaultStallMs = 600_000
 
 /**
  * Binds the address; requests wait until there is an app to serve them. An address that is taken is found out before anything is started for it.
@@ -55,6 +59,11 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     else void sockets.handle(app, request, socket as Socket, head)
   })
   server.maxConnections = maxConnections
+  server.on("clientError", answerClientError)
+  // Silence alone is fine, a long run has nothing to say. Unread bytes in silence are a reader that is gone or holds things up.
+  server.setTimeout(options.stallMs ?? defaultStallMs, (socket) => {
+    if (socket.writableLength > 0) socket.destroy()
+  })
   const { url, port } = await bind(server, options)
   let closed: Promise<void> | undefined
   return {
@@ -75,7 +84,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   }
 }
 
-function timeoutsOf({ headersTimeoutMs = 10_000, requestTimeoutMs = 120_000 }: ListenOptions): ServerOptions {
+function timeoutsOf({ headersTimeoutMs = 10_000, requestTimeoutMs = 3_600_000 }: ListenOptions): ServerOptions {
   return {
     headersTimeout: headersTimeoutMs,
     requestTimeout: requestTimeoutMs,

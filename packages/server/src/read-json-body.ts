@@ -4,11 +4,8 @@ import type { BodyBudget } from "./body-budget.ts"
 export interface BodyLimits {
   readonly maxBytes: number
   readonly budget: BodyBudget
-}
-
-/** A parsed body. Whoever reads it disposes it, when nothing of it is needed any longer. */
-export interface JsonBody extends Disposable {
-  readonly value: unknown
+  /** How long it may take to arrive. */
+  readonly timeoutMs: number
 }
 
 /** A body as text. Whoever reads it disposes it. */
@@ -16,28 +13,38 @@ export interface TextBody extends Disposable {
   readonly value: string
 }
 
-/** Reads and parses a JSON body. Rejects with `server.too-large`, `worker.queue-full` or `input.invalid`. */
-export async function readJsonBody(request: Request, limits: BodyLimits): Promise<JsonBody> {
-  return readBody(request, limits, parseJson)
-}
-
 /** Rejects with `server.too-large`, `worker.queue-full` or `input.invalid`. */
 export async function readTextBody(request: Request, limits: BodyLimits): Promise<TextBody> {
   return readBody(request, limits, (text) => text)
 }
 
-async function readBody<T>(
+/** A body as `parse` makes it. Whoever reads it disposes it, when nothing of it is needed any longer. Rejects as `readTextBody` does. */
+export async function readBody<T>(
   request: Request,
   limits: BodyLimits,
   parse: (text: string) => T,
 ): Promise<Disposable & { readonly value: T }> {
   const held = new HeldBytes(limits)
   try {
-    const text = decode(await readBytes(request, held))
+    const text = decode(await within(limits.timeoutMs, readBytes(request, held)))
     return { value: parse(text), [Symbol.dispose]: () => held.giveBack() }
   } catch (error) {
     held.giveBack()
     throw error
+  }
+}
+
+/** What a client sends byte by byte would hold its place for ever. */
+export async function within<T>(timeoutMs: number, work: Promise<T>): Promise<T> {
+  const { promise: late, reject } = Promise.withResolvers<never>()
+  const message = `the request body did not arrive within ${timeoutMs} ms`
+  const timer = setTimeout(() => reject(new MayflyError("server.body-timeout", message)), timeoutMs)
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    clearTimeout(timer)
+    // When the other one won, it may still fail.
+    work.catch(() => {})
   }
 }
 

@@ -4,6 +4,7 @@ import { parseRunBody } from "./parse-run-body.ts"
 import { route } from "./route/route.ts"
 import { eventToMessage } from "./run-events.ts"
 import { runProgram, streamProgram } from "./run-program.ts"
+import { tenantQuery } from "./schema/common.ts"
 import { run, runBody, runEvents } from "./schema/run.ts"
 import { wantsEvents } from "./wants-events.ts"
 
@@ -17,12 +18,13 @@ export const runRoutes = [
     description:
       "200 also when the program failed: `ok` and `error` say so. Going away cancels the run. With `Accept: text/event-stream` logs and egress come as they happen.",
     place: "requests",
+    query: tenantQuery,
     body: runBody,
     answer: { description: "The run.", json: run, events: runEvents },
     errors: ["worker.code-too-large", "worker.no-entrypoint", "mesh.secret-missing"],
     async handle(call) {
-      const { c, body, access, server, signal } = call
-      const program = parseRunBody({ ...body, tenant: access.tenant(body.tenant) }, server.platform)
+      const { c, body, query, access, server, signal } = call
+      const program = parseRunBody({ ...body, tenant: access.tenant(body.tenant ?? query.tenant) }, server.platform)
       if (!wantsEvents(c.req.header("accept"))) return runToJson(await runProgram(program, signal))
       return eventStream(call, async (stream) => {
         for await (const event of streamProgram(program, stream.signal)) await stream.send(eventToMessage(event))

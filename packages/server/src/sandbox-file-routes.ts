@@ -1,7 +1,7 @@
-import { MayflyError } from "@mayfly/protocol"
 import type { Context } from "hono"
 import { z } from "zod"
 import { invalid } from "./parse-fields.ts"
+import { readByteStream } from "./read-byte-stream.ts"
 import { flag } from "./route/query-values.ts"
 import { pageOf } from "./route/page-of.ts"
 import { type Route, route } from "./route/route.ts"
@@ -84,8 +84,9 @@ export const sandboxFileRoutes: readonly Route[] = [
     async handle(call) {
       const { mode, append = false } = call.query
       const { files } = await sandboxOf(call)
+      const bytes = readByteStream(call.c.req.raw, call.server.body.timeoutMs)
       const options = { append, ...(mode === undefined ? {} : { mode: Number.parseInt(mode, 8) }) }
-      return { size: await files.write(pathOf(call.c), bodyOf(call.c.req.raw), options) }
+      return { size: await files.write(pathOf(call.c), bytes, options) }
     },
   }),
   route({
@@ -115,12 +116,4 @@ function pathOf(c: Context): string {
     // Said below.
   }
   throw invalid("path", "must be a path in percent-encoding, after files/")
-}
-
-async function* bodyOf(request: Request): AsyncGenerator<Uint8Array, void, void> {
-  try {
-    if (request.body !== null) yield* request.body as AsyncIterable<Uint8Array>
-  } catch (cause) {
-    throw new MayflyError("input.invalid", "the request body ended early; the file is as it was", { cause })
-  }
 }

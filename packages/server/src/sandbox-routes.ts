@@ -19,11 +19,12 @@ export const sandboxRoutes: readonly Route[] = [
     scope,
     tag,
     summary: "Create a sandbox",
+    query: tenantQuery,
     body: sandboxRequest,
     answer: { status: 201, description: "The sandbox.", json: sandboxInfo },
     errors: ["sandbox.exists", "sandbox.not-found", "sandbox.unavailable"],
-    async handle({ server, access, body }) {
-      const { tenant, ...given } = body
+    async handle({ server, access, query, body }) {
+      const { tenant = query.tenant, ...given } = body
       const options = given as TenantSandboxOptions
       return (await server.platform.sandboxes(access.tenant(tenant)).create(options)).info()
     },

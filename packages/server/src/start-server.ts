@@ -3,37 +3,45 @@ import { createServer, type ServerApp, type ServerOptions } from "./create-serve
 import type { Listener } from "./listen.ts"
 import { previewBase } from "./preview-base.ts"
 
-export interface StartServerOptions extends Omit<ServerOptions, "stopping"> {
-  /** The name below which previews of sandboxes are reached, or the address of a proxy that leads them here, such as `https://preview.example.com`. Default `localhost`. */
-  readonly previewHost?: string
-}
-
 export interface RunningServer {
   readonly url: string
   readonly port: number
   readonly app: ServerApp
-  /** Lets requests under way finish for a few seconds, cancels the rest, closes. Takes less than 5 s. Calling twice is safe. */
+  /** Says so at /readyz, lets requests under way finish for `graceMs`, cancels the rest, closes. Calling twice is safe. */
   stop(): Promise<void>
 }
 
-const drainMs = 2_500
+export interface StartOptions extends Omit<ServerOptions, "stopping" | "draining"> {
+  /** How long requests under way may take when the server is asked to stop. Default 2.5 s. */
+  readonly graceMs?: number
+  /** The name below which previews of sandboxes are reached, or the address of a proxy that leads them here, such as `https://preview.example.com`. Default `localhost`. */
+  readonly previewHost?: string
+}
+
+const defaultGraceMs = 2_500
 const cancelMs = 700
 
 /** Serves the API on a bound socket. */
-export function startServer(listener: Listener, options: StartServerOptions): RunningServer {
-  const stopping = new AbortController()
+export function startServer(listener: Listener, { graceMs = defaultGraceMs, ...options }: StartOptions): RunningServer {
+  const [draining, stopping] = [new AbortController(), new AbortController()]
   // Before a program can run: it must not be able to call the API that it runs under.
   options.platform.ownPorts.add(listener.port)
   const { previews } = options.platform.env.SANDBOX
   previews.attach(previewBase(options.previewHost, listener.port))
-  const { app } = createServer({ ...options, stopping: stopping.signal })
+  const server = createServer({ ...options, draining: draining.signal, stopping: stopping.signal })
+  const { app } = server
   listener.serve(app, previews)
   let stopped: Promise<void> | undefined
-  return { url: listener.url, port: listener.port, app, stop: () => (stopped ??= stop(listener, stopping)) }
+  const end = async (): Promise<void> => {
+    draining.abort(new Error("the server stops"))
+    await drain(listener, graceMs, stopping)
+    await server.close()
+  }
+  return { url: listener.url, port: listener.port, app, stop: () => (stopped ??= end()) }
 }
 
-async function stop(listener: Listener, stopping: AbortController): Promise<void> {
-  if (await closesWithin(listener, drainMs)) return
+async function drain(listener: Listener, graceMs: number, stopping: AbortController): Promise<void> {
+  if (await closesWithin(listener, graceMs)) return
   // Cancelled runs still get an answer: `worker.aborted`.
   stopping.abort(new Error("the server stops"))
   if (!(await closesWithin(listener, cancelMs))) listener.destroy()

@@ -16,6 +16,9 @@ import { invalid } from "./parse-fields.ts"
 const tag = "Workflows"
 const scope = "workflows"
 const params = z.object({ id: z.string() })
+const stepPlace = z
+  .union([z.string(), z.strictObject({ name: z.string(), count: z.int().optional(), type: z.string().optional() })])
+  .describe("The step to begin with.")
 const aPosition = wholeNumber(0, Number.MAX_SAFE_INTEGER).optional()
 
 /** What `env.WORKFLOWS` does, of one tenant at a time. */
@@ -35,7 +38,7 @@ export const workflowRoutes: readonly Route[] = [
     errors: ["workflow.exists", "worker.syntax", "worker.code-too-large"],
     async handle({ server, access, query, body }) {
       const given = parseWorkflowBody(body)
-      const binding = server.platform.workflows(access.tenant(given.tenant ?? query.tenant))
+      const binding = server.platform.workflows(access.tenant(given.tenant === undefined ? query.tenant : given.tenant))
       return workflowToJson(await binding.create(given.options))
     },
   }),
@@ -130,7 +133,7 @@ export const workflowRoutes: readonly Route[] = [
     body: z.strictObject({
       type: z.string(),
       payload: opaque(taggedSchema).optional(),
-      eventId: opaque(z.string().describe("The same id twice counts once.")).optional(),
+      eventId: z.string().optional().describe("The same id twice counts once."),
       tenant: tenantField,
     }),
     answer: { description: "It is stored.", json: z.object({ isDuplicate: z.boolean() }) },
@@ -140,7 +143,7 @@ export const workflowRoutes: readonly Route[] = [
       const event = {
         type,
         payload: taggedValue(payload, "payload"),
-        ...(eventId === undefined ? {} : { eventId: eventId as string }),
+        ...(eventId === undefined ? {} : { eventId }),
       }
       return (await find(call, tenant)).sendEvent(event)
     },
@@ -177,7 +180,7 @@ function controls(): readonly Route[] {
     control(
       "restart",
       "Run a workflow again",
-      z.strictObject({ tenant, from: opaque(z.string().describe("The step to begin with.")).optional() }),
+      z.strictObject({ tenant, from: opaque(stepPlace).optional() }),
       (instance, given) => instance.restart(given),
     ),
   ]

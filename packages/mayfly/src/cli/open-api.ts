@@ -63,7 +63,8 @@ async function ownApi(path: string): Promise<Api> {
   const platform = opened.use(await createPlatform({ dataDir: directory.path, hosts: 1, isolates: 0, spare: false }))
   const key = createKey()
   let keyHashes = [hashKey(key)]
-  const { app } = createServer({ platform, keyHashes })
+  const { app, close } = createServer({ platform, keyHashes })
+  opened.defer(close)
   const held = opened.move()
   return {
     isLasting: false,
@@ -92,7 +93,9 @@ async function ownApi(path: string): Promise<Api> {
       // A person looks at it, maybe for long: other commands find us as they find a server.
       const socket = held.use(await openOwnerSocket(directory))
       keyHashes = [...keyHashes, socket.keyHash]
-      socket.serve(createServer({ platform, keyHashes }).app)
+      const server = createServer({ platform, keyHashes })
+      held.defer(server.close)
+      socket.serve(server.app)
       return openSocket(directorySocket(path), target)
     },
     [Symbol.asyncDispose]: () => held.disposeAsync(),
@@ -165,7 +168,7 @@ function remoteApi(reach: Reach): Api {
     async stream(method, path, { body, ...options }) {
       // A body that has begun can't be sent again.
       const ask = (): Promise<IncomingMessage> => send(reach, { method, path, ...options }, undefined, body)
-      const response = body === undefined ? await reached(reach, ask) : await ask()
+      const response = await reached(reach, ask, body === undefined)
       if ((response.statusCode ?? 0) >= 400) answerOf(response.statusCode ?? 0, await textOf(response))
       return response
     },
@@ -215,14 +218,18 @@ function checkOwner(socketPath: string): void {
   throw new MayflyError("input.invalid", message, { details: { path: "data" } })
 }
 
-async function reached(reach: Reach, ask: () => Promise<IncomingMessage>): Promise<IncomingMessage> {
+async function reached(
+  reach: Reach,
+  ask: () => Promise<IncomingMessage>,
+  isRepeatable = true,
+): Promise<IncomingMessage> {
   const isOwner = reach.options.socketPath !== undefined
   for (let attempt = 1; ; attempt++) {
     try {
       return await ask()
     } catch (error) {
       if (error instanceof MayflyError || (error as Error).name === "AbortError") throw error
-      if (attempt === tries || !isOwner) throw reach.silent(error)
+      if (attempt === tries || !isOwner || !isRepeatable) throw reach.silent(error)
       await delay(betweenMs)
     }
   }

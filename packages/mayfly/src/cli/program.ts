@@ -4,7 +4,9 @@ import type { ApprovalsFlags } from "./approvals-command.ts"
 import { addSandbox } from "./declare-sandbox.ts"
 import { addWorkflow } from "./declare-workflow.ts"
 import { examples } from "./examples-text.ts"
+import type { KeysFlags } from "./keys-command.ts"
 import type { LedgerAction, LedgerFlags } from "./ledger-flags.ts"
+import type { McpFlags } from "./mcp-command.ts"
 import type { Output } from "./output.ts"
 import type { RunFlags } from "./run-flags.ts"
 import type { SecretsFlags } from "./secrets-command.ts"
@@ -40,6 +42,10 @@ export function createCommandLine(stdout: NodeJS.WriteStream, stderr: NodeJS.Wri
     const { ledgerCommand } = await import("./ledger-command.ts")
     exitCode = await ledgerCommand(name, flags, outputOf(true))
   })
+  addKeys(program, async (action, name, flags) => {
+    const { keysCommand } = await import("./keys-command.ts")
+    exitCode = await keysCommand(action, name, flags, outputOf(true))
+  })
   addSecrets(program, async (action, name, flags) => {
     const { secretsCommand } = await import("./secrets-command.ts")
     exitCode = await secretsCommand(action, name, flags, outputOf(true))
@@ -55,6 +61,10 @@ export function createCommandLine(stdout: NodeJS.WriteStream, stderr: NodeJS.Wri
   addSandbox(program, async (call, flags) => {
     const { sandboxCommand } = await import("./sandbox-command.ts")
     exitCode = await sandboxCommand(call, flags, outputOf(true))
+  })
+  addMcp(program, async (flags) => {
+    const { mcpCommand } = await import("./mcp-command.ts")
+    exitCode = await mcpCommand(flags, outputOf(true))
   })
   addDoctor(program, async (flags) => {
     const { doctorCommand } = await import("./doctor-command.ts")
@@ -234,6 +244,33 @@ function addSecrets(program: Command, action: SecretsAction): void {
   secrets.addHelpText("after", examples(["mayfly secrets set OPENAI_KEY < key.txt", "mayfly secrets ls"]))
 }
 
+type KeysAction = (action: "create" | "ls" | "revoke", name: string, flags: KeysFlags) => Promise<void>
+
+function addKeys(program: Command, action: KeysAction): void {
+  const keys = program
+    .command("keys")
+    .summary("make and revoke keys of the HTTP API")
+    .description("A key is for certain things (scopes) of one tenant. Only its hash is stored: `create` shows it once.")
+  const add = (usage: string, summary: string): Command =>
+    keys.command(usage).summary(summary).option("--data <DIR>", "data directory", "./.mayfly")
+  add("create <NAME>", "make a key; it alone goes to stdout")
+    .option("--scope <WORD>", "run, workflows, sandboxes, ledger or admin; may be repeated", collect)
+    .option("--tenant <NAME>", "the only tenant that it reaches (default default)")
+    .option("--all-tenants", "an admin key of all tenants")
+    .option("--expires <TIME>", "when it ends: 30m, 12h, 90d (default never)")
+    .option("--json", "print one JSON object")
+    .action((name: string, flags: KeysFlags) => action("create", name, flags))
+  add("ls", "list keys, those too that ended in the last 30 days")
+    .option("--tenant <NAME>", "of one tenant")
+    .option("--json", "print one JSON object per line")
+    .action((flags: KeysFlags) => action("ls", "", flags))
+  add("revoke <ID>", "end a key at once").action((id: string, flags: KeysFlags) => action("revoke", id, flags))
+  keys.addHelpText(
+    "after",
+    examples(["mayfly keys create ci --scope run --tenant acme --expires 90d", "mayfly keys revoke key_…"]),
+  )
+}
+
 type ApprovalsAction = (action: "ls" | "allow" | "deny", id: string, flags: ApprovalsFlags) => Promise<void>
 
 function addApprovals(program: Command, action: ApprovalsAction): void {
@@ -261,6 +298,28 @@ function addApprovals(program: Command, action: ApprovalsAction): void {
     "after",
     examples(["mayfly approvals ls --status pending", "mayfly approvals allow apr_… --scope worker --for 7d"]),
   )
+}
+
+function addMcp(program: Command, action: (flags: McpFlags) => Promise<void>): void {
+  program
+    .command("mcp")
+    .summary("give an agent tools by the Model Context Protocol (stdio)")
+    .description(
+      "Speaks MCP on stdin and stdout: run_code, workflows, sandboxes, ask_for_approval; the ledger and runs as resources.\n" +
+        "Programs reach only what --allow names; about anything else a person can be asked.",
+    )
+    .option("--data <DIR>", "data directory", "./.mayfly")
+    .option("--url <URL>", "a server in place of a directory (default: MAYFLY_URL); its key is in MAYFLY_KEY")
+    .option("--tenant <NAME>", "for whom (default default)")
+    .option("--allow <ORIGIN>", "an origin that programs may reach; may be repeated (default: none)", collect)
+    .addHelpText(
+      "after",
+      examples([
+        "mayfly mcp --allow https://api.example.com",
+        `{ "mcpServers": { "mayfly": { "command": "mayfly", "args": ["mcp"] } } }   in an editor's settings`,
+      ]),
+    )
+    .action(action)
 }
 
 function addDoctor(program: Command, action: (flags: { json?: boolean }) => Promise<void>): void {

@@ -198,6 +198,7 @@ async function list({ api, flags, output }: Context, path: string, name: keyof t
   return exitCodes.ok
 }
 
+/** What belongs to one sandbox is little, and comes as a whole. */
 function variablesOf({ env = [] }: SandboxFlags): Record<string, string> {
   return Object.fromEntries(
     env.map((given) => {

@@ -1,5 +1,6 @@
 import { text as readAll } from "node:stream/consumers"
 import { errorLine, exitCodeOf, exitCodes, invalid } from "./command-error.ts"
+import { listAll } from "./list-all.ts"
 import { openApi } from "./open-api.ts"
 import type { Output } from "./output.ts"
 import { safeLine } from "./safe-line.ts"
@@ -26,7 +27,7 @@ export async function secretsCommand(
     const path = `/v1/secrets/${encodeURIComponent(name)}`
     if (action === "set") await api.call("PUT", path, { value, tenant })
     else if (action === "rm") await api.call("DELETE", `${path}?tenant=${encodeURIComponent(tenant)}`)
-    else print(await api.call("GET", `/v1/secrets?tenant=${encodeURIComponent(tenant)}`), flags, output)
+    else print(await listAll(api, `/v1/secrets?tenant=${encodeURIComponent(tenant)}`, "secrets"), flags, output)
     return exitCodes.ok
   } catch (error) {
     output.stderr.write(`${safeLine(errorLine(error))}\n`)
@@ -34,8 +35,12 @@ export async function secretsCommand(
   }
 }
 
-function print(answer: unknown, { json }: SecretsFlags, { stdout }: Output): void {
-  const { secrets } = answer as { secrets: readonly { readonly name: string; readonly updatedAt: number }[] }
+interface ShownSecret {
+  readonly name: string
+  readonly updatedAt: number
+}
+
+function print(secrets: readonly ShownSecret[], { json }: SecretsFlags, { stdout }: Output): void {
   if (json === true) return void stdout.write(`${JSON.stringify(secrets)}\n`)
   for (const { name, updatedAt } of secrets) stdout.write(`${new Date(updatedAt).toISOString()}  ${safeLine(name)}\n`)
 }

@@ -1,5 +1,5 @@
 import { MayflyError } from "@mayfly/protocol"
-import { CloneError, encodeValue } from "@mayfly/protocol/clone"
+import { CloneError, encodeValue, methodNames } from "@mayfly/protocol/clone"
 import { standInOf } from "../bridge/stand-in.ts"
 
 type HostFunction = (...args: unknown[]) => unknown
@@ -95,21 +95,6 @@ function asRequest(args: unknown[]): unknown[] {
   const [target, init] = args
   const isUrl = target instanceof URL || (typeof target === "string" && /^https?:\/\//i.test(target))
   return isUrl ? [new Request(target, init as RequestInit | undefined)] : args
-}
-
-/** Own and inherited methods of a class instance, without Object's. */
-function methodNames(instance: object): string[] {
-  const names = new Set<string>()
-  for (
-    let at: object | null = instance;
-    at !== null && at !== Object.prototype;
-    at = Object.getPrototypeOf(at) as object | null
-  ) {
-    for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(at))) {
-      if (typeof value === "function" && name !== "constructor") names.add(name)
-    }
-  }
-  return [...names]
 }
 
 /** Dates, maps, bytes and errors are data. */

@@ -3,7 +3,8 @@ import type { Context, Handler } from "hono"
 import type { ContentfulStatusCode } from "hono/utils/http-status"
 import type { Access } from "../auth/access.ts"
 import type { ServerApp } from "../create-server.ts"
-import { readJsonBody } from "../read-json-body.ts"
+import { answerOnce, fingerprintOf, idempotencyKeyOf } from "../idempotency/answer-once.ts"
+import { parseJson, readBody } from "../read-json-body.ts"
 import { RequestCall } from "./call.ts"
 import { readInput, readQuery } from "./read-input.ts"
 import type { Route } from "./route.ts"
@@ -15,7 +16,7 @@ export function addRoutes(app: ServerApp, routes: readonly Route[], parts: Serve
 }
 
 function handlerOf(route: Route, parts: ServerParts): Handler {
-  const name = `${route.method.toUpperCase()} ${route.path}`
+  const name = nameOf(route)
   const { params: paramsSchema } = route
   return async (c) => {
     const access = c.get("access") as Access
@@ -25,10 +26,19 @@ function handlerOf(route: Route, parts: ServerParts): Handler {
     const params =
       paramsSchema === undefined ? {} : readInput(paramsSchema, c.req.param(), { kind: "parameter", route: name })
     const query = readQuery(route.query, c.req.queries(), name)
-    const body = await bodyOf(c, route, parts, held, name)
-    const given = await route.handle(new RequestCall(c, parts, { access, params, query, body, held }))
-    return responseOf(c, route, given)
+    const key = idempotencyKeyOf(c, route)
+    const { fingerprint, body } = await bodyOf(c, route, parts, held, key !== undefined)
+    const outlivesClient = key !== undefined
+    const call = new RequestCall(c, parts, { access, params, query, body, held, outlivesClient })
+    const act = async (): Promise<Response> => responseOf(c, route, await route.handle(call))
+    // Awaited here: what is held must not be given back before.
+    if (key === undefined) return await act()
+    return await answerOnce(c, { tenant: access.ownTenant ?? "", key, request: fingerprint }, parts, act)
   }
+}
+
+function nameOf({ method, path }: Route): string {
+  return `${method.toUpperCase()} ${path}`
 }
 
 /** Throws `auth.forbidden`, which names what is missing. */
@@ -49,17 +59,29 @@ function checkScope({ scope, wholeServer = false }: Route, access: Access): void
   }
 }
 
+interface RequestBody {
+  readonly body: unknown
+  /** "" unless it is wanted. */
+  readonly fingerprint: string
+}
+
 async function bodyOf(
   c: Context,
   route: Route,
   { body: limits }: ServerParts,
   held: DisposableStack,
-  name: string,
-): Promise<unknown> {
-  if (route.body === undefined) return undefined
-  const isMissing = route.isBodyOptional === true && !hasBody(c)
-  const value = isMissing ? {} : held.use(await readJsonBody(c.req.raw, limits)).value
-  return readInput(route.body, value, { kind: "field", route: name })
+  isKeyed: boolean,
+): Promise<RequestBody> {
+  const parse = (text: string): RequestBody => ({
+    body:
+      route.body === undefined
+        ? undefined
+        : readInput(route.body, parseJson(text), { kind: "field", route: nameOf(route) }),
+    fingerprint: isKeyed ? fingerprintOf(c, text) : "",
+  })
+  const isMissing = route.body === undefined || (route.isBodyOptional === true && !hasBody(c))
+  // The text is let go of when it is parsed: programs and inputs are large.
+  return isMissing ? parse("{}") : held.use(await readBody(c.req.raw, limits, parse)).value
 }
 
 function hasBody(c: Context): boolean {

@@ -12,8 +12,12 @@ export interface Call<Params = unknown, Query = unknown, Body = unknown> {
   readonly body: Body
   /** The place and the body that the request takes. Given back after the handler, unless it moved them to what answers later. */
   readonly held: DisposableStack
-  /** Fires when the client goes, the server stops, or the key ends. */
+  /** Fires when the client goes, the server stops, or the key ends. With an `Idempotency-Key` a client that went comes again: then it fires for the others. */
   readonly signal: AbortSignal
+}
+
+interface GivenCall extends Pick<Call, "access" | "params" | "query" | "body" | "held"> {
+  readonly outlivesClient: boolean
 }
 
 export class RequestCall implements Call {
@@ -24,8 +28,9 @@ export class RequestCall implements Call {
   readonly query: unknown
   readonly body: unknown
   readonly held: DisposableStack
+  readonly #outlivesClient: boolean
 
-  constructor(c: Context, server: ServerParts, given: Pick<Call, "access" | "params" | "query" | "body" | "held">) {
+  constructor(c: Context, server: ServerParts, given: GivenCall) {
     this.c = c
     this.server = server
     this.access = given.access
@@ -33,9 +38,11 @@ export class RequestCall implements Call {
     this.query = given.query
     this.body = given.body
     this.held = given.held
+    this.#outlivesClient = given.outlivesClient
   }
 
   get signal(): AbortSignal {
-    return AbortSignal.any([this.c.req.raw.signal, this.server.stopping, this.access.ended])
+    const client = this.#outlivesClient ? [] : [this.c.req.raw.signal]
+    return AbortSignal.any([...client, this.server.stopping, this.access.ended])
   }
 }

@@ -1,4 +1,6 @@
 import type { Platform } from "@mayfly/platform"
+import type { Keys } from "../auth/keys.ts"
+import type { Idempotency } from "../idempotency/idempotency.ts"
 import type { BodyLimits } from "../read-json-body.ts"
 import type { RequestSlots } from "../request-slots.ts"
 import type { ServerLog } from "../server-log.ts"
@@ -9,6 +11,8 @@ export type PlaceName = "requests" | "sandboxes" | "hooks" | "followers" | "work
 /** What handlers work with: one object for all routes of a server. */
 export interface ServerParts {
   readonly platform: Platform
+  readonly keys: Keys
+  readonly idempotency: Idempotency
   readonly places: Readonly<Record<PlaceName, RequestSlots>>
   readonly body: BodyLimits
   /** The server takes no new requests: streams that can be taken up again elsewhere end. */
@@ -16,4 +20,6 @@ export interface ServerParts {
   /** Cancels all that is under way. */
   readonly stopping: AbortSignal
   readonly log: ServerLog
+  /** Asks this very server, as any client would: with its key, through all that guards its routes. */
+  self(request: Request): Promise<Response>
 }

@@ -37,7 +37,7 @@ export const sandboxRequest = z
     limits: opaque(sandboxLimits).optional(),
     network: opaque(networkPolicy).optional(),
     env: opaque(z.record(z.string(), z.string()).describe("Variables of every command.")).optional(),
-    from: opaque(z.string().describe("The id of a snapshot: its files to begin with.")).optional(),
+    from: z.string().optional().describe("The id of a snapshot: its files to begin with."),
     sleepAfter: opaque(
       z
         .union([z.string(), z.number()])
@@ -54,7 +54,7 @@ export const execRequest = z
     cwd: opaque(z.string().describe("Default /workspace.")).optional(),
     env: opaque(z.record(z.string(), z.string())).optional(),
     stdin: opaque(z.union([z.string(), z.strictObject({ $bytes: z.string() })])).optional(),
-    timeoutMs: opaque(z.int()).optional(),
+    timeoutMs: opaque(z.number().nullable().describe("Past it the command is killed. Default null: none.")).optional(),
     maxOutputBytes: opaque(
       z
         .int()

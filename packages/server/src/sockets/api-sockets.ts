@@ -28,14 +28,9 @@ export class ApiSockets {
   readonly #beatMs: number
   readonly #sockets = new Set<Socket>()
   readonly #silent = new WeakSet<WebSocket>()
-  readonly #server = new WebSocketServer({
-    noServer: true,
-    clientTracking: true,
-    perMessageDeflate: false,
-    autoPong: false,
-    maxPayload: maxMessageBytes,
-    handleProtocols: (offered) => (offered.has(protocolName) ? protocolName : false),
-  })
+  readonly #clients = new Set<WebSocket>()
+  /** By the largest message that they take. */
+  readonly #servers = new Map<number, WebSocketServer>()
   #beat: NodeJS.Timeout | undefined
 
   constructor({ maxSockets = 1_000, beatMs = 30_000 }: ApiSocketOptions = {}) {
@@ -63,11 +58,11 @@ export class ApiSockets {
   }
 
   closeAll(code: number, reason: string): void {
-    for (const client of this.#server.clients) client.close(code, reason)
+    for (const client of this.#clients) client.close(code, reason)
   }
 
   destroyAll(): void {
-    for (const client of this.#server.clients) client.terminate()
+    for (const client of this.#clients) client.terminate()
   }
 
   #requestOf(message: IncomingMessage, signal: AbortSignal): Request {
@@ -89,8 +84,25 @@ export class ApiSockets {
     socket.once("close", () => this.#sockets.delete(socket))
   }
 
+  #serverFor(maxPayload: number): WebSocketServer {
+    const known = this.#servers.get(maxPayload)
+    if (known !== undefined) return known
+    const server = new WebSocketServer({
+      noServer: true,
+      clientTracking: false,
+      perMessageDeflate: false,
+      autoPong: false,
+      maxPayload,
+      handleProtocols: (offered) => (offered.has(protocolName) ? protocolName : false),
+    })
+    this.#servers.set(maxPayload, server)
+    return server
+  }
+
   #open(message: IncomingMessage, socket: Socket, { handler }: SocketUpgrade): void {
-    this.#server.handleUpgrade(message, socket, Buffer.alloc(0), (client) => {
+    const server = this.#serverFor(handler?.maxMessageBytes ?? maxMessageBytes)
+    server.handleUpgrade(message, socket, Buffer.alloc(0), (client) => {
+      this.#clients.add(client)
       client.on("error", () => {})
       client.on("pong", () => this.#silent.delete(client))
       // Whoever asks and never reads the answers would fill our memory with them.
@@ -99,7 +111,8 @@ export class ApiSockets {
       })
       this.#beat ??= setInterval(() => this.#beatAll(), this.#beatMs).unref()
       client.once("close", () => {
-        if (this.#server.clients.size > 0) return
+        this.#clients.delete(client)
+        if (this.#clients.size > 0) return
         clearInterval(this.#beat)
         this.#beat = undefined
       })
@@ -109,7 +122,7 @@ export class ApiSockets {
 
   /** A client that has gone without a word is noticed. One that we do not read from can't answer. */
   #beatAll(): void {
-    for (const client of this.#server.clients) {
+    for (const client of this.#clients) {
       if (this.#silent.has(client) && !client.isPaused) client.terminate()
       else {
         if (!client.isPaused) this.#silent.add(client)

@@ -4,6 +4,8 @@ import type { WebSocket } from "ws"
 
 /** What a route does with the WebSocket that it agreed to. */
 export interface SocketHandler {
+  /** Largest message that it takes. Default 1 MiB. */
+  readonly maxMessageBytes?: number
   open(socket: WebSocket): void
   /** Called instead, when the client went before it was open. */
   lost?(): void

@@ -200,10 +200,7 @@ export class DynamicWorkflow {
 
   /** A step by its name: the first of any kind that the history knows. */
   async #key(place: string | StepPlace): Promise<string> {
-    const { name, count = 1, type } = typeof place === "string" ? { name: place } : place
-    stepName(name, "from.name")
-    const kind =
-      type === undefined ? undefined : { do: "do", sleep: "sleep", waitForEvent: "event", workflow: "child" }[type]
+    const { name, count = 1, kind } = parsePlace(place)
     const isMeant = (entry: HistoryEntry): entry is Extract<HistoryEntry, { type: "step" }> =>
       entry.type === "step" &&
       entry.step.name === name &&
@@ -212,6 +209,29 @@ export class DynamicWorkflow {
       (kind === undefined || entry.step.kind === kind)
     const found = (await this.history()).findLast(isMeant)
     return found?.step.key ?? `${kind ?? "do"}:${name}#${count}`
+  }
+}
+
+const kinds = { do: "do", sleep: "sleep", waitForEvent: "event", workflow: "child" } as const
+
+interface ParsedPlace {
+  readonly name: string
+  readonly count?: number
+  readonly kind?: (typeof kinds)[keyof typeof kinds]
+}
+
+function parsePlace(place: unknown): ParsedPlace {
+  if (typeof place === "string") return { name: stepName(place, "from") }
+  const given = record(place, "from")
+  only(given, ["name", "count", "type"], "from")
+  const { count, type } = given
+  if (count !== undefined) checkCount(count, "from.count", 1)
+  if (type !== undefined && (typeof type !== "string" || !Object.hasOwn(kinds, type)))
+    throw invalid("from.type", `must be one of ${Object.keys(kinds).join(", ")}`)
+  return {
+    name: stepName(given["name"], "from.name"),
+    ...(count === undefined ? {} : { count: count as number }),
+    ...(type === undefined ? {} : { kind: kinds[type as keyof typeof kinds] }),
   }
 }
 

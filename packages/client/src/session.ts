@@ -1,0 +1,92 @@
+import { MayflyError } from "@mayfly/protocol"
+import { newWebSocketRpcSession } from "capnweb"
+import { errorFromJson } from "./api-error.ts"
+import type { Http } from "./http.ts"
+
+/** What the server offers on `/v1/session`. */
+export interface SessionMain {
+  createWorker(options: unknown): Promise<{ worker?: unknown; hash?: unknown; error?: unknown }>
+}
+
+/** Largest message that is taken from a server. */
+const maxMessage = 128 << 20
+const protocol = "mayfly"
+
+/** The WebSocket to the server, opened at its first use and again after it broke. */
+export class Session {
+  readonly #http: Http
+  #opening: Promise<SessionMain> | undefined
+  #socket: WebSocket | undefined
+  #isClosed = false
+
+  constructor(http: Http) {
+    this.#http = http
+  }
+
+  /** Rejects with `client.unreachable` and what the server refuses it with. */
+  async open(): Promise<SessionMain> {
+    if (this.#isClosed) throw new MayflyError("worker.disposed", "the connection was disposed")
+    return (this.#opening ??= this.#open())
+  }
+
+  /** Cuts the connection; the next use opens another. */
+  interrupt(): void {
+    this.#opening = undefined
+    this.#socket?.close(1000)
+  }
+
+  close(): void {
+    this.#isClosed = true
+    this.#socket?.close(1000)
+  }
+
+  async #open(): Promise<SessionMain> {
+    try {
+      const socket = await openSocket(this.#http)
+      this.#socket = socket
+      socket.addEventListener("close", () => (this.#opening = undefined))
+      return newWebSocketRpcSession(socket, undefined, {
+        limits: { maxMessageSize: maxMessage },
+      }) as unknown as SessionMain
+    } catch (error) {
+      this.#opening = undefined
+      throw error
+    }
+  }
+}
+
+/** The key goes as a subprotocol: browsers let a page set no header, and a key in the URL would stand in logs. */
+async function openSocket(http: Http): Promise<WebSocket> {
+  const url = http.at("/v1/session")
+  url.protocol = url.protocol === "https:" ? "wss:" : "ws:"
+  const key = http.key === undefined ? [] : [`bearer.${http.key}`]
+  const socket = new WebSocket(url, [protocol, ...key])
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  socket.addEventListener("open", () => resolve(), { once: true })
+  socket.addEventListener("error", () => reject(new Error("refused")), { once: true })
+  try {
+    await promise
+    return socket
+  } catch (cause) {
+    throw (
+      (await refusal(http)) ?? new MayflyError("client.unreachable", `${http.url.origin} can't be reached`, { cause })
+    )
+  }
+}
+
+/** WebSockets do not say why they were refused; a plain request to the same address does. */
+async function refusal(http: Http): Promise<MayflyError | undefined> {
+  try {
+    await http.send("GET", "/v1/session", { retry: false })
+    return undefined
+  } catch (error) {
+    return error instanceof MayflyError && (error.code as string) !== "server.upgrade-required" ? error : undefined
+  }
+}
+
+/** What a call on the session failed with: the connection, nearly always. */
+export function sessionError(cause: unknown): Error {
+  if (cause instanceof MayflyError) return cause
+  const message = cause instanceof Error ? cause.message : String(cause)
+  return errorFromJson(cause) ?? new MayflyError("client.disconnected", `the session broke: ${message}`, { cause })
+}

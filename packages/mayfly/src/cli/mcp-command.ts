@@ -1,0 +1,63 @@
+import { text as textOf } from "node:stream/consumers"
+import { serveMcp, type McpApi } from "@mayfly/server"
+import { errorLine, exitCodeOf } from "./command-error.ts"
+import { type Interrupts, listenForInterrupts } from "./interrupts.ts"
+import { type Api, openApi } from "./open-api.ts"
+import type { Output } from "./output.ts"
+import { safeLine } from "./safe-line.ts"
+
+export interface McpFlags {
+  readonly data: string
+  readonly url?: string
+  readonly tenant?: string
+  readonly allow?: readonly string[]
+}
+
+/** `mayfly mcp`: the Model Context Protocol over stdin and stdout, until stdin ends. Gives the exit code; never rejects. */
+export async function mcpCommand(flags: McpFlags, output: Output): Promise<number> {
+  using interrupts: Interrupts = listenForInterrupts()
+  try {
+    await using api = await openApi(flags)
+    output.stderr.write("mayfly mcp: ready\n")
+    await serveMcp({
+      api: toolApi(api, flags.tenant),
+      baseUrl: flags.url ?? process.env["MAYFLY_URL"] ?? "http://127.0.0.1:8787",
+      allowedOrigins: flags.allow ?? [],
+      signal: interrupts.signal,
+    })
+    return 0
+  } catch (error) {
+    if (interrupts.exitCode !== undefined) return interrupts.exitCode
+    output.stderr.write(`${safeLine(errorLine(error))}\n`)
+    return exitCodeOf(error)
+  }
+}
+
+const never = new AbortController().signal
+
+function toolApi(api: Api, tenant: string | undefined): McpApi {
+  const at = (path: string): string => {
+    if (tenant === undefined) return path
+    return `${path}${path.includes("?") ? "&" : "?"}tenant=${encodeURIComponent(tenant)}`
+  }
+  return {
+    async call(method, path, body, signal = never) {
+      const given = body === undefined ? {} : { body: [Buffer.from(JSON.stringify(body))] }
+      const text = await textOf(await api.stream(method, at(path), { accept: "application/json", signal, ...given }))
+      return text === "" ? undefined : (JSON.parse(text) as unknown)
+    },
+    async read(path, limit, signal = never) {
+      const chunks: Uint8Array[] = []
+      let size = 0
+      for await (const chunk of await api.stream("GET", at(path), { signal })) {
+        chunks.push(chunk)
+        size += chunk.byteLength
+        if (size > limit) break
+      }
+      return { bytes: new Uint8Array(Buffer.concat(chunks)).subarray(0, limit), isCut: size > limit }
+    },
+    async write(path, bytes, signal = never) {
+      await textOf(await api.stream("PUT", at(path), { body: [bytes], signal }))
+    },
+  }
+}

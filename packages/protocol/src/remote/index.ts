@@ -1,0 +1,1 @@
+export { type RemoteMessage, type RemoteOutcome, RemoteValues } from "./remote-values.ts"

@@ -1,0 +1,78 @@
+import { Access } from "./access.ts"
+import type { Scope } from "./scope.ts"
+
+/** What may be shown of a key. Times are epoch milliseconds. */
+export interface KeyInfo {
+  readonly id: string
+  readonly name: string
+  readonly scopes: readonly Scope[]
+  /** Null: of all tenants. */
+  readonly tenant: string | null
+  readonly createdBy: string
+  readonly createdAt: number
+  readonly expiresAt: number | null
+  readonly revokedAt: number | null
+  readonly lastUsedAt: number | null
+}
+
+/** The longest that a timer can wait. */
+const maxTimerMs = 2_147_483_647
+
+/** A key in memory: what it may do, and who must be told when it ends. */
+export class KnownKey {
+  readonly access: Access
+  lastUsedAt: number | null
+  readonly #info: Omit<KeyInfo, "lastUsedAt">
+  #revokedAt: number | null
+  #ending: AbortController | undefined
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(info: KeyInfo) {
+    this.#info = info
+    this.#revokedAt = info.revokedAt
+    this.lastUsedAt = info.lastUsedAt
+    const { id: keyId, name, tenant, scopes, expiresAt } = info
+    this.access = new Access({ keyId, name, tenant, scopes, expiresAt, ended: () => this.#ended() })
+  }
+
+  get info(): KeyInfo {
+    return { ...this.#info, revokedAt: this.#revokedAt, lastUsedAt: this.lastUsedAt }
+  }
+
+  /** Why it counts no more, if so. */
+  problem(now: number): "revoked" | "expired" | undefined {
+    if (this.#revokedAt !== null) return "revoked"
+    const { expiresAt } = this.#info
+    return expiresAt !== null && expiresAt <= now ? "expired" : undefined
+  }
+
+  revoke(at: number): void {
+    this.#revokedAt = at
+    this.#ending?.abort(new Error("the key was revoked"))
+    this.release()
+  }
+
+  /** Ends its timer. */
+  release(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+  }
+
+  /** Made when something that stays open first asks for it. */
+  #ended(): AbortSignal {
+    if (this.#ending === undefined) {
+      this.#ending = new AbortController()
+      this.#watch(this.#ending)
+    }
+    return this.#ending.signal
+  }
+
+  #watch(ending: AbortController): void {
+    const problem = this.problem(Date.now())
+    if (problem !== undefined) return ending.abort(new Error(`the key is ${problem}`))
+    const { expiresAt } = this.#info
+    if (expiresAt === null) return
+    const waitMs = Math.min(expiresAt - Date.now(), maxTimerMs)
+    this.#timer = setTimeout(() => this.#watch(ending), waitMs).unref()
+  }
+}

@@ -1,0 +1,105 @@
+import type { DynamicWorker, Run, RunEvent, RunOptions } from "@mayfly/platform"
+import { MayflyError } from "@mayfly/protocol"
+import type { RemoteMessage, RemoteValues } from "@mayfly/protocol/remote"
+import { RpcTarget } from "capnweb"
+import { asRecord, checkFields, invalid } from "../parse-fields.ts"
+import { outcomeOf } from "./outcome.ts"
+import { RemoteCall } from "./remote-call.ts"
+import type { SessionParts } from "./remote-session.ts"
+
+type Sink = ((event: RemoteMessage) => Promise<void>) & { dup?: () => Sink & Disposable }
+
+const callFields = ["input", "limits", "props", "reuse", "stubs"]
+
+/** A worker that a client holds. Its runs end when the client's connection does. */
+export class RemoteWorker extends RpcTarget {
+  readonly #worker: DynamicWorker
+  readonly #values: RemoteValues
+  readonly #parts: SessionParts
+  readonly #onDispose: () => void
+
+  constructor(worker: DynamicWorker, values: RemoteValues, parts: SessionParts, onDispose: () => void) {
+    super()
+    this.#worker = worker
+    this.#values = values
+    this.#parts = parts
+    this.#onDispose = onDispose
+  }
+
+  execute(message: unknown): RemoteCall {
+    return this.#call(async (signal) => {
+      const { input, options } = this.#parse(message)
+      return { run: this.#encode(await this.#worker.execute(input, { ...options, signal })) }
+    })
+  }
+
+  /** Gives `sink` one event at a time; it answers when it wants the next. */
+  stream(message: unknown, sink: Sink): RemoteCall {
+    const kept: Sink & Partial<Disposable> = sink.dup?.() ?? sink
+    return this.#call(async (signal) => {
+      const { input, options } = this.#parse(message)
+      try {
+        for await (const event of this.#worker.stream(input, { ...options, signal })) {
+          const run = endOf(event)
+          if (run !== undefined) return { run: this.#encode(run) }
+          await kept(this.#values.encode(event))
+        }
+        throw new MayflyError("worker.aborted", "the run was cancelled")
+      } finally {
+        kept[Symbol.dispose]?.()
+      }
+    })
+  }
+
+  fetch(request: unknown, message: unknown): RemoteCall {
+    return this.#call(async (signal) => {
+      if (!(request instanceof Request)) throw invalid("request", "must be a Request")
+      const given = asRecord(this.#values.decode(message), "options")
+      checkFields(given, ["reuse"], "")
+      const response = await this.#worker.fetch(request, { signal, reuse: given["reuse"] === true })
+      if (response.webSocket !== null)
+        throw new MayflyError("worker.unsupported", "a session carries no WebSocket of a fetch handler")
+      const { status, statusText, headers, body } = response
+      return { response: new Response(body, { status, statusText, headers }) }
+    })
+  }
+
+  async prewarm(count: number): Promise<{ error?: RemoteMessage }> {
+    return outcomeOf(this.#values, async () => {
+      await this.#worker.prewarm(count)
+      return {}
+    })
+  }
+
+  [Symbol.dispose](): void {
+    this.#onDispose()
+    this.#values.dispose()
+    void this.#worker.dispose()
+  }
+
+  #call<T extends object>(act: (signal: AbortSignal) => Promise<T>): RemoteCall {
+    const { signal, takeSlot } = this.#parts
+    return new RemoteCall(signal, (cancelled) =>
+      outcomeOf(this.#values, async () => {
+        using _slot = takeSlot()
+        return await act(cancelled)
+      }),
+    )
+  }
+
+  #encode(run: Run): RemoteMessage {
+    return this.#values.encode(run.ok ? run : { ...run, error: run.error.toJSON() })
+  }
+
+  #parse(message: unknown): { input: unknown; options: RunOptions } {
+    const given = asRecord(this.#values.decode(message), "call")
+    checkFields(given, callFields, "")
+    const { input, ...options } = given
+    return { input, options }
+  }
+}
+
+/** The end of a run is told once, by the call. */
+function endOf(event: RunEvent): Run | undefined {
+  return event.type === "result" || event.type === "error" ? event.run : undefined
+}
