@@ -9,11 +9,11 @@ export async function buildSandbox() {
   mkdirSync(here("dist/agent-files"), { recursive: true })
   await build({
     entryPoints: [here("src/agent/main.ts")],
-    outfile: here("dist/agent-files/agent.mjs"),
+    outfile: here("dist/agent-files/agent.cjs"),
     bundle: true,
     platform: "node",
     target: "node24",
-    format: "esm",
+    format: "cjs",
     conditions: ["source"],
     logLevel: "warning",
   })

@@ -156,7 +156,8 @@ test("what another tenant names, what makes no sense, and who has no key is refu
   ] as const)
     assert.deepEqual(await code(method, path, body), [404, "sandbox.not-found"], `${method} ${path}`)
   // Each tenant has ids of its own.
-  assert.equal((await call("POST", "", { id: "web", tenant: "third" })).status, 201)
+  assert.equal((await call("POST", "", { id: "web", tenant: "other" })).status, 201)
+  assert.equal((await call("DELETE", "/web?tenant=other")).status, 204)
   for (const [method, path, body] of [
     ["POST", "", { id: "../x" }],
     ["POST", "", { provider: "none" }],

@@ -5,7 +5,7 @@ import { defaultPlatform } from "./platform.ts"
 provideDefaultRuntime(() => defaultPlatform().runtime)
 provideDefaultSandboxes(() => defaultPlatform().env.SANDBOX)
 
-export { Sandbox, Sandboxes, TenantSandboxes } from "@mayfly/sandbox"
+export { missingSandboxNeeds, Sandbox, Sandboxes, TenantSandboxes } from "@mayfly/sandbox"
 export { type GuestSandbox, sandboxBinding, type SandboxRights } from "./sandbox-binding.ts"
 export type {
   CodeContextInfo,
@@ -27,6 +27,7 @@ export type {
   SandboxFiles,
   SandboxInfo,
   SandboxLimits,
+  SandboxNeed,
   SandboxOptions,
   SandboxProcess,
   SandboxShell,

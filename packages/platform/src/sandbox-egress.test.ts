@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process"
 import { once } from "node:events"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { createServer, type RequestListener } from "node:http"
-import type { AddressInfo } from "node:net"
+import { type AddressInfo, createServer as createNetServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, test } from "node:test"
@@ -59,6 +59,58 @@ test("curl, Node, Python and bash reach what the policy names, by its name alone
   const local = await sandbox.spawn(["python3", "-m", "http.server", "8123", "--bind", "127.0.0.1"])
   await local.waitForPort(8123, { timeoutMs: 20_000 })
   assert.equal((await sandbox.exec("curl -sS -o /dev/null -w '%{http_code}' http://127.0.0.1:8123/")).stdout, "200")
+  await sandbox.destroy()
+})
+
+test("another policy holds at once: what it forbids is closed, what it names is reached, and it outlasts a restart", async () => {
+  const streaming = await serve((_request, answer) => void answer.write("begun\n"))
+  const other = await serve((_request, answer) => void answer.end("other"))
+  const raw = createNetServer((socket) => void socket.on("error", () => {}).pipe(socket)).listen(0, "127.0.0.1")
+  after(() => raw.close())
+  await once(raw, "listening")
+  const rawPort = (raw.address() as AddressInfo).port
+  const first = { allowedOrigins: [`tcp://raw.test:${rawPort}`, `http://api.test:${streaming}`] }
+  const sandbox = await Sandbox.create({ platform, id: "changing", network: first })
+  assert.deepEqual(sandbox.policy(), first)
+  const tunnel = await sandbox.spawn(`exec 3<>/dev/tcp/raw.test/${rawPort}; echo echoed >&3; cat <&3; echo closed`)
+  const request = await sandbox.spawn(["curl", "-sSN", `http://api.test:${streaming}/`])
+  await Promise.all([tunnel.waitForLog("echoed"), request.waitForLog("begun")])
+  const second = { allowedOrigins: [`http://other.test:${other}`] }
+  await sandbox.setPolicy(second)
+  const ends = await Promise.all([tunnel.waitForExit(), request.waitForExit()])
+  assert.deepEqual([ends[0].exitCode, (await tunnel.output()).stdout], [0, "echoed\nclosed\n"])
+  assert.notEqual(ends[1].exitCode, 0)
+  const reach = async (url: string): Promise<string | number> => {
+    const { stdout, exitCode } = await sandbox.exec(["curl", "-sS", "-m", "5", url])
+    return exitCode === 0 ? stdout : exitCode
+  }
+  assert.equal(await reach(`http://other.test:${other}/`), "other")
+  // Names that the policy does not have do not exist.
+  assert.equal(await reach(`http://api.test:${streaming}/`), 6)
+  await assert.rejects(sandbox.setPolicy({ allowedOrigins: ["nonsense"] }), { code: "input.invalid" })
+  await assert.rejects(sandbox.setPolicy(null as never), { code: "input.invalid" })
+  const taken = await sandbox.spawn(["python3", "-m", "http.server", "8124"])
+  await taken.waitForPort(8124, { timeoutMs: 20_000 })
+  await assert.rejects(sandbox.setPolicy({ allowedOrigins: ["http://more.test:8124"] }), { code: "mesh.namespace" })
+  assert.deepEqual([sandbox.policy(), (await sandbox.info()).network], [second, second])
+  await sandbox.stop()
+  assert.equal(await reach(`http://other.test:${other}/`), "other")
+  await sandbox.destroy()
+})
+
+test("what is still allowed goes on while the policy changes", async () => {
+  let go = (): void => {}
+  const port = await serve((_request, answer) => {
+    answer.write("begun\n")
+    go = () => void answer.end("ended")
+  })
+  const origin = `http://api.test:${port}`
+  await using sandbox = await Sandbox.create({ platform, network: { allowedOrigins: [origin] } })
+  const request = await sandbox.spawn(["curl", "-sSN", `${origin}/`])
+  await request.waitForLog("begun")
+  await sandbox.setPolicy({ allowedOrigins: [origin, "http://more.test"] })
+  go()
+  assert.equal((await request.output()).stdout, "begun\nended")
   await sandbox.destroy()
 })
 

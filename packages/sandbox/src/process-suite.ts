@@ -182,6 +182,15 @@ export function processSuite(name: string, options: Omit<SandboxesOptions, "stor
     assert.deepEqual(await terminal.waitForExit(), { exitCode: 7 })
   })
 
+  test(`${name} the last size of a terminal wins, however soon and quickly they come`, async () => {
+    await using sandbox = await create()
+    await using terminal = await sandbox.terminal({ command: ["bash", "--norc"] })
+    for (let rows = 10; rows <= 40; rows++) terminal.resize(100, rows)
+    await terminal.write("until [ \"$(stty size)\" = '40 100' ]; do :; done; echo sized-$((1+1)); exit 3\n")
+    assert.deepEqual(await terminal.waitForExit(), { exitCode: 3 })
+    assert.match(Buffer.from(terminal.snapshot()).toString(), /sized-2/)
+  })
+
   test(`${name} ports are waited for and shown, HTTP and WebSocket, to whoever has the address`, async () => {
     await using sandbox = await create()
     const program = `const http = require("http"); const s = http.createServer((q, r) => { r.setHeader("x-host", q.headers.host);
@@ -215,7 +224,10 @@ export function processSuite(name: string, options: Omit<SandboxesOptions, "stor
     assert.equal((await get("x"))[0], 404)
     assert.match(await raw(`${hostname}:${outer}`), /x-host: localhost:4000[^]*GET \/a\?b=c none/)
     assert.match(await raw(hostname, "connection: upgrade\r\nupgrade: echo\r\n"), /101 Switching[^]*ping$/)
-    assert.match(await raw(hostname.replace(/.\.localhost/, "x.localhost")), /^HTTP\/1.1 404/)
+    assert.match(
+      await raw(hostname.replace(/(.)\.localhost/, (_, last) => `${last === "x" ? "y" : "x"}.localhost`)),
+      /^HTTP\/1.1 404/,
+    )
     await process.kill()
     assert.match(await raw(hostname), /^HTTP\/1.1 502/)
     assert.equal((await sandbox.expose(4000)).url, url)
@@ -241,6 +253,16 @@ export function processSuite(name: string, options: Omit<SandboxesOptions, "stor
     assert.deepEqual([other.error?.name, other.error?.message], ["NameError", "name 'x' is not defined"])
     const html = await sandbox.runCode("python", "class H:\n  def _repr_html_(self): return '<b>h</b>'\ndisplay(H())")
     assert.equal(html.results[0]?.html, "<b>h</b>")
+    const forms = await sandbox.runCode(
+      "python",
+      "class All:\n" +
+        "  def _repr_png_(self): return bytes([137, 80, 78, 71])\n" +
+        "  def _repr_svg_(self): return '<svg/>'\n" +
+        "  def _repr_markdown_(self): return '# m'\n" +
+        "  def __repr__(self): return 'all'\n" +
+        "All()",
+    )
+    assert.deepEqual(forms.results, [{ text: "all", png: "iVBORw==", svg: "<svg/>", markdown: "# m", isResult: true }])
     await sandbox.runCode("javascript", "const a = await Promise.resolve(20); console.log('log')")
     const javascript = await sandbox.runCode("javascript", "const a2 = a + 1; const b = a2 * 2; ({ b })")
     assert.deepEqual(javascript.results, [{ text: "{ b: 42 }", json: { b: 42 }, isResult: true }])

@@ -1,4 +1,5 @@
 import type { NetworkPolicy } from "@mayfly/protocol"
+import type { PreparedNetwork } from "./sandbox-provider.ts"
 
 /** A sandbox that has just started; nothing of a guest's runs in it yet. */
 export interface EgressTarget {
@@ -14,14 +15,26 @@ export interface EgressAttachment extends AsyncDisposable {
   readonly environment: Readonly<Record<string, string>>
   /** Files that commands need for it, certificates for instance: absolute path inside to text. */
   readonly files: Readonly<Record<string, string>>
-  /** Holds from the next connection on. */
+  /**
+   * Holds from the next connection on; what is open and not allowed any more is closed. When it rejects, the policy is the one that it was.
+   * Changes happen one after the other.
+   */
   setPolicy(network: NetworkPolicy): Promise<void>
 }
 
+/** A way out with a network around it, made before the sandbox. */
+export interface PreparedEgress extends EgressAttachment, PreparedNetwork {}
+
 /** The one way out of a sandbox. Declared here, implemented by mesh; without one, a sandbox reaches nothing. */
 export interface SandboxEgress {
-  /** Throws `input.invalid` for a policy that can't be carried out. */
-  check(network: NetworkPolicy): void
+  /** The policy as plain data, which nobody else can change. Throws `input.invalid` for one that can't be carried out. */
+  check(network: NetworkPolicy): NetworkPolicy
   /** Opens the way out of a sandbox that starts. When it rejects, the sandbox does not start. */
   attach(target: EgressTarget): Promise<EgressAttachment>
+  /** Makes the network as well, for a sandbox that is then started in it. */
+  prepare?(target: Omit<EgressTarget, "namespacePid">): Promise<PreparedEgress>
+  /** Begins to make what the next calls of `prepare` need. */
+  warm?(): void
+  /** Ends what was made ahead of time. Whoever keeps the sandboxes calls it. Calling twice is safe. */
+  close?(): Promise<void>
 }

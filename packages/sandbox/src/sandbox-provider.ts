@@ -20,9 +20,21 @@ export interface SandboxSpec {
   readonly limits: SandboxLimits
 }
 
+/** A network for one sandbox that was made before it, with all in it that it needs. */
+export interface PreparedNetwork {
+  /** A command that runs what follows it in that network. */
+  readonly enter: readonly string[]
+  /** To be there, read-only, before anything runs: absolute path inside to text. */
+  readonly files: Readonly<Record<string, string>>
+  /** Resolves when what the sandbox may reach can be reached; it may start meanwhile, and has not started before. */
+  readonly ready: Promise<void>
+}
+
 /** The SPI of whatever can hold sandboxes. One suite runs on all of them. A provider keeps no state of its own but files below its folder. */
 export interface SandboxProvider {
   readonly name: string
+  /** Whether it calls `takeNetwork`, so that networks are made ahead of time. */
+  readonly takesNetworks?: boolean
   /** Rejects with `sandbox.unavailable` naming the guarantee that is missing. */
   probe(): Promise<ProviderReport>
   /** Makes room for the files of a new sandbox, from a snapshot when one is named. On throw nothing is left. */
@@ -44,6 +56,8 @@ export interface ProviderStartOptions {
    * and the sandbox are ready, and does not start when this rejects. A provider without namespaces does not call it.
    */
   readonly onNetwork?: ((namespacePid: number) => Promise<void>) | undefined
+  /** For a provider that can start a sandbox in a network namespace that is there: gives one, and `onNetwork` is not called then. */
+  readonly takeNetwork?: (() => Promise<PreparedNetwork>) | undefined
 }
 
 export type SandboxEnd =

@@ -195,6 +195,17 @@ export function sandboxSuite(name: string, options: Omit<SandboxesOptions, "stor
     for (const sandbox of [origin, fork, restored]) await sandbox.destroy()
   })
 
+  test(`${name} stats tell what it uses; one that sleeps is not woken for them`, async () => {
+    await using sandbox = await create()
+    const asleep = { memoryBytes: 0, cpuMs: null, processes: 0, diskBytes: null }
+    assert.deepEqual([await sandbox.stats(), sandbox.status], [asleep, "stopped"])
+    await sandbox.exec("head -c 3000000 /dev/urandom > file; sync; sleep 60 &")
+    const { memoryBytes, processes, diskBytes } = await sandbox.stats()
+    assert.ok((memoryBytes ?? 0) > 1 << 20 && (processes ?? 0) >= 2 && (diskBytes ?? 0) > 2_900_000)
+    await sandbox.stop()
+    assert.deepEqual(await sandbox.stats(), asleep)
+  })
+
   test(`${name} env.set is there for later commands and after a stop`, async () => {
     const sandbox = await create({ id: "variables", env: { A: "1" } })
     await sandbox.env.set({ B: "2", A: null })

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto"
 import { Readable } from "node:stream"
-import { MayflyError } from "@mayfly/protocol"
+import { MayflyError, type NetworkPolicy } from "@mayfly/protocol"
 import { packFiles, type PackOptions, unpackFiles } from "./archive.ts"
 import {
   type CodeContextInfo,
@@ -265,6 +265,20 @@ export class Sandbox implements AsyncDisposable {
     this.#live.checkUsable()
     const stopped = { memoryBytes: 0, cpuMs: null, processes: 0, diskBytes: null }
     return (await this.#live.running?.usage()) ?? stopped
+  }
+
+  /** What it may reach now, as data. */
+  policy(): NetworkPolicy {
+    return structuredClone(this.#live.record.network)
+  }
+
+  /**
+   * Puts another network policy in the place of its own, also while it runs: it holds from the next connection on, what is open and not allowed any
+   * more is closed, and it outlasts a restart. Rejects with `input.invalid`, and with `mesh.namespace` when a port that it names is taken by a
+   * program in the sandbox; then all stays as it was.
+   */
+  async setPolicy(network: NetworkPolicy): Promise<void> {
+    await this.#home.setPolicy(this.#live, network)
   }
 
   async info(): Promise<SandboxInfo> {

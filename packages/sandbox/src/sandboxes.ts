@@ -10,7 +10,14 @@ import { LiveSandbox, specOf } from "./live-sandbox.ts"
 import { type Exposure, Previews } from "./previews.ts"
 import { Sandbox, type SandboxInfo, type SandboxSummary } from "./sandbox.ts"
 import type { SandboxEgress } from "./sandbox-egress.ts"
-import { invalid, parseSandboxId, parseSandboxOptions, parseTenant, type SandboxOptions } from "./sandbox-options.ts"
+import {
+  invalid,
+  parseNetwork,
+  parseSandboxId,
+  parseSandboxOptions,
+  parseTenant,
+  type SandboxOptions,
+} from "./sandbox-options.ts"
 import type { ProviderReport, SandboxProvider } from "./sandbox-provider.ts"
 import type { SandboxLimits } from "./sandbox-limits.ts"
 import { type SandboxRecord, SandboxRegistry, type SnapshotInfo } from "./sandbox-registry.ts"
@@ -56,6 +63,7 @@ export class Sandboxes implements AsyncDisposable {
   async create(options: SandboxOptions = {}): Promise<Sandbox> {
     const { id, from, provider: wanted, ...rest } = parseSandboxOptions(options)
     const { provider, registry } = await this.#open()
+    if (provider.takesNetworks === true) this.#options.egress?.warm?.()
     if (wanted !== undefined && wanted !== provider.name)
       throw new MayflyError("sandbox.unsupported", `there is no provider "${wanted}"; "${provider.name}" is there`)
     const snapshot = from === undefined ? undefined : await this.#snapshotOf(from)
@@ -64,12 +72,11 @@ export class Sandboxes implements AsyncDisposable {
       id: id ?? randomName(),
       key: randomName(),
       ...rest,
-      network: options.network ?? this.#options.network ?? {},
+      network: this.#checked(options.network ?? this.#options.network ?? {}),
       limits,
       createdAt: Date.now(),
       provider: provider.name,
     }
-    this.#options.egress?.check(record.network)
     await registry.begin(record)
     try {
       await provider.create(specOf(record), from)
@@ -139,6 +146,8 @@ export class Sandboxes implements AsyncDisposable {
 
   /** @internal */
   async fork(live: LiveSandbox, options: SandboxOptions): Promise<Sandbox> {
+    // What is wrong is said before anything is copied, and nothing of it is mixed with what the original has.
+    parseSandboxOptions(options)
     const { limits, network, env, sleepAfterMs, tenant } = live.record
     const snapshot = await this.snapshot(live)
     try {
@@ -178,6 +187,14 @@ export class Sandboxes implements AsyncDisposable {
   }
 
   /** @internal */
+  async setPolicy(live: LiveSandbox, network: unknown): Promise<void> {
+    live.checkUsable()
+    const checked = this.#checked(parseNetwork(network))
+    const { registry } = await this.#open()
+    await live.setPolicy(checked, (record) => registry.setOptions(record))
+  }
+
+  /** @internal */
   async info(live: LiveSandbox): Promise<SandboxInfo> {
     const { id, tenant, createdAt, limits, network, sleepAfterMs } = live.record
     const provider = await (await this.#open()).provider.probe()
@@ -207,11 +224,18 @@ export class Sandboxes implements AsyncDisposable {
     const home = await this.#opening?.catch(() => undefined)
     await this.previews.close()
     await Promise.all([...this.#handles.values()].map(({ live }) => live.stop().catch(() => {})))
+    await this.#options.egress?.close?.()
     home?.close()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.dispose()
+  }
+
+  /** As data of its own: whoever gave it may still change it. */
+  #checked(network: NetworkPolicy): NetworkPolicy {
+    const { egress } = this.#options
+    return egress === undefined ? structuredClone(network) : egress.check(network)
   }
 
   async #find(id: string, tenant: string): Promise<Sandbox | undefined> {

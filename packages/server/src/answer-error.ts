@@ -4,6 +4,8 @@ import type { ContentfulStatusCode } from "hono/utils/http-status"
 import { bridgeErrorOf, isBridgePath } from "./bridge/bridge-error.ts"
 import { errorBody } from "./error-response.ts"
 
+const unnamed = { code: "exec_transport_error", what: "the request" } as const
+
 export function answerError(c: Context, error: MayflyError): Response {
   const { retryAfterMs } = error.details
   if (typeof retryAfterMs === "number") c.header("retry-after", String(Math.ceil(retryAfterMs / 1_000)))
@@ -11,7 +13,7 @@ export function answerError(c: Context, error: MayflyError): Response {
   if (error.status === 408 || error.status === 413) c.header("connection", "close")
   if (error.status === 401) c.header("www-authenticate", "Bearer")
   if (isBridgePath(c.req.path)) {
-    const { body, status } = bridgeErrorOf(error, { code: "exec_transport_error", what: "the request" })
+    const { body, status } = bridgeErrorOf(error, unnamed, String(c.get("requestId")))
     return c.json(body, status as ContentfulStatusCode)
   }
   return c.json(errorBody(error, String(c.get("requestId"))), error.status as ContentfulStatusCode)

@@ -1,6 +1,7 @@
 import { availableParallelism, totalmem } from "node:os"
 import { createPlatform, detectJail, DynamicWorker, type Jail } from "@mayfly/platform"
 import { MayflyError } from "@mayfly/protocol"
+import { sandboxChecks } from "./sandbox-checks.ts"
 
 /** One thing that running programs needs, or is safer with. */
 export interface Check {
@@ -19,7 +20,13 @@ const minimumMemoryMb = 512
 
 /** Looks at everything, also after something is missing. */
 export async function doctorChecks(): Promise<Check[]> {
-  return [nodeCheck(process.version), ...(await engineChecks()), jailCheck(detectJail()), ...machineChecks()]
+  return [
+    nodeCheck(process.version),
+    ...(await engineChecks()),
+    jailCheck(detectJail()),
+    ...(await sandboxChecks()),
+    ...machineChecks(),
+  ]
 }
 
 export function nodeCheck(version: string): Check {

@@ -5,7 +5,6 @@ import { type AgentCall, AgentLink } from "../link/agent-link.ts"
 import { confinePaths } from "./confine-paths.ts"
 import { connectPort, waitForPort } from "./connect-port.ts"
 import { fileCalls } from "./file-calls.ts"
-import { preparePipes } from "./real-pipes.ts"
 import { openContext, runCode } from "./run-code.ts"
 import { runProcess } from "./run-process.ts"
 import { openShell, runInShell } from "./run-shell.ts"
@@ -50,5 +49,4 @@ socket.on("error", () => process.exit(0))
 // A guest that breaks one call, by filling the process table for instance, must not end the others.
 process.on("uncaughtException", (error) => process.stderr.write(`${error.stack ?? error.message}\n`))
 process.on("unhandledRejection", (error) => process.stderr.write(`${String(error)}\n`))
-preparePipes()
 new AgentLink(socket, answer)

@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process"
-import { closeSync, readFileSync, readlinkSync, statSync, writeFileSync } from "node:fs"
+import { closeSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { Socket } from "node:net"
 import type { AgentCall } from "../link/agent-link.ts"
 import { baseEnvironment, missing } from "./base-environment.ts"
 import { OutputPump } from "./output-pump.ts"
-import { callMark, descendants, signalTree } from "./process-tree.ts"
+import { callMark, signalTree } from "./process-tree.ts"
 import { makeInputPipe, makePipe } from "./real-pipes.ts"
+import { TerminalSize } from "./terminal-size.ts"
 
 interface SpawnOperation {
   readonly argv: readonly string[]
@@ -89,11 +90,12 @@ function follow(
   if (pid === 0) return
   preferForOutOfMemory(pid)
   call.onCancel = () => signalTree(pid, operation.mark, "SIGKILL")
-  const resize = resizer(pid)
-  call.channel.onMessage = (message) => {
-    if (typeof message["kill"] === "string") signalTree(pid, operation.mark, message["kill"] as NodeJS.Signals)
-    else if (Array.isArray(message["resize"])) resize(message["resize"] as [number, number])
-  }
+  const size = new TerminalSize(pid)
+  call.channel.closed.then(
+    () => size.end(),
+    () => size.end(),
+  )
+  call.channel.onMessage = (message) => handle({ pid, mark: operation.mark, size }, message)
   call.channel.send({ pid })
 }
 
@@ -102,36 +104,18 @@ function reasonOf(error: NodeJS.ErrnoException): string {
   return error.code === "EACCES" ? "permission denied" : error.message
 }
 
-/** Sets the size on the terminal itself; the kernel tells what runs on it. One after the other: the last one has to win. */
-function resizer(pid: number): (size: readonly [cols: number, rows: number]) => void {
-  let wanted: readonly [number, number] | undefined
-  let isBusy = false
-  const next = (): void => {
-    const size = wanted
-    const terminal =
-      size === undefined
-        ? undefined
-        : descendants(pid)
-            .map(terminalOf)
-            .find((path) => path !== undefined)
-    wanted = undefined
-    isBusy = size !== undefined && terminal !== undefined
-    if (size === undefined || terminal === undefined) return
-    const args = ["-F", terminal, "cols", String(size[0]), "rows", String(size[1])]
-    spawn("/usr/bin/stty", args, { stdio: "ignore" }).once("error", next).once("exit", next)
-  }
-  return (size) => {
-    wanted = size
-    if (!isBusy) next()
-  }
+interface Handled {
+  readonly pid: number
+  readonly mark: string
+  readonly size: TerminalSize
 }
 
-function terminalOf(pid: number): string | undefined {
-  try {
-    const path = readlinkSync(`/proc/${pid}/fd/0`)
-    return /^\/dev\/pts\/\d+$/.test(path) ? path : undefined
-  } catch {
-    return undefined
+function handle({ pid, mark, size }: Handled, message: Readonly<Record<string, unknown>>): void {
+  if (typeof message["kill"] === "string") {
+    signalTree(pid, mark, message["kill"] as NodeJS.Signals)
+  } else if (Array.isArray(message["resize"])) {
+    const [cols, rows] = message["resize"] as [number, number]
+    size.set(cols, rows)
   }
 }
 

@@ -38,6 +38,7 @@ interface Host extends HostPrograms {
 /** Sandboxes on Linux: bubblewrap, namespaces, a system call filter, a user of the kernel's that is never root. */
 export class BubblewrapProvider implements SandboxProvider {
   readonly name = "bubblewrap"
+  readonly takesNetworks = true
   readonly #directory: string
   readonly #without: readonly string[]
   #host: Host | undefined
@@ -80,8 +81,10 @@ export class BubblewrapProvider implements SandboxProvider {
     }
   }
 
-  async start(spec: SandboxSpec, { onNetwork }: ProviderStartOptions = {}): Promise<ProviderSandbox> {
+  async start(spec: SandboxSpec, { takeNetwork }: ProviderStartOptions = {}): Promise<ProviderSandbox> {
     const host = this.#find()
+    const networking = takeNetwork?.()
+    networking?.catch(() => {})
     const place = await this.#place(spec.id, host)
     if (place.image !== undefined) await waitUntilDetached(place.image)
     const { cgroups } = host
@@ -89,7 +92,7 @@ export class BubblewrapProvider implements SandboxProvider {
       cgroups === undefined ? undefined : new ResourceGroup(cgroups, groupName(spec.id, nextGroup++), spec.limits)
     try {
       const limitsMemory = cgroups?.memory === undefined
-      return await startSandbox({ spec, programs: host, place, group, limitsMemory, onNetwork })
+      return await startSandbox({ spec, programs: host, place, group, limitsMemory, network: await networking })
     } catch (error) {
       await group?.remove()
       throw error
@@ -189,6 +192,8 @@ export class BubblewrapProvider implements SandboxProvider {
       image: host.hasImages ? this.#image(id) : undefined,
       files: join(folder, "files"),
       etc: join(folder, "etc"),
+      mounts: join(folder, "mounts"),
+      given: join(folder, "given"),
       user: host.isRoot ? Number(await readFile(join(folder, "user"), "utf8")) : undefined,
       stage: this.#stage(),
     }

@@ -1,4 +1,6 @@
 import { MayflyError } from "@mayfly/protocol"
+import { errorBody } from "../error-response.ts"
+import type { Call } from "../route/call.ts"
 
 /** The codes of the bridge's own. */
 export type BridgeCode =
@@ -31,15 +33,16 @@ export interface Failing {
 }
 
 export interface BridgeError {
-  readonly body: { readonly error: string; readonly code: BridgeCode }
+  readonly body: { readonly error: string; readonly code: BridgeCode; readonly mayfly: object }
   readonly status: number
 }
 
-/** An error as the bridge tells it: where it has words of its own these, else the code of what was tried. */
-export function bridgeErrorOf(error: MayflyError, { code, what }: Failing): BridgeError {
+/** An error as the bridge tells it: where it has words of its own these, else the code of what was tried. As `mayfly` the error in our words is beside it. */
+export function bridgeErrorOf(error: MayflyError, { code, what }: Failing, requestId: string): BridgeError {
   const { status, message } = error
+  const { error: mayfly } = errorBody(error, requestId)
   const told = (text: string, as: BridgeCode, by: number): BridgeError => ({
-    body: { error: text, code: as },
+    body: { error: text, code: as, mayfly },
     status: by,
   })
   if (status === 401) return told("Unauthorized", "unauthorized", 401)
@@ -71,12 +74,12 @@ export function outside(what: string): Response {
 }
 
 /** What `work` gives, or its failure in the bridge's words. A failure of ours goes to the log, and gets its words later. */
-export async function answering(failing: Failing, work: () => Promise<unknown>): Promise<unknown> {
+export async function answering(failing: Failing, { c }: Call, work: () => Promise<unknown>): Promise<unknown> {
   try {
     return await work()
   } catch (error) {
     if (!(error instanceof MayflyError)) throw error
-    const { body, status } = bridgeErrorOf(error, failing)
-    return bridgeAnswer(body.error, body.code, status)
+    const { body, status } = bridgeErrorOf(error, failing, String(c.get("requestId")))
+    return Response.json(body, { status })
   }
 }

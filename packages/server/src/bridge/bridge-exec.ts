@@ -35,7 +35,7 @@ export const bridgeExec: Route = route({
     },
   },
   handle: (call) =>
-    answering({ code: "exec_transport_error", what: "exec" }, async () => {
+    answering({ code: "exec_transport_error", what: "exec" }, call, async () => {
       const { argv, timeout_ms: timeoutMs, cwd: folder } = call.body
       const cwd = folder === undefined ? undefined : workspacePath(folder)
       if (folder !== undefined && cwd === undefined) return outside("cwd")

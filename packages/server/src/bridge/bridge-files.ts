@@ -24,7 +24,7 @@ export const bridgeFiles: readonly Route[] = [
     query: bridgeQuery,
     answer: { description: "Its bytes.", media: [octets] },
     handle: (call) =>
-      answering({ code: "exec_transport_error", what: "read" }, async () => {
+      answering({ code: "exec_transport_error", what: "read" }, call, async () => {
         const path = pathOf(call.c.req.raw.url)
         if (path instanceof Response) return path
         const { files } = await bridgeSandbox(call)
@@ -51,7 +51,7 @@ export const bridgeFiles: readonly Route[] = [
     refusesIdempotency: "its body is a stream",
     answer: { description: "It is written.", json: okJson },
     handle: (call) =>
-      answering({ code: "workspace_archive_write_error", what: "write" }, async () => {
+      answering({ code: "workspace_archive_write_error", what: "write" }, call, async () => {
         const path = pathOf(call.c.req.raw.url)
         if (path instanceof Response) return path
         const { files } = await bridgeSandbox(call)
@@ -71,7 +71,7 @@ export const bridgeFiles: readonly Route[] = [
     refusesIdempotency: "it changes nothing",
     answer: { description: "The archive.", media: [octets] },
     handle: (call) =>
-      answering({ code: "workspace_archive_read_error", what: "persist" }, async () => {
+      answering({ code: "workspace_archive_read_error", what: "persist" }, call, async () => {
         const excludes = (call.query.excludes ?? "").split(",").filter((path) => path !== "")
         if (excludes.some((path) => path.includes("..")))
           return bridgeAnswer('exclude paths must not contain ".."', "invalid_request", 400)
@@ -97,7 +97,7 @@ export const bridgeFiles: readonly Route[] = [
     refusesIdempotency: "its body is a stream",
     answer: { description: "All was unpacked.", json: okJson },
     handle: (call) =>
-      answering({ code: "workspace_archive_write_error", what: "hydrate" }, async () => {
+      answering({ code: "workspace_archive_write_error", what: "hydrate" }, call, async () => {
         if (call.c.req.header("content-length") === "0" || call.c.req.raw.body === null)
           return bridgeAnswer("Empty tar payload", "invalid_request", 400)
         const sandbox = await bridgeSandbox(call)

@@ -34,8 +34,9 @@ export const bridgeRoutes: readonly Route[] = [
     summary: "Make a sandbox",
     query: bridgeQuery,
     answer: { description: "Its id.", json: z.object({ id: z.string() }) },
-    handle: ({ server, access, query }) =>
-      answering({ code: "capacity_exceeded", what: "create" }, async () => {
+    handle: (call) =>
+      answering({ code: "capacity_exceeded", what: "create" }, call, async () => {
+        const { server, access, query } = call
         const { id } = await server.platform.sandboxes(access.tenant(query.tenant)).create({ id: bridgeId() })
         return { id }
       }),
@@ -47,7 +48,7 @@ export const bridgeRoutes: readonly Route[] = [
     summary: "Destroy a sandbox; one that is not there is fine",
     answer: { description: "It is gone." },
     handle: (call) =>
-      answering({ code: "exec_transport_error", what: "destroy" }, async () => {
+      answering({ code: "exec_transport_error", what: "destroy" }, call, async () => {
         const { server, access, params, query } = call
         const home = server.platform.sandboxes(access.tenant(query.tenant))
         const { id } = params
@@ -62,7 +63,7 @@ export const bridgeRoutes: readonly Route[] = [
     summary: "Whether it can run commands",
     answer: { description: "Whether.", json: z.object({ running: z.boolean() }) },
     handle: (call) =>
-      answering({ code: "exec_transport_error", what: "running" }, async () => {
+      answering({ code: "exec_transport_error", what: "running" }, call, async () => {
         const sandbox = await bridgeSandbox(call)
         const running = await sandbox.exec(["true"], { signal: call.signal }).then(
           ({ success }) => success,
@@ -86,7 +87,7 @@ export const bridgeRoutes: readonly Route[] = [
     }),
     answer: { status: 101, description: "A WebSocket." },
     handle: (call) =>
-      answering({ code: "exec_transport_error", what: "terminal" }, async () => {
+      answering({ code: "exec_transport_error", what: "terminal" }, call, async () => {
         const upgrade = upgradeOf(call.c)
         const { cols = "80", rows = "24", shell, session } = call.query
         const name = call.c.req.header("session-id") ?? session
@@ -114,7 +115,7 @@ export const bridgeRoutes: readonly Route[] = [
       json: z.object({ id: z.string(), port: z.int(), url: z.string(), hostname: z.string(), createdAt: z.string() }),
     },
     handle: (call) =>
-      answering({ code: "tunnel_error", what: "tunnel" }, async () => {
+      answering({ code: "tunnel_error", what: "tunnel" }, call, async () => {
         const port = portOf(call.params.port)
         if (port === undefined) return bridgeAnswer("Invalid port", "invalid_request", 400)
         if (call.body.name !== undefined)
@@ -132,7 +133,7 @@ export const bridgeRoutes: readonly Route[] = [
     params: portParams,
     answer: { description: "It is gone." },
     handle: (call) =>
-      answering({ code: "tunnel_error", what: "tunnel" }, async () => {
+      answering({ code: "tunnel_error", what: "tunnel" }, call, async () => {
         const port = portOf(call.params.port)
         if (port === undefined) return bridgeAnswer("Invalid port", "invalid_request", 400)
         await (await bridgeSandbox(call)).unexpose(port)
@@ -152,7 +153,7 @@ export const bridgeRoutes: readonly Route[] = [
     isBodyOptional: true,
     answer: { description: "Its id.", json: z.object({ id: z.string() }) },
     handle: (call) =>
-      answering({ code: "session_error", what: "session create" }, async () => {
+      answering({ code: "session_error", what: "session create" }, call, async () => {
         const { id = `session-${bridgeId()}`, cwd: folder, env } = call.body
         const cwd = folder === undefined ? undefined : workspacePath(folder)
         if (folder !== undefined && cwd === undefined) return outside("cwd")
@@ -172,7 +173,7 @@ export const bridgeRoutes: readonly Route[] = [
       json: z.object({ success: z.literal(true), sessionId: z.string(), timestamp: z.string() }),
     },
     handle: (call) =>
-      answering({ code: "session_error", what: "session delete" }, async () => {
+      answering({ code: "session_error", what: "session delete" }, call, async () => {
         const sessionId = parseSessionId(call.params.session)
         await closeSession(await bridgeSandbox(call), sessionId)
         return { success: true, sessionId, timestamp: new Date().toISOString() }

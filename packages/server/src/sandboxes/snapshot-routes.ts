@@ -68,7 +68,7 @@ export const snapshotRoutes: readonly Route[] = [
   route({
     ...common,
     method: "get",
-    path: "/v1/snapshots",
+    path: "/v1/sandbox-snapshots",
     summary: "List copies of a tenant's sandboxes, those too whose sandbox was destroyed",
     query: pageQuery,
     answer: { description: "A page of copies.", json: listJson.extend({ cursor: nextCursor }) },
@@ -81,7 +81,7 @@ export const snapshotRoutes: readonly Route[] = [
   route({
     ...common,
     method: "delete",
-    path: "/v1/snapshots/:snapshot",
+    path: "/v1/sandbox-snapshots/:snapshot",
     summary: "Remove a copy, also one whose sandbox was destroyed",
     params: z.object({ snapshot: z.string() }),
     query: tenantQuery,
