@@ -88,6 +88,7 @@ export const bridgeRoutes: readonly Route[] = [
     answer: { status: 101, description: "A WebSocket." },
     handle: (call) =>
       answering({ code: "exec_transport_error", what: "terminal" }, call, async () => {
+        call.access.tenant(call.query.tenant)
         const upgrade = upgradeOf(call.c)
         const { cols = "80", rows = "24", shell, session } = call.query
         const name = call.c.req.header("session-id") ?? session
