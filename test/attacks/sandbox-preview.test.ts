@@ -53,7 +53,7 @@ test("no answer of a server in a sandbox hurts whoever shows it", async () => {
 /** What it may answer to whoever asks for a WebSocket. */
 const switches: Readonly<Record<string, [answer: string, passedOn: RegExp, never: RegExp]>> = {
   "an answer in place of a WebSocket": [
-    "HTTP/1.1 200 OK\\r\\nset-cookie: a=b; Domain = localhost\\r\\nclear-site-data: \\\"*\\\"\\r\\ncontent-length: 2\\r\\n\\r\\nok",
+    'HTTP/1.1 200 OK\\r\\nset-cookie: a=b; Domain = localhost\\r\\nclear-site-data: \\"*\\"\\r\\ncontent-length: 2\\r\\n\\r\\nok',
     /^HTTP\/1\.1 200 OK[^]*set-cookie: a=b\r\n/i,
     /domain|clear-site-data/i,
   ],
