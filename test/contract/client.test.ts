@@ -1,5 +1,6 @@
 import { after } from "node:test"
-import { connect, DynamicWorker, type DynamicWorkerOptions, DynamicWorkflow } from "@mayfly/client"
+import { connect, DynamicWorker, type DynamicWorkerOptions, DynamicWorkflow, Sandbox } from "@mayfly/client"
+import { sandboxSuite } from "./sandbox-suite.ts"
 import { startTestServer } from "./test-server.ts"
 import type { Subject, SubjectWorker, SubjectWorkflow, SubjectWorkflows } from "./subject.ts"
 import { workerSuite } from "./worker-suite.ts"
@@ -21,3 +22,4 @@ const client: Subject = {
 
 workerSuite(() => client)
 workflowSuite(() => client)
+sandboxSuite((options) => Sandbox.create({ ...options, platform }))

@@ -1,5 +1,7 @@
 import { after } from "node:test"
-import { createPlatform, DynamicWorker, type DynamicWorkerOptions, DynamicWorkflow } from "mayfly"
+import type { Sandbox as RemoteSandbox } from "@mayfly/client"
+import { createPlatform, DynamicWorker, type DynamicWorkerOptions, DynamicWorkflow, Sandbox } from "mayfly"
+import { sandboxSuite } from "./sandbox-suite.ts"
 import type { Subject, SubjectWorker, SubjectWorkflow, SubjectWorkflows } from "./subject.ts"
 import { workerSuite } from "./worker-suite.ts"
 import { workflowSuite } from "./workflow-suite.ts"
@@ -18,3 +20,4 @@ const library: Subject = {
 
 workerSuite(() => library)
 workflowSuite(() => library)
+sandboxSuite((options) => Sandbox.create({ ...options, platform } as object) as unknown as Promise<RemoteSandbox>)

@@ -62,7 +62,12 @@ export class Http {
 
   /** The answer, its body unread. Rejects with the server's coded error, `client.unreachable` or `client.not-mayfly`. */
   async send(method: Method, path: string, call: Call = {}): Promise<Response> {
-    const request = this.#request(method, path, call)
+    return this.sendTo(this.at(path, call.query), method, call)
+  }
+
+  /** The same for a whole URL of this server. */
+  async sendTo(url: URL, method: Method, call: Call = {}): Promise<Response> {
+    const request = this.#request(url, method, call)
     const isStream = call.body instanceof ReadableStream
     const most = call.retry === false || isStream ? 0 : this.#options.maxRetries
     for (let attempt = 0; ; attempt++) {
@@ -81,7 +86,7 @@ export class Http {
     return url
   }
 
-  #request(method: Method, path: string, call: Call): { url: URL; init: RequestInit } {
+  #request(url: URL, method: Method, call: Call): { url: URL; init: RequestInit } {
     const headers = new Headers()
     if (this.#options.key !== undefined) headers.set("authorization", `Bearer ${this.#options.key}`)
     if (call.accept !== undefined) headers.set("accept", call.accept)
@@ -93,7 +98,7 @@ export class Http {
     const stream: { duplex?: "half" } = body instanceof ReadableStream ? { duplex: "half" } : {}
     // Redirects are followed by nobody: the key would go along.
     const init: RequestInit = { method, headers, redirect: "error", ...(body === undefined ? {} : { body }), ...stream }
-    return { url: this.at(path, call.query), init }
+    return { url, init }
   }
 
   async #attempt(

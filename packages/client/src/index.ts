@@ -1,5 +1,10 @@
+import { provideConnect } from "./default-platform.ts"
+import { connect } from "./remote-platform.ts"
+
+provideConnect(connect)
+
 export { type ErrorCode, MayflyError } from "@mayfly/protocol"
-export { connect, type ConnectOptions, type RemotePlatform, type RunRequest } from "./remote-platform.ts"
+export type { ConnectOptions, RemotePlatform, RunRequest } from "./remote-platform.ts"
 export {
   DynamicWorker,
   type DynamicWorkerOptions,
@@ -19,3 +24,12 @@ export {
 export type { LedgerFilter, LedgerPage, RemoteLedger } from "./remote-ledger.ts"
 export type { Approval, Decision, RemoteApprovals } from "./remote-approvals.ts"
 export type { RemoteSecrets } from "./remote-secrets.ts"
+export { type CodeExecution, type CodeLanguage, type CodeResult, type Exposure, Sandbox } from "./sandbox.ts"
+export type { ExecOptions, ExecResult } from "./sandbox-exec.ts"
+export type { FileContent, FileEvent, FileInfo, SandboxFiles } from "./sandbox-files.ts"
+export type { Command, OutputChunk } from "./sandbox-http.ts"
+export type { ProcessStatus, SandboxProcess, WaitOptions } from "./sandbox-process.ts"
+export type { SandboxShell, ShellResult } from "./sandbox-shell.ts"
+export type { SandboxTerminal, TerminalOptions } from "./sandbox-terminal.ts"
+export type { Sandboxes, SandboxInfo, SandboxOptions, SandboxSummary, SnapshotInfo } from "./sandboxes.ts"
+export { connect }

@@ -6,6 +6,7 @@ import { Http } from "./http.ts"
 import { RemoteApprovals } from "./remote-approvals.ts"
 import { RemoteLedger } from "./remote-ledger.ts"
 import { RemoteSecrets } from "./remote-secrets.ts"
+import { Sandboxes } from "./sandboxes.ts"
 import { Session } from "./session.ts"
 
 export interface ConnectOptions {
@@ -37,7 +38,7 @@ export interface RunRequest {
 /** A Mayfly server, as a platform: give it to `DynamicWorker.create({ platform })` and the others. */
 export class RemotePlatform implements AsyncDisposable {
   readonly #http: Http
-  readonly env: { readonly WORKFLOWS: WorkflowBinding }
+  readonly env: { readonly WORKFLOWS: WorkflowBinding; readonly SANDBOX: Sandboxes }
   readonly ledger: RemoteLedger
   readonly approvals: RemoteApprovals
   readonly secrets: RemoteSecrets
@@ -47,7 +48,7 @@ export class RemotePlatform implements AsyncDisposable {
   /** Callers use `connect`. */
   constructor({ maxRetries = 3, fetch: given = fetch, ...options }: ConnectOptions) {
     this.#http = new Http({ ...options, maxRetries, fetch: given })
-    this.env = { WORKFLOWS: new WorkflowBinding(this.#http) }
+    this.env = { WORKFLOWS: new WorkflowBinding(this.#http), SANDBOX: new Sandboxes(this.#http) }
     this.ledger = new RemoteLedger(this.#http)
     this.approvals = new RemoteApprovals(this.#http)
     this.secrets = new RemoteSecrets(this.#http)
@@ -59,14 +60,18 @@ export class RemotePlatform implements AsyncDisposable {
     return new WorkflowBinding(this.#http.forTenant(tenant))
   }
 
+  /** The sandboxes of one tenant, with a key of all. */
+  sandboxes(tenant: string): Sandboxes {
+    return new Sandboxes(this.#http.forTenant(tenant))
+  }
+
   /** `POST /v1/run`: compiles a program and calls it once. Sent again when the network fails, and run once all the same. */
   async run(request: RunRequest, options: { readonly signal?: AbortSignal } = {}): Promise<Run> {
     const { input, env, props, ...rest } = request
     const tagged = Object.entries({ input, env, props }).flatMap(([name, value]) =>
       value === undefined ? [] : [[name, toTaggedJson(value)]],
     )
-    const tenant = this.#http.tenant === undefined ? {} : { tenant: this.#http.tenant }
-    const json = { ...rest, ...tenant, ...(Object.fromEntries(tagged) as object) }
+    const json = { ...rest, ...(Object.fromEntries(tagged) as object) }
     return runFromJson(await this.#http.json<RunJson>("POST", "/v1/run", { json, signal: options.signal }))
   }
 

@@ -2,6 +2,7 @@ import { MayflyError } from "@mayfly/protocol"
 import { newWebSocketRpcSession } from "capnweb"
 import { errorFromJson } from "./api-error.ts"
 import type { Http } from "./http.ts"
+import { openSocket } from "./open-socket.ts"
 
 /** What the server offers on `/v1/session`. */
 export interface SessionMain {
@@ -10,7 +11,6 @@ export interface SessionMain {
 
 /** Largest message that is taken from a server. */
 const maxMessage = 128 << 20
-const protocol = "mayfly"
 
 /** The WebSocket to the server, opened at its first use and again after it broke. */
 export class Session {
@@ -42,7 +42,7 @@ export class Session {
 
   async #open(): Promise<SessionMain> {
     try {
-      const socket = await openSocket(this.#http)
+      const socket = await openSocket(this.#http, this.#http.at("/v1/session"))
       this.#socket = socket
       socket.addEventListener("close", () => (this.#opening = undefined))
       return newWebSocketRpcSession(socket, undefined, {
@@ -52,35 +52,6 @@ export class Session {
       this.#opening = undefined
       throw error
     }
-  }
-}
-
-/** The key goes as a subprotocol: browsers let a page set no header, and a key in the URL would stand in logs. */
-async function openSocket(http: Http): Promise<WebSocket> {
-  const url = http.at("/v1/session")
-  url.protocol = url.protocol === "https:" ? "wss:" : "ws:"
-  const key = http.key === undefined ? [] : [`bearer.${http.key}`]
-  const socket = new WebSocket(url, [protocol, ...key])
-  const { promise, resolve, reject } = Promise.withResolvers<void>()
-  socket.addEventListener("open", () => resolve(), { once: true })
-  socket.addEventListener("error", () => reject(new Error("refused")), { once: true })
-  try {
-    await promise
-    return socket
-  } catch (cause) {
-    throw (
-      (await refusal(http)) ?? new MayflyError("client.unreachable", `${http.url.origin} can't be reached`, { cause })
-    )
-  }
-}
-
-/** WebSockets do not say why they were refused; a plain request to the same address does. */
-async function refusal(http: Http): Promise<MayflyError | undefined> {
-  try {
-    await http.send("GET", "/v1/session", { retry: false })
-    return undefined
-  } catch (error) {
-    return error instanceof MayflyError && (error.code as string) !== "server.upgrade-required" ? error : undefined
   }
 }
 
