@@ -154,7 +154,9 @@ test("what is wrong is said in the bridge's own shape", async () => {
   for (const wrong of ["Box", "a-b", "1", "a".repeat(200), "..%2F.."])
     assert.deepEqual(await failure(send("GET", `/sandbox/${wrong}/running`)), [400, "invalid_request"], wrong)
   const bare = await fetch(`${url}/v1/sandbox`, { method: "POST" })
-  assert.deepEqual([bare.status, await bare.json()], [401, { error: "Unauthorized", code: "unauthorized" }])
+  const { mayfly, ...theirs } = (await bare.json()) as { mayfly: { code: string } }
+  // The error in our own words is beside it.
+  assert.deepEqual([bare.status, theirs, mayfly.code], [401, { error: "Unauthorized", code: "unauthorized" }, "auth.missing"]) // oxfmt-ignore
   assert.deepEqual(await failure(send("POST", `/sandbox/${id}/exec`, `{"argv":["ls"]}`, { authorization: "Bearer x" })), [401, "unauthorized"]) // oxfmt-ignore
   assert.deepEqual(await failure(send("POST", `/sandbox/${id}/mount`, `{"bucket":"b","mountPath":"/m","options":{}}`)), [502, "mount_error"]) // oxfmt-ignore
   assert.deepEqual(await failure(send("POST", `/sandbox/${id}/unmount`, `{"mountPath":"m"}`)), [400, "invalid_request"])

@@ -359,6 +359,16 @@ test("files are made, renamed, looked at and watched; bad paths say what is wron
     assert.deepEqual(await code(method, `/box${rest}`, body), [400, "input.invalid"], `${method} ${rest}`)
 })
 
+test("what it may reach is read and changed while it runs", async () => {
+  assert.deepEqual(await call("GET", "/box/policy"), { status: 200, body: { network: {} } })
+  const network = { allowedOrigins: ["https://example.com"] }
+  assert.equal((await call("PUT", "/box/policy", { network })).status, 204)
+  assert.deepEqual((await call("GET", "/box/policy")).body, { network })
+  assert.deepEqual(await code("PUT", "/box/policy", { network: { allowedOrigins: ["nonsense"] } }), [400, "input.invalid"]) // oxfmt-ignore
+  assert.deepEqual(await code("PUT", "/box/policy", { network: null }), [400, "input.invalid"])
+  assert.deepEqual((await call("GET", "/box/policy")).body, { network })
+})
+
 test("variables, figures, clones, a stop and the end", async () => {
   assert.equal((await call("POST", "/box/env", { env: { WHO: null, NEW: "new" } })).status, 204)
   assert.equal(await run("echo [$WHO] $NEW"), "[] new\n")

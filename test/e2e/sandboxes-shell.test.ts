@@ -72,8 +72,11 @@ test("sh is a true terminal: size, resize, Ctrl-C, leave and come back, exit cod
   assert.match(end.settings, /(?<!-)icanon.*(?<!-)\becho\b/)
 })
 
-test("sh leaves the terminal as it was when it is killed", async () => {
-  const killed = new PtyProcess(["sandbox", "sh", "--data", data, "box", "echo up; sleep 1000 # victim"])
+test("sh works on a terminal without a size, and leaves it as it was when it is killed", async () => {
+  const killed = new PtyProcess(["sandbox", "sh", "--data", data, "box", "echo up; sleep 1000 # victim"], {
+    cols: 0,
+    rows: 0,
+  })
   await killed.until(/up/)
   process.kill(killed.pidOf("# victim"), "SIGTERM")
   assert.match((await killed.ended).settings, /(?<!-)icanon.*(?<!-)\becho\b/)
