@@ -28,11 +28,14 @@ const script: Make = (id) => ({
   script: `export default async (event, step) => { for (let n = 0; n < ${steps}; n++) await step.do("step", async () => n) }`,
 })
 
+const sharing: Make = (id) => ({ ...script(id), reuse: true })
+
 const only = process.argv.find((argument) => argument.startsWith("--only="))?.slice("--only=".length)
 const wants = (name: string): boolean => only === undefined || only === name
 try {
   if (wants("speed")) await measureSpeed("closures in the process", closures, [1, 100, 1_000])
   if (wants("speed")) await measureSpeed("script, one isolate per activation", script, [1, 100, isQuick ? 200 : 1_000])
+  if (wants("speed")) await measureSpeed("script, shared isolates (reuse)", sharing, [1, 100, 1_000])
   if (wants("speed")) await measureSpeed("code steps, a fresh isolate each", code, [1, 100])
   if (wants("sleepers")) await measureSleepers(1_000)
   if (wants("resume")) await measureResume(1_000)

@@ -39,7 +39,9 @@ async function code(method: string, path: string, body?: unknown): Promise<reado
 }
 
 async function run(command: string): Promise<string> {
-  return String((await call("POST", "/box/exec", { command })).body["stdout"])
+  const { status, body } = await call("POST", "/box/exec", { command })
+  assert.equal(status, 200, JSON.stringify(body))
+  return String(body["stdout"])
 }
 
 /** All events of a request. */

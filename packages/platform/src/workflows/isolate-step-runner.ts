@@ -2,8 +2,10 @@ import { MayflyError } from "@mayfly/protocol"
 import { DynamicWorker, type DynamicWorkerOptions, loadWorker, type Runtime, type WorkerParts } from "@mayfly/runtime"
 import type { CodeEnd, RunPlace, RunTrace, ScriptRun, StepRunner, WorkerProgram } from "@mayfly/workflows"
 import { scriptModules } from "./script-modules.ts"
-import { type ScriptCall, startScript } from "./script-run.ts"
+import { ScriptIsolate } from "./script-isolate.ts"
+import { IsolateScriptRun, type ScriptCall } from "./script-run.ts"
 import { ScriptSlots } from "./script-slots.ts"
+import { SharedIsolates } from "./shared-isolates.ts"
 import { StepWorker } from "./step-worker.ts"
 
 // A step is a call of a binding to its script, and has a timeout of its own.
@@ -14,6 +16,8 @@ type Loaded<Worker> = Map<string, Promise<Worker>>
 
 /** Isolates that scripts may hold at once; more wait for their turn. */
 const maxScripts = 256
+/** Instances that are suspected of having ended an isolate which they shared. */
+const maxSuspects = 10_000
 
 /** Runs the guest code of workflows in isolates. Compiled programs are kept as long as the engine keeps their definition. */
 export class IsolateStepRunner implements StepRunner {
@@ -21,6 +25,8 @@ export class IsolateStepRunner implements StepRunner {
   readonly #workers = new WeakMap<WorkerProgram, Loaded<DynamicWorker>>()
   readonly #slots = new ScriptSlots(maxScripts)
   readonly #scripts = new WeakMap<WorkerProgram, Loaded<WorkerParts>>()
+  readonly #shared = new WeakMap<WorkerProgram, Map<string, SharedIsolates>>()
+  readonly #suspects = new Set<string>()
 
   constructor(runtime: Runtime) {
     this.#runtime = runtime
@@ -54,9 +60,52 @@ export class IsolateStepRunner implements StepRunner {
     return new StepWorker(worker, signal, onRun)
   }
 
-  runScript(program: WorkerProgram, call: ScriptCall, { tenant, signal }: RunPlace): ScriptRun {
-    const enter = (asked: AbortSignal) => this.#slots.take(tenant, asked)
-    return startScript(() => this.#script(program, tenant), enter, call, signal)
+  runScript(
+    program: WorkerProgram,
+    call: ScriptCall & { readonly reuse?: boolean },
+    { tenant }: Pick<RunPlace, "tenant">,
+  ): ScriptRun {
+    const suspect = `${tenant}\n${call.event.instanceId}`
+    if (call.reuse === true && !this.#suspects.has(suspect)) return this.#runShared(program, call, tenant, suspect)
+    const { instanceId: seed, timestamp } = call.event
+    const isolate = this.#isolate(program, tenant, { isShared: false, seed, at: timestamp.getTime() })
+    const onDispose = (hasEnded: boolean): void => (hasEnded ? isolate.release() : isolate.abort())
+    const run = new IsolateScriptRun(isolate, call, { onDispose, isInnocent: () => false })
+    // It has shown what it does when it is alone.
+    run.ended.then(() => this.#suspects.delete(suspect)).catch(() => {})
+    return run
+  }
+
+  /** When a shared isolate is lost, each of its instances goes on alone: what ends that one is its own doing. */
+  #runShared(program: WorkerProgram, call: ScriptCall, tenant: string, suspect: string): ScriptRun {
+    const shared = this.#sharedOf(program, tenant)
+    const setup = { isShared: true, seed: "", at: 0 }
+    const { cpuMs = scriptLimits.cpuMs } = (program.limits ?? {}) as { cpuMs?: number | null }
+    const isolate = shared.find(cpuMs, (onEnd) => this.#isolate(program, tenant, setup, onEnd))
+    const isInnocent = (): boolean => {
+      this.#suspects.add(suspect)
+      for (const oldest of this.#suspects) if (this.#suspects.size > maxSuspects) this.#suspects.delete(oldest)
+      return true
+    }
+    return new IsolateScriptRun(isolate, call, { onDispose: () => shared.left(isolate), isInnocent })
+  }
+
+  #sharedOf(program: WorkerProgram, tenant: string): SharedIsolates {
+    const byTenant = this.#shared.get(program) ?? new Map<string, SharedIsolates>()
+    this.#shared.set(program, byTenant)
+    const shared = byTenant.get(tenant) ?? new SharedIsolates()
+    byTenant.set(tenant, shared)
+    return shared
+  }
+
+  #isolate(
+    program: WorkerProgram,
+    tenant: string,
+    setup: { readonly isShared: boolean; readonly seed: string; readonly at: number },
+    onEnd = (): void => {},
+  ): ScriptIsolate {
+    const enter = (signal: AbortSignal) => this.#slots.take(tenant, signal)
+    return new ScriptIsolate({ load: () => this.#script(program, tenant), enter, setup, onEnd })
   }
 
   #worker(program: WorkerProgram, tenant: string): Promise<DynamicWorker> {

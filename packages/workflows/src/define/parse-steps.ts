@@ -173,7 +173,7 @@ function parseKind(kind: (typeof kinds)[number], given: Record<string, unknown>,
       )
       const input = given["input"] ?? given["params"]
       checkReferences(input, `${path}.input`, state)
-      return { kind, name, definition, input }
+      return { kind, name, definition, ...(input !== undefined && { input }) }
     }
   }
 }
@@ -191,7 +191,7 @@ function parseWork(given: Record<string, unknown>, { name, path, state, parser }
     kind: "run",
     name,
     body: parseBody(given["code"] ?? given["run"], given, { path: bodyPath, key, state }),
-    input,
+    ...(input !== undefined && { input }),
     retries: parseRetries(given["retries"], `${path}.retries`),
     timeoutMs,
     atMostOnce,

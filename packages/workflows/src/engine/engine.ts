@@ -11,13 +11,12 @@ import {
   decode,
   encodeEventPayload,
   encodeFailure,
-  encodePayload,
   engineFailure,
   hashOf,
   instanceError,
   readFailure,
 } from "../define/codec.ts"
-import { needsCode, type StepDefinition, type WorkerProgram, type WorkflowDefinition } from "../define/definition.ts"
+import { needsCode, type WorkflowDefinition } from "../define/definition.ts"
 import type { Closures } from "../define/parse-steps.ts"
 import { type ParsedWorkflow, parseWorkflow, type WorkflowOptions } from "../define/parse-workflow.ts"
 import { nextTick, type Schedule } from "../define/schedule.ts"
@@ -40,12 +39,14 @@ import type {
   WorkflowStore,
 } from "../store/workflow-store.ts"
 import { CodeRegistry } from "./code-registry.ts"
+import { Definitions, sensitiveNames } from "./definitions.ts"
 import type { Dispatched, Dispatcher } from "./dispatcher.ts"
 import { KeepAlive } from "./keep-alive.ts"
 import { LocalDispatcher } from "./local-dispatcher.ts"
 import { type ActivationWorld, prepareActivation } from "./run-activation.ts"
 import { runningOf, type RunningWorld } from "./running.ts"
-import { Watchers } from "./watchers.ts"
+import { childOf, tickOf } from "./started-instance.ts"
+import { type News, Watchers } from "./watchers.ts"
 
 export interface EngineOptions {
   /** Stays the caller's. */
@@ -70,8 +71,6 @@ export interface EngineOptions {
 const defaultStored = 256 << 20
 const poisonLimit = 5
 const maxUpgradeTries = 5
-const maxChecked = 1_000
-const maxDefinitions = 1_000
 const firstRetryMs = 20
 const slowestRetryMs = 10_000
 const purgeEveryMs = 60_000
@@ -99,9 +98,10 @@ export class WorkflowEngine implements AsyncDisposable {
   readonly #dispatcher: Dispatcher
   readonly #code = new CodeRegistry()
   readonly #live = new Map<InstanceNumber, Activation>()
+  /** From before an instance is claimed until it has left memory. */
+  readonly #inHand = new Set<InstanceNumber>()
   readonly #failures = new Map<InstanceNumber, number>()
-  readonly #definitions = new Map<string, WorkflowDefinition>()
-  readonly #checked = new Set<string>()
+  readonly #definitions: Definitions
   readonly #keepAlive = new KeepAlive()
   readonly #watchers = new Watchers((count) => this.#setWatched(count))
   #watched = 0
@@ -111,6 +111,7 @@ export class WorkflowEngine implements AsyncDisposable {
   private constructor(options: EngineOptions, store: WorkflowStore) {
     this.#options = options
     this.store = store
+    this.#definitions = new Definitions(store, options.runner ?? noRunner)
     this.clock = options.clock ?? new SystemClock()
     this.#dispatcher = new LocalDispatcher({
       store,
@@ -158,7 +159,7 @@ export class WorkflowEngine implements AsyncDisposable {
   async create(tenant: string, options: WorkflowOptions): Promise<{ id: string; number: InstanceNumber }> {
     this.#checkRunning()
     const { instance, definition, closures } = parseWorkflow(options, tenant, this.clock.now())
-    await this.#check(definition, instance.definition.hash, tenant)
+    await this.#definitions.check(definition, instance.definition.hash, tenant)
     const created = await this.store.create(instance, this.clock.now())
     this.#code.set(tenant, instance.id, closures)
     await this.#begin(created, instance, closures.size > 0)
@@ -173,8 +174,8 @@ export class WorkflowEngine implements AsyncDisposable {
     }
     if (isCreated) return this.#dispatcher.wakeAt(startAt)
     if (!hasCode) return
-    await this.store.codeCame(number, this.clock.now())
-    this.#dispatcher.wakeAt(this.clock.now())
+    const due = await this.store.codeCame(number, this.clock.now())
+    if (due !== null) this.#dispatcher.offer(due)
   }
 
   /** Another instance with the same steps, which already has the results before `from`. */
@@ -188,15 +189,15 @@ export class WorkflowEngine implements AsyncDisposable {
     const row = await this.#find(tenant, id)
     const given = record(changes, "changes")
     const isNew = given["steps"] !== undefined || given["script"] !== undefined
-    const definition = await this.#definition(row.definitionHash)
+    const definition = await this.#definitions.get(row.definitionHash)
     const options = isNew ? given : { ...given, steps: [{ name: "placeholder", sleep: 0 }] }
     const parsed = parseWorkflow(options as WorkflowOptions, tenant, this.clock.now())
     const params = Object.hasOwn(given, "params") ? parsed.instance.params : row.params
-    const body = isNew ? parsed.instance.definition.body : await this.#body(row.definitionHash)
+    const body = isNew ? parsed.instance.definition.body : await this.#definitions.body(row.definitionHash)
     const hash = isNew ? parsed.instance.definition.hash : row.definitionHash
     const content = hashOf(hash, params, `fork of ${row.number} at ${from}`)
     const instance = { ...parsed.instance, params, content, definition: { hash, body } }
-    if (isNew) await this.#check(parsed.definition, hash, tenant)
+    if (isNew) await this.#definitions.check(parsed.definition, hash, tenant)
     const created = await this.store.fork({ tenant, id, instance, from, now: this.clock.now() })
     const closures = isNew ? parsed.closures : this.#code.get(tenant, id)
     if (needsCode(isNew ? parsed.definition : definition)) this.#code.set(tenant, instance.id, closures)
@@ -212,7 +213,7 @@ export class WorkflowEngine implements AsyncDisposable {
     this.#checkRunning()
     const given = record(options, "options")
     const parsed = parseWorkflow({ ...given, id } as WorkflowOptions, tenant, this.clock.now())
-    await this.#check(parsed.definition, parsed.instance.definition.hash, tenant)
+    await this.#definitions.check(parsed.definition, parsed.instance.definition.hash, tenant)
     for (let tries = 0; tries < maxUpgradeTries; tries++) {
       const { number, status } = await this.#find(tenant, id)
       if (isEnded(status)) throw new MayflyError("workflow.ended", `the workflow instance "${id}" has ended`)
@@ -227,7 +228,7 @@ export class WorkflowEngine implements AsyncDisposable {
       this.#code.set(tenant, id, parsed.closures)
       this.#live.get(number)?.abandon(new MayflyError("workflow.fenced", "the instance has other code now"))
       this.#dispatcher.wakeAt(this.clock.now())
-      this.#watchers.tell(number)
+      this.#watchers.tell(number, "rest")
       return
     }
     throw new MayflyError(
@@ -289,7 +290,7 @@ export class WorkflowEngine implements AsyncDisposable {
     const live = this.#live.get(number)
     if (live === undefined) this.#dispatcher.wakeAt(this.clock.now())
     else live.onEvent(event)
-    this.#watchers.tell(number)
+    this.#watchers.tell(number, "change")
   }
 
   /** Rejects with `workflow.not-found`, `workflow.ended`, `workflow.no-such-step`. */
@@ -302,7 +303,7 @@ export class WorkflowEngine implements AsyncDisposable {
     const live = this.#live.get(number)
     for (const lost of fenced) {
       this.#live.get(lost)?.abandon(new MayflyError("workflow.fenced", `the instance was taken away: ${operation}`))
-      this.#watchers.tell(lost)
+      this.#watchers.tell(lost, "rest")
     }
     if (to === "waitingForPause") live?.pause()
     else if (from === "waitingForPause" && to === "running") live?.unpause()
@@ -310,7 +311,7 @@ export class WorkflowEngine implements AsyncDisposable {
     if (operation === "terminate" && to === "terminated") this.#code.retire(tenant, id)
     if (told !== null) this.#deliver(told)
     if (operation !== "pause") this.#dispatcher.wakeAt(now)
-    this.#watchers.tell(number)
+    this.#watchers.tell(number, "rest")
   }
 
   async get(tenant: string, id: string): Promise<InstanceRow> {
@@ -320,7 +321,7 @@ export class WorkflowEngine implements AsyncDisposable {
   /** Why it waits, as callers should see it. */
   async reasonOf({ tenant, id, status, reason, definitionHash }: InstanceRow): Promise<string | null> {
     if (status !== "waiting" && status !== "queued") return reason
-    const isMissing = needsCode(await this.#definition(definitionHash)) && !this.#code.has(tenant, id)
+    const isMissing = needsCode(await this.#definitions.get(definitionHash)) && !this.#code.has(tenant, id)
     return isMissing ? "needs-code" : reason
   }
 
@@ -334,7 +335,7 @@ export class WorkflowEngine implements AsyncDisposable {
       const rows = await this.store.list({ tenant, limit: lackingPage, ...(after !== undefined && { after }) })
       for (const { id, status, definitionHash, params } of rows) {
         if (isEnded(status) || this.#code.has(tenant, id)) continue
-        if (needsCode(await this.#definition(definitionHash))) yield { id, params: decode(params) }
+        if (needsCode(await this.#definitions.get(definitionHash))) yield { id, params: decode(params) }
       }
       after = rows.at(-1)?.number
       if (rows.length < lackingPage) return
@@ -347,25 +348,32 @@ export class WorkflowEngine implements AsyncDisposable {
     if (!isEnded(status)) await this.control({ tenant, id, operation: "terminate" })
     await this.store.delete(tenant, id)
     this.#code.delete(tenant, id)
-    this.#watchers.tell(number)
+    this.#watchers.tell(number, "rest")
   }
 
   /** The instance when it has ended. Rejects with `workflow.not-found` when it is deleted meanwhile. */
   async ended(tenant: string, id: string, signal?: AbortSignal): Promise<InstanceRow> {
     const row = await this.#find(tenant, id)
     if (isEnded(row.status)) return row
-    for await (const _ of this.news(row.number, signal)) {
-      const now = await this.#find(tenant, id)
+    // What is in hand tells when it comes to rest; of anything else the end may have come between the query and here.
+    let isTold = this.#inHand.has(row.number)
+    for await (const _ of this.#newsOf(row.number, "rest", signal)) {
+      const now = isTold ? row : await this.#find(tenant, id)
       if (isEnded(now.status)) return now
+      isTold = false
     }
     throw signal?.aborted === true ? (signal.reason as Error) : stoppedError()
   }
 
   /** Yields at once and after each change, until the engine stops or the signal says so. */
-  async *news(number: InstanceNumber, signal?: AbortSignal): AsyncGenerator<void> {
+  news(number: InstanceNumber, signal?: AbortSignal): AsyncGenerator<void> {
+    return this.#newsOf(number, "change", signal)
+  }
+
+  async *#newsOf(number: InstanceNumber, news: News, signal?: AbortSignal): AsyncGenerator<void> {
     let wake = Promise.withResolvers<void>()
     const onNews = (): void => wake.resolve()
-    const unwatch = this.#watchers.watch(number, onNews)
+    const unwatch = this.#watchers.watch(number, news, onNews)
     signal?.addEventListener("abort", onNews, { once: true })
     try {
       while (this.#stopped === undefined && signal?.aborted !== true) {
@@ -385,18 +393,27 @@ export class WorkflowEngine implements AsyncDisposable {
 
   /** Names of steps whose results are not for the history. */
   async sensitiveSteps(hash: string): Promise<ReadonlySet<string>> {
-    const definition = await this.#definition(hash)
-    return new Set(definition.kind === "steps" ? sensitiveNames(definition.steps) : [])
+    return sensitiveNames(await this.#definitions.get(hash))
   }
 
   // Running
 
   async #run(due: DueInstance): Promise<Dispatched> {
-    const { number, tenant, id } = due
-    const definition = await this.#definition(due.definitionHash)
+    const { number } = due
+    this.#inHand.add(number)
+    try {
+      return await this.#runOnce(due)
+    } finally {
+      // In this order: who finds it in hand is told afterwards.
+      this.#inHand.delete(number)
+      this.#watchers.tell(number, "rest")
+    }
+  }
+
+  async #runOnce({ number, tenant, id, definitionHash }: DueInstance): Promise<Dispatched> {
+    const definition = await this.#definitions.get(definitionHash)
     if (needsCode(definition) && !this.#code.has(tenant, id)) {
       await this.store.park(number, "needs-code", this.clock.now())
-      this.#watchers.tell(number)
       return { wakeAt: null }
     }
     const claimed = await this.store.claim(number, this.clock.now())
@@ -410,7 +427,6 @@ export class WorkflowEngine implements AsyncDisposable {
       return await this.#giveBack(claimed, error)
     } finally {
       this.#setActive()
-      this.#watchers.tell(number)
     }
   }
 
@@ -426,7 +442,7 @@ export class WorkflowEngine implements AsyncDisposable {
     const activation = prepareActivation(claimed, running, world)
     this.#live.set(number, activation)
     this.#setActive()
-    this.#watchers.tell(number)
+    this.#watchers.tell(number, "change")
     let end: ActivationEnd
     try {
       end = await activation.run(running.program)
@@ -444,7 +460,8 @@ export class WorkflowEngine implements AsyncDisposable {
     return {
       runner: this.#options.runner ?? noRunner,
       closures,
-      startChild: (parent, name, child, params) => this.#childOf(parent, name, child, params),
+      startChild: (parent, name, child, params) =>
+        childOf(parent, { name, definition: child, params, now: this.clock.now() }),
       sandbox: async (tenant, id, options) => this.#sandbox(tenant, id, options),
       intercept: (one, host) => this.intercept(one, host),
     }
@@ -458,7 +475,7 @@ export class WorkflowEngine implements AsyncDisposable {
   #onCommit(number: InstanceNumber, { told, started }: CommitAck): void {
     for (const due of started) this.#dispatcher.offer(due)
     if (told !== null) this.#deliver(told)
-    this.#watchers.tell(number)
+    this.#watchers.tell(number, "change")
   }
 
   /** Nobody knows what came of the last commit: the next activation reads what is there. */
@@ -503,20 +520,9 @@ export class WorkflowEngine implements AsyncDisposable {
   async #tick({ instance }: Claimed, text: string): Promise<Dispatched> {
     const schedule = JSON.parse(text) as Schedule
     const now = this.clock.now()
-    const tick = instance.startAt
     const next = nextTick(schedule, now)
-    const body = await this.#body(instance.definitionHash)
-    const time = new Date(tick).toISOString().replaceAll(/[-:.]/g, "").slice(0, 15)
-    const start: NewInstance = {
-      tenant: instance.tenant,
-      id: `${instance.id}-${time}`,
-      definition: { hash: instance.definitionHash, body },
-      params: instance.params,
-      content: hashOf(instance.definitionHash, instance.params, time),
-      startAt: now,
-      retention: instance.retention,
-      trigger: JSON.stringify({ cron: schedule.cron, scheduledTime: tick }),
-    }
+    const body = await this.#definitions.body(instance.definitionHash)
+    const start = tickOf(instance, { body, tick: instance.startAt, cron: schedule.cron, now })
     const spawn: Spawn = { key: "", start, conflict: "", tooDeep: "" }
     const park = { wakeAt: next, reason: "schedule", seenEvent: Number.MAX_SAFE_INTEGER } as const
     const ack = await this.store.commit(
@@ -530,59 +536,9 @@ export class WorkflowEngine implements AsyncDisposable {
     return { wakeAt: next }
   }
 
-  #childOf({ instance }: Claimed, name: string, definition: WorkflowDefinition, params: unknown): Omit<Spawn, "key"> {
-    const body = encodePayload(definition, "workflow")
-    const encoded = encodePayload(params, "params")
-    const hash = hashOf(body)
-    const unique = hashOf(String(instance.number), String(instance.run), name, hash, encoded)
-    const id = `${instance.id.slice(0, 70)}-${unique.replaceAll(/[-_]/g, "").slice(0, 20)}`
-    const refuse = (code: string, message: string): string => encodeFailure({ name: "MayflyError", code, message })
-    return {
-      conflict: refuse("workflow.exists", `the workflow instance "${id}" exists with other content`),
-      tooDeep: refuse("workflow.too-deep", "a child can't be started so many levels below another workflow"),
-      start: {
-        tenant: instance.tenant,
-        id,
-        definition: { hash, body },
-        params: encoded,
-        content: hashOf(hash, encoded),
-        startAt: this.clock.now(),
-        retention: instance.retention,
-      },
-    }
-  }
-
   async #sandbox(tenant: string, id: string, options: object | undefined): Promise<StepSandbox> {
     if (this.#options.sandbox !== undefined) return this.#options.sandbox(tenant, id, options)
     throw new MayflyError("input.invalid", "there are no sandboxes here")
-  }
-
-  // Definitions
-
-  /** Compiles what can be compiled, once per definition. */
-  async #check(definition: WorkflowDefinition, hash: string, tenant: string): Promise<void> {
-    if (this.#checked.has(`${tenant} ${hash}`)) return
-    const runner = this.#options.runner ?? noRunner
-    for (const { program, kind } of programsOf(definition)) await runner.check(program, kind, tenant)
-    this.#checked.add(`${tenant} ${hash}`)
-    const oldest = this.#checked.values().next().value
-    if (this.#checked.size > maxChecked && oldest !== undefined) this.#checked.delete(oldest)
-  }
-
-  async #definition(hash: string): Promise<WorkflowDefinition> {
-    const known = this.#definitions.get(hash)
-    if (known !== undefined) return known
-    const definition = decode(await this.#body(hash)) as WorkflowDefinition
-    this.#definitions.set(hash, definition)
-    const oldest = this.#definitions.keys().next().value
-    if (this.#definitions.size > maxDefinitions && oldest !== undefined) this.#definitions.delete(oldest)
-    return definition
-  }
-
-  async #body(hash: string): Promise<string> {
-    const body = await this.store.getDefinition(hash)
-    if (body !== null) return body
-    throw new MayflyError("workflow.not-found", "the definition of the instance is not there any more")
   }
 
   // Housekeeping
@@ -622,27 +578,4 @@ export class WorkflowEngine implements AsyncDisposable {
 
 function stoppedError(): MayflyError {
   return new MayflyError("workflow.engine-stopped", "the workflow engine has stopped")
-}
-
-function sensitiveNames(steps: readonly StepDefinition[]): string[] {
-  return steps.flatMap((step) => {
-    if (step.kind === "parallel") return sensitiveNames(step.steps)
-    return step.kind === "run" && step.isSensitive ? [step.name] : []
-  })
-}
-
-interface Code {
-  readonly program: WorkerProgram
-  readonly kind: "step" | "script"
-}
-
-function programsOf(definition: WorkflowDefinition): Code[] {
-  if (definition.kind === "script") return [{ program: definition.program, kind: "script" }]
-  return definition.steps.flatMap((step): Code[] => {
-    if (step.kind === "parallel") return programsOf({ kind: "steps", steps: step.steps })
-    if (step.kind === "workflow") return programsOf(step.definition)
-    if (step.kind !== "run") return []
-    const bodies = step.rollback === undefined ? [step.body] : [step.body, step.rollback]
-    return bodies.flatMap((body): Code[] => ("closure" in body ? [] : [{ program: body.program, kind: "step" }]))
-  })
 }

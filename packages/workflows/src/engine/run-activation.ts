@@ -75,7 +75,14 @@ async function commit(
   return ack
 }
 
-/** In-process code has done all it can when the microtasks of this turn have run. */
+let turn: Promise<boolean> | undefined
+
+/** In-process code has done all it can when the microtasks of this turn have run: one promise for all that wait for it. */
 export function nextTurn(): Promise<boolean> {
-  return new Promise((resolve) => setImmediate(() => resolve(true)))
+  return (turn ??= new Promise((resolve) => {
+    setImmediate(() => {
+      turn = undefined
+      resolve(true)
+    })
+  }))
 }

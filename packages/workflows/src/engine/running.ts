@@ -51,7 +51,7 @@ function ofSteps(
 
 function ofScript(
   claimed: Claimed,
-  { program, entry }: Extract<WorkflowDefinition, { kind: "script" }>,
+  { program, entry, reuse = false }: Extract<WorkflowDefinition, { kind: "script" }>,
   world: RunningWorld,
 ): Running {
   const abort = new AbortController()
@@ -61,7 +61,7 @@ function ofScript(
       startChild: (name, definition, params) => world.startChild(claimed, name, definition, params),
       trace: () => script?.trace() ?? {},
     })
-    const call = { event: eventOf(claimed), steps, ...(entry !== undefined && { entry }) }
+    const call = { event: eventOf(claimed), steps, reuse, ...(entry !== undefined && { entry }) }
     script = world.runner.runScript(program, call, { tenant: claimed.instance.tenant, signal: abort.signal })
     return settledOf(await script.ended)
   }

@@ -98,4 +98,6 @@ export const migrations: readonly string[] = [
   `,
   // A link that was used is told from one that never was.
   `ALTER TABLE workflows_hooks ADD COLUMN used INTEGER NOT NULL DEFAULT 0;`,
+  // Where the commit before the last one ended: so a commit needs no query beside its update.
+  `ALTER TABLE workflows_instances ADD COLUMN previous_seq INTEGER NOT NULL DEFAULT 0;`,
 ]

@@ -1,6 +1,6 @@
 import { moduleBeside, type Store, type Tables } from "@mayfly/store"
 import type { Change } from "../core/ports.ts"
-import { LargeValues } from "./large-values.ts"
+import { isLarge, LargeValues } from "./large-values.ts"
 import { migrations } from "./migrations.ts"
 import type { WorkflowProcedures } from "./procedures.ts"
 import { instanceOf, journalRowOf, type StoredInstance, type StoredRow } from "./stored.ts"
@@ -11,6 +11,7 @@ import type {
   ControlRequest,
   Created,
   DueAnswer,
+  DueInstance,
   EventIn,
   ForkRequest,
   FoundHook,
@@ -23,6 +24,8 @@ import type {
   Sent,
   WorkflowStore,
 } from "./workflow-store.ts"
+
+const none: readonly string[] = []
 
 /** Workflows in the rows of `@mayfly/store`. */
 export class SqlWorkflowStore implements WorkflowStore {
@@ -60,13 +63,12 @@ export class SqlWorkflowStore implements WorkflowStore {
 
   async #whole(claimed: Claimed | null): Promise<Claimed | null> {
     if (claimed === null) return null
-    const [journal, events, params, definition] = await Promise.all([
-      Promise.all(claimed.journal.map((row) => this.#values.loadRow(withoutDetail(row)))),
-      Promise.all(claimed.events.map(async (event) => ({ ...event, payload: await this.#loadPayload(event.payload) }))),
-      this.#values.load(claimed.instance.params),
-      this.#values.load(claimed.definition),
-    ])
-    return { ...claimed, instance: { ...claimed.instance, params }, journal, events, definition }
+    const params = await this.#values.load(claimed.instance.params)
+    const journal = await Promise.all(claimed.journal.map((row) => this.#values.loadRow(withoutDetail(row))))
+    const events = await Promise.all(
+      claimed.events.map(async (event) => ({ ...event, payload: await this.#loadPayload(event.payload) })),
+    )
+    return { ...claimed, instance: { ...claimed.instance, params }, journal, events }
   }
 
   async release(number: InstanceNumber, epoch: number, at: number): Promise<void> {
@@ -74,9 +76,9 @@ export class SqlWorkflowStore implements WorkflowStore {
   }
 
   async commit(number: InstanceNumber, epoch: number, given: Change, now: number): Promise<CommitAck> {
-    const { change, blobs } = await this.#values.spillChange(given)
+    const { change, blobs } = isLarge(given) ? await this.#values.spillChange(given) : { change: given, blobs: none }
     const ack = await this.#tables.call("commit", { number, epoch, change, now, blobs })
-    return { ...ack, told: await this.#loadTold(ack.told) }
+    return ack.told === null ? ack : { ...ack, told: await this.#loadTold(ack.told) }
   }
 
   async sendEvent(event: EventIn): Promise<Sent> {
@@ -161,8 +163,8 @@ export class SqlWorkflowStore implements WorkflowStore {
     await this.#tables.call("park", { number, reason, now })
   }
 
-  async codeCame(number: InstanceNumber, now: number): Promise<void> {
-    await this.#tables.call("codeCame", { number, now })
+  async codeCame(number: InstanceNumber, now: number): Promise<DueInstance | null> {
+    return this.#tables.call("codeCame", { number, now })
   }
 
   async placeFree(tenant: string, key: string, count: number, now: number): Promise<number> {

@@ -37,6 +37,22 @@ export interface StoredInstance {
   readonly ended_at: number | null
 }
 
+/** What a commit has to know of its instance. */
+export type CommittedInstance = Pick<
+  StoredInstance,
+  | "number"
+  | "tenant"
+  | "status"
+  | "run"
+  | "seq"
+  | "paused_ms"
+  | "success_ms"
+  | "error_ms"
+  | "depth"
+  | "parent"
+  | "parent_key"
+>
+
 export interface StoredRow {
   readonly seq: number
   readonly run: number
@@ -95,7 +111,15 @@ export function instanceOf(row: StoredInstance): InstanceRow {
   }
 }
 
-export function dueOf(row: StoredInstance): DueInstance {
+/** Columns of `DueRow`. */
+export const dueColumns = "number, tenant, id, definition, wake_at, idle, concurrency_key, concurrency_limit"
+
+export type DueRow = Pick<
+  StoredInstance,
+  "number" | "tenant" | "id" | "definition" | "wake_at" | "idle" | "concurrency_key" | "concurrency_limit"
+>
+
+export function dueOf(row: DueRow): DueInstance {
   const { number, tenant, id, definition, wake_at, idle } = row
   return {
     number,
@@ -108,7 +132,7 @@ export function dueOf(row: StoredInstance): DueInstance {
   }
 }
 
-function concurrencyOf({ concurrency_key: key, concurrency_limit: limit }: StoredInstance): ConcurrencyKey | null {
+function concurrencyOf({ concurrency_key: key, concurrency_limit: limit }: DueRow): ConcurrencyKey | null {
   return key === null ? null : { key, limit: limit ?? 1 }
 }
 

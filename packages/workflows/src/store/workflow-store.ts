@@ -79,7 +79,6 @@ export interface DueInstance {
 
 export interface Claimed {
   readonly instance: InstanceRow
-  readonly definition: string
   readonly journal: readonly JournalRow[]
   readonly events: readonly PendingEvent[]
   readonly lastSeq: number
@@ -236,8 +235,8 @@ export interface WorkflowStore {
   due(now: number, perTenant: number, after: string): Promise<DueAnswer>
   /** Takes an instance out of what is due until its code is there, or a place under its key. */
   park(number: InstanceNumber, reason: "needs-code" | "concurrency", now: number): Promise<void>
-  /** Makes those due again that wait for their code. */
-  codeCame(number: InstanceNumber, now: number): Promise<void>
+  /** Makes an instance due again when it waits for its code; null when it does not. */
+  codeCame(number: InstanceNumber, now: number): Promise<DueInstance | null>
   /** Makes the first `count` due again that wait for a place under this key. */
   placeFree(tenant: string, key: string, count: number, now: number): Promise<number>
   /** At the start of the only process: what was in memory is due again. Gives how many. */
