@@ -42,6 +42,7 @@ test("a sandbox is made, listed, looked at, and removed", async () => {
   const { id, tenant, limits } = made.body as { id: string; tenant: string; limits: { memoryMb: number } }
   assert.deepEqual([made.status, id, tenant, limits.memoryMb], [201, "web", "default", 512])
   assert.deepEqual(await code("POST", "", { id: "web" }), [409, "sandbox.exists"])
+  assert.deepEqual(await code("POST", "", { provider: "virtual" }), [400, "input.invalid"])
   await call("POST", "", { id: "gone" })
   const { sandboxes } = (await call("GET", "")).body as { sandboxes: { id: string }[] }
   assert.deepEqual(

@@ -5,7 +5,7 @@ import { defaultPlatform } from "./platform.ts"
 provideDefaultRuntime(() => defaultPlatform().runtime)
 provideDefaultSandboxes(() => defaultPlatform().env.SANDBOX)
 
-export { missingSandboxNeeds, Sandbox, Sandboxes, TenantSandboxes } from "@mayfly/sandbox"
+export { missingSandboxNeeds, providerNames, Sandbox, Sandboxes, TenantSandboxes } from "@mayfly/sandbox"
 export { type GuestSandbox, sandboxBinding, type SandboxRights } from "./sandbox-binding.ts"
 export type {
   CodeContextInfo,
@@ -115,7 +115,7 @@ export type {
   RunSummary,
   Verification,
 } from "@mayfly/mesh/ledger"
-export type { PlatformOptions } from "./platform-options.ts"
+export type { PlatformOptions, PlatformSandboxOptions } from "./platform-options.ts"
 export * from "./code-mode/index.ts"
 export {
   DynamicWorkflow,

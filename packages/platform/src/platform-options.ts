@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os"
 import { resolve } from "node:path"
 import { checkSecret } from "@mayfly/mesh"
 import { MayflyError, type NetworkPolicy } from "@mayfly/protocol"
+import { type DockerOptions, providerNames } from "@mayfly/sandbox"
 import { parseWebhooks, type ParsedWebhook, type WebhookOptions } from "./webhooks/webhook-options.ts"
 
 export interface PlatformOptions {
@@ -27,6 +28,17 @@ export interface PlatformOptions {
   readonly webhooks?: readonly WebhookOptions[]
   /** Facets: most bytes of each one's storage (default 1 GiB), and how long an unused one stays warm (default 60,000 ms). */
   readonly facets?: { readonly maxBytes?: number; readonly idleMs?: number }
+  /** What holds sandboxes. */
+  readonly sandboxes?: PlatformSandboxOptions
+}
+
+export interface PlatformSandboxOptions {
+  /** Of sandboxes that name none: "bubblewrap" (default), "docker" or "virtual". */
+  readonly provider?: string
+  /** Others that tenants may name themselves, over HTTP for instance. Default none. */
+  readonly offer?: readonly string[]
+  /** Of the provider "docker": its socket, the image of sandboxes. */
+  readonly docker?: DockerOptions
 }
 
 const known = [
@@ -41,6 +53,7 @@ const known = [
   "webhooks",
   "openRuns",
   "facets",
+  "sandboxes",
 ]
 
 export type ParsedPlatformOptions = Required<Omit<PlatformOptions, "dataDir" | "retainLedgerMs" | "webhooks">> &
@@ -55,6 +68,7 @@ export function parsePlatformOptions(options: PlatformOptions): ParsedPlatformOp
   const { secrets = {}, attended = false, openRuns = {} } = options
   const facets = parseFacets(options.facets)
   const webhooks = parseWebhooks(options.webhooks)
+  const sandboxes = parseSandboxes(options.sandboxes)
   checkCount("hosts", hosts, 1, 256)
   checkCount("isolates", isolates, 0, 1_000)
   if (typeof spare !== "boolean") throw invalid("spare", "must be true or false")
@@ -71,7 +85,19 @@ export function parsePlatformOptions(options: PlatformOptions): ParsedPlatformOp
     ...(retainLedgerMs === undefined ? {} : { retainLedgerMs }),
   }
   checkOpenRuns(openRuns)
-  return { hosts, isolates, spare, network, secrets: { ...secrets }, attended, webhooks, openRuns, facets, ...rest }
+  return {
+    hosts,
+    isolates,
+    spare,
+    network,
+    secrets: { ...secrets },
+    attended,
+    webhooks,
+    openRuns,
+    facets,
+    sandboxes,
+    ...rest,
+  }
 }
 
 function checkOpenRuns(openRuns: PlatformOptions["openRuns"]): void {
@@ -94,6 +120,36 @@ function parseFacets(given: unknown): NonNullable<PlatformOptions["facets"]> {
     else throw invalid(`facets.${name}`, "is not an option of facets; they are maxBytes, idleMs")
   }
   return given
+}
+
+function parseSandboxes(given: unknown): PlatformSandboxOptions {
+  if (given === undefined) return {}
+  if (typeof given !== "object" || given === null) throw invalid("sandboxes", "must be an object")
+  for (const name of Object.keys(given))
+    if (!["provider", "offer", "docker"].includes(name))
+      throw invalid(`sandboxes.${name}`, "is not an option of sandboxes; they are provider, offer, docker")
+  const { provider, offer, docker } = given as Readonly<Record<string, unknown>>
+  if (provider !== undefined) checkProvider("sandboxes.provider", provider)
+  if (offer !== undefined && !Array.isArray(offer)) throw invalid("sandboxes.offer", "must be a list of providers")
+  for (const name of (offer ?? []) as unknown[]) checkProvider("sandboxes.offer", name)
+  if (docker !== undefined) checkDocker(docker)
+  return given
+}
+
+function checkProvider(path: string, name: unknown): void {
+  if (typeof name !== "string" || !providerNames.includes(name))
+    throw invalid(path, `must be of ${providerNames.join(", ")}`)
+}
+
+function checkDocker(docker: unknown): void {
+  if (typeof docker !== "object" || docker === null) throw invalid("sandboxes.docker", "must be an object")
+  for (const [name, value] of Object.entries(docker)) {
+    if (!["socketPath", "image", "node"].includes(name))
+      throw invalid(`sandboxes.docker.${name}`, "is not an option of it; they are socketPath, image, node")
+    if (typeof value !== "string" || value === "") throw invalid(`sandboxes.docker.${name}`, "must be a text")
+    if (name === "node" && value !== "host" && value !== "image")
+      throw invalid("sandboxes.docker.node", 'must be "host" or "image"')
+  }
 }
 
 function checkCount(name: string, value: unknown, min: number, max: number): void {

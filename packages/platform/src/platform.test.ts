@@ -18,6 +18,9 @@ test("createPlatform refuses wrong options, naming them", async () => {
     [{ isolates: -1 }, "isolates"],
     [{ nonsense: 1 }, "nonsense"],
     [{ dataDir: "" }, "dataDir"],
+    [{ sandboxes: { provider: "podman" } }, "sandboxes.provider"],
+    [{ sandboxes: { offer: ["none"] } }, "sandboxes.offer"],
+    [{ sandboxes: { docker: { node: "mine" } } }, "sandboxes.docker.node"],
     [{ network: { allowedOrigins: ["*"] } }, "network.allowedOrigins[0]"],
   ]
   for (const [options, path] of wrong) {

@@ -108,6 +108,7 @@ function startPlatform(options: PlatformOptions): Platform {
     store: () => store.get(),
     egress: createSandboxEgress(egress),
     network,
+    ...rest.sandboxes,
     ...(dataDir === undefined ? {} : { directory: join(dataDir, "sandboxes") }),
   })
   const sandboxesOf = (tenant: string): TenantSandboxes => new TenantSandboxes(sandboxes, parseTenant(tenant))

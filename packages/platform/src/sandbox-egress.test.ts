@@ -3,11 +3,13 @@ import { execFileSync } from "node:child_process"
 import { once } from "node:events"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { createServer, type RequestListener } from "node:http"
+import { createServer as createSecureServer } from "node:https"
 import { type AddressInfo, createServer as createNetServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, test } from "node:test"
-import { createHttpEgress } from "@mayfly/mesh"
+import type { SecureContext } from "node:tls"
+import { createAuthority, createHttpEgress } from "@mayfly/mesh"
 import { Sandbox, Sandboxes } from "@mayfly/sandbox"
 import { openStore } from "@mayfly/store"
 import { createSandboxEgress } from "./sandbox-egress.ts"
@@ -151,6 +153,42 @@ test("git clones through the way out", async () => {
   await assert.rejects(denied.git.clone(url), { code: "sandbox.git" })
   await allowed.destroy()
   await denied.destroy()
+})
+
+test("git clones with a credential that is added on the way out and is never inside", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "mayfly-git-"))
+  after(() => rmSync(folder, { recursive: true }))
+  execFileSync("git", ["init", "-q", "--bare", "private.git"], { cwd: folder })
+  execFileSync("git", ["-C", "private.git", "update-server-info"], { cwd: folder })
+  const wanted = `Basic ${Buffer.from("x-access-token:t0ken-of-git").toString("base64")}`
+  const world = createAuthority("World")
+  const tls = { SNICallback: (name: string, done: (error: null, context: SecureContext) => void) => done(null, world.contextFor(name)) } // oxfmt-ignore
+  const server = createSecureServer(tls, (request, answer) => {
+    if (request.headers.authorization !== wanted) return void answer.writeHead(401).end()
+    try {
+      answer.end(readFileSync(join(folder, new URL(request.url ?? "/", "http://x").pathname)))
+    } catch {
+      answer.writeHead(404).end()
+    }
+  }).listen(0, "127.0.0.1")
+  after(() => server.close())
+  await once(server, "listening")
+  const { port } = server.address() as AddressInfo
+  const own = createHttpEgress({
+    ca: world.certificate,
+    lookup: () => Promise.resolve(["127.0.0.1"]),
+    secrets: { resolve: (_tenant, name) => Promise.resolve(name === "GIT_TOKEN" ? "t0ken-of-git" : null) },
+  })
+  await using secretive = new Sandboxes({ store: () => store, egress: createSandboxEgress(own) })
+  after(() => own.close())
+  const auth = { basic: { username: "x-access-token", password: { secret: "GIT_TOKEN" } } }
+  const network = { allowedOrigins: [{ origin: `https://git.test:${port}`, auth }] }
+  const sandbox = await secretive.create({ network })
+  const url = `https://git.test:${port}/private.git`
+  assert.deepEqual(await sandbox.git.clone(url), { path: "/workspace/private" })
+  const search = "grep -rs t0ken-of-git /workspace /home /tmp /run /etc; env; cat /proc/[0-9]*/environ | tr '\\0' '\\n'"
+  assert.ok(!(await sandbox.exec(search)).stdout.includes("t0ken"))
+  await sandbox.destroy()
 })
 
 test("a policy that can't be carried out makes no sandbox", async () => {

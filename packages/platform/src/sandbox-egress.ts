@@ -9,11 +9,13 @@ import {
   PolicyHandle,
   type SandboxProxy,
 } from "@mayfly/mesh"
-import type { NetworkPolicy } from "@mayfly/protocol"
-import type { EgressAttachment, EgressTarget, PreparedEgress, SandboxEgress } from "@mayfly/sandbox"
+import { MayflyError, type NetworkPolicy } from "@mayfly/protocol"
+import type { EgressAttachment, EgressTarget, PreparedEgress, SandboxEgress, SandboxFetch } from "@mayfly/sandbox"
 
 const ownCertificate = "/run/mayfly/ca.pem"
 const allCertificates = "/run/mayfly/certificates.pem"
+/** Of a request that the supervisor makes for a sandbox: its answer passes through memory. */
+const maxResponseBytes = 16 << 20
 const systemCertificates = "/etc/ssl/certs/ca-certificates.crt"
 
 /** The way out of sandboxes: a proxy for each, over the same egress as that of workers. Names resolve to it; no variable has to be set for that. */
@@ -53,6 +55,7 @@ async function prepare(egress: HttpEgress, target: Wanted, namespaces: NetworkNa
 }
 
 async function attach(egress: HttpEgress, target: EgressTarget): Promise<EgressAttachment> {
+  if (target.namespacePid === null) return withoutNetwork(egress, target)
   // Root may enter any network; others only through the user namespace that owns it.
   const enter = enterNamespace(target.namespacePid, { user: process.getuid?.() !== 0 })
   const { attachment, proxy } = wayOut(egress, target, enter)
@@ -79,6 +82,7 @@ function wayOut(
       [ownCertificate]: proxy.certificate,
       [allCertificates]: `${trustedHere()}\n${proxy.certificate}`,
     },
+    fetch: fetchOf(egress, target, policy).fetch,
     setPolicy: (network) => {
       const changed = last.then(() => changePolicy(network, { policy, proxy, enter }))
       last = changed.catch(() => {})
@@ -115,6 +119,41 @@ const environment = {
   GIT_SSL_CAINFO: allCertificates,
   REQUESTS_CA_BUNDLE: allCertificates,
   PIP_CERT: allCertificates,
+}
+
+/** A sandbox whose requests are its provider's calls. */
+function withoutNetwork(egress: HttpEgress, target: EgressTarget): EgressAttachment {
+  const policy = new PolicyHandle(target.network)
+  const { fetch, end } = fetchOf(egress, target, policy)
+  return {
+    environment: {},
+    files: {},
+    fetch,
+    setPolicy: (network) => policy.replace(network),
+    [Symbol.asyncDispose]: async () => end(),
+  }
+}
+
+function fetchOf(
+  egress: HttpEgress,
+  { id, tenant }: Wanted,
+  policy: PolicyHandle,
+): { readonly fetch: SandboxFetch; end(): void } {
+  const over = new AbortController()
+  return {
+    fetch: (request, signal) =>
+      egress.fetch(request, {
+        tenant,
+        sandboxId: id,
+        runId: id,
+        policy,
+        signal: AbortSignal.any([over.signal, signal]),
+        maxResponseBytes,
+        record: () => {},
+        onHop: () => {},
+      }),
+    end: () => over.abort(new MayflyError("mesh.unreachable", "The sandbox has ended")),
+  }
 }
 
 function trustedHere(): string {

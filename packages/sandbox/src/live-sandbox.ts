@@ -1,6 +1,13 @@
 import { MayflyError, type NetworkPolicy } from "@mayfly/protocol"
 import type { EgressAttachment, SandboxEgress } from "./sandbox-egress.ts"
-import type { PreparedNetwork, ProviderSandbox, SandboxEnd, SandboxProvider, SandboxSpec } from "./sandbox-provider.ts"
+import type {
+  PreparedNetwork,
+  ProviderSandbox,
+  ProviderStartOptions,
+  SandboxEnd,
+  SandboxProvider,
+  SandboxSpec,
+} from "./sandbox-provider.ts"
 import type { SandboxRecord } from "./sandbox-registry.ts"
 
 export type SandboxStatus = "stopped" | "starting" | "running" | "destroyed"
@@ -128,9 +135,11 @@ export class LiveSandbox {
     const { id, tenant, network } = this.record
     let attachment: EgressAttachment | undefined
     let hasFailed = false
-    const onNetwork = async (namespacePid: number): Promise<void> => {
-      attachment = await this.#egress?.attach({ id, tenant, network, namespacePid })
-      if (hasFailed) await attachment?.[Symbol.asyncDispose]()
+    const attach = async (egress: SandboxEgress, namespacePid: number | null): Promise<EgressAttachment> => {
+      const made = await egress.attach({ id, tenant, network, namespacePid })
+      attachment = made
+      if (hasFailed) await made[Symbol.asyncDispose]()
+      return made
     }
     const egress = this.#egress
     const prepare = egress?.prepare?.bind(egress)
@@ -144,7 +153,7 @@ export class LiveSandbox {
     }
     const takes = prepare !== undefined && this.#provider.takesNetworks === true
     try {
-      const ways = egress === undefined ? {} : takes ? { takeNetwork } : { onNetwork }
+      const ways = takes ? { takeNetwork } : waysOut(egress, attach)
       const sandbox = await this.#provider.start(specOf(this.record), ways)
       if (!isPrepared) await giveFiles(sandbox, attachment)
       return this.#started(sandbox, attachment)
@@ -200,6 +209,18 @@ export class Lease implements Disposable {
   [Symbol.dispose](): void {
     this.#release?.()
     this.#release = undefined
+  }
+}
+
+/** What a provider may call, when there is a way out. */
+function waysOut(
+  egress: SandboxEgress | undefined,
+  attach: (egress: SandboxEgress, namespacePid: number | null) => Promise<EgressAttachment>,
+): ProviderStartOptions {
+  if (egress === undefined) return {}
+  return {
+    onNetwork: async (namespacePid) => void (await attach(egress, namespacePid)),
+    onRequests: async () => (await attach(egress, null)).fetch,
   }
 }
 

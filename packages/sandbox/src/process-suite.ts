@@ -279,40 +279,6 @@ export function processSuite(name: string, options: Omit<SandboxesOptions, "stor
     await assert.rejects(sandbox.runCode("ruby" as never, "1"), { code: "input.invalid" })
   })
 
-  test(`${name} changes of files are watched`, async () => {
-    await using sandbox = await create()
-    await sandbox.files.mkdir("w/deep")
-    const seen: string[] = []
-    const abort = new AbortController()
-    let started = false
-    const events = (async () => {
-      for await (const { type, path } of sandbox.files.watch("w", { signal: abort.signal })) {
-        seen.push(`${type} ${path}`)
-        if (path.endsWith("last") && type === "delete") return
-      }
-    })()
-    const over = (): void => void (started = true)
-    events.then(over, over)
-    while (!started) {
-      await sandbox.exec("touch w/deep/first; echo x >> w/last; rm w/last")
-      await new Promise((resolve) => setImmediate(resolve))
-    }
-    assert.ok(seen.includes("create /workspace/w/deep/first") || seen.includes("modify /workspace/w/deep/first"))
-    abort.abort()
-  })
-
-  test(`${name} an archive goes out and into another sandbox`, async () => {
-    await using origin = await create()
-    await origin.exec(
-      "mkdir -p d; echo x > d/x; ln -s x d/l; chmod 755 d/x; head -c 300000 /dev/urandom > d/r; sha256sum d/r > sum",
-    )
-    const archive = Buffer.from(await new Response(await origin.export()).arrayBuffer())
-    await using target = await create()
-    await target.import(archive)
-    assert.equal((await target.exec("sha256sum -c sum; readlink d/l; stat -c %a d/x")).stdout, "d/r: OK\nx\n755\n")
-    await assert.rejects(target.import(Buffer.from("no archive at all")), { code: "input.invalid" })
-  })
-
   test(`${name} git clones, and says why not`, async () => {
     await using sandbox = await create()
     await sandbox.exec(

@@ -1,4 +1,4 @@
-import type { NetworkPolicy } from "@mayfly/protocol"
+import type { EgressRequest, EgressResponse, NetworkPolicy } from "@mayfly/protocol"
 import type { PreparedNetwork } from "./sandbox-provider.ts"
 
 /** A sandbox that has just started; nothing of a guest's runs in it yet. */
@@ -6,15 +6,19 @@ export interface EgressTarget {
   readonly id: string
   readonly tenant: string
   readonly network: NetworkPolicy
-  /** A process in the sandbox's network namespace, which holds nothing but a loopback. */
-  readonly namespacePid: number
+  /** A process in the sandbox's network namespace, which holds nothing but a loopback. Null: it has none, and sends requests through `fetch`. */
+  readonly namespacePid: number | null
 }
+
+/** One request of a sandbox, decided and recorded like any other. Rejects with `mesh.*`. */
+export type SandboxFetch = (request: EgressRequest, signal: AbortSignal) => Promise<EgressResponse>
 
 export interface EgressAttachment extends AsyncDisposable {
   /** Variables that commands are given. */
   readonly environment: Readonly<Record<string, string>>
   /** Files that commands need for it, certificates for instance: absolute path inside to text. */
   readonly files: Readonly<Record<string, string>>
+  readonly fetch: SandboxFetch
   /**
    * Holds from the next connection on; what is open and not allowed any more is closed. When it rejects, the policy is the one that it was.
    * Changes happen one after the other.

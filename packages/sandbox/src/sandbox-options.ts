@@ -23,6 +23,7 @@ export interface SandboxOptions {
   readonly sleepAfter?: string | number | null
   /** Default "default". */
   readonly tenant?: string
+  /** What holds it: "bubblewrap", "docker" or "virtual". Default: the platform's, which is "bubblewrap" unless it was told otherwise. */
   readonly provider?: string
   readonly platform?: SandboxPlatform
 }

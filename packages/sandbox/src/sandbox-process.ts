@@ -178,7 +178,7 @@ export class SandboxProcess {
     await new Promise<void>((resolve, reject) => {
       this.#process.stdin.write(data, (error) => {
         if (error === null || error === undefined) resolve()
-        else reject(this.#endedBefore("its stdin was written"))
+        else reject(error instanceof MayflyError ? error : this.#endedBefore("its stdin was written"))
       })
     })
   }

@@ -1,4 +1,5 @@
 import type { Duplex, Readable, Writable } from "node:stream"
+import type { SandboxFetch } from "./sandbox-egress.ts"
 import type { SandboxLimits } from "./sandbox-limits.ts"
 
 /** How well a limit holds: the kernel enforces it, this process looks now and then, or nobody does. */
@@ -7,13 +8,18 @@ export type Enforcement = "hard" | "watchdog" | "none"
 /** What a provider can do on this machine. */
 export interface ProviderReport {
   readonly provider: string
-  readonly isolation: "namespaces" | "in-process"
+  /** "in-process": commands are imitated by a program on this machine; nothing of the kernel's keeps it in. */
+  readonly isolation: "namespaces" | "container" | "in-process"
   readonly limits: Readonly<Record<keyof SandboxLimits, Enforcement>>
   /** How a snapshot is made: a copy of a disk image, or an archive. */
-  readonly snapshots: "image" | "archive"
+  readonly snapshots: "image" | "archive" | "copy"
+  /** What it answers with `sandbox.unsupported`. */
+  readonly unsupported: readonly ProviderAbility[]
   /** What is weaker than it could be, and why. */
   readonly notes: readonly string[]
 }
+
+export type ProviderAbility = "programs" | "terminals" | "ports" | "code" | "stdin of processes" | "network"
 
 export interface SandboxSpec {
   readonly id: string
@@ -56,6 +62,8 @@ export interface ProviderStartOptions {
    * and the sandbox are ready, and does not start when this rejects. A provider without namespaces does not call it.
    */
   readonly onNetwork?: ((namespacePid: number) => Promise<void>) | undefined
+  /** What a provider without a network of its own calls instead: gives what sends requests for the sandbox. */
+  readonly onRequests?: (() => Promise<SandboxFetch>) | undefined
   /** For a provider that can start a sandbox in a network namespace that is there: gives one, and `onNetwork` is not called then. */
   readonly takeNetwork?: (() => Promise<PreparedNetwork>) | undefined
 }
@@ -98,6 +106,8 @@ export interface SpawnRequest {
   readonly cwd: string
   readonly env: Readonly<Record<string, string>>
   readonly hasStdin: boolean
+  /** Its stdin may be written at any time, and need not end. */
+  readonly isStdinOpen?: boolean
   readonly timeoutMs: number | null
   readonly pty: { readonly cols: number; readonly rows: number } | null
 }

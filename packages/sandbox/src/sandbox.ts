@@ -138,7 +138,8 @@ export class Sandbox implements AsyncDisposable {
     const request = this.#request(command, options)
     this.#forgetEnded()
     using lease = await this.#live.use()
-    const process = await lease.sandbox.spawn({ ...withEnvironment(request, lease), hasStdin: true, pty: null })
+    const open = { hasStdin: true, isStdinOpen: true, pty: null }
+    const process = await lease.sandbox.spawn({ ...withEnvironment(request, lease), ...open })
     const id = `p-${randomBytes(6).toString("hex")}`
     const started = new SandboxProcess(id, { command, process, live: this.#live })
     this.#processes.set(id, started)

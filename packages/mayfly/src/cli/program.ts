@@ -156,6 +156,11 @@ function addServe(program: Command, action: (worker: string | undefined, flags: 
       "--webhook-secret <SECRET>",
       "what webhooks are signed with: whsec_…, or @file (default: MAYFLY_WEBHOOK_SECRET, or one that is made and printed once)",
     )
+    .option(
+      "--sandbox-provider <NAME>",
+      "what holds sandboxes: bubblewrap, docker or virtual; the first is the default, tenants may choose the others; may be repeated",
+      collect,
+    )
     .option("--demo", "run a demonstration first")
     .addHelpText(
       "after",

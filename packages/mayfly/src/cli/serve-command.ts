@@ -17,6 +17,7 @@ export interface ServeFlags extends WorkerFlags {
   readonly workerPort: string
   readonly webhook?: readonly string[]
   readonly webhookSecret?: string
+  readonly sandboxProvider?: readonly string[]
 }
 
 /** `mayfly serve`: serves until it is asked to stop. Gives the exit code; never rejects. */
@@ -46,7 +47,9 @@ async function serve(
   // At once: it is shown only this time, whatever happens next.
   if (key.created !== undefined) output.stdout.write(`admin key: ${key.created}\n`)
   const webhooks = readWebhooks(flags, directory, output)
-  await using platform = await createPlatform({ dataDir: directory.path, attended: true, webhooks })
+  const [provider, ...offer] = flags.sandboxProvider ?? []
+  const sandboxes = provider === undefined ? {} : { provider, offer }
+  await using platform = await createPlatform({ dataDir: directory.path, attended: true, webhooks, sandboxes })
   await using socket = await openOwnerSocket(directory)
   platform.onAlert((alert) => printAlert(output, alert))
   if (flags.demo === true) await runDemo(platform, output, interrupted)

@@ -18,36 +18,46 @@ export interface NetworkNamespacesOptions {
 
 /** Every policy has these. */
 const usualPorts = [80, 443]
-const spareCount = 2
+const maxSpares = 2
 
 /**
- * Makes networks for sandboxes, two of them ahead of time: it takes a twentieth of a second, which a sandbox that starts would wait for. A spare one
+ * Makes networks for sandboxes, some of them ahead of time: it takes a twentieth of a second, which a sandbox that starts would wait for. A spare one
  * holds descriptors and no process. Each is given out once; nothing of a sandbox's was ever in one before.
  */
 export class NetworkNamespaces {
   readonly #options: NetworkNamespacesOptions
   readonly #spares: Promise<NetworkNamespace | undefined>[] = []
-  #isClosed = false
+  readonly #over = new AbortController()
+  #taken = 0
 
   constructor(options: NetworkNamespacesOptions) {
     this.#options = options
   }
 
-  /** Begins to make spare ones. */
+  /** Begins to make one: it will be taken soon. */
   prepare(): void {
-    while (!this.#isClosed && this.#spares.length < spareCount)
-      this.#spares.push(makeNamespace(this.#options).catch(() => undefined))
+    this.#fill(1)
+  }
+
+  #fill(count: number): void {
+    while (!this.#over.signal.aborted && this.#spares.length < count)
+      this.#spares.push(this.#make().catch(() => undefined))
+  }
+
+  #make(): Promise<NetworkNamespace> {
+    return makeNamespace(this.#options, this.#over.signal)
   }
 
   /** With listeners on 80 and 443; others may have to be opened. Rejects with `mesh.namespace`. */
   async take(): Promise<NetworkNamespace> {
     const spare = this.#spares.shift()
-    this.prepare()
+    // Who took one may take no other: a command that ends at once should not make some for nobody.
+    this.#fill(Math.min(maxSpares, this.#taken++))
     // Spare ones are made without keeping this process alive, until somebody waits for one.
     const isWaiting = setInterval(() => {}, 60_000)
     try {
-      const taken = (await spare) ?? (await makeNamespace(this.#options))
-      if (!this.#isClosed) return taken
+      const taken = (await spare) ?? (await this.#make())
+      if (!this.#over.signal.aborted) return taken
       discard(taken)
     } finally {
       clearInterval(isWaiting)
@@ -57,7 +67,7 @@ export class NetworkNamespaces {
 
   /** Calling twice is safe. Networks that were taken stay. */
   async close(): Promise<void> {
-    this.#isClosed = true
+    this.#over.abort()
     for (const spare of this.#spares.splice(0)) discard(await spare)
   }
 }
@@ -69,7 +79,7 @@ function discard(namespace: NetworkNamespace | undefined): void {
   namespace.close()
 }
 
-async function makeNamespace({ user }: NetworkNamespacesOptions): Promise<NetworkNamespace> {
+async function makeNamespace({ user }: NetworkNamespacesOptions, signal: AbortSignal): Promise<NetworkNamespace> {
   const held: number[] = []
   const close = (): void => {
     for (const fd of held.splice(0)) closeSync(fd)
@@ -79,6 +89,7 @@ async function makeNamespace({ user }: NetworkNamespacesOptions): Promise<Networ
       enter: ["unshare", ...(user ? ["--user", "--map-root-user"] : []), "--net", "--"],
       ports: usualPorts,
       isBackground: true,
+      signal,
       // The process ends; what keeps the namespaces is that we have them open.
       onInside: (pid) => {
         for (const name of ["net", ...(user ? ["user"] : [])]) held.push(openSync(`/proc/${pid}/ns/${name}`, "r"))

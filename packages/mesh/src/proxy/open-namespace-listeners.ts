@@ -29,6 +29,8 @@ export interface NamespaceOptions {
   readonly timeoutMs?: number
   /** Called with the process that listens, while it is in the namespace. What it throws is what is rejected with. */
   readonly onInside?: (pid: number) => void
+  /** Ends it; what it has opened is closed. */
+  readonly signal?: AbortSignal
   /** Neither the program nor the sockets keep this process alive. */
   readonly isBackground?: boolean
 }
@@ -111,7 +113,7 @@ function byPort(endpoints: readonly Endpoint[], handles: readonly Handle[]): Rea
 /** Gives the sockets in the order of the plan; on throw all are closed. */
 async function listen(
   plan: NamespacePlan,
-  { enter, timeoutMs = 20_000, onInside, isBackground = false }: NamespaceOptions,
+  { enter, timeoutMs = 20_000, onInside, signal, isBackground = false }: NamespaceOptions,
 ): Promise<readonly Handle[]> {
   const handles: Handle[] = []
   const [command, ...args] = [...enter, process.execPath, "--disable-warning=ExperimentalWarning", helper]
@@ -119,7 +121,9 @@ async function listen(
     stdio: ["ignore", "ignore", "pipe", "ipc"],
     env: { PATH: `${process.env["PATH"] ?? ""}:/usr/sbin:/usr/bin:/sbin:/bin` },
   })
-  const timer = setTimeout(() => child.kill("SIGKILL"), timeoutMs)
+  const kill = (): void => void child.kill("SIGKILL")
+  const timer = setTimeout(kill, timeoutMs)
+  signal?.addEventListener("abort", kill, { once: true })
   if (isBackground) for (const held of [child, child.channel, child.stderr as Socket | null, timer]) held?.unref()
   try {
     await passed({ child, handles, onInside: () => onInside?.(child.pid ?? 0) }, plan)
@@ -130,6 +134,7 @@ async function listen(
     throw error
   } finally {
     clearTimeout(timer)
+    signal?.removeEventListener("abort", kill)
     if (child.connected) child.disconnect()
   }
 }

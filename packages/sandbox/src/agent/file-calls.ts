@@ -17,6 +17,7 @@ import type { Readable, Writable } from "node:stream"
 import { pipeline } from "node:stream/promises"
 import type { AgentCall } from "../link/agent-link.ts"
 import { missing } from "./base-environment.ts"
+import { shownPath } from "./files-root.ts"
 
 type Handler = (call: AgentCall) => Promise<unknown>
 
@@ -161,7 +162,7 @@ function drained(stream: Writable): Promise<void> {
 
 async function describe(path: string, found: Stats): Promise<Record<string, unknown>> {
   return {
-    path,
+    path: shownPath(path),
     type: typeOf(found),
     size: found.size,
     mode: found.mode & 0o7777,

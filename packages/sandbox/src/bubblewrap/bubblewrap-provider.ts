@@ -27,6 +27,8 @@ export interface BubblewrapOptions {
   readonly directory: string
   /** For tests: do as if this machine had no control groups, or no disk images. */
   readonly without?: readonly ("cgroups" | "images")[]
+  /** For tests: a folder with another agent. */
+  readonly agent?: string
 }
 
 let nextGroup = 0
@@ -41,9 +43,11 @@ export class BubblewrapProvider implements SandboxProvider {
   readonly takesNetworks = true
   readonly #directory: string
   readonly #without: readonly string[]
+  readonly #agent: string | undefined
   #host: Host | undefined
 
-  constructor({ directory, without = [] }: BubblewrapOptions) {
+  constructor({ directory, without = [], agent }: BubblewrapOptions) {
+    this.#agent = agent
     this.#directory = directory
     this.#without = without
   }
@@ -62,6 +66,7 @@ export class BubblewrapProvider implements SandboxProvider {
         wallMs: "hard",
       },
       snapshots: hasImages ? "image" : "archive",
+      unsupported: [],
       notes: notesOn(isRoot, cgroups, hasImages),
     }
   }
@@ -72,7 +77,8 @@ export class BubblewrapProvider implements SandboxProvider {
     if (existsSync(folder)) throw new MayflyError("sandbox.exists", `files of a sandbox "${spec.id}" exist already`)
     try {
       await mkdir(join(folder, "etc"), { recursive: true, mode: 0o755 })
-      for (const [name, text] of Object.entries(etcFiles("sandbox"))) await writeFile(join(folder, "etc", name), text)
+      const small = Object.entries(etcFiles("sandbox"))
+      await Promise.all(small.map(([name, text]) => writeFile(join(folder, "etc", name), text)))
       if (host.isRoot) await writeFile(join(folder, "user"), String(await this.#newUser()))
       await this.#makeFiles(spec, host, from)
     } catch (error) {
@@ -138,7 +144,8 @@ export class BubblewrapProvider implements SandboxProvider {
 
   #find(): Host {
     if (this.#host !== undefined) return this.#host
-    const programs = findHostPrograms()
+    const found = findHostPrograms()
+    const programs = this.#agent === undefined ? found : { ...found, agent: this.#agent }
     const hasImages = programs.hasImages && !this.#without.includes("images")
     const cgroups = this.#without.includes("cgroups") ? undefined : findCgroupPlaces()
     if (cgroups !== undefined) sweepGroups(cgroups)

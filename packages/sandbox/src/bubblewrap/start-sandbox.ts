@@ -2,9 +2,9 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { readFileSync } from "node:fs"
 import type { Socket } from "node:net"
 import type { Duplex } from "node:stream"
-import { MayflyError } from "@mayfly/protocol"
 import { resultOf } from "../agent-answer.ts"
 import { AgentSandbox } from "../agent-sandbox.ts"
+import { errorOfEnd } from "../error-of-end.ts"
 import { SupervisorLink } from "../link/supervisor-link.ts"
 import type { PreparedNetwork, SandboxEnd, SandboxSpec, SandboxUsage } from "../sandbox-provider.ts"
 import {
@@ -130,7 +130,11 @@ class Running {
     } finally {
       clearTimeout(late)
     }
-    const missing = this.#innerPids().flatMap(missingConfinement)
+    const looked = this.#innerPids()
+      .map((pid) => missingConfinement(pid))
+      .filter((found) => found !== null)
+    // The first process and the agent. What made its pipes may just have ended.
+    const missing = looked.length < 2 ? ["processes that can be looked at"] : looked.flat()
     if (missing.length > 0) throw unavailable(`the sandbox lacks ${[...new Set(missing)].join(", ")}`)
   }
 
@@ -225,20 +229,6 @@ class Running {
   #innerPids(): number[] {
     const first = childrenOf(this.outerPid)
     return [...first, ...first.flatMap(childrenOf)]
-  }
-}
-
-/** The error of calls that a sandbox's end cut off. */
-export function errorOfEnd(end: SandboxEnd): MayflyError {
-  switch (end.reason) {
-    case "stopped":
-      return new MayflyError("sandbox.stopped", "the sandbox was stopped")
-    case "crashed":
-      return new MayflyError("sandbox.crashed", `the sandbox has ended: ${end.detail}`)
-    case "limit":
-      return new MayflyError("sandbox.limit", `the sandbox was ended: ${end.detail} (limits.${end.limit})`, {
-        details: { limit: end.limit },
-      })
   }
 }
 
