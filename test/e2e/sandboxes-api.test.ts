@@ -272,7 +272,7 @@ test("a copy of the files is kept, begun with, and removed; another tenant sees 
   assert.deepEqual(await code("DELETE", `/copy/snapshots/${snapshot.id}`), [404, "sandbox.not-found"])
   assert.deepEqual(await code("POST", "", { tenant: "other", from: snapshot.id }), [404, "sandbox.not-found"])
   const list = async (query = ""): Promise<unknown> =>
-    (await fetch(`${url}/v1/sandbox-snapshots${query}`, { headers: { authorization } })).json()
+    (await fetch(`${url}/v1/snapshots${query}`, { headers: { authorization } })).json()
   assert.deepEqual(await list(), { snapshots: [snapshot] })
   assert.deepEqual(await list("?tenant=other"), { snapshots: [] })
   const forked = await call("POST", "/copy/fork", { id: "forked", env: { WHO: "forked" } })

@@ -116,6 +116,7 @@ export type {
   Verification,
 } from "@mayfly/mesh/ledger"
 export type { PlatformOptions, PlatformSandboxOptions } from "./platform-options.ts"
+export type { PlatformStats, WorkflowStats } from "./platform-stats.ts"
 export * from "./code-mode/index.ts"
 export {
   DynamicWorkflow,

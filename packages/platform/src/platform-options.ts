@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os"
 import { resolve } from "node:path"
 import { checkSecret } from "@mayfly/mesh"
-import { MayflyError, type NetworkPolicy } from "@mayfly/protocol"
+import { type Limits, MayflyError, type NetworkPolicy, parseLimits } from "@mayfly/protocol"
 import { type DockerOptions, providerNames } from "@mayfly/sandbox"
 import { parseWebhooks, type ParsedWebhook, type WebhookOptions } from "./webhooks/webhook-options.ts"
 
@@ -14,6 +14,8 @@ export interface PlatformOptions {
   readonly spare?: boolean
   /** The network policy of workers that bring none. Default: nothing can be reached. */
   readonly network?: NetworkPolicy
+  /** Limits of workers that name none. Default: those of docs/reference/limits.md. */
+  readonly limits?: Partial<Limits>
   /** Where the parts keep rows and files, the ledger among them; made when needed. Default: all stays in memory and ends with the platform. */
   readonly dataDir?: string
   /** Runs whose callers hold stubs of theirs: how many one tenant may have (default 32), and how long one lasts that nobody calls (default 60,000). */
@@ -46,6 +48,7 @@ const known = [
   "isolates",
   "spare",
   "network",
+  "limits",
   "dataDir",
   "retainLedgerMs",
   "secrets",
@@ -85,11 +88,13 @@ export function parsePlatformOptions(options: PlatformOptions): ParsedPlatformOp
     ...(retainLedgerMs === undefined ? {} : { retainLedgerMs }),
   }
   checkOpenRuns(openRuns)
+  const limits = parseLimits(options.limits)
   return {
     hosts,
     isolates,
     spare,
     network,
+    limits,
     secrets: { ...secrets },
     attended,
     webhooks,

@@ -12,6 +12,7 @@ import { PlatformApprovals } from "./platform-approvals.ts"
 import { PlatformSecrets } from "./platform-secrets.ts"
 import { createSandboxEgress } from "./sandbox-egress.ts"
 import { parsePlatformOptions, type PlatformOptions } from "./platform-options.ts"
+import type { PlatformStats } from "./platform-stats.ts"
 import { startWebhooks } from "./webhooks/webhooks.ts"
 import { LazyEngine } from "./workflows/lazy-engine.ts"
 
@@ -41,6 +42,8 @@ export interface Platform extends AsyncDisposable {
   onAlert(listener: (alert: SecretAlert) => void): () => void
   /** Where the parts keep rows and blobs: in `dataDir`, without one in memory. Opened at its first use; the platform closes it. */
   store(): Promise<Store>
+  /** For gauges. */
+  stats(): PlatformStats
   /** Ports that this platform's own servers listen on: no policy lets a program reach them on this machine. */
   readonly ownPorts: Set<number>
   /** Kills all processes. Runs under way end as `worker.aborted`. Disposing twice is safe. */
@@ -66,7 +69,7 @@ const approvalWaitMs = 20_000
 const entriesInMemory = 20_000
 
 function startPlatform(options: PlatformOptions): Platform {
-  const { hosts, isolates, spare, network, dataDir, retainLedgerMs, openRuns, facets, ...rest } =
+  const { hosts, isolates, spare, network, limits, dataDir, retainLedgerMs, openRuns, facets, ...rest } =
     parsePlatformOptions(options)
   const store = new LazyStore(dataDir)
   const ledger = createLedger({
@@ -94,6 +97,7 @@ function startPlatform(options: PlatformOptions): Platform {
     isolates,
     spare,
     network,
+    limits,
     egress,
     openRuns,
     objects,
@@ -144,6 +148,11 @@ function startPlatform(options: PlatformOptions): Platform {
     approvals,
     onAlert,
     store: () => store.get(),
+    stats: () => ({
+      pool: runtime.pool.stats(),
+      sandboxes: sandboxes.running,
+      workflows: () => engine.stats(),
+    }),
     ownPorts,
     dispose,
     [Symbol.asyncDispose]: dispose,

@@ -30,6 +30,7 @@ import { SandboxShell } from "./sandbox-shell.ts"
 import { parseTerminalSize, SandboxTerminal } from "./sandbox-terminal.ts"
 import { defaultSandboxes } from "./default-sandboxes.ts"
 import type { Sandboxes } from "./sandboxes.ts"
+import { tracedExec } from "./traced-exec.ts"
 
 export interface SpawnOptions {
   readonly cwd?: string
@@ -127,10 +128,12 @@ export class Sandbox implements AsyncDisposable {
     const request = this.#request(command, options)
     const { signal } = options
     if (signal?.aborted === true) throw aborted(signal)
-    using lease = await this.#live.use()
-    const hasStdin = options.stdin !== undefined
-    const process = await lease.sandbox.spawn({ ...withEnvironment(request, lease), hasStdin, pty: null })
-    return await collectProcess(process, options)
+    return tracedExec(this.#live.record, async () => {
+      using lease = await this.#live.use()
+      const hasStdin = options.stdin !== undefined
+      const process = await lease.sandbox.spawn({ ...withEnvironment(request, lease), hasStdin, pty: null })
+      return await collectProcess(process, options)
+    })
   }
 
   /** Starts a command that goes on by itself. It does not keep the sandbox awake. */

@@ -60,6 +60,11 @@ export class Sandboxes implements AsyncDisposable {
     this.#options = options
   }
 
+  /** How many run now. */
+  get running(): number {
+    return [...this.#handles.values()].filter(({ live }) => live.status === "running").length
+  }
+
   /** How sandboxes are held here, and how well; by default those that name no provider. Rejects with `sandbox.unavailable`. */
   async probe(provider?: string): Promise<ProviderReport> {
     const { providers } = await this.#open()
@@ -162,7 +167,7 @@ export class Sandboxes implements AsyncDisposable {
 
   /** @internal */
   async fork(live: LiveSandbox, options: SandboxOptions): Promise<Sandbox> {
-    // What is wrong is said before anything is copied, and nothing of it is mixed with what the original has.
+    // Before files are copied; and spread over the original's limits, what is none would look like none.
     parseSandboxOptions(options)
     const { limits, network, env, sleepAfterMs, tenant } = live.record
     const snapshot = await this.snapshot(live)

@@ -17,3 +17,7 @@ export { ServedWorker, type ServedWorkerOptions } from "./worker/served-worker.t
 export { listenForWorker, type WorkerListener, type WorkerListenOptions } from "./worker/worker-listener.ts"
 export { installUpgradingResponse } from "./worker/upgrading-response.ts"
 export { withoutVersions } from "./worker/worker-modules.ts"
+export { createLog, type LogOptions, type OpenLog } from "./log/create-log.ts"
+export { type GuestLog, openGuestLog } from "./log/guest-log.ts"
+export { openTelemetry, type OpenTelemetry } from "./telemetry/open-telemetry.ts"
+export { missingProtections } from "./missing-protections.ts"

@@ -67,7 +67,7 @@ async function act(call: SandboxCall, body: object, context: Context): Promise<n
     case "snapshot":
       return snapshot(at("/snapshots"), context)
     case "snapshots":
-      return list(context, sandboxPath("", "", flags).replace("/v1/sandboxes", "/v1/sandbox-snapshots"), "snapshots")
+      return list(context, sandboxPath("", "", flags).replace("/v1/sandboxes", "/v1/snapshots"), "snapshots")
   }
 }
 
@@ -172,7 +172,7 @@ async function snapshot(path: string, context: Context): Promise<number> {
   if (flags.rm === undefined) return print(context, await api.call("POST", path), "id")
   const one = sandboxPath("", "", flags).replace(
     "/v1/sandboxes",
-    `/v1/sandbox-snapshots/${encodeURIComponent(flags.rm)}`,
+    `/v1/snapshots/${encodeURIComponent(flags.rm)}`,
   )
   return print(context, await api.call("DELETE", one), undefined)
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto"
-import { MayflyError } from "@mayfly/protocol"
+import { activeSpan, isTracing, MayflyError, type Span, tell } from "@mayfly/protocol"
 import type { Store } from "@mayfly/store"
 import type { Activation } from "../core/activation.ts"
 import { type Clock, SystemClock } from "../core/clock.ts"
@@ -46,6 +46,7 @@ import { LocalDispatcher } from "./local-dispatcher.ts"
 import { type ActivationWorld, prepareActivation } from "./run-activation.ts"
 import { runningOf, type RunningWorld } from "./running.ts"
 import { childOf, tickOf } from "./started-instance.ts"
+import { TraceContexts } from "./trace-contexts.ts"
 import { type News, Watchers } from "./watchers.ts"
 
 export interface EngineOptions {
@@ -102,6 +103,7 @@ export class WorkflowEngine implements AsyncDisposable {
   readonly #inHand = new Set<InstanceNumber>()
   readonly #failures = new Map<InstanceNumber, number>()
   readonly #definitions: Definitions
+  readonly #traces: TraceContexts
   readonly #keepAlive = new KeepAlive()
   readonly #watchers = new Watchers((count) => this.#setWatched(count))
   #watched = 0
@@ -111,6 +113,7 @@ export class WorkflowEngine implements AsyncDisposable {
   private constructor(options: EngineOptions, store: WorkflowStore) {
     this.#options = options
     this.store = store
+    this.#traces = new TraceContexts(options.store)
     this.#definitions = new Definitions(store, options.runner ?? noRunner)
     this.clock = options.clock ?? new SystemClock()
     this.#dispatcher = new LocalDispatcher({
@@ -162,6 +165,7 @@ export class WorkflowEngine implements AsyncDisposable {
     await this.#definitions.check(definition, instance.definition.hash, tenant)
     const created = await this.store.create(instance, this.clock.now())
     this.#code.set(tenant, instance.id, closures)
+    if (created.isCreated && activeSpan() !== undefined) await this.#traces.remember(created.number)
     await this.#begin(created, instance, closures.size > 0)
     return { id: instance.id, number: created.number }
   }
@@ -410,7 +414,7 @@ export class WorkflowEngine implements AsyncDisposable {
     }
   }
 
-  async #runOnce({ number, tenant, id, definitionHash }: DueInstance): Promise<Dispatched> {
+  async #runOnce({ number, tenant, id, definitionHash, wakeAt: dueAt }: DueInstance): Promise<Dispatched> {
     const definition = await this.#definitions.get(definitionHash)
     if (needsCode(definition) && !this.#code.has(tenant, id)) {
       await this.store.park(number, "needs-code", this.clock.now())
@@ -418,6 +422,8 @@ export class WorkflowEngine implements AsyncDisposable {
     }
     const claimed = await this.store.claim(number, this.clock.now())
     if (claimed === null) return { wakeAt: null }
+    // 0 stands for an instance that nothing was due for.
+    if (dueAt > 0) tell("wake", { latenessMs: Math.max(0, this.clock.now() - dueAt) })
     this.#setActive()
     try {
       if (claimed.idle > poisonLimit) return await this.#condemn(claimed)
@@ -433,7 +439,8 @@ export class WorkflowEngine implements AsyncDisposable {
   async #activate(claimed: Claimed, definition: WorkflowDefinition): Promise<Dispatched> {
     const { number, tenant, id } = claimed.instance
     if (this.#stopped !== undefined) return this.#giveBack(claimed, stoppedError())
-    const running = runningOf(claimed, definition, this.#runningWorld(this.#code.get(tenant, id)))
+    const span = isTracing() ? await this.#traces.start(claimed.instance) : undefined
+    const running = runningOf(claimed, definition, this.#runningWorld(this.#code.get(tenant, id), span))
     let wakeAt: number | null = null
     const world = this.#activationWorld((ack) => {
       wakeAt = ack.wakeAt
@@ -450,14 +457,20 @@ export class WorkflowEngine implements AsyncDisposable {
       this.#live.delete(number)
       running.dispose()
     }
+    const outcome = end.kind === "finished" ? end.finish.status : end.kind
+    tell("activation", { end: outcome })
+    span?.set({ "mayfly.workflow.activation": outcome })
+    span?.end(end.kind === "abandoned" ? "workflow.interrupted" : undefined)
     if (end.kind === "abandoned") return this.#giveBack(claimed, end.cause)
     this.#failures.delete(number)
     if (end.kind === "finished") this.#code.retire(tenant, id)
+    if (end.kind === "finished" && span !== undefined) void this.#traces.forget(number)
     return { wakeAt }
   }
 
-  #runningWorld(closures: Closures): RunningWorld {
+  #runningWorld(closures: Closures, span?: Span): RunningWorld {
     return {
+      span,
       runner: this.#options.runner ?? noRunner,
       closures,
       startChild: (parent, name, child, params) =>

@@ -127,6 +127,13 @@ export class SqlWorkflowStore implements WorkflowStore {
     return row === undefined ? null : this.#values.load(row.body)
   }
 
+  async countByStatus(): Promise<Readonly<Record<string, number>>> {
+    const rows = await this.#tables.read<{ readonly status: string; readonly count: number }>(
+      "SELECT status, COUNT(*) AS count FROM workflows_instances GROUP BY status",
+    )
+    return Object.fromEntries(rows.map(({ status, count }) => [status, count]))
+  }
+
   async list({ tenant, status, limit, after = Number.MAX_SAFE_INTEGER }: ListQuery): Promise<readonly InstanceRow[]> {
     const where = status === undefined ? "" : "AND status = ?"
     const rows = await this.#tables.read<StoredInstance>(

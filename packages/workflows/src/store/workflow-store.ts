@@ -224,6 +224,8 @@ export interface WorkflowStore {
   fork(request: ForkRequest): Promise<Created>
   get(tenant: string, id: string): Promise<InstanceRow | null>
   getDefinition(hash: string): Promise<string | null>
+  /** Instances of all tenants by status. Reads them all. */
+  countByStatus(): Promise<Readonly<Record<string, number>>>
   list(query: ListQuery): Promise<readonly InstanceRow[]>
   /** In order, from behind `after`. */
   history(number: InstanceNumber, after: number, limit: number): Promise<readonly HistoryRow[]>
