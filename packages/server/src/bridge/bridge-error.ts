@@ -74,8 +74,14 @@ export function outside(what: string): Response {
 }
 
 /** What `work` gives, or its failure in the bridge's words. A failure of ours goes to the log, and gets its words later. */
-export async function answering(failing: Failing, { c }: Call, work: () => Promise<unknown>): Promise<unknown> {
+export async function answering(
+  failing: Failing,
+  { c, access, query }: Call,
+  work: () => Promise<unknown>,
+): Promise<unknown> {
   try {
+    // Before anything else is said: a key of another tenant learns nothing.
+    access.tenant((query as { readonly tenant?: string }).tenant)
     return await work()
   } catch (error) {
     if (!(error instanceof MayflyError)) throw error
