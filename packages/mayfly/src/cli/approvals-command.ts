@@ -1,3 +1,4 @@
+import { pathSegment } from "@mayfly/protocol"
 import { userInfo } from "node:os"
 import { type Approval, jsonLine } from "@mayfly/platform"
 import { errorLine, exitCodeOf, exitCodes, invalid } from "./command-error.ts"
@@ -28,7 +29,7 @@ export async function approvalsCommand(
       for (const approval of approvals.toReversed()) print(approval, flags, output)
     } else {
       const body = { by: userInfo().username, ...decisionOf(flags) }
-      const decided = await api.call("POST", `/v1/approvals/${encodeURIComponent(id)}/${action}`, body)
+      const decided = await api.call("POST", `/v1/approvals/${pathSegment(id)}/${action}`, body)
       print(decided as Approval, flags, output)
     }
     return exitCodes.ok

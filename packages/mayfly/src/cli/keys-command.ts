@@ -1,3 +1,4 @@
+import { pathSegment } from "@mayfly/protocol"
 import { errorLine, exitCodeOf, exitCodes, invalid } from "./command-error.ts"
 import { listAll } from "./list-all.ts"
 import { type Api, openApi } from "./open-api.ts"
@@ -35,7 +36,7 @@ export async function keysCommand(
     const body = action === "create" ? bodyOf(name, flags) : {}
     await using api = await openApi(flags.data)
     if (action === "create") printNew(await api.call("POST", "/v1/keys", body), flags, output)
-    else if (action === "revoke") await api.call("DELETE", `/v1/keys/${encodeURIComponent(name)}`)
+    else if (action === "revoke") await api.call("DELETE", `/v1/keys/${pathSegment(name)}`)
     else for (const key of await keysOf(api, flags)) print(key, flags, output)
     return exitCodes.ok
   } catch (error) {

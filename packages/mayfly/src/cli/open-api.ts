@@ -13,9 +13,11 @@ import {
   createServer,
   directoryOwner,
   hashKey,
+  type LogEntry,
   openDataDirectory,
   openOwnerSocket,
   ownerSocketName,
+  stderrLog,
 } from "@mayfly/server"
 import { WebSocket } from "ws"
 import { invalid } from "./command-error.ts"
@@ -60,13 +62,18 @@ export async function openApi(place: string | ApiPlace): Promise<Api> {
 /** Whoever has the directory and a terminal is its owner, and may choose what holds a sandbox. */
 const small = { hosts: 1, isolates: 0, spare: false, sandboxes: { offer: providerNames } }
 
+/** A command is no server: of its own requests only what failed is worth a line. */
+function failures(entry: LogEntry): void {
+  if (entry.level === "error") stderrLog(entry)
+}
+
 async function ownApi(path: string): Promise<Api> {
   await using opened = new AsyncDisposableStack()
   const directory = opened.use(openDataDirectory(path))
   const platform = opened.use(await createPlatform({ ...small, dataDir: directory }))
   const key = createKey()
   let keyHashes = [hashKey(key)]
-  const { app, close } = createServer({ platform, keyHashes })
+  const { app, close } = createServer({ platform, keyHashes, log: failures })
   opened.defer(close)
   const held = opened.move()
   return {
@@ -96,7 +103,7 @@ async function ownApi(path: string): Promise<Api> {
       // A person looks at it, maybe for long: other commands find us as they find a server.
       const socket = held.use(await openOwnerSocket(directory))
       keyHashes = [...keyHashes, socket.keyHash]
-      const server = createServer({ platform, keyHashes })
+      const server = createServer({ platform, keyHashes, log: failures })
       held.defer(server.close)
       socket.serve(server.app)
       return openSocket(directorySocket(path), target)

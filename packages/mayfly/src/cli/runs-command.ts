@@ -1,4 +1,5 @@
 import type { ListedRun, RunDetails } from "@mayfly/platform"
+import { pathSegment } from "@mayfly/protocol"
 import type { RunsAction, RunsFlags } from "./account-flags.ts"
 import { errorLine, exitCodeOf, exitCodes } from "./command-error.ts"
 import { openApi } from "./open-api.ts"
@@ -10,7 +11,7 @@ import { safeLine } from "./safe-line.ts"
 export async function runsCommand(action: RunsAction, id: string, flags: RunsFlags, output: Output): Promise<number> {
   try {
     await using api = await openApi(flags.data)
-    const path = `/v1/runs/${encodeURIComponent(id)}`
+    const path = `/v1/runs/${pathSegment(id)}`
     const query = queryOf(flags)
     if (action === "cancel") await api.call("POST", `${path}/cancel?${query}`)
     else if (action === "show") show((await api.call("GET", `${path}?${query}`)) as RunDetails, flags, output)

@@ -1,3 +1,4 @@
+import { pathSegment } from "@mayfly/protocol"
 import { text as readAll } from "node:stream/consumers"
 import { errorLine, exitCodeOf, exitCodes, invalid } from "./command-error.ts"
 import { listAll } from "./list-all.ts"
@@ -24,7 +25,7 @@ export async function secretsCommand(
     if (action === "set" && value === "") throw invalid("the secret", "is read from stdin, and nothing came")
     await using api = await openApi(flags.data)
     const tenant = flags.tenant ?? "default"
-    const path = `/v1/secrets/${encodeURIComponent(name)}`
+    const path = `/v1/secrets/${pathSegment(name)}`
     if (action === "set") await api.call("PUT", path, { value, tenant })
     else if (action === "rm") await api.call("DELETE", `${path}?tenant=${encodeURIComponent(tenant)}`)
     else print(await listAll(api, `/v1/secrets?tenant=${encodeURIComponent(tenant)}`, "secrets"), flags, output)

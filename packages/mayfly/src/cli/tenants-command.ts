@@ -1,4 +1,5 @@
 import type { TenantInfo } from "@mayfly/platform"
+import { pathSegment } from "@mayfly/protocol"
 import type { TenantsAction, TenantsFlags } from "./account-flags.ts"
 import { errorLine, exitCodeOf, exitCodes, invalid } from "./command-error.ts"
 import { listAll } from "./list-all.ts"
@@ -18,7 +19,7 @@ export async function tenantsCommand(
     // Before the directory is opened: a wrong option starts nothing.
     const body = bodyOf(action, flags)
     await using api = await openApi(flags.data)
-    const path = `/v1/tenants/${encodeURIComponent(tenant)}`
+    const path = `/v1/tenants/${pathSegment(tenant)}`
     if (action === "ls")
       for (const one of await listAll<TenantInfo>(api, "/v1/tenants?", "tenants")) line(one, flags, output)
     else if (action === "show") show((await api.call("GET", path)) as TenantInfo, flags, output)

@@ -1,5 +1,5 @@
 import type { DynamicWorkerOptions, NamedWorkerInfo, WorkerVersion } from "@mayfly/platform"
-import type { RunJson } from "@mayfly/protocol"
+import { pathSegment, type RunJson } from "@mayfly/protocol"
 import type { WorkerCall, WorkerFlags } from "./account-flags.ts"
 import { errorLine, exitCodeOf, exitCodes } from "./command-error.ts"
 import { type Interrupts, listenForInterrupts } from "./interrupts.ts"
@@ -39,7 +39,7 @@ async function act(
       print(info, flags, output)
     return exitCodes.ok
   }
-  const path = `/v1/workers/${encodeURIComponent(call.worker)}`
+  const path = `/v1/workers/${pathSegment(call.worker)}`
   if (call.name === "run") return printRun((await api.call("POST", `${path}/run`, body)) as RunJson, flags, output)
   if (call.name === "versions") {
     const { versions } = (await api.call("GET", `${path}/versions?${query}`)) as { versions: readonly WorkerVersion[] }

@@ -1,3 +1,4 @@
+import { pathSegment } from "@mayfly/protocol"
 import { errorLine, exitCodeOf, exitCodes, invalid } from "./command-error.ts"
 import { type Interrupts, listenForInterrupts } from "./interrupts.ts"
 import { type Api, openApi } from "./open-api.ts"
@@ -132,7 +133,7 @@ function pathOf(
   { tenant }: WorkflowFlags,
   query: Readonly<Record<string, string>> = {},
 ): string {
-  return `/v1/workflows/${encodeURIComponent(id)}${rest}${queryOf({ tenant, ...query })}`
+  return `/v1/workflows/${pathSegment(id)}${rest}${queryOf({ tenant, ...query })}`
 }
 
 function queryOf(given: Readonly<Record<string, string | undefined>>): string {

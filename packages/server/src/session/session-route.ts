@@ -25,7 +25,7 @@ export const sessionRoutes: readonly Route[] = [
         serveSession({
           platform: server.platform,
           tenantOf: (named) => access.tenant(named ?? own),
-          takeSlot: () => server.places.requests.take(),
+          takeSlot: () => server.places.requests.take(access.ownTenant),
           signal,
         }),
       )
