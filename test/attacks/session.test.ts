@@ -56,11 +56,7 @@ test("values that name earlier values are not taken: each level would multiply t
     '["release",1,0]',
     '["abort",["remap",0,[],[],[0]]]',
   ])
-    assert.deepEqual(
-      await endOf((socket) => socket.send(message)),
-      refused,
-      message,
-    )
+    assert.deepEqual(await endOf((socket) => socket.send(message)), refused, message)
 })
 
 test("what a client never lets go of is bounded in number", async () => {
@@ -81,38 +77,6 @@ test("workers that are asked for at once are counted before they are there", asy
   }
   assert.equal(answers.filter((text) => text.includes("worker.queue-full")).length, 10)
   socket.close()
-})
-
-test("results that a client does not read are bounded: those that are too much are refused", async () => {
-  const socket = await open()
-  const script = JSON.stringify("() => 'x'.repeat(24 << 20)")
-  const given = JSON.stringify({ text: `j{"script":${script}}`, capabilities: [[]] })
-  const none = JSON.stringify({ text: "j{}", capabilities: [[]] })
-  const answers = messagesOf(socket)
-  socket.send(`["push",["pipeline",0,["createWorker"],[${given}]]]`)
-  const worker = /\["export",(-\d+)\]/.exec(String((await answers.next()).value?.[0]))?.[1]
-  assert.ok(worker)
-  socket.pause()
-  for (let id = 2; id < 26; id += 2) {
-    socket.send(`["push",["pipeline",${worker},["execute"],[${none}]]]`)
-    socket.send(`["push",["pipeline",${id},["ended"],[]]]`)
-  }
-  for (let at = 0; at < 13; at++) assert.equal(await neighbour.run(at), at + 1)
-  socket.resume()
-  let refusals = 0
-  for (let at = 0; at < 12; at++)
-    if (String((await answers.next()).value?.[0]).includes("worker.queue-full")) refusals++
-  assert.ok(refusals > 0 && refusals < 12, String(refusals))
-  socket.close()
-})
-
-test("a client that sends into a stream that nobody reads loses its connection", async () => {
-  const end = await endOf((socket) => {
-    socket.send('["pipe"]')
-    const chunk = "A".repeat(4 << 20)
-    for (let at = 0; at < 70; at++) socket.send(`["stream",["pipeline",1,["write"],[["bytes","${chunk}"]]]]`)
-  })
-  assert.deepEqual(end, refused)
 })
 
 async function* messagesOf(socket: WebSocket): AsyncGenerator<unknown[], void, void> {

@@ -163,7 +163,12 @@ export class GuardedTransport {
   #cut(reason: unknown): void {
     this.#fail(reason instanceof Error ? reason : new Error("the session was cut"))
     // A reason is at most 123 bytes.
-    this.#socket.close(1008, publicError(reason).message.replaceAll(/[^\x20-\x7e]/g, "?").slice(0, 120))
+    this.#socket.close(
+      1008,
+      publicError(reason)
+        .message.replaceAll(/[^\x20-\x7e]/g, "?")
+        .slice(0, 120),
+    )
     this.#socket.resume()
     // Whoever does not read will not read that either.
     if (this.#isFull()) this.#socket.terminate()

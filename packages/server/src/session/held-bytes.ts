@@ -18,9 +18,13 @@ export class HeldBytes implements Disposable {
   take(bytes: number): Disposable {
     if (this.#isDisposed) return { [Symbol.dispose]: () => {} }
     if (this.#bytes + bytes > this.#max)
-      throw new MayflyError("worker.queue-full", `a session may hold ${this.#max} bytes of programs, inputs and results`, {
-        details: { limit: this.#max, retryAfterMs: 1_000 },
-      })
+      throw new MayflyError(
+        "worker.queue-full",
+        `a session may hold ${this.#max} bytes of programs, inputs and results`,
+        {
+          details: { limit: this.#max, retryAfterMs: 1_000 },
+        },
+      )
     shared.take(bytes)
     this.#bytes += bytes
     let isTaken = true

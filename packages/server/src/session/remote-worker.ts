@@ -9,6 +9,12 @@ import type { SessionParts } from "./remote-session.ts"
 
 type Sink = ((event: RemoteMessage) => Promise<void>) & { dup?: () => Sink & Disposable }
 
+/** A response's body streams, and counts on its way. */
+interface Ended {
+  readonly run?: RemoteMessage
+  readonly response?: Response
+}
+
 const callFields = ["input", "limits", "props", "reuse", "stubs"]
 
 /** A worker that a client holds. Its runs end when the client's connection does. */
@@ -77,7 +83,7 @@ export class RemoteWorker extends RpcTarget {
     void this.#worker.dispose()
   }
 
-  #call(message: unknown, act: (signal: AbortSignal) => Promise<{ run?: RemoteMessage }>): RemoteCall {
+  #call(message: unknown, act: (signal: AbortSignal) => Promise<Ended>): RemoteCall {
     const { signal, takeSlot, held } = this.#parts
     return new RemoteCall(signal, async (cancelled): Promise<HeldOutcome> => {
       let result: Disposable | undefined

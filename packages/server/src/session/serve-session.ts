@@ -9,7 +9,7 @@ import { RemoteSession, type SessionParts } from "./remote-session.ts"
 const maxMessageBytes = 128 << 20
 
 /** Speaks Cap'n Web with a client: it makes workers, whose `env` functions stay with it. Ends with the key, and when the server stops. */
-export function serveSession(parts: Omit<SessionParts, "held">): SocketHandler {
+export function serveSession(parts: Omit<SessionParts, "held">, maxHeldBytes?: number): SocketHandler {
   return {
     maxMessageBytes,
     open(socket) {
@@ -19,7 +19,7 @@ export function serveSession(parts: Omit<SessionParts, "held">): SocketHandler {
       parts.signal.addEventListener("abort", end, { once: true })
       socket.once("close", () => parts.signal.removeEventListener("abort", end))
       if (parts.signal.aborted) end()
-      const held = new HeldBytes()
+      const held = new HeldBytes(maxHeldBytes)
       socket.once("close", () => held[Symbol.dispose]())
       const session = new RemoteSession({ ...parts, held, signal: AbortSignal.any([ended.signal, parts.signal]) })
       const stats = (): ReturnType<typeof connection.getStats> => connection.getStats()

@@ -13,9 +13,7 @@ test("ApiSockets ends clients whose messages never end, before they take all mem
   const sockets = new ApiSockets({ maxUnfinishedBytes: 3 << 20 })
   const app = new Hono() as unknown as ServerApp
   const opened: WebSocket[] = []
-  app.get("/", (c) =>
-    upgradeOf(c).accept({ maxMessageBytes: 128 << 20, open: (socket) => void opened.push(socket) }),
-  )
+  app.get("/", (c) => upgradeOf(c).accept({ maxMessageBytes: 128 << 20, open: (socket) => void opened.push(socket) }))
   const server = createServer()
   server.on("upgrade", (request, socket, head) => {
     void sockets.handle(Promise.resolve(app), request, socket as Socket, head)
