@@ -104,7 +104,8 @@ function schemaBreak(
 }
 
 function resolved(schema: Json, document: Json): Json {
-  const name = /^#\/components\/schemas\/(.+)$/.exec(String(schema["$ref"] ?? ""))?.[1]
+  const { $ref } = schema as { readonly $ref?: string }
+  const name = $ref?.replace(/^#\/components\/schemas\//, "")
   return name === undefined ? schema : record(record(record(document["components"])["schemas"])[name])
 }
 
