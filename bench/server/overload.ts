@@ -1,3 +1,4 @@
+import type { EventEmitter } from "node:events"
 import autocannon from "autocannon"
 import { script } from "./load.ts"
 import type { Served } from "./served.ts"
@@ -28,11 +29,14 @@ export async function measureOverload(served: Served, capacity: number, seconds:
     duration: seconds,
     timeout: 60,
     setupClient: (client) =>
-      void client.on("headers", ({ statusCode, headers }: { statusCode: number; headers: readonly string[] }) => {
-        if (statusCode !== 429) return
-        refused++
-        if (headers.some((text) => String(text).toLowerCase() === "retry-after")) withRetryAfter++
-      }),
+      void (client as unknown as EventEmitter).on(
+        "headers",
+        ({ statusCode, headers }: { statusCode: number; headers: readonly string[] }) => {
+          if (statusCode !== 429) return
+          refused++
+          if (headers.some((text) => String(text).toLowerCase() === "retry-after")) withRetryAfter++
+        },
+      ),
   })
   const result = await flood
   const ended = performance.now()
