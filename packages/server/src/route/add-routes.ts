@@ -42,6 +42,12 @@ function nameOf({ method, path }: Route): string {
   return `${method.toUpperCase()} ${path}`
 }
 
+/** Before anything is read for it, and for those routes too that would not ask. */
+function checkTenant({ scope }: Route, access: Access, query: unknown): void {
+  const { tenant } = (query ?? {}) as { readonly tenant?: unknown }
+  if (scope !== "open") access.tenantFilter(tenant)
+}
+
 /** Throws `auth.forbidden`, which names what is missing. */
 function checkScope({ scope, wholeServer = false }: Route, access: Access): void {
   if (scope === "open") return
