@@ -27,6 +27,7 @@ function handlerOf(route: Route, parts: ServerParts): Handler {
     const params =
       paramsSchema === undefined ? {} : readInput(paramsSchema, c.req.param(), { kind: "parameter", route: name })
     const query = route.isRawQuery === true ? {} : readQuery(route.query, c.req.queries(), name)
+    checkTenant(route, access, query)
     const key = idempotencyKeyOf(c, route)
     const { fingerprint, body } = await bodyOf(c, route, parts, held, key !== undefined)
     const outlivesClient = key !== undefined
