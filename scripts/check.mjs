@@ -30,6 +30,11 @@ const checks = [
     fix: [...script("check-errors.ts"), "--write"],
   },
   {
+    name: "reference",
+    command: ["--conditions=source", ...script("check-reference.ts")],
+    fix: ["--conditions=source", ...script("check-reference.ts"), "--write"],
+  },
+  {
     name: "contract",
     command: ["--conditions=source", ...script(contract)],
     fix: ["--conditions=source", ...script(contract), "--write"],

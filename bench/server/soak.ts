@@ -33,9 +33,15 @@ export async function soak(served: Served, operations: number, clients = 8): Pro
 
 type Kind = (served: Served, index: number) => Promise<boolean>
 
-async function post({ url, key }: Served, path: string, body: object, init: RequestInit = {}): Promise<Response> {
-  const headers = { authorization: `Bearer ${key}`, "content-type": "application/json", ...init.headers }
-  return fetch(`${url}${path}`, { ...init, method: "POST", headers, body: JSON.stringify(body) })
+async function post(
+  { url, key }: Served,
+  path: string,
+  body: object,
+  { accept = "application/json", signal }: { readonly accept?: string; readonly signal?: AbortSignal } = {},
+): Promise<Response> {
+  const headers = { authorization: `Bearer ${key}`, "content-type": "application/json", accept }
+  const init = { method: "POST", headers, body: JSON.stringify(body) }
+  return fetch(`${url}${path}`, signal === undefined ? init : { ...init, signal })
 }
 
 const run = async (served: Served, body: object): Promise<{ ok: boolean }> =>
@@ -51,8 +57,8 @@ const kinds: readonly Kind[] = [
       })
     ).ok,
   async (served) => {
-    const accept = { accept: "text/event-stream" }
-    const events = await post(served, "/v1/run", { script: "console.log('a'); return 1" }, { headers: accept })
+    const accept = "text/event-stream"
+    const events = await post(served, "/v1/run", { script: "console.log('a'); return 1" }, { accept })
     return /event: result/.test(await events.text())
   },
   async (served) => {

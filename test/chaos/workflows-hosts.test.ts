@@ -19,7 +19,8 @@ export default async (event, step) => {
 test("scripts go on elsewhere when the process of their isolate is killed", { timeout }, async () => {
   await using platform = await createPlatform()
   const workflows: DynamicWorkflow[] = []
-  for (let n = 0; n < 12; n++) workflows.push(await platform.env.WORKFLOWS.create({ id: `host-${n}`, script }))
+  for (let n = 0; n < 12; n++)
+    workflows.push(await platform.env.WORKFLOWS.create({ id: `host-${n}`, script, reuse: n % 2 === 0 }))
   const results = Promise.all(workflows.map((workflow) => workflow.result()))
   let isDone = false
   const done = results.finally(() => (isDone = true))

@@ -55,6 +55,7 @@ export const errorTable = {
     fix: "Export a default function, or an object with run or fetch.",
   },
   "worker.module-not-found": { status: 400, retry: false, fix: "Give the module in `modules`, or remove the import." },
+  "worker.not-found": { status: 404, retry: false, fix: "Check the name and version, or deploy the worker first." },
   "worker.websocket-limit": {
     status: 422,
     retry: false,
@@ -209,10 +210,25 @@ export const errorTable = {
     retry: false,
     fix: "Name a step that the instance has come to; see its history.",
   },
+  "workflow.damaged": {
+    status: 500,
+    retry: false,
+    fix: "What is stored of it is damaged: restore the data directory from a backup, or restart the workflow.",
+  },
+  "workflow.handled-again": {
+    status: 409,
+    retry: false,
+    fix: "Send the request again yourself if the workflow shall be started once more.",
+  },
   "workflow.hook-not-found": {
     status: 404,
     retry: false,
     fix: "Check the link: it never existed, or the workflow was deleted.",
+  },
+  "workflow.hook-signature": {
+    status: 403,
+    retry: false,
+    fix: "Send the request as the service that the link was made for does: signed with its secret, just now.",
   },
   "workflow.hook-used": {
     status: 409,
@@ -237,6 +253,34 @@ export const errorTable = {
   "auth.too-many-keys": { status: 409, retry: false, fix: "Revoke keys that nobody needs any more." },
   "auth.host": { status: 403, retry: false, fix: "Call the server by the address that it printed." },
 
+  "quota.rate": {
+    status: 429,
+    retry: true,
+    fix: "Wait for `details.retryAfterMs`, then try again; or raise the rate.",
+  },
+  "quota.concurrency": {
+    status: 429,
+    retry: true,
+    fix: "Wait for `details.retryAfterMs`, then try again; or raise concurrentRuns or queuedRuns.",
+  },
+  "quota.budget": {
+    status: 429,
+    retry: false,
+    fix: "Wait until `details.resetsAt`, or raise the tenant's hard budget.",
+  },
+  "quota.limit": { status: 403, retry: false, fix: "Ask for no more than the tenant's quota permits, or raise it." },
+  "quota.count": { status: 409, retry: false, fix: "Remove some that are not needed, or raise the tenant's quota." },
+  "tenant.suspended": {
+    status: 403,
+    retry: false,
+    fix: "An administrator suspended the tenant; `mayfly tenants resume` lifts it.",
+  },
+  "run.not-found": {
+    status: 404,
+    retry: false,
+    fix: "Check the id; old runs are forgotten, and others' are not shown.",
+  },
+  "run.ended": { status: 409, retry: false, fix: "The run is over; nothing is left to cancel." },
   "client.unreachable": { status: 503, retry: true, fix: "Check the URL, and that the server runs there." },
   "client.not-mayfly": { status: 502, retry: false, fix: "Check the URL: what answers there is not a Mayfly server." },
   "client.disconnected": {
@@ -313,8 +357,14 @@ export const errorTable = {
   },
   "platform.disposed": { status: 409, retry: false, fix: "Create a platform again; this one was disposed." },
   "platform.no-host": { status: 503, retry: true, fix: "Run `mayfly doctor`: host processes could not be started." },
+  "platform.not-hardened": {
+    status: 503,
+    retry: false,
+    fix: "Get what is missing (docs/guides/deploying.md says how), or start without `--require hardened`.",
+  },
   "platform.port-in-use": { status: 409, retry: false, fix: "Stop what listens there, or choose another --port." },
   "server.not-found": { status: 404, retry: false, fix: "See /v1/openapi.json or docs for the routes." },
+  "server.stopping": { status: 503, retry: true, fix: "Ask again in a moment, or another server." },
   "server.unreachable": { status: 502, retry: true, fix: "Check the address and whether the server runs." },
   "server.upgrade-required": { status: 426, retry: false, fix: "Open it with a client for WebSockets." },
   "server.body-timeout": { status: 408, retry: true, fix: "Send the body without long pauses." },

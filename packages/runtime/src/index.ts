@@ -1,4 +1,4 @@
-export type { CallAnswer, IsolatePool, PoolHandler, PoolOutcome, PoolRequest } from "./pool/isolate-pool.ts"
+export type { CallAnswer, IsolatePool, PoolHandler, PoolOutcome, PoolRequest, PoolStats } from "./pool/isolate-pool.ts"
 export { detectJail, type Jail, type JailKind } from "./pool/jail.ts"
 export { findNode, findRuntimeFiles } from "./pool/runtime-files.ts"
 export type { Fetcher, Tail, TraceItem, WorkerCode } from "./loader/worker-code.ts"
@@ -22,6 +22,7 @@ export type {
 } from "./egress.ts"
 export { RpcTarget } from "./bridge/rpc-target.ts"
 export { provideStandIn } from "./bridge/stand-in.ts"
+export type { AskedRun, RunGate, RunPass, RunTraces } from "./run-gate.ts"
 export { createRuntime, type Runtime, type RuntimeOptions } from "./runtime.ts"
 export { DynamicWorker } from "./worker/dynamic-worker.ts"
 export { loadWorker } from "./worker/load-worker.ts"

@@ -1,11 +1,12 @@
 import { availableParallelism } from "node:os"
-import { MayflyError, type NetworkPolicy } from "@mayfly/protocol"
+import { type Limits, MayflyError, type NetworkPolicy, parseLimits } from "@mayfly/protocol"
 import { CacheBudget } from "./cache/cache-budget.ts"
 import type { Egress } from "./egress.ts"
 import { ObjectHost, type ObjectHostOptions } from "./objects/object-host.ts"
 import { CompilerPool } from "./pool/compiler-pool.ts"
 import { HostPool, type HostPoolOptions } from "./pool/host-pool.ts"
 import type { IsolatePool } from "./pool/isolate-pool.ts"
+import type { RunGate } from "./run-gate.ts"
 import type { TypeCheck } from "./typecheck.ts"
 import { OpenRuns, type OpenRunsOptions } from "./worker/open-runs.ts"
 import { pinPolicy } from "./worker/pin-policy.ts"
@@ -15,6 +16,10 @@ export interface RuntimeOptions extends HostPoolOptions {
   readonly egress?: Egress
   /** The policy of workers that bring none. Default: nothing can be reached. */
   readonly network?: NetworkPolicy
+  /** Limits of workers that name none. Default: those of the table. */
+  readonly limits?: Partial<Limits>
+  /** Decides which runs may begin. Without one all may. */
+  readonly gate?: RunGate
   /** Bounds of runs whose callers hold stubs. */
   readonly openRuns?: OpenRunsOptions
   /** For workers with `typecheck: true`. */
@@ -29,7 +34,10 @@ export interface Runtime {
   readonly compiler: CompilerPool
   readonly egress: Egress
   readonly network: NetworkPolicy
+  /** Of workers that name none. */
+  readonly limits: Limits
   readonly openRuns: OpenRuns
+  readonly gate?: RunGate
   readonly typecheck?: TypeCheck
   /** Bounds what all workers keep with the Cache API. */
   readonly cacheBudget: CacheBudget
@@ -43,19 +51,23 @@ const openPerCore = 32
 
 /** Starts host processes and the compiler in the background; the first run waits for them. */
 export function createRuntime(options: RuntimeOptions = {}): Runtime {
+  const limits = parseLimits(options.limits)
   const pool = new HostPool(options)
   const compiler = new CompilerPool()
   compiler.warm()
   const egress = options.egress ?? nowhere
   const maxWarm = (options.hosts ?? availableParallelism()) * warmPerHost
-  const objects = new ObjectHost({ pool, egress }, { maxWarm, ...options.objects })
+  const gate = options.gate === undefined ? {} : { gate: options.gate }
+  const objects = new ObjectHost({ pool, egress, ...gate }, { maxWarm, ...options.objects })
   return {
     pool,
     compiler,
     egress,
     openRuns: new OpenRuns({ total: openPerCore * availableParallelism(), ...options.openRuns }),
+    ...gate,
     ...(options.typecheck === undefined ? {} : { typecheck: options.typecheck }),
     network: pinPolicy(options.network ?? {}),
+    limits,
     cacheBudget: new CacheBudget(maxCacheBytes),
     objects,
     async dispose() {

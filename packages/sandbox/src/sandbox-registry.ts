@@ -24,6 +24,8 @@ export interface SnapshotInfo {
   readonly id: string
   readonly sandboxId: string
   readonly tenant: string
+  /** Who made it, and alone can use it. */
+  readonly provider: string
   readonly createdAt: number
   /** What it takes on disk. */
   readonly bytes: number
@@ -63,6 +65,7 @@ export const sandboxMigrations: StoreOwner["migrations"] = [
     INSERT INTO sandbox_boxes_of_tenants SELECT tenant, id, id, created_at, state, options FROM sandbox_boxes;
     DROP TABLE sandbox_boxes;
     ALTER TABLE sandbox_boxes_of_tenants RENAME TO sandbox_boxes`,
+  `ALTER TABLE sandbox_snapshots ADD COLUMN provider TEXT NOT NULL DEFAULT 'bubblewrap'`,
 ]
 
 const owner: StoreOwner = { name: "sandbox", migrations: sandboxMigrations }
@@ -77,6 +80,7 @@ interface BoxRow {
 
 interface SnapshotRow {
   readonly id: string
+  readonly provider: string
   readonly sandbox_id: string
   readonly tenant: string
   readonly created_at: number
@@ -96,17 +100,19 @@ export class SandboxRegistry {
     return new SandboxRegistry(await store.attach(owner))
   }
 
-  /** Takes the id. Rejects with `sandbox.exists` when it is taken. */
-  async begin(record: SandboxRecord): Promise<void> {
+  /** Takes the id. Rejects with `sandbox.exists` when it is taken, `quota.count` when the tenant has `most` already. */
+  async begin(record: SandboxRecord, most: number | null = null): Promise<void> {
     const { id, key, tenant, createdAt, ...options } = record
     try {
-      await this.#write("INSERT INTO sandbox_boxes VALUES (?, ?, ?, ?, 'creating', ?)", [
-        tenant,
-        id,
-        key,
-        createdAt,
-        JSON.stringify(options),
-      ])
+      const added = await this.#write(
+        `INSERT INTO sandbox_boxes SELECT ?, ?, ?, ?, 'creating', ?
+         WHERE (SELECT COUNT(*) FROM sandbox_boxes WHERE tenant = ?) < ?`,
+        [tenant, id, key, createdAt, JSON.stringify(options), tenant, most ?? Number.MAX_SAFE_INTEGER],
+      )
+      if (added === 0)
+        throw new MayflyError("quota.count", `tenant "${tenant}" has ${most} sandboxes`, {
+          details: { tenant, what: "sandboxes", most },
+        })
     } catch (error) {
       if (!(error instanceof MayflyError) || error.code !== "store.constraint") throw error
       throw new MayflyError("sandbox.exists", `a sandbox "${id}" exists already`, { details: { id } })
@@ -145,14 +151,15 @@ export class SandboxRegistry {
   }
 
   async addSnapshot(snapshot: SnapshotInfo): Promise<void> {
-    const { id, sandboxId, tenant, createdAt, bytes, limits } = snapshot
-    await this.#write("INSERT INTO sandbox_snapshots VALUES (?, ?, ?, ?, ?, ?)", [
+    const { id, sandboxId, tenant, createdAt, bytes, limits, provider } = snapshot
+    await this.#write("INSERT INTO sandbox_snapshots VALUES (?, ?, ?, ?, ?, ?, ?)", [
       id,
       sandboxId,
       tenant,
       createdAt,
       bytes,
       JSON.stringify(limits),
+      provider,
     ])
   }
 
@@ -188,6 +195,7 @@ function snapshotOf(row: SnapshotRow): SnapshotInfo {
     id: row.id,
     sandboxId: row.sandbox_id,
     tenant: row.tenant,
+    provider: row.provider,
     createdAt: row.created_at,
     bytes: row.bytes,
     limits: JSON.parse(row.limits) as SandboxLimits,

@@ -6,7 +6,7 @@ import { join, resolve } from "node:path"
 import { Readable } from "node:stream"
 import { text as textOf } from "node:stream/consumers"
 import { setTimeout as delay } from "node:timers/promises"
-import { createPlatform } from "@mayfly/platform"
+import { createPlatform, providerNames } from "@mayfly/platform"
 import { MayflyError } from "@mayfly/protocol"
 import {
   createKey,
@@ -31,7 +31,7 @@ export interface Api extends AsyncDisposable {
   events(path: string, signal: AbortSignal): AsyncIterable<ServerEvent>
   /** Bytes both ways, as they come. Rejects as `call` does. */
   stream(method: string, path: string, options: StreamOptions): Promise<AsyncIterable<Uint8Array>>
-  /** A WebSocket that is open. Rejects as `call` does. */
+  /** A WebSocket that is open, and paused: whoever listens to it resumes it. Rejects as `call` does. */
   socket(path: string): Promise<WebSocket>
 }
 
@@ -57,10 +57,13 @@ export async function openApi(place: string | ApiPlace): Promise<Api> {
   return owner === undefined ? ownApi(path) : ownerApi(path, owner.pid)
 }
 
+/** Whoever has the directory and a terminal is its owner, and may choose what holds a sandbox. */
+const small = { hosts: 1, isolates: 0, spare: false, sandboxes: { offer: providerNames } }
+
 async function ownApi(path: string): Promise<Api> {
   await using opened = new AsyncDisposableStack()
   const directory = opened.use(openDataDirectory(path))
-  const platform = opened.use(await createPlatform({ dataDir: directory.path, hosts: 1, isolates: 0, spare: false }))
+  const platform = opened.use(await createPlatform({ ...small, dataDir: directory }))
   const key = createKey()
   let keyHashes = [hashKey(key)]
   const { app, close } = createServer({ platform, keyHashes })
@@ -195,7 +198,11 @@ async function openSocket(reach: Reach, path: string): Promise<WebSocket> {
     ...own,
   })
   return new Promise((settle, reject) => {
-    socket.once("open", () => settle(socket))
+    socket.once("open", () => {
+      // Its first messages may be there before anybody listens.
+      socket.pause()
+      settle(socket)
+    })
     socket.on("error", (error) => reject(reach.silent(error)))
     socket.once("unexpected-response", (_request, response) => {
       textOf(response)

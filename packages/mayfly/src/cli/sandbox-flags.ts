@@ -15,6 +15,7 @@ export interface SandboxFlags {
   readonly json?: boolean
   readonly allow?: readonly string[]
   readonly memory?: string
+  readonly provider?: string
   readonly env?: readonly string[]
   readonly from?: string
   readonly cwd?: string

@@ -1,9 +1,12 @@
+import { setTimeout as delay } from "node:timers/promises"
 import { MayflyError } from "@mayfly/protocol"
 import { DynamicWorker, type DynamicWorkerOptions, loadWorker, type Runtime, type WorkerParts } from "@mayfly/runtime"
 import type { CodeEnd, RunPlace, RunTrace, ScriptRun, StepRunner, WorkerProgram } from "@mayfly/workflows"
 import { scriptModules } from "./script-modules.ts"
-import { type ScriptCall, startScript } from "./script-run.ts"
+import { ScriptIsolate } from "./script-isolate.ts"
+import { IsolateScriptRun, type ScriptCall } from "./script-run.ts"
 import { ScriptSlots } from "./script-slots.ts"
+import { SharedIsolates } from "./shared-isolates.ts"
 import { StepWorker } from "./step-worker.ts"
 
 // A step is a call of a binding to its script, and has a timeout of its own.
@@ -14,6 +17,8 @@ type Loaded<Worker> = Map<string, Promise<Worker>>
 
 /** Isolates that scripts may hold at once; more wait for their turn. */
 const maxScripts = 256
+/** Instances that are suspected of having ended an isolate which they shared. */
+const maxSuspects = 10_000
 
 /** Runs the guest code of workflows in isolates. Compiled programs are kept as long as the engine keeps their definition. */
 export class IsolateStepRunner implements StepRunner {
@@ -21,6 +26,8 @@ export class IsolateStepRunner implements StepRunner {
   readonly #workers = new WeakMap<WorkerProgram, Loaded<DynamicWorker>>()
   readonly #slots = new ScriptSlots(maxScripts)
   readonly #scripts = new WeakMap<WorkerProgram, Loaded<WorkerParts>>()
+  readonly #shared = new WeakMap<WorkerProgram, Map<string, SharedIsolates>>()
+  readonly #suspects = new Set<string>()
 
   constructor(runtime: Runtime) {
     this.#runtime = runtime
@@ -34,7 +41,7 @@ export class IsolateStepRunner implements StepRunner {
   async runCode(program: WorkerProgram, input: unknown, { tenant, signal }: RunPlace): Promise<CodeEnd> {
     try {
       const worker = await this.#worker(program, tenant)
-      const run = await worker.execute(input, { signal })
+      const run = await inTurn(signal, () => worker.execute(input, { signal }))
       const { logs, usage, egress } = run
       const trace = { logs, usage, egress }
       return run.ok ? { ok: true, result: run.result, ...trace } : { ok: false, error: run.error, ...trace }
@@ -54,9 +61,52 @@ export class IsolateStepRunner implements StepRunner {
     return new StepWorker(worker, signal, onRun)
   }
 
-  runScript(program: WorkerProgram, call: ScriptCall, { tenant, signal }: RunPlace): ScriptRun {
-    const enter = (asked: AbortSignal) => this.#slots.take(tenant, asked)
-    return startScript(() => this.#script(program, tenant), enter, call, signal)
+  runScript(
+    program: WorkerProgram,
+    call: ScriptCall & { readonly reuse?: boolean },
+    { tenant }: Pick<RunPlace, "tenant">,
+  ): ScriptRun {
+    const suspect = `${tenant}\n${call.event.instanceId}`
+    if (call.reuse === true && !this.#suspects.has(suspect)) return this.#runShared(program, call, tenant, suspect)
+    const { instanceId: seed, timestamp } = call.event
+    const isolate = this.#isolate(program, tenant, { isShared: false, seed, at: timestamp.getTime() })
+    const onDispose = (hasEnded: boolean): void => (hasEnded ? isolate.release() : isolate.abort())
+    const run = new IsolateScriptRun(isolate, call, { onDispose, isInnocent: () => false })
+    // It has shown what it does when it is alone.
+    run.ended.then(() => this.#suspects.delete(suspect)).catch(() => {})
+    return run
+  }
+
+  /** When a shared isolate is lost, each of its instances goes on alone: what ends that one is its own doing. */
+  #runShared(program: WorkerProgram, call: ScriptCall, tenant: string, suspect: string): ScriptRun {
+    const shared = this.#sharedOf(program, tenant)
+    const setup = { isShared: true, seed: "", at: 0 }
+    const { cpuMs = scriptLimits.cpuMs } = (program.limits ?? {}) as { cpuMs?: number | null }
+    const isolate = shared.find(cpuMs, (onEnd) => this.#isolate(program, tenant, setup, onEnd))
+    const isInnocent = (): boolean => {
+      this.#suspects.add(suspect)
+      for (const oldest of this.#suspects) if (this.#suspects.size > maxSuspects) this.#suspects.delete(oldest)
+      return true
+    }
+    return new IsolateScriptRun(isolate, call, { onDispose: () => shared.left(isolate), isInnocent })
+  }
+
+  #sharedOf(program: WorkerProgram, tenant: string): SharedIsolates {
+    const byTenant = this.#shared.get(program) ?? new Map<string, SharedIsolates>()
+    this.#shared.set(program, byTenant)
+    const shared = byTenant.get(tenant) ?? new SharedIsolates()
+    byTenant.set(tenant, shared)
+    return shared
+  }
+
+  #isolate(
+    program: WorkerProgram,
+    tenant: string,
+    setup: { readonly isShared: boolean; readonly seed: string; readonly at: number },
+    onEnd = (): void => {},
+  ): ScriptIsolate {
+    const enter = (signal: AbortSignal) => this.#slots.take(tenant, signal)
+    return new ScriptIsolate({ load: () => this.#script(program, tenant), enter, setup, onEnd })
   }
 
   #worker(program: WorkerProgram, tenant: string): Promise<DynamicWorker> {
@@ -83,9 +133,9 @@ export class IsolateStepRunner implements StepRunner {
     }
   }
 
-  #load(program: WorkerProgram, tenant: string, language: "javascript" | "typescript"): Promise<WorkerParts> {
+  async #load(program: WorkerProgram, tenant: string, language: "javascript" | "typescript"): Promise<WorkerParts> {
     const { limits, network, env } = program as DynamicWorkerOptions
-    return loadWorker({
+    const parts = await loadWorker({
       ...scriptModules(program, language),
       limits: { ...scriptLimits, ...limits },
       ...(network !== undefined && { network }),
@@ -93,6 +143,7 @@ export class IsolateStepRunner implements StepRunner {
       tenant,
       platform: { runtime: this.#runtime },
     })
+    return { ...parts, isScript: true }
   }
 }
 
@@ -111,4 +162,19 @@ function keep<Worker>(
   // A failure is everybody's who waits now, and nobody's later.
   loading.catch(() => loaded.delete(tenant))
   return loading
+}
+
+/** A step that comes too early for its tenant's quota waits: nothing of it is wrong, and its timeout counts on. */
+async function inTurn<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await work()
+    } catch (error) {
+      if (!(error instanceof MayflyError) || (error.code !== "quota.rate" && error.code !== "quota.concurrency"))
+        throw error
+      const { retryAfterMs } = error.details
+      // Apart from each other: all that wait would else come at once.
+      await delay(Number(retryAfterMs) * (1 + Math.random()), undefined, { signal })
+    }
+  }
 }

@@ -42,6 +42,8 @@ export interface PoolHandler {
    * encoded result, which holds stubs, when `source` is 0, else an export that gives values. The run lasts while it is used.
    */
   onEarly(source: number, text: string, usage: PoolUsage): void
+  /** What the run used, when that comes after its end: it was taken away. */
+  onLateUsage?(usage: PoolUsage): void
   /** The guest has let go of an export that it had received `count` times. */
   onRelease(target: number, count: number): void
   onLogs(lines: readonly string[]): void
@@ -112,12 +114,25 @@ export type PoolOutcome = PoolUsage &
     | { readonly kind: "aborted" }
   )
 
+/** How much there is of everything now. */
+export interface PoolStats {
+  /** Host processes that take runs, the spare one not counted. */
+  readonly hosts: number
+  /** Whether one stands ready to replace a dead one. */
+  readonly hasSpare: boolean
+  /** Isolates that hold a run. */
+  readonly running: number
+  /** Runs that wait for an isolate. */
+  readonly waiting: number
+}
+
 /** Gives each run an isolate of its own, once, and takes it away. Implemented by host processes. */
 export interface IsolatePool {
   /** Rejects with `worker.queue-full` or `platform.*` only. Aborting answers at once; the isolate goes in the background. */
   run(request: PoolRequest, handler: PoolHandler, signal?: AbortSignal): Promise<PoolOutcome>
   /** Keeps the caller's process alive until the function is called that it gives: an object is being called. */
   hold(): () => void
+  stats(): PoolStats
   /** Kills all processes; runs under way end as aborted. Disposing twice is safe. */
   dispose(): Promise<void>
 }

@@ -22,10 +22,12 @@ function handlerOf(route: Route, parts: ServerParts): Handler {
     const access = c.get("access") as Access
     checkScope(route, access)
     using held = new DisposableStack()
-    if (route.place !== undefined) held.use(parts.places[route.place].take())
+    if (route.place !== undefined)
+      held.use(parts.places[route.place].take(route.scope === "open" ? null : access.ownTenant))
     const params =
       paramsSchema === undefined ? {} : readInput(paramsSchema, c.req.param(), { kind: "parameter", route: name })
-    const query = readQuery(route.query, c.req.queries(), name)
+    const query = route.isRawQuery === true ? {} : readQuery(route.query, c.req.queries(), name)
+    checkTenant(route, access, query)
     const key = idempotencyKeyOf(c, route)
     const { fingerprint, body } = await bodyOf(c, route, parts, held, key !== undefined)
     const outlivesClient = key !== undefined
@@ -39,6 +41,12 @@ function handlerOf(route: Route, parts: ServerParts): Handler {
 
 function nameOf({ method, path }: Route): string {
   return `${method.toUpperCase()} ${path}`
+}
+
+/** Before anything is read for it, and for those routes too that would not ask. */
+function checkTenant({ scope }: Route, access: Access, query: unknown): void {
+  const { tenant } = (query ?? {}) as { readonly tenant?: unknown }
+  if (scope !== "open") access.tenantFilter(tenant)
 }
 
 /** Throws `auth.forbidden`, which names what is missing. */
@@ -88,7 +96,9 @@ function hasBody(c: Context): boolean {
   return Number(c.req.header("content-length") ?? 0) !== 0 || c.req.header("transfer-encoding") !== undefined
 }
 
-function responseOf(c: Context, { answer }: Route, given: unknown): Response {
+async function responseOf(c: Context, { answer }: Route, given: unknown): Promise<Response> {
+  // Of an answer to HEAD nobody reads the body: a stream would keep its place for ever.
+  if (given instanceof Response && c.req.raw.method === "HEAD") await given.body?.cancel()
   if (given instanceof Response) return given
   if (given === undefined) return c.body(null, 204)
   return c.json(given, (answer.status ?? 200) as ContentfulStatusCode)

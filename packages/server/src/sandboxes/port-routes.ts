@@ -1,8 +1,9 @@
 import { z } from "zod"
-import { documented } from "../route/documented.ts"
+import { invalid } from "../parse-fields.ts"
+import { wholeOrPageOf } from "../route/page-of.ts"
 import { type Route, route } from "../route/route.ts"
 import { sandboxOf, sandboxParams } from "../sandbox-of.ts"
-import { tenantQuery } from "../schema/common.ts"
+import { nextCursor, pageQuery, tenantQuery } from "../schema/common.ts"
 import { given } from "./given-parts.ts"
 
 const exposureJson = z.object({
@@ -11,10 +12,6 @@ const exposureJson = z.object({
   token: z.string(),
   expiresAt: z.int().nullable(),
 })
-const portText = z
-  .string()
-  .regex(/^\d{1,5}$/, "must be a port")
-  .transform(Number)
 const common = { scope: "sandboxes", tag: "Sandboxes", params: sandboxParams, query: tenantQuery } as const
 const path = "/v1/sandboxes/:id/ports"
 
@@ -39,18 +36,28 @@ export const portRoutes: readonly Route[] = [
     method: "get",
     path,
     summary: "List ports that are shown",
-    answer: { description: "The addresses.", json: z.object({ ports: z.array(exposureJson) }) },
+    query: pageQuery,
+    answer: { description: "The addresses.", json: z.object({ ports: z.array(exposureJson), cursor: nextCursor }) },
     errors: ["sandbox.not-found"],
-    handle: async (call) => ({ ports: (await sandboxOf(call)).exposures() }),
+    async handle(call) {
+      const all = (await sandboxOf(call)).exposures()
+      const { entries, ...next } = wholeOrPageOf(all, call.query, ({ port }) => String(port).padStart(5, "0"))
+      return { ports: entries, ...next }
+    },
   }),
   route({
     ...common,
     method: "delete",
     path: `${path}/:port`,
     summary: "Take an address back, for good; one that is not there is fine",
-    params: z.object({ id: z.string(), port: documented(portText, z.int()) }),
+    params: z.object({ id: z.string(), port: z.string() }),
     answer: { description: "Nobody sees the port any more; those who looked are cut off." },
     errors: ["sandbox.not-found"],
-    handle: async (call) => (await sandboxOf(call)).unexpose(call.params.port),
+    handle: async (call) => (await sandboxOf(call)).unexpose(portOf(call.params.port)),
   }),
 ]
+
+function portOf(text: string): number {
+  if (/^\d{1,5}$/.test(text)) return Number(text)
+  throw invalid("port", "must be a whole number from 1 to 65535")
+}

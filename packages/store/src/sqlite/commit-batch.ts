@@ -28,10 +28,13 @@ const refusalsInARow = 3
 /** The transaction is rolled back, nothing of it was written. */
 class BrokenBatch extends Error {}
 
-/** All operations as one transaction with one sync, each in a savepoint of its own: one that fails takes nothing else with it. Never throws. */
+/**
+ * All operations as one transaction with one sync; one that fails takes nothing else with it. Most batches have none that fails: savepoints, which make
+ * SQLite copy each page before an operation changes it, come with the second try only. Operations may be run more than once. Never throws.
+ */
 export function commitBatch(database: Database, known: KnownProcedures, operations: readonly Operation[]): Outcome[] {
   try {
-    return tryCommit(database, known, operations)
+    return tryWithoutSavepoints(database, known, operations) ?? tryCommit(database, known, operations)
   } catch (error) {
     const cause = error instanceof BrokenBatch ? error.cause : error
     if (error instanceof BrokenBatch && operations.length > 1 && blameable.has(resultCodeOf(cause))) {
@@ -57,6 +60,24 @@ function commitEachAlone(database: Database, known: KnownProcedures, operations:
 function commitOne(database: Database, known: KnownProcedures, operation: Operation): Outcome {
   const [outcome] = commitBatch(database, known, [operation])
   return outcome ?? { ok: false, error: { code: "store.failed", message: "the operation has no outcome" } }
+}
+
+/** Nothing was written when there is no answer: an operation failed. Throws as `tryCommit`. */
+function tryWithoutSavepoints(
+  database: Database,
+  known: KnownProcedures,
+  operations: readonly Operation[],
+): Outcome[] | undefined {
+  let outcomes: Outcome[]
+  try {
+    database.script("BEGIN IMMEDIATE")
+    outcomes = operations.map((operation) => ({ ok: true, value: perform(database, known, operation) }))
+  } catch {
+    rollBack(database)
+    return undefined
+  }
+  commit(database)
+  return outcomes
 }
 
 /** Throws BrokenBatch when nothing was written, `store.unknown-outcome` when nobody can know. */

@@ -8,8 +8,10 @@ import type { Operation, Outcome, ReplyBatch, Request, RequestBatch, ThreadOptio
 import { checkMigrated, migrate, prepareStore } from "./migrate.ts"
 import { toWireError } from "./wire-error.ts"
 
-/** A transaction with more operations than this would keep the first of them waiting. */
-const maxOperations = 2_000
+/** More wait for the next transaction: while it is written, callers go on with the answers of this one. */
+const maxOperations = 512
+/** Answers to reads go together for so long. */
+const readTogetherMs = 2
 
 type Waiting = readonly [id: number, request: Request]
 
@@ -36,6 +38,7 @@ class DatabaseThread {
     while (this.#waiting.length > 0) {
       const operations = this.#takeOperations()
       if (operations.length > 0) this.#reply(this.#commit(operations))
+      else if (this.#waiting[0]?.[1].kind === "read") this.#reply(this.#readSome())
       else await this.#serveNext()
     }
     this.#isWorking = false
@@ -60,6 +63,25 @@ class DatabaseThread {
     }
   }
 
+  #readSome(): ReplyBatch {
+    const replies: [id: number, outcome: Outcome][] = []
+    const until = performance.now() + readTogetherMs
+    for (let next = this.#waiting[0]; next?.[1].kind === "read"; next = this.#waiting[0]) {
+      this.#waiting.shift()
+      replies.push([next[0], this.#read(next[1])])
+      if (performance.now() > until) break
+    }
+    return replies
+  }
+
+  #read({ sql, parameters, maxRows }: Extract<Request, { kind: "read" }>): Outcome {
+    try {
+      return { ok: true, value: this.#open().read(sql, parameters, maxRows) }
+    } catch (error) {
+      return failedWith(error)
+    }
+  }
+
   async #serveNext(): Promise<void> {
     const next = this.#waiting.shift()
     if (next === undefined) return
@@ -80,15 +102,14 @@ class DatabaseThread {
     switch (request.kind) {
       case "attach":
         return this.#attach(request.owner)
-      case "read":
-        return this.#open().read(request.sql, request.parameters, request.maxRows)
       case "check":
         return this.#check()
       case "close":
         return this.#database?.close()
+      case "read":
       case "statements":
       case "procedure":
-        throw new MayflyError("store.failed", "operations are committed, not answered")
+        throw new MayflyError("store.failed", "reads and operations are answered together")
     }
   }
 

@@ -32,9 +32,8 @@ export class SqliteStore implements Store {
     const tables: Tables<Procedures> = {
       read: async <Row>(sql: string, parameters: readonly SqlValue[] = [], { maxRows = defaultMaxRows } = {}) =>
         (await this.#ask("reader", { kind: "read", sql, parameters, maxRows })) as readonly Row[],
-      write: async (statements) => (await this.#write({ kind: "statements", statements })) as never,
-      call: async (name, argument) =>
-        (await this.#write({ kind: "procedure", owner: owner.name, name, argument })) as never,
+      write: (statements) => this.#write({ kind: "statements", statements }) as Promise<never>,
+      call: (name, argument) => this.#write({ kind: "procedure", owner: owner.name, name, argument }) as Promise<never>,
     }
     return tables as unknown as Tables<Known>
   }

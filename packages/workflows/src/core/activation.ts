@@ -1,11 +1,13 @@
 import { Attempts, type Work } from "./attempts.ts"
 import { Delivery } from "./delivery.ts"
 import { EventBox } from "./event-box.ts"
+import type { LazySignal } from "./lazy-signal.ts"
 import { isCompletion, type JournalRow, type NewRow, type PendingEvent } from "./journal.ts"
 import type { ActivationEnd, ActivationStart, Change, Finish, Ports, Program, WaitReason } from "./ports.ts"
 import { Sequencer } from "./sequencer.ts"
 import type { Attempt, Compensation, DoStep, EventStep, Settled, StepHost } from "./step-host.ts"
-import { describeKey, parseKey, scopeOf, type StepKey, StepKeys } from "./step-key.ts"
+import { describeKey, kindOf, scopeOf, type StepKey, StepKeys } from "./step-key.ts"
+import { PreparedAttempt } from "./prepared-attempt.ts"
 import { nextUndo, undoingKey } from "./undoing.ts"
 import { Waits } from "./waits.ts"
 
@@ -73,12 +75,12 @@ export class Activation {
       waits: this.#waits,
       maxParallel: start.maxParallel,
       commit: (rows) => this.#commit({ rows }),
-      prepare: (key, attempt, signal) => this.#prepare(key, attempt, signal),
+      prepare: (key, attempt, abort) => this.#prepare(key, attempt, abort),
       timeoutFailure: (message) => ports.encodeFailure("timeout", message),
       isWanted: (work) => !this.#isOver && !this.#isEnding && (work.isUndoing || this.#programEnd === undefined),
       isPausing: () => this.#isPausing,
       onBroken: (error) => this.abandon(error),
-      onChange: () => void this.#pump(),
+      onChange: () => this.#pump(),
     })
     if (start.isTerminating) this.#undoing = ports.encodeFailure("terminated", "the instance was terminated")
     this.#undoing = this.#begun.get(undoingKey)?.value ?? this.#undoing
@@ -90,27 +92,27 @@ export class Activation {
       (end) => this.#onProgramEnd(end),
       (error: unknown) => this.abandon(error),
     )
-    void this.#pump()
+    this.#pump()
     return this.#end.promise
   }
 
   /** An event has been stored. */
   onEvent(event: PendingEvent): void {
     this.#events.add(event)
-    void this.#pump()
+    this.#pump()
   }
 
   /** Attempts that run may finish, nothing new begins, then the instance parks. */
   pause(): void {
     this.#isPausing = true
-    void this.#pump()
+    this.#pump()
   }
 
   /** The pause was taken back before the instance had parked. */
   unpause(): void {
     this.#isPausing = false
     this.#attempts.startQueued()
-    void this.#pump()
+    this.#pump()
   }
 
   /** Stops at once: a commit failed, or somebody else has the instance. Nothing is written any more. Calling twice is safe. */
@@ -123,7 +125,7 @@ export class Activation {
     this.#isOver = true
     this.#waits.disarm()
     this.#cancelRecheck()
-    this.#attempts.abort("the instance left memory")
+    this.#attempts.stop("the instance left memory")
     this.#end.resolve(end)
   }
 
@@ -174,10 +176,10 @@ export class Activation {
     })
   }
 
-  #waitForEvent(scope: StepKey, { name, type, timeoutMs }: EventStep): Promise<Settled> {
+  #waitForEvent(scope: StepKey, { name, type, timeoutMs, about }: EventStep): Promise<Settled> {
     const key = this.#keys.next(scope, "event", name)
     return this.#ask(key, () => {
-      const remember = (): string => JSON.stringify({ type, token: this.#ports.token() })
+      const remember = (): string => JSON.stringify({ type, token: this.#ports.token(), about })
       const until = this.#beginWait(key, this.#now() + timeoutMs, true, remember)
       this.#events.wait({ key, type, until })
       this.#waits.set(key, until, () => this.#timeOutEvent(key, type, timeoutMs))
@@ -221,7 +223,7 @@ export class Activation {
       if (scope === "" && this.#isReplaying) this.#held.push([key, begin])
       else this.#begin(key, begin)
     }
-    void this.#pump()
+    this.#pump()
     const { phase, at, value = "" } = await row
     return phase === "ok" ? { ok: true, value, at } : { ok: false, failure: value, at }
   }
@@ -245,12 +247,14 @@ export class Activation {
     return delivery
   }
 
-  #prepare(key: StepKey, attempt: number, signal: AbortSignal): Attempt {
+  #prepare(key: StepKey, attempt: number, abort: LazySignal): Attempt {
     this.#keys.forget(key)
     this.#scopes.delete(key)
-    const { name, count } = parseKey(key)
-    const idempotencyKey = `${this.#start.id}/${key}`
-    return { key, name, count, attempt, idempotencyKey, signal, inner: this.#host(key) }
+    return new PreparedAttempt(key, attempt, {
+      abort,
+      idempotencyKey: `${this.#start.id}/${key}`,
+      host: () => this.#host(key),
+    })
   }
 
   // Waiting
@@ -295,10 +299,9 @@ export class Activation {
 
   /** Writes rows, after those of waits that began before. Any failure ends the activation: what came of the commit is not known. */
   async #commit(change: Change): Promise<void> {
-    const rows = [...this.#starts, ...change.rows.map((row) => this.#marked(row))]
+    const rows = this.#withStarts(change.rows)
     const spawn = this.#spawns
-    this.#starts = []
-    this.#spawns = []
+    if (spawn.length > 0) this.#spawns = []
     this.#commits++
     try {
       const ack = await this.#ports.commit({ ...change, rows, ...(spawn.length > 0 && { spawn }) })
@@ -311,8 +314,16 @@ export class Activation {
       throw error
     } finally {
       this.#commits--
-      void this.#pump()
+      this.#pump()
     }
+  }
+
+  #withStarts(given: readonly NewRow[]): readonly NewRow[] {
+    const rows = this.#during.size === 0 ? given : given.map((row) => this.#marked(row))
+    if (this.#starts.length === 0) return rows
+    const starts = this.#starts
+    this.#starts = []
+    return [...starts, ...rows]
   }
 
   #marked(row: NewRow): NewRow {
@@ -340,9 +351,13 @@ export class Activation {
   // Turns
 
   /** Hands over what may be handed over, one completion per turn, then sees what is left to do. */
-  async #pump(): Promise<void> {
+  #pump(): void {
     if (this.#isPumping || this.#isOver || this.#isEnding) return
     this.#isPumping = true
+    void this.#takeTurns()
+  }
+
+  async #takeTurns(): Promise<void> {
     try {
       let isQuiet = false
       for (let isBusy = true; isBusy && !this.#isOver && !this.#isEnding;) {
@@ -362,12 +377,14 @@ export class Activation {
 
   #canDeliver(): boolean {
     if (this.#isPausing || this.#programEnd !== undefined) return false
-    return this.#root.isReady || [...this.#scopes.values()].some(({ isReady }) => isReady)
+    if (this.#root.isReady) return true
+    return this.#scopes.size > 0 && [...this.#scopes.values()].some(({ isReady }) => isReady)
   }
 
   #deliverOne(): boolean {
     if (this.#isPausing || this.#programEnd !== undefined) return false
     if (this.#root.deliver()) return true
+    if (this.#scopes.size === 0) return false
     for (const scope of this.#scopes.values()) if (scope.deliver()) return true
     return false
   }
@@ -381,7 +398,7 @@ export class Activation {
     if (expected === undefined) this.#goLive()
     else if (isQuiet && !this.#isPausing && this.#programEnd === undefined) {
       const isAccounted = this.#isFromInside(expected)
-      if (isAccounted === "changed") return void this.#pump()
+      if (isAccounted === "changed") return this.#pump()
       if (!isAccounted) return this.#drift(expected)
     }
     if (this.#undoing !== undefined && isAtRest && !this.#isPausing) this.#undoNext()
@@ -396,7 +413,7 @@ export class Activation {
   /** User code waits for something of its own: a request or a timer outside of a step. */
   #lookAgain(): void {
     this.#cancelRecheck()
-    this.#cancelRecheck = this.#ports.clock.at(this.#now() + this.#recheckMs, () => void this.#pump())
+    this.#cancelRecheck = this.#ports.clock.at(this.#now() + this.#recheckMs, () => this.#pump())
     this.#recheckMs = Math.min(this.#recheckMs * 2, slowestRecheckMs)
   }
 
@@ -466,7 +483,7 @@ export class Activation {
   }
 
   #reason(): WaitReason {
-    const kinds = new Set([...this.#waits.keys].map((key) => parseKey(key).kind))
+    const kinds = new Set([...this.#waits.keys].map((key) => kindOf(key)))
     if (kinds.has("event")) return "event"
     if (kinds.has("child")) return "child"
     return kinds.has("sleep") ? "sleep" : "retry"
@@ -559,5 +576,5 @@ function isDelivered(row: JournalRow): boolean {
 }
 
 function isResult(key: StepKey): boolean {
-  return parseKey(key).kind !== "rollback"
+  return kindOf(key) !== "rollback"
 }

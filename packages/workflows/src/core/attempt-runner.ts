@@ -1,13 +1,17 @@
-import type { Clock } from "./clock.ts"
+import type { LazySignal } from "./lazy-signal.ts"
+import type { SharedTimer } from "./shared-timer.ts"
 import type { AttemptEnd } from "./step-host.ts"
 
 /** Attempts that take longer than this leave a row that says when they began, so that the history shows them while they run and after a crash. */
 export const slowAttemptMs = 50
 
 export interface AttemptWatch {
-  readonly clock: Clock
+  readonly timer: SharedTimer
+  /** When the attempt began. */
+  readonly startedAt: number
+  now(): number
   readonly timeoutMs: number
-  readonly abort: AbortController
+  readonly abort: LazySignal
   onSlow(): void
   /** Whether the attempt only waits for a step inside it: that time does not count. */
   isWaiting(): boolean
@@ -15,30 +19,54 @@ export interface AttemptWatch {
 }
 
 /** Runs one attempt against its timeout. What it says after the timeout is ignored; its signal tells it to stop. */
-export async function runAttempt(watch: AttemptWatch, run: () => Promise<AttemptEnd>): Promise<AttemptEnd> {
-  const { clock, timeoutMs, abort } = watch
-  const startedAt = clock.now()
-  let cancel = (): void => {}
-  const expired = new Promise<AttemptEnd>((resolve) => {
-    const waitFor = (ms: number): void => {
-      cancel = clock.at(clock.now() + ms, expire)
-    }
-    const expire = (): void => {
-      if (watch.isWaiting()) return waitFor(timeoutMs)
-      const end = watch.timedOut()
-      resolve(end)
-      abort.abort(new DOMException("the step's time is over", "TimeoutError"))
-    }
-    const slow = (): void => {
-      watch.onSlow()
-      cancel = clock.at(startedAt + timeoutMs, expire)
-    }
-    if (timeoutMs <= slowAttemptMs) waitFor(timeoutMs)
-    else cancel = clock.at(startedAt + slowAttemptMs, slow)
+export function runAttempt(watch: AttemptWatch, run: () => Promise<AttemptEnd>): Promise<AttemptEnd> {
+  return new Promise((resolve, reject) => {
+    const deadline = new Deadline(watch, resolve)
+    run().then(
+      (end) => {
+        deadline.cancel()
+        resolve(end)
+      },
+      (error: unknown) => {
+        deadline.cancel()
+        reject(error as Error)
+      },
+    )
   })
-  try {
-    return await Promise.race([run(), expired])
-  } finally {
-    cancel()
+}
+
+class Deadline {
+  readonly #watch: AttemptWatch
+  readonly #resolve: (end: AttemptEnd) => void
+  #cancel: () => void
+
+  constructor(watch: AttemptWatch, resolve: (end: AttemptEnd) => void) {
+    this.#watch = watch
+    this.#resolve = resolve
+    const { timer, startedAt, timeoutMs } = watch
+    this.#cancel =
+      timeoutMs <= slowAttemptMs
+        ? timer.at(watch.now() + timeoutMs, () => this.#expire())
+        : timer.at(startedAt + slowAttemptMs, () => this.#slow())
+  }
+
+  cancel(): void {
+    this.#cancel()
+  }
+
+  #slow(): void {
+    const { timer, startedAt, timeoutMs } = this.#watch
+    this.#watch.onSlow()
+    this.#cancel = timer.at(startedAt + timeoutMs, () => this.#expire())
+  }
+
+  #expire(): void {
+    const { timer, timeoutMs, abort } = this.#watch
+    if (this.#watch.isWaiting()) {
+      this.#cancel = timer.at(this.#watch.now() + timeoutMs, () => this.#expire())
+      return
+    }
+    this.#resolve(this.#watch.timedOut())
+    abort.abort(new DOMException("the step's time is over", "TimeoutError"))
   }
 }

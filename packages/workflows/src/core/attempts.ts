@@ -1,7 +1,9 @@
 import { runAttempt } from "./attempt-runner.ts"
 import type { Clock } from "./clock.ts"
 import type { JournalRow, NewRow } from "./journal.ts"
+import { LazySignal } from "./lazy-signal.ts"
 import { retryDelay } from "./retry.ts"
+import { SharedTimer } from "./shared-timer.ts"
 import type { Attempt, AttemptEnd, DoConfig } from "./step-host.ts"
 import { describeKey, scopeOf, type StepKey } from "./step-key.ts"
 import type { Waits } from "./waits.ts"
@@ -25,7 +27,7 @@ export interface AttemptsWorld {
   /** Rejects when the activation was given up. */
   commit(rows: readonly NewRow[]): Promise<void>
   /** Makes the attempt; steps inside it are counted anew. */
-  prepare(key: StepKey, attempt: number, signal: AbortSignal): Attempt
+  prepare(key: StepKey, attempt: number, abort: LazySignal): Attempt
   timeoutFailure(message: string): string
   /** Whether what this work says is still of interest. */
   isWanted(work: Work): boolean
@@ -39,11 +41,13 @@ export interface AttemptsWorld {
 /** Runs attempts, some at a time, and puts the next one off after a failure. */
 export class Attempts {
   readonly #world: AttemptsWorld
-  readonly #running = new Map<StepKey, AbortController>()
+  readonly #running = new Map<StepKey, LazySignal>()
+  readonly #timer: SharedTimer
   #queued: (() => void)[] = []
 
   constructor(world: AttemptsWorld) {
     this.#world = world
+    this.#timer = new SharedTimer(world.clock)
   }
 
   /** Goes on where `begun` left off: with the first attempt, the one that was interrupted, or the next one when it is due. */
@@ -69,6 +73,7 @@ export class Attempts {
 
   /** Whether nothing runs but attempts that only wait for a step inside them; those start over when that wait is over. */
   get areWaiting(): boolean {
+    if (this.#running.size === 0) return true
     for (const key of this.#running.keys()) if (!this.#isWaitingInside(key)) return false
     return true
   }
@@ -88,6 +93,12 @@ export class Attempts {
     for (const abort of this.#running.values()) abort.abort(new DOMException(why, "AbortError"))
   }
 
+  /** Nothing is looked at any more. */
+  stop(why: string): void {
+    this.abort(why)
+    this.#timer.stop()
+  }
+
   #enqueue(start: () => void): void {
     this.#queued.push(start)
     this.startQueued()
@@ -98,7 +109,7 @@ export class Attempts {
   }
 
   #start(work: Work, attempt: number, isAnnounced: boolean): void {
-    const abort = new AbortController()
+    const abort = new LazySignal()
     this.#running.set(work.key, abort)
     const over = (): void => {
       this.#running.delete(work.key)
@@ -108,7 +119,7 @@ export class Attempts {
     this.#perform(work, attempt, isAnnounced, abort).then(over, (error: unknown) => this.#world.onBroken(error))
   }
 
-  async #perform(work: Work, attempt: number, isAnnounced: boolean, abort: AbortController): Promise<void> {
+  async #perform(work: Work, attempt: number, isAnnounced: boolean, abort: LazySignal): Promise<void> {
     const { clock } = this.#world
     const { key, config } = work
     const startedAt = clock.now()
@@ -116,7 +127,9 @@ export class Attempts {
     if (work.isAnnounced && !isAnnounced) await this.#world.commit([start])
     if (!this.#world.isWanted(work)) return
     const watch = {
-      clock,
+      timer: this.#timer,
+      startedAt: clock.now(),
+      now: () => clock.now(),
       timeoutMs: config.timeoutMs,
       abort,
       onSlow: () => {
@@ -125,7 +138,7 @@ export class Attempts {
       isWaiting: () => this.#isWaitingInside(key),
       timedOut: () => this.#timedOut(key, config),
     }
-    const end = await runAttempt(watch, () => work.run(this.#world.prepare(key, attempt, abort.signal)))
+    const end = await runAttempt(watch, () => work.run(this.#world.prepare(key, attempt, abort)))
     if (this.#world.isWanted(work)) await this.#record(work, attempt, startedAt, end)
   }
 
@@ -136,14 +149,19 @@ export class Attempts {
 
   async #record(work: Work, attempt: number, startedAt: number, end: AttemptEnd): Promise<void> {
     const { key, config } = work
-    const at = this.#world.clock.now()
-    const common = { key, attempt, at, startedAt, ...(end.detail !== undefined && { detail: end.detail }) }
-    if (end.ok) return this.#world.commit([{ ...common, phase: "ok", value: end.value }])
-    if (!end.isRetryable || attempt > config.retries.limit) {
-      return this.#world.commit([{ ...common, phase: "err", value: end.failure }])
-    }
+    const { clock, commit } = this.#world
+    const at = clock.now()
+    const { detail } = end
+    const write = (row: Pick<NewRow, "phase" | "value" | "dueAt" | "shifts">): Promise<void> =>
+      commit([
+        detail === undefined
+          ? { key, attempt, at, startedAt, ...row }
+          : { key, attempt, at, startedAt, detail, ...row },
+      ])
+    if (end.ok) return write({ phase: "ok", value: end.value })
+    if (!end.isRetryable || attempt > config.retries.limit) return write({ phase: "err", value: end.failure })
     const dueAt = at + Math.min(end.delayMs ?? retryDelay(config.retries, attempt), config.retries.maxDelayMs)
-    await this.#world.commit([{ ...common, phase: "retry", value: end.failure, dueAt, shifts: true }])
+    await write({ phase: "retry", value: end.failure, dueAt, shifts: true })
     this.#retryAt(work, dueAt, attempt + 1)
   }
 

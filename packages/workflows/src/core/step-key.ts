@@ -13,19 +13,24 @@ export interface StepName {
 
 /** Gives keys to calls: the n-th call of a name gets the number n, in each scope by itself. */
 export class StepKeys {
-  readonly #counts = new Map<string, number>()
+  readonly #scopes = new Map<StepKey, Map<string, number>>()
 
   /** `scope` is the key of the step around it, or "". */
   next(scope: StepKey, kind: StepKind, name: string): StepKey {
-    const prefix = `${scope === "" ? "" : `${scope}/`}${kind}:${escapeName(name)}`
-    const count = (this.#counts.get(prefix) ?? 0) + 1
-    this.#counts.set(prefix, count)
-    return `${prefix}#${count}`
+    const called = `${kind}:${escapeName(name)}`
+    let counts = this.#scopes.get(scope)
+    if (counts === undefined) this.#scopes.set(scope, (counts = new Map()))
+    const count = (counts.get(called) ?? 0) + 1
+    counts.set(called, count)
+    return scope === "" ? `${called}#${count}` : `${scope}/${called}#${count}`
   }
 
   /** Forgets what was counted inside a step that starts over. */
   forget(scope: StepKey): void {
-    for (const prefix of this.#counts.keys()) if (prefix.startsWith(`${scope}/`)) this.#counts.delete(prefix)
+    for (const inner of this.#scopes.keys()) {
+      if (inner.startsWith(scope) && (inner.length === scope.length || inner[scope.length] === "/"))
+        this.#scopes.delete(inner)
+    }
   }
 }
 
@@ -35,10 +40,16 @@ export function parseKey(key: StepKey): StepName {
   const colon = last.indexOf(":")
   const hash = last.lastIndexOf("#")
   return {
-    kind: last.slice(0, colon) as StepKind,
+    kind: kindOf(key),
     name: unescapeName(last.slice(colon + 1, hash)),
     count: Number(last.slice(hash + 1)),
   }
+}
+
+/** The kind of a key's last part. */
+export function kindOf(key: StepKey): StepKind {
+  const from = key.lastIndexOf("/") + 1
+  return key.slice(from, key.indexOf(":", from)) as StepKind
 }
 
 /** The key of the step around this one, or "". */
@@ -62,9 +73,9 @@ export function describeKey(key: StepKey): string {
 
 /** Names may hold any character; a slash would look like a scope. */
 function escapeName(name: string): string {
-  return name.replaceAll("%", "%25").replaceAll("/", "%2F")
+  return name.includes("%") || name.includes("/") ? name.replaceAll("%", "%25").replaceAll("/", "%2F") : name
 }
 
 function unescapeName(name: string): string {
-  return name.replaceAll("%2F", "/").replaceAll("%25", "%")
+  return name.includes("%") ? name.replaceAll("%2F", "/").replaceAll("%25", "%") : name
 }

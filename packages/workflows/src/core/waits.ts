@@ -47,6 +47,7 @@ export class Waits {
 
   /** Fires what is due, in the order of the moments, and sets the timer for the rest. */
   arm(): void {
+    if (this.#waits.size === 0) return this.disarm()
     const now = this.#clock.now()
     const due = [...this.#waits].filter(([, { at }]) => at <= now).sort(([, a], [, b]) => a.at - b.at)
     for (const [key, { fire }] of due) if (this.#waits.delete(key)) fire()

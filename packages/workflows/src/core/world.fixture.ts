@@ -201,7 +201,9 @@ export class Step {
       config,
       run: (attempt) => {
         this.#world.ran.push(`${attempt.key} ${attempt.attempt}`)
-        return attemptOf(() => body({ ...attempt, step: new Step(this.#world, attempt.inner) }))
+        const { key, count, idempotencyKey, signal, inner } = attempt
+        const given = { key, name: attempt.name, count, attempt: attempt.attempt, idempotencyKey, signal, inner }
+        return attemptOf(() => body({ ...given, step: new Step(this.#world, inner) }))
       },
       ...(undo && {
         compensation: {

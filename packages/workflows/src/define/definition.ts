@@ -1,4 +1,5 @@
 import type { RetryPolicy } from "../core/retry.ts"
+import type { HookAbout } from "./hook-about.ts"
 
 /** Code for an isolate, with what it may use. The same words as a dynamic worker's. */
 export interface WorkerProgram {
@@ -35,7 +36,7 @@ export type StepDefinition =
   | (Common & {
       readonly kind: "run"
       readonly body: Body
-      readonly input: unknown
+      readonly input?: unknown
       readonly retries: RetryPolicy
       readonly timeoutMs: number
       readonly atMostOnce: boolean
@@ -44,14 +45,25 @@ export type StepDefinition =
     })
   | (Common & { readonly kind: "sleep"; readonly ms: number })
   | (Common & { readonly kind: "sleepUntil"; readonly at: number })
-  | (Common & { readonly kind: "waitForEvent"; readonly type: string; readonly timeoutMs: number })
+  | (Common & {
+      readonly kind: "waitForEvent"
+      readonly type: string
+      readonly timeoutMs: number
+      readonly about?: HookAbout
+    })
   | (Common & { readonly kind: "parallel"; readonly steps: readonly StepDefinition[] })
-  | (Common & { readonly kind: "workflow"; readonly definition: WorkflowDefinition; readonly input: unknown })
+  | (Common & { readonly kind: "workflow"; readonly definition: WorkflowDefinition; readonly input?: unknown })
 
 /** What an instance runs for all its life: content-addressed, so that one that sleeps for weeks resumes with the bytes it started with. */
 export type WorkflowDefinition =
   | { readonly kind: "steps"; readonly steps: readonly StepDefinition[] }
-  | { readonly kind: "script"; readonly program: WorkerProgram; readonly entry?: string }
+  | {
+      readonly kind: "script"
+      readonly program: WorkerProgram
+      readonly entry?: string
+      /** Whether instances share isolates. */
+      readonly reuse?: boolean
+    }
 
 /** Whether anything in it must be supplied by the host again after a restart. */
 export function needsCode(definition: WorkflowDefinition): boolean {

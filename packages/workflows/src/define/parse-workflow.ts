@@ -3,7 +3,7 @@ import { MayflyError } from "@mayfly/protocol"
 import type { ConcurrencyKey, NewInstance, Retention } from "../store/workflow-store.ts"
 import { duration, instanceId, invalid, moment, nameOf, only, record, stepName } from "./check.ts"
 import { encodePayload, hashOf } from "./codec.ts"
-import type { WorkflowDefinition } from "./definition.ts"
+import { needsCode, type WorkflowDefinition } from "./definition.ts"
 import {
   type Closures,
   type Duration,
@@ -27,6 +27,11 @@ export interface WorkflowOptions {
   readonly language?: "auto" | "javascript" | "typescript"
   /** The export of `script` that runs, when it is not the default one. */
   readonly entry?: string
+  /**
+   * Whether instances of the script may share a warm isolate: quicker, but they share module state, limits, and fate. Default false: an isolate for each
+   * activation.
+   */
+  readonly reuse?: boolean
   readonly limits?: object
   readonly network?: object
   /** Data only. */
@@ -54,7 +59,7 @@ export interface ParsedWorkflow {
   contentWith(params: string): string
 }
 
-const ofProgram = ["script", "modules", "mainModule", "language", "entry", "limits", "network", "env"]
+const ofProgram = ["script", "modules", "mainModule", "language", "entry", "reuse", "limits", "network", "env"]
 const known = ["id", "steps", ...ofProgram, "params", "retention", "concurrencyKey", "schedule"]
 const month = 30 * 86_400_000
 const maxCodeBytes = 64 << 20
@@ -89,6 +94,7 @@ export function parseWorkflow(options: WorkflowOptions, tenant: string, now: num
       retention,
       ...(concurrency !== undefined && { concurrency }),
       ...(schedule !== undefined && { schedule: JSON.stringify(schedule) }),
+      ...(needsCode(definition) && { functions: {} }),
     },
   }
 }
@@ -115,12 +121,19 @@ export function parseDefinition(value: unknown, path: string, state: ParseState,
     }
     return { kind: "steps", steps: parseSteps(given["steps"], at("steps"), state, { parseChild, prefix }) }
   }
-  const { script, modules, mainModule, entry } = given
+  const { script, modules, mainModule, entry, reuse } = given
   if (script !== undefined && typeof script !== "string")
     throw invalid(at("script"), `must be a text, not ${nameOf(script)}`)
+  if (reuse !== undefined && typeof reuse !== "boolean")
+    throw invalid(at("reuse"), `must be true or false, not ${nameOf(reuse)}`)
   const code = { ...(script !== undefined && { script }), ...(modules !== undefined && { modules, mainModule }) }
   const program = parseProgram(code, given, at("script"))
-  return { kind: "script", program, ...(entry !== undefined && { entry: stepName(entry, at("entry")) }) }
+  return {
+    kind: "script",
+    program,
+    ...(entry !== undefined && { entry: stepName(entry, at("entry")) }),
+    ...(reuse === true && { reuse }),
+  }
 }
 
 function encodePayloadOf(definition: WorkflowDefinition): string {

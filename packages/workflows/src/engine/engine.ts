@@ -1,23 +1,24 @@
 import { randomUUID } from "node:crypto"
-import { MayflyError } from "@mayfly/protocol"
+import { activeSpan, isTracing, MayflyError, type Span, tell } from "@mayfly/protocol"
 import type { Store } from "@mayfly/store"
 import type { Activation } from "../core/activation.ts"
 import { type Clock, SystemClock } from "../core/clock.ts"
 import { isEnded } from "../core/control.ts"
 import type { ActivationEnd } from "../core/ports.ts"
 import type { StepHost } from "../core/step-host.ts"
+import { parseKey } from "../core/step-key.ts"
 import { eventType, invalid, record } from "../define/check.ts"
 import {
   decode,
   encodeEventPayload,
   encodeFailure,
-  encodePayload,
   engineFailure,
   hashOf,
   instanceError,
   readFailure,
 } from "../define/codec.ts"
-import { needsCode, type StepDefinition, type WorkerProgram, type WorkflowDefinition } from "../define/definition.ts"
+import { needsCode, type WorkflowDefinition } from "../define/definition.ts"
+import type { HookSignature } from "../define/hook-about.ts"
 import type { Closures } from "../define/parse-steps.ts"
 import { type ParsedWorkflow, parseWorkflow, type WorkflowOptions } from "../define/parse-workflow.ts"
 import { nextTick, type Schedule } from "../define/schedule.ts"
@@ -40,12 +41,16 @@ import type {
   WorkflowStore,
 } from "../store/workflow-store.ts"
 import { CodeRegistry } from "./code-registry.ts"
+import { Definitions, sensitiveNames } from "./definitions.ts"
 import type { Dispatched, Dispatcher } from "./dispatcher.ts"
+import { noGovernor, type WorkflowGovernor } from "./governor.ts"
 import { KeepAlive } from "./keep-alive.ts"
 import { LocalDispatcher } from "./local-dispatcher.ts"
 import { type ActivationWorld, prepareActivation } from "./run-activation.ts"
 import { runningOf, type RunningWorld } from "./running.ts"
-import { Watchers } from "./watchers.ts"
+import { childOf, tickOf } from "./started-instance.ts"
+import { TraceContexts } from "./trace-contexts.ts"
+import { type News, Watchers } from "./watchers.ts"
 
 export interface EngineOptions {
   /** Stays the caller's. */
@@ -54,6 +59,8 @@ export interface EngineOptions {
   readonly runner?: StepRunner
   /** Opens a sandbox for a host closure. Without it there are none. */
   readonly sandbox?: (tenant: string, id: string, options?: object) => Promise<StepSandbox>
+  /** Says what tenants may do. Without one they may do anything. */
+  readonly governor?: WorkflowGovernor
   readonly clock?: Clock
   /** Instances in memory at once, of one tenant at most three quarters of that. Default 2,000. */
   readonly maxActive?: number
@@ -70,8 +77,6 @@ export interface EngineOptions {
 const defaultStored = 256 << 20
 const poisonLimit = 5
 const maxUpgradeTries = 5
-const maxChecked = 1_000
-const maxDefinitions = 1_000
 const firstRetryMs = 20
 const slowestRetryMs = 10_000
 const purgeEveryMs = 60_000
@@ -82,7 +87,28 @@ const lackingPage = 500
 export interface Hook {
   readonly tenant: string
   readonly id: string
+  /** The name of the step. */
+  readonly step: string
   readonly type: string
+  /** The question, for people. */
+  readonly prompt?: string
+  /** What its requests must be signed with. */
+  readonly signature?: HookSignature
+}
+
+/** What a create is part of. */
+export type WorkflowOrigin =
+  /** A request that, handled again, creates the same: kept beside instances that have functions, until they end. */
+  | { readonly kind: "request"; readonly text: string }
+  /** Such a request, handled again. */
+  | { readonly kind: "again" }
+
+/** An instance that waits for functions of a process that has ended. */
+export interface LackingCode {
+  readonly tenant: string
+  readonly id: string
+  readonly params: unknown
+  readonly origin?: string
 }
 
 const hookTokens = /^[\w-]{43}$/
@@ -96,12 +122,17 @@ export class WorkflowEngine implements AsyncDisposable {
   readonly clock: Clock
   intercept: Interceptor = (_claimed, host) => host
   readonly #options: EngineOptions
+  readonly #governor: WorkflowGovernor
   readonly #dispatcher: Dispatcher
   readonly #code = new CodeRegistry()
   readonly #live = new Map<InstanceNumber, Activation>()
+  /** From before an instance is claimed until it has left memory. */
+  readonly #inHand = new Set<InstanceNumber>()
+  /** Whose they are. */
+  readonly #tenants = new Map<InstanceNumber, string>()
   readonly #failures = new Map<InstanceNumber, number>()
-  readonly #definitions = new Map<string, WorkflowDefinition>()
-  readonly #checked = new Set<string>()
+  readonly #definitions: Definitions
+  readonly #traces: TraceContexts
   readonly #keepAlive = new KeepAlive()
   readonly #watchers = new Watchers((count) => this.#setWatched(count))
   #watched = 0
@@ -110,7 +141,10 @@ export class WorkflowEngine implements AsyncDisposable {
 
   private constructor(options: EngineOptions, store: WorkflowStore) {
     this.#options = options
+    this.#governor = options.governor ?? noGovernor
     this.store = store
+    this.#traces = new TraceContexts(options.store)
+    this.#definitions = new Definitions(store, options.runner ?? noRunner)
     this.clock = options.clock ?? new SystemClock()
     this.#dispatcher = new LocalDispatcher({
       store,
@@ -154,27 +188,43 @@ export class WorkflowEngine implements AsyncDisposable {
 
   // What callers may do
 
-  /** Rejects with `input.invalid`, `workflow.exists`, or what is wrong with the code; nothing is stored then. */
-  async create(tenant: string, options: WorkflowOptions): Promise<{ id: string; number: InstanceNumber }> {
+  /** Rejects with `input.invalid`, `workflow.exists`, `workflow.handled-again`, or what is wrong with the code; nothing is stored then. */
+  async create(
+    tenant: string,
+    options: WorkflowOptions,
+    origin?: WorkflowOrigin,
+  ): Promise<{ id: string; number: InstanceNumber }> {
     this.#checkRunning()
-    const { instance, definition, closures } = parseWorkflow(options, tenant, this.clock.now())
-    await this.#check(definition, instance.definition.hash, tenant)
-    const created = await this.store.create(instance, this.clock.now())
+    const { instance: parsed, definition, closures } = parseWorkflow(options, tenant, this.clock.now())
+    const instance = withOrigin(parsed, origin)
+    if (origin?.kind === "again") await this.#checkKnown(instance)
+    const maxOpen = await this.#governor.admit(tenant)
+    await this.#definitions.check(definition, instance.definition.hash, tenant)
+    const created = await this.store.create(instance, this.clock.now(), maxOpen)
     this.#code.set(tenant, instance.id, closures)
+    if (created.isCreated && activeSpan() !== undefined) await this.#traces.remember(created.number)
     await this.#begin(created, instance, closures.size > 0)
     return { id: instance.id, number: created.number }
   }
 
+  /** What is handled a second time must not do a second time what it did: it only brings back what the process before took with it. */
+  async #checkKnown({ tenant, id }: NewInstance): Promise<void> {
+    if ((await this.store.get(tenant, id)) !== null) return
+    const message = `a request that is handled again after a restart can't start the workflow "${id}", which is not there`
+    throw new MayflyError("workflow.handled-again", message, { details: { id } })
+  }
+
   async #begin({ number, isCreated }: Created, instance: NewInstance, hasCode: boolean): Promise<void> {
     const { tenant, id, startAt, definition, concurrency = null } = instance
+    if (isCreated) this.#governor.counted(tenant, { instances: 1 })
     if (isCreated && startAt <= this.clock.now()) {
       const due = { number, tenant, id, definitionHash: definition.hash, wakeAt: startAt, idle: 0, concurrency }
       return this.#dispatcher.offer(due)
     }
     if (isCreated) return this.#dispatcher.wakeAt(startAt)
     if (!hasCode) return
-    await this.store.codeCame(number, this.clock.now())
-    this.#dispatcher.wakeAt(this.clock.now())
+    const due = await this.store.codeCame(number, this.clock.now())
+    if (due !== null) this.#dispatcher.offer(due)
   }
 
   /** Another instance with the same steps, which already has the results before `from`. */
@@ -188,16 +238,18 @@ export class WorkflowEngine implements AsyncDisposable {
     const row = await this.#find(tenant, id)
     const given = record(changes, "changes")
     const isNew = given["steps"] !== undefined || given["script"] !== undefined
-    const definition = await this.#definition(row.definitionHash)
+    const definition = await this.#definitions.get(row.definitionHash)
     const options = isNew ? given : { ...given, steps: [{ name: "placeholder", sleep: 0 }] }
     const parsed = parseWorkflow(options as WorkflowOptions, tenant, this.clock.now())
     const params = Object.hasOwn(given, "params") ? parsed.instance.params : row.params
-    const body = isNew ? parsed.instance.definition.body : await this.#body(row.definitionHash)
+    const body = isNew ? parsed.instance.definition.body : await this.#definitions.body(row.definitionHash)
     const hash = isNew ? parsed.instance.definition.hash : row.definitionHash
     const content = hashOf(hash, params, `fork of ${row.number} at ${from}`)
-    const instance = { ...parsed.instance, params, content, definition: { hash, body } }
-    if (isNew) await this.#check(parsed.definition, hash, tenant)
-    const created = await this.store.fork({ tenant, id, instance, from, now: this.clock.now() })
+    const functions = needsCode(isNew ? parsed.definition : definition) ? { functions: {} } : {}
+    const instance = { ...parsed.instance, params, content, definition: { hash, body }, ...functions }
+    if (isNew) await this.#definitions.check(parsed.definition, hash, tenant)
+    const maxOpen = await this.#governor.admit(tenant)
+    const created = await this.store.fork({ tenant, id, instance, from, now: this.clock.now(), maxOpen })
     const closures = isNew ? parsed.closures : this.#code.get(tenant, id)
     if (needsCode(isNew ? parsed.definition : definition)) this.#code.set(tenant, instance.id, closures)
     await this.#begin(created, instance, closures.size > 0)
@@ -212,7 +264,7 @@ export class WorkflowEngine implements AsyncDisposable {
     this.#checkRunning()
     const given = record(options, "options")
     const parsed = parseWorkflow({ ...given, id } as WorkflowOptions, tenant, this.clock.now())
-    await this.#check(parsed.definition, parsed.instance.definition.hash, tenant)
+    await this.#definitions.check(parsed.definition, parsed.instance.definition.hash, tenant)
     for (let tries = 0; tries < maxUpgradeTries; tries++) {
       const { number, status } = await this.#find(tenant, id)
       if (isEnded(status)) throw new MayflyError("workflow.ended", `the workflow instance "${id}" has ended`)
@@ -221,13 +273,15 @@ export class WorkflowEngine implements AsyncDisposable {
       await this.#rehearse(claimed, parsed)
       const { definition } = parsed.instance
       const content = parsed.contentWith(claimed.instance.params)
-      const request = { number, definition, content, lastSeq: claimed.lastSeq, now: this.clock.now() }
+      const { functions } = parsed.instance
+      const rest = { lastSeq: claimed.lastSeq, now: this.clock.now(), ...(functions && { functions }) }
+      const request = { number, definition, content, ...rest }
       if (!(await this.store.redefine(request))) continue
       this.#code.delete(tenant, id)
       this.#code.set(tenant, id, parsed.closures)
       this.#live.get(number)?.abandon(new MayflyError("workflow.fenced", "the instance has other code now"))
       this.#dispatcher.wakeAt(this.clock.now())
-      this.#watchers.tell(number)
+      this.#watchers.tell(number, "rest")
       return
     }
     throw new MayflyError(
@@ -273,9 +327,9 @@ export class WorkflowEngine implements AsyncDisposable {
   async findHook(token: string): Promise<Hook> {
     const found = typeof token === "string" && hookTokens.test(token) ? await this.store.findHook(token) : null
     if (found === null) throw new MayflyError("workflow.hook-not-found", "nothing waits for this token")
-    const { isUsed, ...hook } = found
+    const { isUsed, step, about, ...hook } = found
     if (isUsed) throw new MayflyError("workflow.hook-used", "what waited for this token has gone on")
-    return hook
+    return { ...hook, step: parseKey(step).name, ...about }
   }
 
   /** Sends the event that a waiting step's token stands for. The second event of the same token is a duplicate, or `workflow.hook-used`. */
@@ -289,20 +343,21 @@ export class WorkflowEngine implements AsyncDisposable {
     const live = this.#live.get(number)
     if (live === undefined) this.#dispatcher.wakeAt(this.clock.now())
     else live.onEvent(event)
-    this.#watchers.tell(number)
+    this.#watchers.tell(number, "change")
   }
 
   /** Rejects with `workflow.not-found`, `workflow.ended`, `workflow.no-such-step`. */
-  async control(request: Omit<ControlRequest, "now" | "failure">): Promise<void> {
+  async control(request: Omit<ControlRequest, "now" | "failure" | "maxOpen">): Promise<void> {
     this.#checkRunning()
     const { tenant, id, operation } = request
+    const maxOpen = operation === "restart" ? await this.#governor.admit(tenant) : null
     const failure = engineFailure("terminated", "the instance was terminated")
     const now = this.clock.now()
-    const { number, from, to, fenced, told } = await this.store.control({ ...request, now, failure })
+    const { number, from, to, fenced, told } = await this.store.control({ ...request, now, failure, maxOpen })
     const live = this.#live.get(number)
     for (const lost of fenced) {
       this.#live.get(lost)?.abandon(new MayflyError("workflow.fenced", `the instance was taken away: ${operation}`))
-      this.#watchers.tell(lost)
+      this.#watchers.tell(lost, "rest")
     }
     if (to === "waitingForPause") live?.pause()
     else if (from === "waitingForPause" && to === "running") live?.unpause()
@@ -310,7 +365,18 @@ export class WorkflowEngine implements AsyncDisposable {
     if (operation === "terminate" && to === "terminated") this.#code.retire(tenant, id)
     if (told !== null) this.#deliver(told)
     if (operation !== "pause") this.#dispatcher.wakeAt(now)
-    this.#watchers.tell(number)
+    this.#watchers.tell(number, "rest")
+  }
+
+  /** What a tenant's instances do ends, and none of it counts as failed; they are held as the governor says. */
+  hold(tenant: string): void {
+    for (const [number, live] of this.#live) if (this.#tenants.get(number) === tenant) live.abandon(heldError())
+  }
+
+  /** The governor lets a tenant go on. */
+  async goOn(tenant: string): Promise<void> {
+    const now = this.clock.now()
+    if ((await this.store.goOn(tenant, now)) > 0) this.#dispatcher.wakeAt(now)
   }
 
   async get(tenant: string, id: string): Promise<InstanceRow> {
@@ -320,7 +386,7 @@ export class WorkflowEngine implements AsyncDisposable {
   /** Why it waits, as callers should see it. */
   async reasonOf({ tenant, id, status, reason, definitionHash }: InstanceRow): Promise<string | null> {
     if (status !== "waiting" && status !== "queued") return reason
-    const isMissing = needsCode(await this.#definition(definitionHash)) && !this.#code.has(tenant, id)
+    const isMissing = needsCode(await this.#definitions.get(definitionHash)) && !this.#code.has(tenant, id)
     return isMissing ? "needs-code" : reason
   }
 
@@ -328,15 +394,20 @@ export class WorkflowEngine implements AsyncDisposable {
     return this.store.list(query)
   }
 
-  /** Instances that can't go on before `create` brings their functions, the newest first. */
-  async *lackingCode(tenant: string): AsyncGenerator<{ readonly id: string; readonly params: unknown }> {
+  /** Instances, of one tenant or of all, that can't go on before `create` brings their functions; the newest first. */
+  async *lackingCode(tenant?: string): AsyncGenerator<LackingCode> {
     for (let after: InstanceNumber | undefined; ;) {
-      const rows = await this.store.list({ tenant, limit: lackingPage, ...(after !== undefined && { after }) })
-      for (const { id, status, definitionHash, params } of rows) {
-        if (isEnded(status) || this.#code.has(tenant, id)) continue
-        if (needsCode(await this.#definition(definitionHash))) yield { id, params: decode(params) }
+      const page = {
+        limit: lackingPage,
+        ...(after !== undefined && { after }),
+        ...(tenant !== undefined && { tenant }),
       }
-      after = rows.at(-1)?.number
+      const rows = await this.store.listHosted(page)
+      for (const { row, origin } of rows) {
+        if (this.#code.has(row.tenant, row.id) || !needsCode(await this.#definitions.get(row.definitionHash))) continue
+        yield { tenant: row.tenant, id: row.id, params: decode(row.params), ...(origin !== null && { origin }) }
+      }
+      after = rows.at(-1)?.row.number
       if (rows.length < lackingPage) return
     }
   }
@@ -347,25 +418,32 @@ export class WorkflowEngine implements AsyncDisposable {
     if (!isEnded(status)) await this.control({ tenant, id, operation: "terminate" })
     await this.store.delete(tenant, id)
     this.#code.delete(tenant, id)
-    this.#watchers.tell(number)
+    this.#watchers.tell(number, "rest")
   }
 
   /** The instance when it has ended. Rejects with `workflow.not-found` when it is deleted meanwhile. */
   async ended(tenant: string, id: string, signal?: AbortSignal): Promise<InstanceRow> {
     const row = await this.#find(tenant, id)
     if (isEnded(row.status)) return row
-    for await (const _ of this.news(row.number, signal)) {
-      const now = await this.#find(tenant, id)
+    // What is in hand tells when it comes to rest; of anything else the end may have come between the query and here.
+    let isTold = this.#inHand.has(row.number)
+    for await (const _ of this.#newsOf(row.number, "rest", signal)) {
+      const now = isTold ? row : await this.#find(tenant, id)
       if (isEnded(now.status)) return now
+      isTold = false
     }
     throw signal?.aborted === true ? (signal.reason as Error) : stoppedError()
   }
 
   /** Yields at once and after each change, until the engine stops or the signal says so. */
-  async *news(number: InstanceNumber, signal?: AbortSignal): AsyncGenerator<void> {
+  news(number: InstanceNumber, signal?: AbortSignal): AsyncGenerator<void> {
+    return this.#newsOf(number, "change", signal)
+  }
+
+  async *#newsOf(number: InstanceNumber, news: News, signal?: AbortSignal): AsyncGenerator<void> {
     let wake = Promise.withResolvers<void>()
     const onNews = (): void => wake.resolve()
-    const unwatch = this.#watchers.watch(number, onNews)
+    const unwatch = this.#watchers.watch(number, news, onNews)
     signal?.addEventListener("abort", onNews, { once: true })
     try {
       while (this.#stopped === undefined && signal?.aborted !== true) {
@@ -385,22 +463,50 @@ export class WorkflowEngine implements AsyncDisposable {
 
   /** Names of steps whose results are not for the history. */
   async sensitiveSteps(hash: string): Promise<ReadonlySet<string>> {
-    const definition = await this.#definition(hash)
-    return new Set(definition.kind === "steps" ? sensitiveNames(definition.steps) : [])
+    return sensitiveNames(await this.#definitions.get(hash))
   }
 
   // Running
 
   async #run(due: DueInstance): Promise<Dispatched> {
-    const { number, tenant, id } = due
-    const definition = await this.#definition(due.definitionHash)
+    const { number } = due
+    this.#inHand.add(number)
+    try {
+      return await this.#runOnce(due)
+    } catch (error) {
+      if (!(error instanceof MayflyError) || error.code !== "store.corrupt") throw error
+      return await this.#giveUp(due, error)
+    } finally {
+      // In this order: who finds it in hand is told afterwards.
+      this.#inHand.delete(number)
+      this.#watchers.tell(number, "rest")
+    }
+  }
+
+  /** What can't be read must not hold up the others, nor be left waiting in silence. `restart` begins it anew. */
+  async #giveUp({ tenant, id }: DueInstance, { message }: MayflyError): Promise<Dispatched> {
+    const failure = encodeFailure({ name: "MayflyError", code: "workflow.damaged", message })
+    await this.store.control({ tenant, id, operation: "terminate", failure, now: this.clock.now() })
+    this.#code.retire(tenant, id)
+    return { wakeAt: null }
+  }
+
+  async #runOnce({ number, tenant, id, definitionHash, wakeAt: dueAt }: DueInstance): Promise<Dispatched> {
+    const definition = await this.#definitions.get(definitionHash)
     if (needsCode(definition) && !this.#code.has(tenant, id)) {
       await this.store.park(number, "needs-code", this.clock.now())
-      this.#watchers.tell(number)
       return { wakeAt: null }
+    }
+    const heldUntil = await this.#governor.heldUntil(tenant)
+    if (heldUntil !== null) {
+      const wakeAt = heldUntil === Infinity ? null : heldUntil
+      await this.store.park(number, "suspended", this.clock.now(), wakeAt)
+      return { wakeAt }
     }
     const claimed = await this.store.claim(number, this.clock.now())
     if (claimed === null) return { wakeAt: null }
+    // 0 stands for an instance that nothing was due for.
+    if (dueAt > 0) tell("wake", { latenessMs: Math.max(0, this.clock.now() - dueAt) })
     this.#setActive()
     try {
       if (claimed.idle > poisonLimit) return await this.#condemn(claimed)
@@ -410,47 +516,65 @@ export class WorkflowEngine implements AsyncDisposable {
       return await this.#giveBack(claimed, error)
     } finally {
       this.#setActive()
-      this.#watchers.tell(number)
     }
   }
 
   async #activate(claimed: Claimed, definition: WorkflowDefinition): Promise<Dispatched> {
     const { number, tenant, id } = claimed.instance
     if (this.#stopped !== undefined) return this.#giveBack(claimed, stoppedError())
-    const running = runningOf(claimed, definition, this.#runningWorld(this.#code.get(tenant, id)))
+    const span = isTracing() ? await this.#traces.start(claimed.instance) : undefined
+    const running = runningOf(claimed, definition, this.#runningWorld(this.#code.get(tenant, id), span))
     let wakeAt: number | null = null
-    const world = this.#activationWorld((ack) => {
+    const world = this.#activationWorld((ack, steps) => {
       wakeAt = ack.wakeAt
+      this.#governor.counted(tenant, { instances: ack.started.length, steps })
       this.#onCommit(number, ack)
     })
     const activation = prepareActivation(claimed, running, world)
     this.#live.set(number, activation)
+    this.#tenants.set(number, tenant)
+    // It was held while it was claimed: whoever holds it later finds it here.
+    if (this.#governor.isHeld(tenant)) activation.abandon(heldError())
     this.#setActive()
-    this.#watchers.tell(number)
+    this.#watchers.tell(number, "change")
     let end: ActivationEnd
     try {
       end = await activation.run(running.program)
     } finally {
       this.#live.delete(number)
+      this.#tenants.delete(number)
       running.dispose()
     }
+    const outcome = end.kind === "finished" ? end.finish.status : end.kind
+    tell("activation", { end: outcome })
+    span?.set({ "mayfly.workflow.activation": outcome })
+    span?.end(end.kind === "abandoned" ? "workflow.interrupted" : undefined)
     if (end.kind === "abandoned") return this.#giveBack(claimed, end.cause)
     this.#failures.delete(number)
     if (end.kind === "finished") this.#code.retire(tenant, id)
+    if (end.kind === "finished" && span !== undefined) void this.#traces.forget(number)
     return { wakeAt }
   }
 
-  #runningWorld(closures: Closures): RunningWorld {
+  #runningWorld(closures: Closures, span?: Span): RunningWorld {
     return {
+      span,
       runner: this.#options.runner ?? noRunner,
       closures,
-      startChild: (parent, name, child, params) => this.#childOf(parent, name, child, params),
+      startChild: (parent, name, child, params) =>
+        childOf(parent, {
+          name,
+          definition: child,
+          params,
+          now: this.clock.now(),
+          maxOpen: this.#governor.maxOpen(parent.instance.tenant),
+        }),
       sandbox: async (tenant, id, options) => this.#sandbox(tenant, id, options),
       intercept: (one, host) => this.intercept(one, host),
     }
   }
 
-  #activationWorld(onCommit: (ack: CommitAck) => void): ActivationWorld {
+  #activationWorld(onCommit: ActivationWorld["onCommit"]): ActivationWorld {
     const { maxParallel = 100, maxSteps = 10_000, maxStoredBytes = defaultStored } = this.#options
     return { store: this.store, clock: this.clock, maxParallel, maxSteps, maxStored: maxStoredBytes, onCommit }
   }
@@ -458,7 +582,7 @@ export class WorkflowEngine implements AsyncDisposable {
   #onCommit(number: InstanceNumber, { told, started }: CommitAck): void {
     for (const due of started) this.#dispatcher.offer(due)
     if (told !== null) this.#deliver(told)
-    this.#watchers.tell(number)
+    this.#watchers.tell(number, "change")
   }
 
   /** Nobody knows what came of the last commit: the next activation reads what is there. */
@@ -468,10 +592,11 @@ export class WorkflowEngine implements AsyncDisposable {
       return { wakeAt: this.clock.now() }
     }
     const isStopping = this.#stopped !== undefined
-    if (!isStopping) this.#report(cause)
-    const failures = (this.#failures.get(number) ?? 0) + 1
+    const isHeld = cause instanceof MayflyError && cause.code === "tenant.suspended"
+    if (!isStopping && !isHeld) this.#report(cause)
+    const failures = (this.#failures.get(number) ?? 0) + (isHeld ? 0 : 1)
     this.#failures.set(number, failures)
-    const delayMs = isStopping ? 0 : Math.min(firstRetryMs * 2 ** (failures - 1), slowestRetryMs)
+    const delayMs = isStopping || isHeld ? 0 : Math.min(firstRetryMs * 2 ** (failures - 1), slowestRetryMs)
     const at = this.clock.now() + delayMs
     for (let waitMs = firstRetryMs; ; waitMs = Math.min(waitMs * 2, slowestRetryMs)) {
       try {
@@ -503,21 +628,12 @@ export class WorkflowEngine implements AsyncDisposable {
   async #tick({ instance }: Claimed, text: string): Promise<Dispatched> {
     const schedule = JSON.parse(text) as Schedule
     const now = this.clock.now()
-    const tick = instance.startAt
     const next = nextTick(schedule, now)
-    const body = await this.#body(instance.definitionHash)
-    const time = new Date(tick).toISOString().replaceAll(/[-:.]/g, "").slice(0, 15)
-    const start: NewInstance = {
-      tenant: instance.tenant,
-      id: `${instance.id}-${time}`,
-      definition: { hash: instance.definitionHash, body },
-      params: instance.params,
-      content: hashOf(instance.definitionHash, instance.params, time),
-      startAt: now,
-      retention: instance.retention,
-      trigger: JSON.stringify({ cron: schedule.cron, scheduledTime: tick }),
-    }
-    const spawn: Spawn = { key: "", start, conflict: "", tooDeep: "" }
+    const body = await this.#definitions.body(instance.definitionHash)
+    const functions = needsCode(await this.#definitions.get(instance.definitionHash)) ? { functions: {} } : {}
+    const start = tickOf(instance, { body, tick: instance.startAt, cron: schedule.cron, now, ...functions })
+    const maxOpen = this.#governor.maxOpen(instance.tenant)
+    const spawn: Spawn = { key: "", start, conflict: "", tooDeep: "", tooMany: "", maxOpen }
     const park = { wakeAt: next, reason: "schedule", seenEvent: Number.MAX_SAFE_INTEGER } as const
     const ack = await this.store.commit(
       instance.number,
@@ -526,63 +642,14 @@ export class WorkflowEngine implements AsyncDisposable {
       now,
     )
     this.#code.set(instance.tenant, start.id, this.#code.get(instance.tenant, instance.id))
+    this.#governor.counted(instance.tenant, { instances: ack.started.length })
     this.#onCommit(instance.number, ack)
     return { wakeAt: next }
-  }
-
-  #childOf({ instance }: Claimed, name: string, definition: WorkflowDefinition, params: unknown): Omit<Spawn, "key"> {
-    const body = encodePayload(definition, "workflow")
-    const encoded = encodePayload(params, "params")
-    const hash = hashOf(body)
-    const unique = hashOf(String(instance.number), String(instance.run), name, hash, encoded)
-    const id = `${instance.id.slice(0, 70)}-${unique.replaceAll(/[-_]/g, "").slice(0, 20)}`
-    const refuse = (code: string, message: string): string => encodeFailure({ name: "MayflyError", code, message })
-    return {
-      conflict: refuse("workflow.exists", `the workflow instance "${id}" exists with other content`),
-      tooDeep: refuse("workflow.too-deep", "a child can't be started so many levels below another workflow"),
-      start: {
-        tenant: instance.tenant,
-        id,
-        definition: { hash, body },
-        params: encoded,
-        content: hashOf(hash, encoded),
-        startAt: this.clock.now(),
-        retention: instance.retention,
-      },
-    }
   }
 
   async #sandbox(tenant: string, id: string, options: object | undefined): Promise<StepSandbox> {
     if (this.#options.sandbox !== undefined) return this.#options.sandbox(tenant, id, options)
     throw new MayflyError("input.invalid", "there are no sandboxes here")
-  }
-
-  // Definitions
-
-  /** Compiles what can be compiled, once per definition. */
-  async #check(definition: WorkflowDefinition, hash: string, tenant: string): Promise<void> {
-    if (this.#checked.has(`${tenant} ${hash}`)) return
-    const runner = this.#options.runner ?? noRunner
-    for (const { program, kind } of programsOf(definition)) await runner.check(program, kind, tenant)
-    this.#checked.add(`${tenant} ${hash}`)
-    const oldest = this.#checked.values().next().value
-    if (this.#checked.size > maxChecked && oldest !== undefined) this.#checked.delete(oldest)
-  }
-
-  async #definition(hash: string): Promise<WorkflowDefinition> {
-    const known = this.#definitions.get(hash)
-    if (known !== undefined) return known
-    const definition = decode(await this.#body(hash)) as WorkflowDefinition
-    this.#definitions.set(hash, definition)
-    const oldest = this.#definitions.keys().next().value
-    if (this.#definitions.size > maxDefinitions && oldest !== undefined) this.#definitions.delete(oldest)
-    return definition
-  }
-
-  async #body(hash: string): Promise<string> {
-    const body = await this.store.getDefinition(hash)
-    if (body !== null) return body
-    throw new MayflyError("workflow.not-found", "the definition of the instance is not there any more")
   }
 
   // Housekeeping
@@ -620,29 +687,15 @@ export class WorkflowEngine implements AsyncDisposable {
   }
 }
 
+function withOrigin(instance: NewInstance, origin: WorkflowOrigin | undefined): NewInstance {
+  if (instance.functions === undefined || origin?.kind !== "request") return instance
+  return { ...instance, functions: { origin: origin.text } }
+}
+
+function heldError(): MayflyError {
+  return new MayflyError("tenant.suspended", "the tenant is held")
+}
+
 function stoppedError(): MayflyError {
   return new MayflyError("workflow.engine-stopped", "the workflow engine has stopped")
-}
-
-function sensitiveNames(steps: readonly StepDefinition[]): string[] {
-  return steps.flatMap((step) => {
-    if (step.kind === "parallel") return sensitiveNames(step.steps)
-    return step.kind === "run" && step.isSensitive ? [step.name] : []
-  })
-}
-
-interface Code {
-  readonly program: WorkerProgram
-  readonly kind: "step" | "script"
-}
-
-function programsOf(definition: WorkflowDefinition): Code[] {
-  if (definition.kind === "script") return [{ program: definition.program, kind: "script" }]
-  return definition.steps.flatMap((step): Code[] => {
-    if (step.kind === "parallel") return programsOf({ kind: "steps", steps: step.steps })
-    if (step.kind === "workflow") return programsOf(step.definition)
-    if (step.kind !== "run") return []
-    const bodies = step.rollback === undefined ? [step.body] : [step.body, step.rollback]
-    return bodies.flatMap((body): Code[] => ("closure" in body ? [] : [{ program: body.program, kind: "step" }]))
-  })
 }

@@ -1,8 +1,11 @@
 import type { InstanceNumber } from "../store/workflow-store.ts"
 
+/** What somebody waits for: each change, or only those after which the instance may have ended. */
+export type News = "change" | "rest"
+
 /** Who waits for news of an instance. */
 export class Watchers {
-  readonly #byNumber = new Map<InstanceNumber, Set<() => void>>()
+  readonly #byNumber = new Map<InstanceNumber, Map<() => void, News>>()
   readonly #onCount: (count: number) => void
   #count = 0
 
@@ -11,10 +14,10 @@ export class Watchers {
     this.#onCount = onCount
   }
 
-  /** Calls `onNews` after each change until the returned function is called. */
-  watch(number: InstanceNumber, onNews: () => void): () => void {
-    const known = this.#byNumber.get(number) ?? new Set()
-    this.#byNumber.set(number, known.add(onNews))
+  /** Calls `onNews` after each of them until the returned function is called. */
+  watch(number: InstanceNumber, news: News, onNews: () => void): () => void {
+    const known = this.#byNumber.get(number) ?? new Map<() => void, News>()
+    this.#byNumber.set(number, known.set(onNews, news))
     this.#onCount(++this.#count)
     return () => {
       if (!known.delete(onNews)) return
@@ -23,11 +26,14 @@ export class Watchers {
     }
   }
 
-  tell(number: InstanceNumber): void {
-    this.#byNumber.get(number)?.forEach((onNews) => onNews())
+  /** `rest`: it has left memory, or somebody has changed it from outside. */
+  tell(number: InstanceNumber, happened: News): void {
+    this.#byNumber.get(number)?.forEach((news, onNews) => {
+      if (happened === "rest" || news === "change") onNews()
+    })
   }
 
   tellAll(): void {
-    for (const number of this.#byNumber.keys()) this.tell(number)
+    for (const number of this.#byNumber.keys()) this.tell(number, "rest")
   }
 }

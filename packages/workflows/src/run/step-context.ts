@@ -1,6 +1,7 @@
 import { defaultRetries, defaultTimeoutMs } from "../core/retry.ts"
 import type { Attempt } from "../core/step-host.ts"
 import { duration, eventType, only, record, stepName } from "../define/check.ts"
+import { type GivenAbout, parseAbout } from "../define/hook-about.ts"
 import { parseRetries } from "../define/parse-retries.ts"
 import { type AttemptDetail, endOf } from "./attempt-end.ts"
 import { valueOf } from "./settled.ts"
@@ -62,7 +63,7 @@ export interface StepContext {
   /** A sandbox of the workflow's tenant, made with these options when it is not there. It outlives the step. */
   sandbox(id: string, options?: object): Promise<StepSandbox>
   sleep(duration: unknown): Promise<void>
-  waitForEvent(type: string, options?: { readonly timeout?: unknown }): Promise<unknown>
+  waitForEvent(type: string, options?: GivenAbout & { readonly timeout?: unknown }): Promise<unknown>
   /** A step inside the step: its result is kept when the step runs again. */
   do(name: string, body: (context: StepContext) => unknown): Promise<unknown>
   do(name: string, config: object, body: (context: StepContext) => unknown): Promise<unknown>
@@ -70,56 +71,68 @@ export interface StepContext {
 
 export interface ContextParts {
   readonly attempt: Attempt
-  readonly instanceId: string
-  readonly params: unknown
-  readonly input: unknown
-  readonly results: ReadonlyMap<string, unknown>
-  readonly previous: unknown
+  readonly call: {
+    readonly input: unknown
+    readonly results: ReadonlyMap<string, unknown>
+    readonly previous: unknown
+  }
   readonly detail: AttemptDetail & { runs: RunTrace[] }
-  createWorker(options: string | object, signal: AbortSignal, onRun: (trace: RunTrace) => void): Promise<StepWorker>
-  sandbox(id: string, options?: object): Promise<StepSandbox>
+  /** The same for all steps. */
+  readonly instance: {
+    readonly instanceId: string
+    readonly params: unknown
+    createWorker(options: string | object, signal: AbortSignal, onRun: (trace: RunTrace) => void): Promise<StepWorker>
+    sandbox(id: string, options?: object): Promise<StepSandbox>
+  }
 }
 
 const maxRuns = 1_000
 
 export function stepContext(parts: ContextParts): StepContext {
-  const { attempt, detail } = parts
-  const { inner } = attempt
+  const { attempt, call, detail, instance } = parts
   const onRun = (trace: RunTrace): void => {
     if (detail.runs.length < maxRuns) detail.runs.push(trace)
   }
   return {
-    input: parts.input,
-    params: parts.params,
-    instanceId: parts.instanceId,
+    input: call.input,
+    params: instance.params,
+    instanceId: instance.instanceId,
     // Made when asked for: a list may have thousands of steps.
     get results() {
-      return Object.fromEntries(parts.results)
+      return Object.fromEntries(call.results)
     },
-    previous: parts.previous,
+    previous: call.previous,
     attempt: attempt.attempt,
     step: { name: attempt.name, count: attempt.count },
     idempotencyKey: attempt.idempotencyKey,
-    signal: attempt.signal,
-    createWorker: (options) => parts.createWorker(options, attempt.signal, onRun),
-    sandbox: (id, options) => parts.sandbox(id, options),
-    sleep: async (value) => void (await valueOf(inner.sleep("sleep", { ms: duration(value, "sleep") }))),
+    // Likewise.
+    get signal() {
+      return attempt.signal
+    },
+    createWorker: (options) => instance.createWorker(options, attempt.signal, onRun),
+    sandbox: (id, options) => instance.sandbox(id, options),
+    sleep: async (value) => void (await valueOf(attempt.inner.sleep("sleep", { ms: duration(value, "sleep") }))),
     waitForEvent: async (type, options = {}) => {
-      const { timeout = 86_400_000 } = record(options, "waitForEvent options")
+      const given = record(options, "waitForEvent options")
+      const { timeout = 86_400_000 } = given
+      const about = parseAbout(given, "waitForEvent options")
       const step = {
         name: eventType(type, "waitForEvent"),
         type: eventType(type, "waitForEvent"),
         timeoutMs: duration(timeout, "waitForEvent timeout"),
+        ...(about !== undefined && { about }),
       }
-      return valueOf(inner.waitForEvent(step))
+      return valueOf(attempt.inner.waitForEvent(step))
     },
     do: async (name: string, ...rest: readonly unknown[]) => {
       const { body, config } = parseDo(rest)
       const run = (one: Attempt) =>
         endOf({}, () =>
-          (body as (context: StepContext) => unknown)(stepContext({ ...parts, attempt: one, input: undefined })),
+          (body as (context: StepContext) => unknown)(
+            stepContext({ ...parts, attempt: one, call: { ...call, input: undefined } }),
+          ),
         )
-      return valueOf(inner.do({ name: stepName(name, "step name"), config, run }))
+      return valueOf(attempt.inner.do({ name: stepName(name, "step name"), config, run }))
     },
   }
 }

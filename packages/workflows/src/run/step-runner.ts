@@ -50,7 +50,13 @@ export interface StepRunner {
   /** Starts a script's `run(event, step)`. */
   runScript(
     program: WorkerProgram,
-    call: { readonly entry?: string; readonly event: ScriptEvent; readonly steps: ScriptSteps },
+    call: {
+      readonly entry?: string
+      /** Whether instances of the same program and tenant may share an isolate. */
+      readonly reuse?: boolean
+      readonly event: ScriptEvent
+      readonly steps: ScriptSteps
+    },
     place: RunPlace,
   ): ScriptRun
 }

@@ -6,7 +6,7 @@ import type { Closure } from "../define/parse-steps.ts"
 import { type AttemptDetail, endOf, endOfCode } from "./attempt-end.ts"
 import { isMet, resolveReferences } from "./references.ts"
 import { valueOf } from "./settled.ts"
-import { type StepContext, stepContext, type StepSandbox } from "./step-context.ts"
+import { type ContextParts, type StepContext, stepContext, type StepSandbox } from "./step-context.ts"
 import type { RunPlace, RunTrace, StepRunner } from "./step-runner.ts"
 
 /** What a list of steps needs besides its host. */
@@ -37,11 +37,19 @@ class StepsRun {
   readonly #host: StepHost
   readonly #world: StepsWorld
   readonly #results = new Map<string, unknown>()
+  readonly #instance: ContextParts["instance"]
   #previous: unknown
 
   constructor(host: StepHost, world: StepsWorld) {
     this.#host = host
     this.#world = world
+    const { instanceId, params, runner, tenant } = world
+    this.#instance = {
+      instanceId,
+      params,
+      createWorker: (options, signal, onRun) => runner.createWorker(options, { tenant, signal }, onRun),
+      sandbox: (id, options) => world.sandbox(id, options),
+    }
   }
 
   async all(steps: readonly StepDefinition[]): Promise<unknown> {
@@ -58,7 +66,7 @@ class StepsRun {
     return value
   }
 
-  async #value(step: StepDefinition, previous: unknown): Promise<unknown> {
+  #value(step: StepDefinition, previous: unknown): Promise<unknown> {
     switch (step.kind) {
       case "run":
         return this.#run(step, previous)
@@ -116,28 +124,15 @@ class StepsRun {
   }
 
   async #attempt(body: Body, key: string, attempt: Attempt, call: Call): Promise<AttemptEnd> {
-    const place: RunPlace = { tenant: this.#world.tenant, signal: attempt.signal }
     if (!("closure" in body)) {
+      const place: RunPlace = { tenant: this.#world.tenant, signal: attempt.signal }
       const end = await this.#world.runner.runCode(body.program, call.input, place)
       return endOfCode(end, { input: call.input })
     }
     const detail: AttemptDetail & { runs: RunTrace[] } = { input: call.input, runs: [] }
     const closure = this.#world.closure(key) as ((context: StepContext) => unknown) | undefined
     if (closure === undefined) throw new Error(`the code of step "${key}" is missing`)
-    return endOf(detail, () => closure(this.#context(attempt, call, detail)))
-  }
-
-  #context(attempt: Attempt, call: Call, detail: AttemptDetail & { runs: RunTrace[] }): StepContext {
-    const { instanceId, params, runner, tenant, sandbox } = this.#world
-    return stepContext({
-      attempt,
-      instanceId,
-      params,
-      ...call,
-      detail,
-      createWorker: (options, signal, onRun) => runner.createWorker(options, { tenant, signal }, onRun),
-      sandbox,
-    })
+    return endOf(detail, () => closure(stepContext({ attempt, call, detail, instance: this.#instance })))
   }
 }
 

@@ -19,7 +19,6 @@ export class LargeValues {
 
   /** The same with large values replaced, and the blobs that the rows must keep. */
   async spillChange(change: Change): Promise<{ change: Change; blobs: readonly string[] }> {
-    if (!isLarge(change)) return { change, blobs: [] }
     const kept: string[] = []
     const spill = async (value: string): Promise<string> => this.#spill(value, kept)
     const rows = await Promise.all(change.rows.map((row) => spillRow(row, spill)))
@@ -92,7 +91,7 @@ async function spillRow(row: NewRow, spill: (value: string) => Promise<string>):
 }
 
 /** Most commits have none; they must not wait a turn. */
-function isLarge({ rows, spawn, then }: Change): boolean {
+export function isLarge({ rows, spawn, then }: Change): boolean {
   const is = (text: string | undefined): boolean => text !== undefined && (text.length > maxInline || isReference(text))
   if (rows.some(({ value, detail }) => is(value) || is(detail))) return true
   if (((spawn ?? []) as readonly Spawn[]).some(({ start }) => is(start.params))) return true

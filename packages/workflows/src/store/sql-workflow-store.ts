@@ -1,6 +1,7 @@
 import { moduleBeside, type Store, type Tables } from "@mayfly/store"
 import type { Change } from "../core/ports.ts"
-import { LargeValues } from "./large-values.ts"
+import type { HookAbout } from "../define/hook-about.ts"
+import { isLarge, LargeValues } from "./large-values.ts"
 import { migrations } from "./migrations.ts"
 import type { WorkflowProcedures } from "./procedures.ts"
 import { instanceOf, journalRowOf, type StoredInstance, type StoredRow } from "./stored.ts"
@@ -11,18 +12,23 @@ import type {
   ControlRequest,
   Created,
   DueAnswer,
+  DueInstance,
   EventIn,
   ForkRequest,
   FoundHook,
   HistoryRow,
+  Hosted,
   InstanceNumber,
   InstanceRow,
   ListQuery,
   NewInstance,
+  OpenHook,
   RedefineRequest,
   Sent,
   WorkflowStore,
 } from "./workflow-store.ts"
+
+const none: readonly string[] = []
 
 /** Workflows in the rows of `@mayfly/store`. */
 export class SqlWorkflowStore implements WorkflowStore {
@@ -40,9 +46,9 @@ export class SqlWorkflowStore implements WorkflowStore {
     return new SqlWorkflowStore(store, await store.attach<WorkflowProcedures>(owner))
   }
 
-  async create(given: NewInstance, now: number): Promise<Created> {
+  async create(given: NewInstance, now: number, maxOpen: number | null = null): Promise<Created> {
     const { instance, blobs } = await this.#values.spillInstance(given)
-    return this.#tables.call("create", { instance, now, blobs })
+    return this.#tables.call("create", { instance, now, blobs, maxOpen })
   }
 
   async claim(number: InstanceNumber, now: number): Promise<Claimed | null> {
@@ -60,13 +66,12 @@ export class SqlWorkflowStore implements WorkflowStore {
 
   async #whole(claimed: Claimed | null): Promise<Claimed | null> {
     if (claimed === null) return null
-    const [journal, events, params, definition] = await Promise.all([
-      Promise.all(claimed.journal.map((row) => this.#values.loadRow(withoutDetail(row)))),
-      Promise.all(claimed.events.map(async (event) => ({ ...event, payload: await this.#loadPayload(event.payload) }))),
-      this.#values.load(claimed.instance.params),
-      this.#values.load(claimed.definition),
-    ])
-    return { ...claimed, instance: { ...claimed.instance, params }, journal, events, definition }
+    const params = await this.#values.load(claimed.instance.params)
+    const journal = await Promise.all(claimed.journal.map((row) => this.#values.loadRow(withoutDetail(row))))
+    const events = await Promise.all(
+      claimed.events.map(async (event) => ({ ...event, payload: await this.#loadPayload(event.payload) })),
+    )
+    return { ...claimed, instance: { ...claimed.instance, params }, journal, events }
   }
 
   async release(number: InstanceNumber, epoch: number, at: number): Promise<void> {
@@ -74,9 +79,9 @@ export class SqlWorkflowStore implements WorkflowStore {
   }
 
   async commit(number: InstanceNumber, epoch: number, given: Change, now: number): Promise<CommitAck> {
-    const { change, blobs } = await this.#values.spillChange(given)
+    const { change, blobs } = isLarge(given) ? await this.#values.spillChange(given) : { change: given, blobs: none }
     const ack = await this.#tables.call("commit", { number, epoch, change, now, blobs })
-    return { ...ack, told: await this.#loadTold(ack.told) }
+    return ack.told === null ? ack : { ...ack, told: await this.#loadTold(ack.told) }
   }
 
   async sendEvent(event: EventIn): Promise<Sent> {
@@ -91,13 +96,13 @@ export class SqlWorkflowStore implements WorkflowStore {
   }
 
   async findHook(token: string): Promise<FoundHook | null> {
-    const [row] = await this.#tables.read<Omit<FoundHook, "isUsed"> & { used: number }>(
-      "SELECT i.tenant, i.id, h.type, h.used FROM workflows_hooks h JOIN workflows_instances i ON i.number = h.instance WHERE h.token = ?",
+    const [row] = await this.#tables.read<StoredHook & { tenant: string; id: string; used: number }>(
+      "SELECT i.tenant, i.id, h.key, h.type, h.about, h.used FROM workflows_hooks h JOIN workflows_instances i ON i.number = h.instance WHERE h.token = ?",
       [token],
     )
     if (row === undefined) return null
-    const { used, ...hook } = row
-    return { ...hook, isUsed: used !== 0 }
+    const { tenant, id, key: step, type, about, used } = row
+    return { tenant, id, step, type, about: aboutOf(about), isUsed: used !== 0 }
   }
 
   async control(request: ControlRequest): Promise<Controlled> {
@@ -125,6 +130,13 @@ export class SqlWorkflowStore implements WorkflowStore {
     return row === undefined ? null : this.#values.load(row.body)
   }
 
+  async countByStatus(): Promise<Readonly<Record<string, number>>> {
+    const rows = await this.#tables.read<{ readonly status: string; readonly count: number }>(
+      "SELECT status, COUNT(*) AS count FROM workflows_instances GROUP BY status",
+    )
+    return Object.fromEntries(rows.map(({ status, count }) => [status, count]))
+  }
+
   async list({ tenant, status, limit, after = Number.MAX_SAFE_INTEGER }: ListQuery): Promise<readonly InstanceRow[]> {
     const where = status === undefined ? "" : "AND status = ?"
     const rows = await this.#tables.read<StoredInstance>(
@@ -132,6 +144,21 @@ export class SqlWorkflowStore implements WorkflowStore {
       [tenant, after, ...(status === undefined ? [] : [status]), limit],
     )
     return Promise.all(rows.map((row) => this.#load(instanceOf(row))))
+  }
+
+  async listHosted({
+    tenant,
+    limit,
+    after = Number.MAX_SAFE_INTEGER,
+  }: Omit<ListQuery, "status" | "tenant"> & { readonly tenant?: string }): Promise<readonly Hosted[]> {
+    const where = tenant === undefined ? "" : "AND i.tenant = ?"
+    // The order of the joins is given: few of many instances have functions.
+    const rows = await this.#tables.read<StoredInstance & { readonly origin: string | null }>(
+      `SELECT i.*, f.origin FROM workflows_functions f CROSS JOIN workflows_instances i ON i.number = f.instance
+       WHERE f.is_over = 0 AND f.instance < ? ${where} ORDER BY f.instance DESC LIMIT ?`,
+      [after, ...(tenant === undefined ? [] : [tenant]), limit],
+    )
+    return Promise.all(rows.map(async (row) => ({ row: await this.#load(instanceOf(row)), origin: row.origin })))
   }
 
   async history(number: InstanceNumber, after: number, limit: number): Promise<readonly HistoryRow[]> {
@@ -142,11 +169,12 @@ export class SqlWorkflowStore implements WorkflowStore {
     return Promise.all(rows.map((row) => this.#values.loadRow({ ...journalRowOf(row), run: row.run })))
   }
 
-  async hooks(number: InstanceNumber): Promise<readonly { key: string; type: string; token: string }[]> {
-    return this.#tables.read(
-      "SELECT key, type, token FROM workflows_hooks WHERE instance = ? AND used = 0 ORDER BY key",
+  async hooks(number: InstanceNumber): Promise<readonly OpenHook[]> {
+    const rows = await this.#tables.read<StoredHook & { token: string }>(
+      "SELECT key, type, token, about FROM workflows_hooks WHERE instance = ? AND used = 0 ORDER BY key",
       [number],
     )
+    return rows.map((row) => ({ ...row, about: aboutOf(row.about) }))
   }
 
   async delete(tenant: string, id: string): Promise<number> {
@@ -157,12 +185,21 @@ export class SqlWorkflowStore implements WorkflowStore {
     return this.#tables.call("due", { now, perTenant, after })
   }
 
-  async park(number: InstanceNumber, reason: "needs-code" | "concurrency", now: number): Promise<void> {
-    await this.#tables.call("park", { number, reason, now })
+  async park(
+    number: InstanceNumber,
+    reason: "needs-code" | "concurrency" | "suspended",
+    now: number,
+    wakeAt: number | null = null,
+  ): Promise<void> {
+    await this.#tables.call("park", { number, reason, now, wakeAt })
   }
 
-  async codeCame(number: InstanceNumber, now: number): Promise<void> {
-    await this.#tables.call("codeCame", { number, now })
+  async goOn(tenant: string, now: number): Promise<number> {
+    return this.#tables.call("goOn", { tenant, now })
+  }
+
+  async codeCame(number: InstanceNumber, now: number): Promise<DueInstance | null> {
+    return this.#tables.call("codeCame", { number, now })
   }
 
   async placeFree(tenant: string, key: string, count: number, now: number): Promise<number> {
@@ -197,6 +234,16 @@ export class SqlWorkflowStore implements WorkflowStore {
     if (sign !== "+" && sign !== "-") return this.#values.load(payload)
     return `${sign}${await this.#values.load(payload.slice(1))}`
   }
+}
+
+interface StoredHook {
+  readonly key: string
+  readonly type: string
+  readonly about: string | null
+}
+
+function aboutOf(text: string | null): HookAbout {
+  return text === null ? {} : (JSON.parse(text) as HookAbout)
 }
 
 /** What only the history needs is not loaded for a replay. */

@@ -1,4 +1,6 @@
+import { MayflyError } from "@mayfly/protocol"
 import type { JournalRow, PendingEvent } from "../core/journal.ts"
+import { sumOf } from "./row-sum.ts"
 import type { ConcurrencyKey, DueInstance, InstanceRow, NewInstance } from "./workflow-store.ts"
 
 /** Rows as the database gives them. */
@@ -35,7 +37,25 @@ export interface StoredInstance {
   readonly created_at: number
   readonly updated_at: number
   readonly ended_at: number | null
+  readonly sum: number | null
+  readonly result_sum: number | null
 }
+
+/** What a commit has to know of its instance. */
+export type CommittedInstance = Pick<
+  StoredInstance,
+  | "number"
+  | "tenant"
+  | "status"
+  | "run"
+  | "seq"
+  | "paused_ms"
+  | "success_ms"
+  | "error_ms"
+  | "depth"
+  | "parent"
+  | "parent_key"
+>
 
 export interface StoredRow {
   readonly seq: number
@@ -51,6 +71,7 @@ export interface StoredRow {
   readonly value: string | null
   readonly during: string | null
   readonly detail: string | null
+  readonly sum: number | null
 }
 
 export interface StoredEvent {
@@ -68,9 +89,16 @@ export interface Spawn {
   readonly conflict: string
   /** … and when it would be too many levels below another instance. */
   readonly tooDeep: string
+  /** … and when the tenant has this many instances already. */
+  readonly tooMany?: string
+  readonly maxOpen?: number | null
 }
 
+/** Throws `store.corrupt` for a row that is not what was written. */
 export function instanceOf(row: StoredInstance): InstanceRow {
+  const isWhole = row.sum === null || row.sum === sumOf(row.tenant, row.id, row.definition, row.params)
+  const isResultWhole = row.result_sum === null || row.result === null || row.result_sum === sumOf(row.result)
+  if (!isWhole || !isResultWhole) throw new MayflyError("store.corrupt", `the row of workflow "${row.id}" is damaged`)
   return {
     number: row.number,
     tenant: row.tenant,
@@ -95,7 +123,15 @@ export function instanceOf(row: StoredInstance): InstanceRow {
   }
 }
 
-export function dueOf(row: StoredInstance): DueInstance {
+/** Columns of `DueRow`. */
+export const dueColumns = "number, tenant, id, definition, wake_at, idle, concurrency_key, concurrency_limit"
+
+export type DueRow = Pick<
+  StoredInstance,
+  "number" | "tenant" | "id" | "definition" | "wake_at" | "idle" | "concurrency_key" | "concurrency_limit"
+>
+
+export function dueOf(row: DueRow): DueInstance {
   const { number, tenant, id, definition, wake_at, idle } = row
   return {
     number,
@@ -108,11 +144,15 @@ export function dueOf(row: StoredInstance): DueInstance {
   }
 }
 
-function concurrencyOf({ concurrency_key: key, concurrency_limit: limit }: StoredInstance): ConcurrencyKey | null {
+function concurrencyOf({ concurrency_key: key, concurrency_limit: limit }: DueRow): ConcurrencyKey | null {
   return key === null ? null : { key, limit: limit ?? 1 }
 }
 
+/** Throws `store.corrupt` for a row that is not what was written. */
 export function journalRowOf(row: StoredRow): JournalRow {
+  if (row.sum !== null && row.sum !== sumOf(row.key, row.phase, row.attempt, row.value)) {
+    throw new MayflyError("store.corrupt", `row ${row.seq} of a workflow's journal is damaged`)
+  }
   return {
     seq: row.seq,
     key: row.key,

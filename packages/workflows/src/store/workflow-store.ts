@@ -1,6 +1,9 @@
 import type { ControlOperation, InstanceStatus } from "../core/control.ts"
 import type { JournalRow, PendingEvent } from "../core/journal.ts"
 import type { Ack, Change } from "../core/ports.ts"
+import type { StepKey } from "../core/step-key.ts"
+import type { HookAbout } from "../define/hook-about.ts"
+import type { HostFunctions } from "./host-functions.ts"
 
 /** An instance within one store. Ids are unique within a tenant only. */
 export type InstanceNumber = number
@@ -38,6 +41,14 @@ export interface NewInstance {
   readonly schedule?: string
   /** Encoded, for the event that user code gets: which schedule started it, for which moment. */
   readonly trigger?: string
+  /** When steps of it are functions of the host's. */
+  readonly functions?: HostFunctions
+}
+
+/** An instance that can't go on in another process before somebody brings its functions. */
+export interface Hosted {
+  readonly row: InstanceRow
+  readonly origin: string | null
 }
 
 export interface InstanceRow {
@@ -79,7 +90,6 @@ export interface DueInstance {
 
 export interface Claimed {
   readonly instance: InstanceRow
-  readonly definition: string
   readonly journal: readonly JournalRow[]
   readonly events: readonly PendingEvent[]
   readonly lastSeq: number
@@ -153,6 +163,8 @@ export interface ControlRequest {
   readonly from?: string
   /** For `terminate`: encoded. */
   readonly failure?: string
+  /** For `restart`: as in `create`. */
+  readonly maxOpen?: number | null
 }
 
 export interface EventIn {
@@ -172,6 +184,8 @@ export interface ForkRequest {
   /** Rows before the first row of this step are copied. */
   readonly from: string
   readonly now: number
+  /** As in `create`. */
+  readonly maxOpen?: number | null
 }
 
 export interface RedefineRequest {
@@ -180,13 +194,23 @@ export interface RedefineRequest {
   readonly content: string
   readonly lastSeq: number
   readonly now: number
+  readonly functions?: HostFunctions
 }
 
 export interface FoundHook {
   readonly tenant: string
   readonly id: string
   readonly type: string
+  readonly step: StepKey
+  readonly about: HookAbout
   readonly isUsed: boolean
+}
+
+export interface OpenHook {
+  readonly key: StepKey
+  readonly type: string
+  readonly token: string
+  readonly about: HookAbout
 }
 
 export interface DueAnswer {
@@ -201,8 +225,8 @@ export interface DueAnswer {
  * callers never repeat a commit, they claim and replay. Implementations pass `workflow-store-suite.ts`.
  */
 export interface WorkflowStore {
-  /** Rejects with `workflow.exists` when the id is taken by other content. */
-  create(instance: NewInstance, now: number): Promise<Created>
+  /** Rejects with `workflow.exists` when the id is taken by other content, `quota.count` when the tenant has `maxOpen` that have not ended. */
+  create(instance: NewInstance, now: number, maxOpen?: number | null): Promise<Created>
   /** Gives the instance to the caller, and takes it from anybody who had it. Null when there is nothing to run. */
   claim(number: InstanceNumber, now: number): Promise<Claimed | null>
   /** Gives back what was claimed, to be run again. Nothing happens when somebody else has it. May be repeated. */
@@ -225,19 +249,30 @@ export interface WorkflowStore {
   fork(request: ForkRequest): Promise<Created>
   get(tenant: string, id: string): Promise<InstanceRow | null>
   getDefinition(hash: string): Promise<string | null>
+  /** Instances of all tenants by status. Reads them all. */
+  countByStatus(): Promise<Readonly<Record<string, number>>>
   list(query: ListQuery): Promise<readonly InstanceRow[]>
+  /** Instances of all tenants, or of one, that need functions of the host's and have not ended: the newest first, from behind `after`. */
+  listHosted(query: Omit<ListQuery, "status" | "tenant"> & { readonly tenant?: string }): Promise<readonly Hosted[]>
   /** In order, from behind `after`. */
   history(number: InstanceNumber, after: number, limit: number): Promise<readonly HistoryRow[]>
   /** Waiting tokens of an instance, by step. */
-  hooks(number: InstanceNumber): Promise<readonly { key: string; type: string; token: string }[]>
+  hooks(number: InstanceNumber): Promise<readonly OpenHook[]>
   /** Gives how many were deleted: the instance and all it left. */
   delete(tenant: string, id: string): Promise<number>
   /** What is due, at most `perTenant` of each tenant, and when the next one will be. `after`: the last answer's `last`, or "". */
   due(now: number, perTenant: number, after: string): Promise<DueAnswer>
   /** Takes an instance out of what is due until its code is there, or a place under its key. */
-  park(number: InstanceNumber, reason: "needs-code" | "concurrency", now: number): Promise<void>
-  /** Makes those due again that wait for their code. */
-  codeCame(number: InstanceNumber, now: number): Promise<void>
+  park(
+    number: InstanceNumber,
+    reason: "needs-code" | "concurrency" | "suspended",
+    now: number,
+    wakeAt?: number | null,
+  ): Promise<void>
+  /** Makes those due again that were held because of their tenant. Gives how many. */
+  goOn(tenant: string, now: number): Promise<number>
+  /** Makes an instance due again when it waits for its code; null when it does not. */
+  codeCame(number: InstanceNumber, now: number): Promise<DueInstance | null>
   /** Makes the first `count` due again that wait for a place under this key. */
   placeFree(tenant: string, key: string, count: number, now: number): Promise<number>
   /** At the start of the only process: what was in memory is due again. Gives how many. */
