@@ -2,6 +2,8 @@ import assert from "node:assert/strict"
 import { once } from "node:events"
 import { after, test } from "node:test"
 import { connect, DynamicWorker } from "@mayfly/client"
+import { RemoteValues } from "@mayfly/protocol/remote"
+import { newWebSocketRpcSession } from "capnweb"
 import { WebSocket } from "ws"
 import { startTestServer } from "../contract/test-server.ts"
 
@@ -76,6 +78,35 @@ test("workers that are asked for at once are counted before they are there", asy
     if (answers.length === 1_010) break
   }
   assert.equal(answers.filter((text) => text.includes("worker.queue-full")).length, 10)
+  socket.close()
+})
+
+test("references that lie about what they are fail a call, and not the server", async () => {
+  const unhandled: unknown[] = []
+  const onUnhandled = (error: unknown): void => void unhandled.push(error)
+  process.on("unhandledRejection", onUnhandled)
+  after(() => process.off("unhandledRejection", onUnhandled))
+  const socket = await open()
+  const main = newWebSocketRpcSession(socket as unknown as globalThis.WebSocket) as unknown as {
+    createWorker(message: unknown): Promise<{ worker: { execute(message: unknown): { ended(): Promise<object> } } }>
+  }
+  const { text } = new RemoteValues().encode({ input: new AbortController().signal })
+  const asked = Promise.withResolvers<void>()
+  const liar = {
+    aborted: false,
+    whenAborted: async () => {
+      asked.resolve()
+      return "no message"
+    },
+  }
+  const { worker } = await main.createWorker({ text: 'j{"script":"1"}', capabilities: [] })
+  const answer = await worker.execute({ text, capabilities: [liar] }).ended()
+  assert.ok(answer)
+  await asked.promise
+  for (const wrong of [null, 7, "x", {}, [], { methods: { a: 1 } }, { whenAborted: 1 }, { methods: null }])
+    assert.ok("error" in (await worker.execute({ text, capabilities: [wrong] }).ended()), JSON.stringify(wrong))
+  assert.equal(await neighbour.run(1), 2)
+  assert.deepEqual(unhandled, [])
   socket.close()
 })
 
