@@ -26,8 +26,7 @@ async function open(): Promise<WebSocket> {
   return socket
 }
 
-const message = (value: object): string =>
-  JSON.stringify({ text: `j${JSON.stringify(value)}`, capabilities: [[]] })
+const message = (value: object): string => JSON.stringify({ text: `j${JSON.stringify(value)}`, capabilities: [[]] })
 
 /** The next message, in the order in which they came. */
 function reader(socket: WebSocket): () => Promise<string> {
