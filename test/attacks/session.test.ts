@@ -14,10 +14,11 @@ const platform = connect({ url, key })
 after(() => platform.dispose())
 const neighbour = await DynamicWorker.create({ script: "(input) => input + 1", platform })
 
-async function open(): Promise<WebSocket> {
-  const socket = new WebSocket(`${url.replace("http", "ws")}/v1/session`, ["mayfly", `bearer.${key}`])
-  socket.on("error", () => {})
+async function open(bearer = key): Promise<WebSocket> {
+  const socket = new WebSocket(`${url.replace("http", "ws")}/v1/session`, ["mayfly", `bearer.${bearer}`])
+  // Rejects when it is refused.
   await once(socket, "open")
+  socket.on("error", () => {})
   return socket
 }
 
@@ -108,6 +109,22 @@ test("references that lie about what they are fail a call, and not the server", 
   assert.equal(await neighbour.run(1), 2)
   assert.deepEqual(unhandled, [])
   socket.close()
+})
+
+test("one tenant's WebSockets leave places for the others", async () => {
+  const body = JSON.stringify({ name: "flood", scopes: ["run"], tenant: "flood" })
+  const headers = { authorization: `Bearer ${key}`, "content-type": "application/json" }
+  const made = (await (await fetch(`${url}/v1/keys`, { method: "POST", headers, body })).json()) as { key: string }
+  const sockets: WebSocket[] = []
+  for (let batch = 0; batch < 5; batch++)
+    sockets.push(...(await Promise.all(Array.from({ length: 100 }, () => open(made.key)))))
+  await assert.rejects(open(made.key), /429/)
+  const other = await open()
+  other.close()
+  for (const socket of sockets) socket.terminate()
+  // Places come back.
+  const again = async (): Promise<WebSocket> => open(made.key).catch(again)
+  ;(await again()).close()
 })
 
 async function* messagesOf(socket: WebSocket): AsyncGenerator<unknown[], void, void> {
