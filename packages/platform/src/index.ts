@@ -100,7 +100,7 @@ export type {
 } from "@mayfly/runtime"
 export { createWorkerBundle, type WorkerBundle, type WorkerBundleOptions } from "./create-worker-bundle.ts"
 export { createPlatform, defaultPlatform, type Platform, provideDefaultPlatform } from "./platform.ts"
-export { jsonLine } from "@mayfly/mesh/ledger"
+export { exportRows, jsonLine } from "@mayfly/mesh/ledger"
 export { readLedger, type ReadLedgerOptions } from "./read-ledger.ts"
 export type {
   ChainHead,

@@ -1,10 +1,12 @@
 import { exitCodes } from "./command-error.ts"
 import { type Check, doctorChecks } from "./doctor-checks.ts"
 import { type Output, paint } from "./output.ts"
+import { spin } from "./spinner.ts"
 
 /** `mayfly doctor`: what works and what protects here. Gives 1 when programs can't run. */
 export async function doctorCommand(flags: { readonly json?: boolean }, output: Output): Promise<number> {
-  const checks = await doctorChecks()
+  const spinner = spin("looking", output)
+  const checks = await doctorChecks().finally(() => spinner[Symbol.dispose]())
   const canRun = checks.every(({ status, isRequired }) => status === "ok" || !isRequired)
   if (flags.json === true) output.stdout.write(`${JSON.stringify({ ok: canRun, checks })}\n`)
   else output.stdout.write(checks.map((check) => line(check, output)).join(""))

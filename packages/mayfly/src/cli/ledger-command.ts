@@ -1,10 +1,12 @@
-import { resolve } from "node:path"
-import { jsonLine, type Ledger, readLedger, type RecordedRow } from "@mayfly/platform"
+import { jsonLine, readLedger, type RecordedRow } from "@mayfly/platform"
 import { directoryOwner } from "@mayfly/server"
+import { apiPlace } from "./api-place.ts"
 import { errorLine, exitCodeOf, exitCodes, invalid } from "./command-error.ts"
 import { listenForInterrupts } from "./interrupts.ts"
 import { type LedgerAction, type LedgerFlags, parseFilter, parseHead, parseLimit } from "./ledger-flags.ts"
+import { openApi } from "./open-api.ts"
 import { type Output, paint } from "./output.ts"
+import { type LedgerReader, remoteLedger } from "./remote-ledger.ts"
 import { safeLine } from "./safe-line.ts"
 
 /** `mayfly ledger …`: reads the ledger of a data directory, whoever owns it. Gives the exit code; never rejects. */
@@ -12,8 +14,7 @@ export async function ledgerCommand(action: LedgerAction, flags: LedgerFlags, ou
   using interrupts = listenForInterrupts()
   try {
     if (flags.csv === true && flags.json === true) throw invalid("--csv", "can't be given together with --json")
-    const directory = resolve(flags.data)
-    await using ledger = await readLedger(directory, { hasOwner: directoryOwner(directory) !== undefined })
+    await using ledger = await openLedger(flags)
     const context = { ledger, flags, output, signal: interrupts.signal }
     return (await actions[action](context)) ?? exitCodes.ok
   } catch (error) {
@@ -23,8 +24,15 @@ export async function ledgerCommand(action: LedgerAction, flags: LedgerFlags, ou
   }
 }
 
+/** A directory's rows are read where they are, which needs no owner and disturbs none. */
+async function openLedger(flags: LedgerFlags): Promise<LedgerReader & AsyncDisposable> {
+  const place = apiPlace(flags)
+  if (place.kind === "server") return remoteLedger(await openApi(flags))
+  return readLedger(place.path, { hasOwner: directoryOwner(place.path) !== undefined })
+}
+
 interface Context {
-  readonly ledger: Ledger
+  readonly ledger: LedgerReader
   readonly flags: LedgerFlags
   readonly output: Output
   readonly signal: AbortSignal
@@ -40,7 +48,6 @@ const actions: Readonly<Record<LedgerAction, (context: Context) => Promise<numbe
 async function list({ ledger, flags, output, signal }: Context): Promise<void> {
   const filter = parseFilter(flags, Date.now())
   const { rows, latest } = await ledger.query({ ...filter, limit: parseLimit(flags.limit) })
-  if (flags.csv === true) throw invalid("--csv", "is for `mayfly ledger export`")
   for (const row of rows.toReversed()) printRow(row, flags, output)
   if (flags.follow !== true) return
   for await (const { row } of ledger.follow({ ...filter, cursor: latest, signal })) printRow(row, flags, output)

@@ -2,7 +2,7 @@ import { lstatSync } from "node:fs"
 import { type IncomingMessage, request, type RequestOptions } from "node:http"
 import { request as requestTls } from "node:https"
 import { connect } from "node:net"
-import { join, resolve } from "node:path"
+import { join } from "node:path"
 import { Readable } from "node:stream"
 import { text as textOf } from "node:stream/consumers"
 import { setTimeout as delay } from "node:timers/promises"
@@ -18,7 +18,8 @@ import {
   ownerSocketName,
 } from "@mayfly/server"
 import { WebSocket } from "ws"
-import { invalid } from "./command-error.ts"
+import type { ApiFlags } from "./api-options.ts"
+import { apiPlace } from "./api-place.ts"
 import { type ServerEvent, serverEvents } from "./server-events.ts"
 
 /** The HTTP API of a data directory, wherever it runs. Whoever opened it disposes it. */
@@ -35,13 +36,6 @@ export interface Api extends AsyncDisposable {
   socket(path: string): Promise<WebSocket>
 }
 
-/** Which API is meant: of a server somewhere, or of a data directory of this machine. */
-export interface ApiPlace {
-  readonly data: string
-  /** Default: MAYFLY_URL, if that is set. Its key is in MAYFLY_KEY. */
-  readonly url?: string | undefined
-}
-
 export interface StreamOptions {
   readonly accept?: string
   readonly body?: AsyncIterable<Uint8Array> | Iterable<Uint8Array>
@@ -49,12 +43,11 @@ export interface StreamOptions {
 }
 
 /** The API of a server, or of the process that owns the directory; when none does, this one owns it meanwhile. */
-export async function openApi(place: string | ApiPlace): Promise<Api> {
-  const { data, url = process.env["MAYFLY_URL"] } = typeof place === "string" ? { data: place, url: undefined } : place
-  if (url !== undefined && url !== "") return serverApi(url, process.env["MAYFLY_KEY"])
-  const path = resolve(data)
-  const owner = directoryOwner(path)
-  return owner === undefined ? ownApi(path) : ownerApi(path, owner.pid)
+export async function openApi(flags: Pick<ApiFlags, "data" | "url" | "profile">): Promise<Api> {
+  const place = apiPlace(flags)
+  if (place.kind === "server") return serverApi(place.url, place.key)
+  const owner = directoryOwner(place.path)
+  return owner === undefined ? ownApi(place.path) : ownerApi(place.path, owner.pid)
 }
 
 async function ownApi(path: string): Promise<Api> {
@@ -132,12 +125,8 @@ function directorySocket(directory: string): Reach {
   }
 }
 
-function serverApi(text: string, key: string | undefined): Api {
-  const url = URL.canParse(text) ? new URL(text) : undefined
-  if (url === undefined || !/^https?:$/.test(url.protocol) || url.pathname !== "/")
-    throw invalid("--url", `must be the address of a server, such as https://mayfly.example.com, not "${text}"`)
-  if (key === undefined || !/^[\x21-\x7e]+$/.test(key))
-    throw invalid("MAYFLY_KEY", "must be set to a key of the server")
+/** The API of a server somewhere. */
+export function serverApi(url: URL, key: string): Api {
   const { hostname, port, protocol } = url
   const host = hostname.replace(/^\[|\]$/g, "")
   const authorization = `Bearer ${key}`
@@ -257,16 +246,22 @@ async function send(
 
 function answerOf(status: number, text: string): unknown {
   if (status >= 400) throw failure(status, text)
-  return text === "" ? undefined : (JSON.parse(text) as unknown)
+  if (text === "") return undefined
+  try {
+    return JSON.parse(text) as unknown
+  } catch {
+    throw failure(status, text)
+  }
 }
 
 /** Something else than our server may have answered. */
 function failure(status: number, text: string): MayflyError {
   try {
-    return apiError(JSON.parse(text))
+    if (status >= 400) return apiError(JSON.parse(text))
   } catch {
-    return new MayflyError("server.unreachable", `the server answered ${status} with what is no answer of Mayfly's`)
+    // Said below.
   }
+  return new MayflyError("server.unreachable", `the server answered ${status} with what is no answer of Mayfly's`)
 }
 
 /** The error in an answer of the API, or in an event. */

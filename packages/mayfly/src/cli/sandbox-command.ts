@@ -5,11 +5,12 @@ import { type Interrupts, listenForInterrupts } from "./interrupts.ts"
 import { listAll } from "./list-all.ts"
 import { type Api, apiError, openApi } from "./open-api.ts"
 import type { Output } from "./output.ts"
+import { printTable } from "./print-table.ts"
 import { printable } from "./printable.ts"
 import { safeLine } from "./safe-line.ts"
 import { sandboxCopy } from "./sandbox-copy.ts"
 import type { SandboxCall, SandboxFlags } from "./sandbox-flags.ts"
-import { printRows, type Row, rowsOf } from "./sandbox-rows.ts"
+import { type Row, rowsOf, titlesOf } from "./sandbox-rows.ts"
 import { sandboxPath } from "./sandbox-path.ts"
 import { sandboxTerminal } from "./sandbox-terminal.ts"
 import { serverEvents } from "./server-events.ts"
@@ -191,7 +192,7 @@ async function list({ api, flags, output }: Context, path: string, name: keyof t
       ? await listAll<Row>(api, path.includes("?") ? path : `${path}?`, name)
       : await rowsAt(api, path, name)
   if (flags.json === true) for (const row of rows) output.stdout.write(`${JSON.stringify(row)}\n`)
-  else printRows(rows.map(rowsOf[name]), output)
+  else printTable(titlesOf[name], rows.map(rowsOf[name]), output)
   return exitCodes.ok
 }
 

@@ -2,7 +2,9 @@ import { errorLine, exitCodeOf, exitCodes, invalid } from "./command-error.ts"
 import { type Interrupts, listenForInterrupts } from "./interrupts.ts"
 import { type Api, openApi } from "./open-api.ts"
 import type { Output } from "./output.ts"
-import { entryLine, type ShownEntry, type ShownWorkflow, workflowLine, workflowLines } from "./print-workflow.ts"
+import { entryLine, type ShownEntry, type ShownWorkflow, workflowLines, workflowRow } from "./print-workflow.ts"
+import { printDone } from "./print-done.ts"
+import { printTable } from "./print-table.ts"
 import { readPlainJsonOption } from "./read-json-option.ts"
 import { readWorkflow } from "./read-workflow.ts"
 import { safeLine } from "./safe-line.ts"
@@ -14,7 +16,7 @@ export async function workflowCommand(call: WorkflowCall, flags: WorkflowFlags, 
   try {
     // Before the directory is opened: a wrong option starts nothing.
     const body = await bodyOf(call, flags, interrupts.signal)
-    await using api = await openApi(flags.data)
+    await using api = await openApi(flags)
     return await act({ api, call, flags, output, interrupts, body })
   } catch (error) {
     if (interrupts.exitCode !== undefined) return interrupts.exitCode
@@ -55,6 +57,7 @@ async function act(context: Context): Promise<number> {
     }
     case "rm":
       await api.call("DELETE", pathOf(call.id, "", flags))
+      printDone(flags, context.output)
       return exitCodes.ok
     default:
       print((await api.call("POST", pathOf(call.id, `/${call.name}`, flags), body)) as ShownWorkflow, context)
@@ -95,9 +98,9 @@ async function list(context: Context): Promise<number> {
   if (!/^\d{1,4}$/.test(limit)) throw invalid("--limit", "must be a whole number from 1 to 1000")
   const query = queryOf({ tenant, status, limit })
   const { workflows } = (await api.call("GET", `/v1/workflows${query}`)) as { workflows: ShownWorkflow[] }
-  for (const workflow of workflows.toReversed()) {
-    write(context, flags.json === true ? JSON.stringify(workflow) : workflowLine(workflow, output))
-  }
+  const all = workflows.toReversed()
+  if (flags.json === true) for (const workflow of all) write(context, JSON.stringify(workflow))
+  else printTable(["started", "status", "id", "reason"], all.map(workflowRow), output)
   return exitCodes.ok
 }
 

@@ -1,4 +1,5 @@
 export { createLedger } from "./create-ledger.ts"
+export { exportRows } from "./export-rows.ts"
 export { jsonLine } from "./json-line.ts"
 export type {
   ChainHead,
