@@ -1,151 +1,173 @@
-// npm run bench -- workflows [--quick] [--only=speed|sleepers|resume|size]: what durable steps cost. Every commit is synced to disk before a step counts as done. See docs/reference/benchmarks.md.
-import { spawn } from "node:child_process"
-import { once } from "node:events"
-import { mkdtempSync, rmSync, statSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
+// npm run bench -- workflows: Mayfly's workflows beside other durable engines. See docs/reference/benchmarks.md.
+import { mkdirSync, writeFileSync } from "node:fs"
+import { dirname, join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
-import { createPlatform, DynamicWorkflow, type Platform, type WorkflowOptions } from "@mayfly/platform"
-import { median, percentile } from "./measure/statistics.ts"
+import { programOf } from "./contenders/program.ts"
+import { Driver, killDrivers as killWorkers } from "./measure/driver.ts"
+import { describeCommit, describeMachine, type Machine } from "./report/machine.ts"
+import { goalsTable, machineText } from "./report/sections.ts"
+import { contenders, type SectionName } from "./workflows/all.ts"
+import { killDrivers, WorkflowDriver } from "./workflows/driver.ts"
+import { goalsOf } from "./workflows/goals.ts"
+import { measureNaps } from "./workflows/measure-naps.ts"
+import { measureResume, measureSize, measureSleepers } from "./workflows/measure-rest.ts"
+import { measureSpeed } from "./workflows/measure-speed.ts"
+import { type BenchOptions, help, parseOptions } from "./workflows/options.ts"
+import { installPeers, peerVersion } from "./workflows/peers.ts"
+import { closePlaces, newPlace, type Place } from "./workflows/places.ts"
+import type { Results } from "./workflows/results.ts"
+import { napsText, resumeText, sizeText, sleepersText, speedText } from "./workflows/sections.ts"
 
-const isQuick = process.argv.includes("--quick")
-const rounds = isQuick ? 3 : 7
-const steps = 10
-const folders: string[] = []
+type Measured = { -readonly [Name in Exclude<keyof Results, keyof Header>]?: NonNullable<Results[Name]> }
+type Header = Pick<Results, "commit" | "command" | "date" | "machine" | "settings" | "failures">
 
-type Make = (id: string) => WorkflowOptions
-
-const closures: Make = (id) => ({
-  id,
-  steps: Array.from({ length: steps }, (_, n) => ({ name: `step-${n}`, run: () => n })),
-})
-const code: Make = (id) => ({
-  id,
-  steps: Array.from({ length: steps }, (_, n) => ({ name: `step-${n}`, code: "() => 1" })),
-})
-const script: Make = (id) => ({
-  id,
-  script: `export default async (event, step) => { for (let n = 0; n < ${steps}; n++) await step.do("step", async () => n) }`,
-})
-
-const sharing: Make = (id) => ({ ...script(id), reuse: true })
-
-const only = process.argv.find((argument) => argument.startsWith("--only="))?.slice("--only=".length)
-const wants = (name: string): boolean => only === undefined || only === name
-try {
-  if (wants("speed")) await measureSpeed("closures in the process", closures, [1, 100, 1_000])
-  if (wants("speed")) await measureSpeed("script, one isolate per activation", script, [1, 100, isQuick ? 200 : 1_000])
-  if (wants("speed")) await measureSpeed("script, shared isolates (reuse)", sharing, [1, 100, 1_000])
-  if (wants("speed")) await measureSpeed("code steps, a fresh isolate each", code, [1, 100])
-  if (wants("sleepers")) await measureSleepers(1_000)
-  if (wants("resume")) await measureResume(1_000)
-  if (wants("size")) await measureSize(isQuick ? 5_000 : 20_000)
-} finally {
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true })
-}
-
-function newFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), "mayfly-bench-"))
-  folders.push(folder)
-  return folder
-}
-
-async function all(platform: Platform, name: string, count: number, make: Make): Promise<number> {
-  const began = performance.now()
-  const made = Array.from({ length: count }, async (_, n) => {
-    const workflow = await DynamicWorkflow.create(platform.env.WORKFLOWS, make(`${name}-${n}`))
-    return workflow.result()
+const here = dirname(fileURLToPath(import.meta.url))
+const failures: string[] = []
+const startMs = 60_000
+const freshMs = 1_500
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.on(signal, () => {
+    // In this turn: nothing may be started meanwhile. No process and no folder stays.
+    cleanUp()
+    process.exit(130)
   })
-  await Promise.all(made)
-  return performance.now() - began
 }
+process.exitCode = await main()
 
-/** Workflows of ten steps that do nothing, some at a time. */
-async function measureSpeed(title: string, make: Make, counts: readonly number[]): Promise<void> {
-  await using platform = await createPlatform({ dataDir: newFolder() })
-  await all(platform, "warm", 5, make)
-  for (const count of counts) {
-    const times: number[] = []
-    for (let round = 0; round < rounds; round++) times.push(await all(platform, `c${count}-r${round}`, count, make))
-    const ms = median(times)
-    const perStep = count === 1 ? `, ${(ms / steps).toFixed(2)} ms per step` : ""
-    console.log(`${title}: ${count} at once: ${Math.round((count / ms) * 1_000)} workflows/s${perStep}`)
+async function main(): Promise<number> {
+  try {
+    const options = parseOptions(process.argv.slice(2))
+    if (options === undefined) console.log(help)
+    else await bench(options)
+    return 0
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error)
+    return 2
+  } finally {
+    cleanUp()
   }
 }
 
-/** How late they wake who sleep until one moment. */
-async function measureSleepers(count: number): Promise<void> {
-  await using platform = await createPlatform({ dataDir: newFolder() })
-  const at = Date.now() + 5_000
-  const made = Array.from({ length: count }, (_, n) =>
-    DynamicWorkflow.create(platform.env.WORKFLOWS, {
-      id: `sleeper-${n}`,
-      steps: [
-        { name: "until", sleepUntil: at },
-        { name: "late", run: () => Date.now() - at },
-      ],
-    }),
-  )
-  const workflows = await Promise.all(made)
-  const late = (await Promise.all(workflows.map((workflow) => workflow.result()))) as number[]
-  late.sort((a, b) => a - b)
-  const show = (share: number): string => percentile(late, share).toFixed(0)
-  console.log(
-    `${count} sleepers due at one moment: late p50 ${show(50)} ms, p99 ${show(99)} ms, most ${late.at(-1)} ms`,
-  )
+function cleanUp(): void {
+  killWorkers()
+  killDrivers()
+  closePlaces()
 }
 
-/** From the start of a process until what an earlier one had under way, when it was killed, goes on. */
-async function measureResume(count: number): Promise<void> {
-  const folder = newFolder()
-  const program = fileURLToPath(new URL("workflows/resume.ts", import.meta.url))
-  const start = async (phase: string): Promise<string> => {
-    const child = spawn(process.execPath, [...process.execArgv, program, folder, String(count), phase], {
-      stdio: ["ignore", "pipe", "inherit"],
-    })
-    const [text] = (await once(child.stdout, "data")) as [Buffer]
-    child.kill("SIGKILL")
-    await once(child, "exit")
-    return text.toString().trim()
+async function bench(options: BenchOptions): Promise<void> {
+  installPeers()
+  const { settings, sections } = options
+  const date = new Date().toISOString()
+  const machine = describePeers()
+  const commit = describeCommit(here)
+  print(machineText(machine, commit))
+  const measured: Measured = {}
+  if (sections.includes("speed")) await speedSection(options, measured)
+  const sleepers = await each(options, "sleepers", (name) => measureSleepers(name, settings))
+  if (sleepers !== undefined) print(sleepersText((measured.sleepers = sleepers), settings))
+  const resume = await each(options, "resume", (name) => measureResume(name, settings))
+  if (resume !== undefined) print(resumeText((measured.resume = resume), settings))
+  const size = await each(options, "size", (name) => measureSize(name, settings))
+  if (size !== undefined) {
+    print(sizeText((measured.size = size)))
+    if (options.names.includes("mayfly")) print(napsText((measured.naps = await measureNaps(settings.napping))))
   }
-  await start("begin")
-  const began = Date.now()
-  const { first, last } = JSON.parse(await start("resume")) as { first: number; last: number }
-  console.log(
-    `resume with ${count} under way: process start to the first step ${first - began} ms, to all of them ${last - began} ms`,
-  )
+  const command = `npm run bench -- workflows ${process.argv.slice(2).join(" ")}`.trim()
+  const results: Results = { commit, command, date, machine, settings, failures, ...measured }
+  print(goalsTable(goalsOf(results)))
+  if (failures.length > 0) print(`not measured:\n${failures.map((text) => `  ${text}`).join("\n")}`)
+  save(results, options.json ?? join(here, "results", "workflows.json"))
 }
 
-/** Bytes on disk of an instance that sleeps, and of a step. */
-async function measureSize(count: number): Promise<void> {
-  const sizeOf = (folder: string): number => statSync(join(folder, "mayfly.db")).size
-  const folder = newFolder()
-  let heap = 0
-  {
-    await using platform = await createPlatform({ dataDir: folder })
-    await all(platform, "none", 1, closures)
-    const before = process.memoryUsage().heapUsed
-    for (let from = 0; from < count; from += 500) {
-      await Promise.all(
-        Array.from({ length: 500 }, (_, n) =>
-          DynamicWorkflow.create(platform.env.WORKFLOWS, {
-            id: `nap-${from + n}`,
-            steps: [{ name: "nap", sleep: "30 days" }],
-          }),
-        ),
-      )
+/** All contenders are there at the same time, so that a busy minute hits all of them. */
+async function speedSection({ names, settings }: BenchOptions, measured: Measured): Promise<void> {
+  const places: Place[] = []
+  const drivers: WorkflowDriver[] = []
+  try {
+    for (const name of names.filter((one) => contenders[one]?.sections.includes("speed"))) {
+      progress(`starting ${name}`)
+      try {
+        const place = await newPlace(name)
+        places.push(place)
+        const driver = new WorkflowDriver(name, place)
+        drivers.push(driver)
+        await driver.ask({ kind: "run", prefix: "warm", count: 5, steps: settings.steps }, startMs)
+      } catch (error) {
+        await drivers.find((driver) => driver.name === name)?.kill()
+        failed(name, "speed", error)
+      }
     }
-    const last = await platform.env.WORKFLOWS.get(`nap-${count - 1}`)
-    while ((await last.status()).status !== "waiting") await new Promise((resolve) => setTimeout(resolve, 20))
-    heap = process.memoryUsage().heapUsed - before
+    const working = drivers.filter(({ isRunning }) => isRunning)
+    const rows = await measureSpeed(working, settings, {
+      round: (round) => progress(`speed: round ${round + 1} of ${settings.rounds}`),
+      failure: (name, error) => failed(name, "speed", error),
+    })
+    measured.speed = rows
+    print(speedText(rows, settings))
+  } finally {
+    for (const driver of drivers) await driver.kill()
+    for (const place of places) await place.close()
   }
-  console.log(
-    `${count} sleeping: ${Math.round(sizeOf(folder) / count)} bytes each on disk, heap ${(heap / 2 ** 20).toFixed(0)} MiB more`,
-  )
-  const other = newFolder()
-  {
-    await using platform = await createPlatform({ dataDir: other })
-    await all(platform, "step", 500, closures)
+  if (names.includes("mayfly-code")) await freshRuns(measured)
+}
+
+async function freshRuns(measured: Measured): Promise<void> {
+  const driver = await Driver.start("mayfly", programOf(0))
+  try {
+    await driver.clients(16, freshMs)
+    const { runs, ms } = await driver.clients(16, freshMs)
+    measured.freshPerSecond = (runs / ms) * 1_000
+    print(`fresh isolates, 16 at once: ${Math.round(measured.freshPerSecond)} runs/s`)
+  } finally {
+    await driver.stop()
   }
-  console.log(`finished workflows of ${steps} steps: ${Math.round(sizeOf(other) / 500 / steps)} bytes per step on disk`)
+}
+
+/** Undefined when the section was not asked for. */
+async function each<Row>(
+  { names, sections }: BenchOptions,
+  section: SectionName,
+  measure: (name: string) => Promise<Row>,
+): Promise<Row[] | undefined> {
+  if (!sections.includes(section)) return undefined
+  const rows: Row[] = []
+  for (const name of names.filter((one) => contenders[one]?.sections.includes(section))) {
+    progress(`${section}: ${name}`)
+    try {
+      rows.push(await measure(name))
+    } catch (error) {
+      failed(name, section, error)
+    }
+  }
+  return rows
+}
+
+function failed(name: string, section: string, error: unknown): void {
+  const known = section === "resume" ? contenders[name]?.cannotResume : undefined
+  const [problem = ""] = (error instanceof Error ? error.message : String(error)).split("\n")
+  const text = `${section} of ${contenders[name]?.title ?? name}: ${problem}${known === undefined ? "" : ` (${known})`}`
+  failures.push(text)
+  print(`left out: ${text}`)
+}
+
+function describePeers(): Machine {
+  const peers = Object.values(contenders).flatMap(({ peer }) => (peer === undefined ? [] : [[peer, peerVersion(peer)]]))
+  return { ...describeMachine(), peers: Object.fromEntries(peers) as Record<string, string> }
+}
+
+function save(results: Results, file: string): void {
+  const path = resolve(file)
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(path, `${JSON.stringify(results, undefined, 2)}\n`)
+  console.log(`written: ${path}`)
+}
+
+/** One line that the next one takes the place of; nothing when nobody looks. */
+function progress(text: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text} …`)
+}
+
+function print(text: string): void {
+  if (process.stderr.isTTY) process.stderr.write("\r\x1b[K")
+  console.log(`${text}\n`)
 }

@@ -32,7 +32,7 @@ export async function build() {
 
 function steps() {
   const compile = [join(root, "node_modules", "typescript", "bin", "tsc"), "-b", root]
-  const bundles = ["runtime", "sandbox"].map((name) => join(root, "packages", name, "build.mjs"))
+  const bundles = ["runtime", "sandbox", "server"].map((name) => join(root, "packages", name, "build.mjs"))
   return [compile, ...bundles.filter((path) => existsSync(path)).map((path) => [path])]
 }
 

@@ -32,6 +32,7 @@ interface PackageJson {
   readonly name?: string
   readonly dependencies?: Record<string, string>
   readonly optionalDependencies?: Record<string, string>
+  readonly peerDependencies?: Record<string, string>
   readonly devDependencies?: Record<string, string>
 }
 
@@ -130,7 +131,9 @@ function readManifest(path: string): Manifest {
   const parsed = JSON.parse(readFileSync(path, "utf8")) as PackageJson
   return {
     name: parsed.name ?? "",
-    dependencies: new Set(Object.keys({ ...parsed.dependencies, ...parsed.optionalDependencies })),
+    dependencies: new Set(
+      Object.keys({ ...parsed.dependencies, ...parsed.optionalDependencies, ...parsed.peerDependencies }),
+    ),
     devDependencies: new Set(Object.keys(parsed.devDependencies ?? {})),
   }
 }

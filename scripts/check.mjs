@@ -28,6 +28,11 @@ const checks = [
     fix: [...script("check-errors.ts"), "--write"],
   },
   {
+    name: "reference",
+    command: ["--conditions=source", ...script("check-reference.ts")],
+    fix: ["--conditions=source", ...script("check-reference.ts"), "--write"],
+  },
+  {
     name: "OpenAPI document",
     command: ["--conditions=source", ...script("check-open-api.ts")],
     fix: ["--conditions=source", ...script("check-open-api.ts"), "--write"],

@@ -71,15 +71,15 @@ function bridgeGoals({ bridge }: Results): Goal[] {
   ]
 }
 
-function atMost(name: string, value: number | undefined, limit: number, unit: string): Goal {
+export function atMost(name: string, value: number | undefined, limit: number, unit: string): Goal {
   return goal(name, `<= ${limit}${unit}`, value, unit, value === undefined ? undefined : value <= limit)
 }
 
-function below(name: string, value: number | undefined, limit: number, unit: string): Goal {
+export function below(name: string, value: number | undefined, limit: number, unit: string): Goal {
   return goal(name, `< ${limit}${unit}`, value, unit, value === undefined ? undefined : value < limit)
 }
 
-function atLeast(name: string, value: number | undefined, limit: number, unit: string): Goal {
+export function atLeast(name: string, value: number | undefined, limit: number, unit: string): Goal {
   return goal(name, `>= ${limit}${unit}`, value, unit, value === undefined ? undefined : value >= limit)
 }
 
@@ -98,7 +98,7 @@ function times(value: number | undefined, base: number | undefined): string {
   return quotient === undefined ? "-" : `${figure(quotient)}x`
 }
 
-function divided(value: number | undefined, base: number | undefined): number | undefined {
+export function divided(value: number | undefined, base: number | undefined): number | undefined {
   return value === undefined || base === undefined ? undefined : value / base
 }
 
@@ -107,7 +107,7 @@ function least(...values: readonly (number | undefined)[]): number | undefined {
   return known.length === 0 ? undefined : Math.min(...known)
 }
 
-function most(...values: readonly (number | undefined)[]): number | undefined {
+export function most(...values: readonly (number | undefined)[]): number | undefined {
   const known = values.filter((value) => value !== undefined)
   return known.length === 0 ? undefined : Math.max(...known)
 }

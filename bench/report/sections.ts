@@ -5,7 +5,7 @@ import type { MemoryFigures } from "../measure/memory.ts"
 import type { NeighbourFigures, PacedFigures } from "../measure/neighbour.ts"
 import type { ScaleRow } from "../measure/scale.ts"
 import type { SpeedRow } from "../measure/speed.ts"
-import { goalsOf } from "./goals.ts"
+import { type Goal, goalsOf } from "./goals.ts"
 import type { Machine } from "./machine.ts"
 import type { Results } from "./results.ts"
 import { figure, megabytes, ratio, table } from "./table.ts"
@@ -119,7 +119,11 @@ export function bridgeText(rows: readonly BridgeRow[]): string {
 
 /** Goals whose section was not asked for are left out. */
 export function goalsText(results: Results): string {
-  const measured = goalsOf(results).filter((goal) => goal.measured !== "-")
+  return goalsTable(goalsOf(results))
+}
+
+export function goalsTable(goals: readonly Goal[]): string {
+  const measured = goals.filter((goal) => goal.measured !== "-")
   const rows = measured.map(({ name, goal, measured, isMet }) => [
     name,
     goal,

@@ -1,4 +1,4 @@
-// Bundles the agent, which runs inside of sandboxes, into one file, and puts the interpreters' runners beside it.
+// Bundles the agents, which run inside of sandboxes, into files, and puts the interpreters' runners beside it.
 import { build } from "esbuild"
 import { copyFileSync, mkdirSync } from "node:fs"
 import { fileURLToPath } from "node:url"
@@ -9,14 +9,29 @@ export async function buildSandbox() {
   mkdirSync(here("dist/agent-files"), { recursive: true })
   await build({
     entryPoints: [here("src/agent/main.ts")],
-    outfile: here("dist/agent-files/agent.mjs"),
+    outfile: here("dist/agent-files/agent.cjs"),
     bundle: true,
     platform: "node",
     target: "node24",
-    format: "esm",
+    format: "cjs",
     conditions: ["source"],
     logLevel: "warning",
   })
+  mkdirSync(here("dist/virtual-files"), { recursive: true })
+  for (const [entry, name] of [
+    ["main", "agent"],
+    ["command-thread", "command-thread"],
+  ])
+    await build({
+      entryPoints: [here(`src/virtual-agent/${entry}.ts`)],
+      outfile: here(`dist/virtual-files/${name}.mjs`),
+      bundle: true,
+      platform: "node",
+      target: "node24",
+      format: "esm",
+      conditions: ["source"],
+      logLevel: "warning",
+    })
   for (const name of ["run-python.py", "run-javascript.mjs"])
     copyFileSync(here(`src/agent/${name}`), here(`dist/agent-files/${name}`))
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { execFileSync, spawn } from "node:child_process"
-import { mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, openSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { test } from "node:test"
@@ -120,7 +120,7 @@ except OSError as e: print("tioclinux", errno.errorcode[e.errno])`
 test("programs of the host can't be changed, and none of its own files are there", async () => {
   await using sandbox = await attacked()
   const { stdout } =
-    await sandbox.exec(`touch /usr/bin/x /etc/passwd /x /lib/x /.mayfly/agent/agent.mjs 2>&1 | grep -c 'Read-only\\|denied'
+    await sandbox.exec(`touch /usr/bin/x /etc/passwd /x /lib/x /.mayfly/agent/agent.cjs 2>&1 | grep -c 'Read-only\\|denied'
     ls / | tr '\\n' ' '; ls /home /root /var 2>&1 | tr '\\n' ' '; cat /etc/shadow 2>&1; ls /sys 2>&1; ls /dev | tr '\\n' ' '`)
   assert.match(stdout, /^5\n/)
   assert.ok(!/root:\$|\bsys\b.*kernel/.test(stdout))
@@ -147,6 +147,61 @@ test("a link that leads out leads to the sandbox's own files, in every call on f
   await sandbox.files.remove("out", { recursive: true })
   assert.equal(readFileSync(join(folder, "secret"), "utf8"), "of the host")
   rmSync(folder, { recursive: true })
+})
+
+test("links that change while files are read and written lead nowhere else", async () => {
+  await using sandbox = await attacked()
+  const folder = mkdtempSync(join(tmpdir(), "mayfly-race-"))
+  writeFileSync(join(folder, "file"), "of the host")
+  await sandbox.exec("mkdir -p own; echo own > own/file")
+  const racer = await sandbox.spawn(
+    `echo racing; while :; do ln -sfn own turned; ln -sfn ${folder} turned; ln -sfn /proc/1/root${folder} turned; done`,
+  )
+  await racer.waitForLog("racing")
+  const seen = new Set<string>()
+  for (let round = 0; round < 100; round++) {
+    seen.add(await sandbox.files.read("turned/file", { encoding: "utf8" }).catch(() => "refused"))
+    await sandbox.files.write("turned/file", "own\n").catch(() => {})
+    await sandbox.files.rename("turned/file", "own/file").catch(() => {})
+  }
+  await racer.kill("SIGKILL")
+  assert.deepEqual(
+    [...seen].filter((text) => text !== "own\n" && text !== "refused"),
+    [],
+  )
+  assert.deepEqual([readdirSync(folder), readFileSync(join(folder, "file"), "utf8")], [["file"], "of the host"])
+  rmSync(folder, { recursive: true })
+})
+
+test("each sandbox has a network of its own, which it can't change, and which nobody had before", async () => {
+  const sandboxes = await Promise.all([attacked(), attacked(), attacked()])
+  const networkOf = async (sandbox: (typeof sandboxes)[number]): Promise<string> =>
+    (await sandbox.exec("readlink /proc/self/ns/net")).stdout.trim()
+  const networks = new Set([readlinkSync("/proc/self/ns/net"), ...(await Promise.all(sandboxes.map(networkOf)))])
+  const [first, second] = sandboxes
+  assert.ok(first !== undefined && second !== undefined)
+  await first.stop()
+  networks.add(await networkOf(first))
+  assert.equal(networks.size, 5)
+  const change = "ip link set lo down; ip addr add 10.9.9.9/8 dev lo; ip route add default dev lo; ip netns add x"
+  assert.equal(
+    (await first.exec(`for c in 1; do ${change}; done 2>&1 | grep -c 'not permitted\\|denied\\|failed'`)).stdout,
+    "4\n",
+  )
+  // Sockets without a file are the network's, and 80 is taken by the way out.
+  const listen = `import socket, time
+a = socket.socket(socket.AF_UNIX); a.bind("\\0mayfly-abstract"); a.listen()
+b = socket.socket(); b.bind(("127.0.0.1", 7070)); b.listen(); print("listens", flush=True); time.sleep(600)`
+  const server = await first.spawn(["python3", "-c", listen])
+  await server.waitForLog("listens")
+  const reach = `import socket
+for family, place in ((socket.AF_UNIX, "\\0mayfly-abstract"), (socket.AF_INET, ("127.0.0.1", 7070))):
+    try: socket.socket(family).connect(place); print("reached")
+    except OSError as e: print(e.strerror)
+try: s = socket.socket(); s.bind(("0.0.0.0", 80)); print("bound")
+except OSError as e: print(e.strerror)`
+  assert.ok(!/reached|bound/.test(await python(second, reach)))
+  await Promise.all(sandboxes.map((sandbox) => sandbox.destroy()))
 })
 
 test("an archive whose paths and links lead out is unpacked inside alone", async () => {

@@ -15,9 +15,9 @@ export function leftovers(folder: string): string[] {
   return [...processes, ...mounts, ...loops]
 }
 
-/** Control groups of sandboxes with these ids. */
-export function groupsOf(ids: readonly string[]): string[] {
-  return globSync("/sys/fs/cgroup/**/mayfly/box-*").filter((path) => ids.some((id) => path.includes(`/box-${id}.`)))
+/** Control groups of sandboxes with these keys, which name their folders too. */
+export function groupsOf(keys: readonly string[]): string[] {
+  return globSync("/sys/fs/cgroup/**/mayfly/box-*").filter((path) => keys.some((key) => path.includes(`/box-${key}.`)))
 }
 
 function read(path: string): string {

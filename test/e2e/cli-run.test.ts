@@ -167,7 +167,7 @@ test("doctor runs a program and says what protects here", async () => {
   assert.deepEqual({ code, ok }, { code: 0, ok: true })
   assert.deepEqual(
     checks.map(({ name }) => name),
-    ["node", "isolated-vm", "host process", "jail", "cores", "memory"],
+    ["node", "isolated-vm", "host process", "jail", "programs", "sandbox", "cores", "memory"],
   )
 })
 

@@ -29,7 +29,7 @@ export function temporaryFolder(): string {
 }
 
 /** A platform with a data directory of its own, gone at the end unless it was given. */
-export async function openScene(options: PlatformOptions = {}): Promise<Scene> {
+export async function openScene(options: PlatformOptions & { readonly dataDir?: string } = {}): Promise<Scene> {
   const dataDir = options.dataDir ?? temporaryFolder()
   const platform = await createPlatform({ hosts: 1, spare: false, ...options, dataDir })
   return {

@@ -2,7 +2,8 @@ import assert from "node:assert/strict"
 import { after, test } from "node:test"
 import { createPlatform } from "@mayfly/platform"
 import { createKey, hashKey, listen, startServer } from "@mayfly/server"
-import { type Document, type Operation, operationsOf, sampleOf } from "./open-api.ts"
+import { request } from "node:http"
+import { type Document, type Operation, operationsOf, pathOf, sampleOf } from "./open-api.ts"
 
 const platform = await createPlatform({ hosts: 1, spare: false, attended: true })
 const adminKey = createKey()
@@ -49,13 +50,40 @@ async function refused(
   return [status, json.error?.code ?? "none"]
 }
 
+/** Status and code of the answer; a route that speaks WebSocket is asked for one. */
+function refusedBy(operation: Operation, path: string, key: string | undefined): Promise<[number, string]> {
+  if (operation.success !== 101) return refused(operation.method, path, key, bodyOf(operation))
+  const headers = {
+    connection: "upgrade",
+    upgrade: "websocket",
+    "sec-websocket-version": "13",
+    "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
+    ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
+  }
+  return new Promise((resolve, reject) => {
+    const asked = request(`${url}${path}`, { headers }, (response) => {
+      let text = ""
+      response.on("data", (chunk) => (text += String(chunk)))
+      response.on("end", () => {
+        const { error } = JSON.parse(text) as { error: { code: string } }
+        resolve([response.statusCode ?? 0, error.code])
+      })
+    })
+    asked.once("upgrade", (_response, socket) => {
+      socket.destroy()
+      resolve([101, "none"])
+    })
+    asked.once("error", reject)
+    asked.end()
+  })
+}
+
 const all = ["run", "workflows", "sandboxes", "ledger", "admin"]
 const document = (await ask("GET", "/v1/openapi.json", undefined)).json as unknown as Document
 const operations = operationsOf(document)
 const nameOf = ({ method, path }: Operation): string => `${method} ${path}`
 const keyed = operations.filter(({ isOpen }) => !isOpen)
 const bodyOf = ({ body }: Operation): unknown => (body === undefined ? undefined : sampleOf(body, document))
-const pathOf = ({ path }: Operation): string => path.replaceAll(/\{\w+\}/g, "sample")
 
 const revoked = await newKey({ scopes: all })
 await ask("DELETE", `/v1/keys/${revoked.id}`, adminKey)
@@ -76,6 +104,7 @@ const denied = await ask("POST", "/v1/run", mine.key, {
 const runId = String(denied.json["id"])
 const approvals = (await ask("GET", "/v1/approvals", mine.key)).json["approvals"] as { id: string }[]
 const approvalId = approvals[0]?.id ?? "none"
+const snapshotId = String((await ask("POST", "/v1/sandboxes/theirs/snapshots", mine.key)).json["id"])
 const theirKey = await newKey({ scopes: ["run"], tenant: "acme" })
 
 test("only what api.md lists answers without a key", () => {
@@ -99,12 +128,11 @@ test("only what api.md lists answers without a key", () => {
 
 test("every other route refuses no key, and keys that are malformed, unknown, revoked or expired", async () => {
   for (const operation of keyed) {
-    const { method } = operation
     const path = pathOf(operation)
     const name = nameOf(operation)
-    assert.deepEqual(await refused(method, path, undefined), [401, "auth.missing"], name)
+    assert.deepEqual(await refusedBy(operation, path, undefined), [401, "auth.missing"], name)
     for (const key of ["mf_short", createKey(), revoked.key, expired.key])
-      assert.deepEqual(await refused(method, path, key), [401, "auth.invalid"], `${name} ${key}`)
+      assert.deepEqual(await refusedBy(operation, path, key), [401, "auth.invalid"], `${name} ${key}`)
   }
 })
 
@@ -133,7 +161,7 @@ test("every route that a tenant can be named to refuses keys of another one", as
     if (query.some(({ name }) => name === "tenant")) {
       const needed = query.filter(({ required }) => required).map(({ name }) => `&${name}=sample`)
       const path = `${pathOf(operation)}?tenant=acme${needed.join("")}`
-      assert.deepEqual(await refused(method, path, other.key, sample), [403, "auth.forbidden"], nameOf(operation))
+      assert.deepEqual(await refusedBy(operation, path, other.key), [403, "auth.forbidden"], nameOf(operation))
       tried.push(nameOf(operation))
     }
     if (body !== undefined && "tenant" in (propertiesOf(body) ?? {})) {
@@ -155,32 +183,24 @@ function propertiesOf(schema: { $ref?: string; properties?: object }): object | 
   return name === undefined ? schema.properties : document.components.schemas[name]?.properties
 }
 
-const sandboxGone = [404, "sandbox.not-found"]
-const workflowGone = [404, "workflow.not-found"]
 const approvalGone = [404, "mesh.approval-unknown"]
+/** Whatever is below one of these is of the thing that the path names. */
+const foreignThings: Readonly<Record<string, readonly (string | number)[]>> = {
+  "/v1/workflows/{id}": [404, "workflow.not-found"],
+  "/v1/sandboxes/{id}": [404, "sandbox.not-found"],
+}
 /** What somebody else is told of them, for every route that names a thing; "own": the route answers, about the key's own tenant only (tested below). */
 const foreign: Readonly<Record<string, readonly (string | number)[] | "own">> = {
   "POST /v1/run": "own",
+  "GET /v1/session": "own",
+  "POST /mcp": "own",
+  "GET /mcp": "own",
+  "GET /v1/snapshots": "own",
+  "DELETE /v1/snapshots/{snapshot}": [404, "sandbox.not-found"],
   "POST /v1/workflows": "own",
   "GET /v1/workflows": "own",
-  "GET /v1/workflows/{id}": workflowGone,
-  "GET /v1/workflows/{id}/history": workflowGone,
-  "GET /v1/workflows/{id}/events": workflowGone,
-  "POST /v1/workflows/{id}/events": workflowGone,
-  "POST /v1/workflows/{id}/pause": workflowGone,
-  "POST /v1/workflows/{id}/resume": workflowGone,
-  "POST /v1/workflows/{id}/terminate": workflowGone,
-  "POST /v1/workflows/{id}/restart": workflowGone,
-  "DELETE /v1/workflows/{id}": workflowGone,
   "POST /v1/sandboxes": "own",
   "GET /v1/sandboxes": "own",
-  "GET /v1/sandboxes/{id}": sandboxGone,
-  "DELETE /v1/sandboxes/{id}": sandboxGone,
-  "POST /v1/sandboxes/{id}/exec": sandboxGone,
-  "GET /v1/sandboxes/{id}/files": sandboxGone,
-  "GET /v1/sandboxes/{id}/files/{path}": sandboxGone,
-  "PUT /v1/sandboxes/{id}/files/{path}": sandboxGone,
-  "DELETE /v1/sandboxes/{id}/files/{path}": sandboxGone,
   "GET /v1/ledger": "own",
   "GET /v1/ledger/verify": [403, "auth.forbidden"],
   "GET /v1/ledger/summary": "own",
@@ -197,28 +217,25 @@ const foreign: Readonly<Record<string, readonly (string | number)[] | "own">> = 
   "DELETE /v1/keys/{id}": [404, "server.not-found"],
 }
 
+function expectedOf(operation: Operation): readonly (string | number)[] | "own" | undefined {
+  const [, below] = Object.entries(foreignThings).find(([path]) => operation.path.startsWith(path)) ?? []
+  return below ?? foreign[nameOf(operation)]
+}
+
 function theirPath(operation: Operation): string {
-  const ids: readonly (readonly [string, string])[] = [
-    ["/v1/approvals/", approvalId],
-    ["/v1/keys/", theirKey.id],
-    ["/v1/", "theirs"],
-  ]
-  const id = ids.find(([prefix]) => operation.path.startsWith(prefix))?.[1] ?? ""
-  return operation.path.replace("{id}", id).replace("{name}", "THEIRS").replace("{path}", "a.txt")
+  const { path, query } = operation
+  const id = path.startsWith("/v1/approvals/") ? approvalId : path.startsWith("/v1/keys/") ? theirKey.id : "theirs"
+  const needed = query.filter(({ required }) => required).map(({ name }) => `${name}=sample`)
+  return `${pathOf(operation, { id, name: "THEIRS", path: "a.txt", snapshot: snapshotId })}?${needed.join("&")}`
 }
 
 test("what belongs to one tenant is not there for another, on every route", async () => {
-  const known = keyed.map(nameOf)
-  assert.deepEqual(
-    known.filter((name) => foreign[name] === undefined),
-    [],
-    "routes without an entry in this test",
-  )
+  const unknown = keyed.filter((operation) => expectedOf(operation) === undefined)
+  assert.deepEqual(unknown.map(nameOf), [], "routes without an entry in this test")
   for (const operation of keyed) {
-    const expected = foreign[nameOf(operation)]
+    const expected = expectedOf(operation)
     if (expected === "own") continue
-    const got = await refused(operation.method, theirPath(operation), other.key, bodyOf(operation))
-    assert.deepEqual(got, expected, nameOf(operation))
+    assert.deepEqual(await refusedBy(operation, theirPath(operation), other.key), expected, nameOf(operation))
   }
   // Nothing of it took effect.
   assert.equal((await ask("GET", "/v1/workflows/theirs", mine.key)).json["status"], "waiting")
@@ -231,6 +248,7 @@ test("lists and runs are of the key's own tenant, without naming it", async () =
   const none = {
     "/v1/workflows": "workflows",
     "/v1/sandboxes": "sandboxes",
+    "/v1/snapshots": "snapshots",
     "/v1/ledger": "rows",
     "/v1/approvals": "approvals",
     "/v1/secrets": "secrets",

@@ -34,6 +34,7 @@ export interface Schema {
   readonly examples?: readonly unknown[]
   readonly additionalProperties?: boolean | Schema
   readonly minimum?: number
+  readonly pattern?: string
 }
 
 export interface Document {
@@ -78,10 +79,17 @@ function operationOf(method: string, path: string, raw: RawOperation): Operation
   }
 }
 
+/** The path with something in the place of each parameter: what is not in `values` gets "sample", ports one that is none. */
+export function pathOf({ path }: Operation, values: Readonly<Record<string, string>> = {}): string {
+  return path.replaceAll(/\{(\w+)\}/g, (_, name: string) => values[name] ?? (name === "port" ? "8080" : "sample"))
+}
+
 export function resolve(schema: Schema, document: Document): Schema {
   const name = schema.$ref?.split("/").at(-1)
   return name === undefined ? schema : (document.components.schemas[name] ?? {})
 }
+
+const samples = ["sample", "644", "8080"]
 
 /** A value that the schema allows: its example, else the least there can be. */
 export function sampleOf(given: Schema, document: Document): unknown {
@@ -92,7 +100,7 @@ export function sampleOf(given: Schema, document: Document): unknown {
   if (schema.anyOf?.[0] !== undefined) return sampleOf(schema.anyOf[0], document)
   switch (namesOf(schema)[0]) {
     case "string":
-      return "sample"
+      return samples.find((text) => schema.pattern === undefined || new RegExp(schema.pattern).test(text)) ?? "sample"
     case "integer":
     case "number":
       return Math.max(1, schema.minimum ?? 1)

@@ -53,6 +53,30 @@ test("mayfly sandbox works through the server that owns the directory", { timeou
   }
 })
 
+test(
+  "mayfly sandbox create --provider takes another provider, of those that a server offers",
+  { timeout: 120_000 },
+  async () => {
+    assert.deepEqual(await sandbox("create", ["imitated", "--provider", "virtual"]), ok("imitated\n"))
+    assert.deepEqual(await sandbox("exec", ["imitated", "echo kept > file; whoami"]), ok("user\n"))
+    const server = startMayfly(["serve", "--port", "0", "--data", data, "--sandbox-provider", "bubblewrap"])
+    try {
+      await server.output(/serving at/)
+      // What is there can be used; another one is the owner's choice.
+      assert.deepEqual(await sandbox("exec", ["imitated", "cat file"]), ok("kept\n"))
+      const refused = await sandbox("create", ["--provider", "virtual"])
+      assert.deepEqual(
+        [refused.code, /provider must be one that is offered here: bubblewrap/.test(refused.stderr)],
+        [2, true],
+      )
+      assert.deepEqual(await sandbox("rm", ["imitated"]), ok())
+    } finally {
+      server.child.kill("SIGTERM")
+      await server.finished
+    }
+  },
+)
+
 test("wrong options are refused in one line, and nothing is left of a failed copy", async () => {
   for (const args of [
     ["create", "--memory", "much"],

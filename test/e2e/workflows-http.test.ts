@@ -1,4 +1,5 @@
 import assert from "node:assert/strict"
+import { createHmac } from "node:crypto"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -37,6 +38,7 @@ interface Shown {
     readonly type: string
     readonly token: string
     readonly hook: string
+    readonly prompt?: string
   }[]
 }
 
@@ -260,6 +262,47 @@ test("a hook's form decides too, and tells a person", { timeout }, async () => {
   assert.deepEqual((await ended("form")).output, { comment: "no, thanks", approved: false })
   const again = await post()
   assert.deepEqual([again.status, /does not work/.test(await again.text())], [409, true])
+})
+
+test("a hook that wants signed requests takes no others, and asks in words", { timeout }, async () => {
+  const secret = "of the sender only"
+  assert.equal((await call("PUT", "/secrets/GITHUB_HOOK", { value: secret })).status, 200)
+  const script = `export default async (event, step) => {
+    const push = await step.waitForEvent("push", { type: "push", signature: { scheme: "github", secret: "GITHUB_HOOK" } })
+    const answer = await step.waitForEvent("ask", { type: "ask", prompt: "Deploy <main>?\\n" + push.payload.commit })
+    return [push.payload, answer.payload]
+  }`
+  await call("POST", "/workflows", { id: "signed", script })
+  await until("signed", ({ step, phase }) => step !== undefined && phase === "start")
+  const [wait] = (await call("GET", "/workflows/signed")).body.waits
+  const link = `${url}${wait?.hook}`
+  const body = JSON.stringify({ commit: "c0ffee" })
+  const send = async (text: string, key?: string): Promise<[number, string | undefined]> => {
+    const signed =
+      key === undefined
+        ? {}
+        : { "x-hub-signature-256": `sha256=${createHmac("sha256", key).update(body).digest("hex")}` }
+    const answer = await fetch(link, { method: "POST", body: text, headers: signed })
+    return [answer.status, ((await answer.json()) as Partial<Failure>).error?.code]
+  }
+  assert.doesNotMatch(await (await fetch(link)).text(), /<button/)
+  const refused = [403, "workflow.hook-signature"]
+  assert.deepEqual(await send(body), refused)
+  assert.deepEqual(await send(body, "guessed"), refused)
+  assert.deepEqual(await send(body.replace("c0ffee", "badc0d"), secret), refused)
+  assert.equal((await call("GET", "/workflows/signed")).body.status, "waiting")
+  assert.deepEqual(await send(body, secret), [200, undefined])
+  assert.deepEqual(await send(body, secret), [409, "workflow.hook-used"])
+  await until(
+    "signed",
+    ({ step, phase }) => (step as { name?: string } | undefined)?.name === "ask" && phase === "start",
+  )
+  const [question] = (await call("GET", "/workflows/signed")).body.waits
+  assert.equal(question?.prompt, "Deploy <main>?\nc0ffee")
+  const page = await (await fetch(`${url}${question?.hook}`)).text()
+  assert.match(page, /<code>signed<\/code> asks[^]*Deploy &lt;main&gt;\?\nc0ffee/)
+  await fetch(`${url}${question?.hook}`, { method: "POST", body: "true" })
+  assert.deepEqual((await ended("signed")).output, [{ commit: "c0ffee" }, true])
 })
 
 test("unknown tokens are 404, and nothing else is open", { timeout }, async () => {

@@ -43,6 +43,7 @@ export { canonicalPolicy, policyHash } from "./policy/policy-hash.ts"
 export { readPolicy } from "./policy/read-policy.ts"
 export { type Authority, createAuthority } from "./proxy/certificate-authority.ts"
 export { createSandboxProxy, type SandboxProxy } from "./proxy/create-sandbox-proxy.ts"
+export { type NetworkNamespace, NetworkNamespaces } from "./proxy/network-namespaces.ts"
 export {
   enterNamespace,
   type NamespaceListeners,

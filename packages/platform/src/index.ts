@@ -5,7 +5,7 @@ import { defaultPlatform } from "./platform.ts"
 provideDefaultRuntime(() => defaultPlatform().runtime)
 provideDefaultSandboxes(() => defaultPlatform().env.SANDBOX)
 
-export { Sandbox, Sandboxes, TenantSandboxes } from "@mayfly/sandbox"
+export { missingSandboxNeeds, providerNames, Sandbox, Sandboxes, TenantSandboxes } from "@mayfly/sandbox"
 export { type GuestSandbox, sandboxBinding, type SandboxRights } from "./sandbox-binding.ts"
 export type {
   CodeContextInfo,
@@ -27,6 +27,7 @@ export type {
   SandboxFiles,
   SandboxInfo,
   SandboxLimits,
+  SandboxNeed,
   SandboxOptions,
   SandboxProcess,
   SandboxShell,
@@ -98,7 +99,9 @@ export type {
   WorkerCode,
   WorkerStub,
 } from "@mayfly/runtime"
+export { type DataDirectory, directoryOwner, openDataDirectory } from "@mayfly/store"
 export { createWorkerBundle, type WorkerBundle, type WorkerBundleOptions } from "./create-worker-bundle.ts"
+export type { HookRequest } from "./hooks/check-signature.ts"
 export { createPlatform, defaultPlatform, type Platform, provideDefaultPlatform } from "./platform.ts"
 export { exportRows, jsonLine } from "@mayfly/mesh/ledger"
 export { readLedger, type ReadLedgerOptions } from "./read-ledger.ts"
@@ -114,17 +117,21 @@ export type {
   RunSummary,
   Verification,
 } from "@mayfly/mesh/ledger"
-export type { PlatformOptions } from "./platform-options.ts"
+export type { PlatformOptions, PlatformSandboxOptions } from "./platform-options.ts"
+export type { PlatformStats, WorkflowStats } from "./platform-stats.ts"
 export * from "./code-mode/index.ts"
 export {
   DynamicWorkflow,
   type GivenStep,
   type HistoryEntry,
+  type HookSignature,
   type InstanceStatus,
+  type LackingCode,
   type StepContext,
   type StepSandbox,
   WorkflowBinding,
   type WorkflowIntrospector,
   type WorkflowOptions,
+  type WorkflowOrigin,
   type WorkflowStatus,
 } from "@mayfly/workflows"

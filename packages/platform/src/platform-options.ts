@@ -1,7 +1,9 @@
 import { availableParallelism } from "node:os"
 import { resolve } from "node:path"
 import { checkSecret } from "@mayfly/mesh"
-import { MayflyError, type NetworkPolicy } from "@mayfly/protocol"
+import { type Limits, MayflyError, type NetworkPolicy, parseLimits } from "@mayfly/protocol"
+import { type DockerOptions, providerNames } from "@mayfly/sandbox"
+import { type DataDirectory, isDataDirectory } from "@mayfly/store"
 import { parseWebhooks, type ParsedWebhook, type WebhookOptions } from "./webhooks/webhook-options.ts"
 
 export interface PlatformOptions {
@@ -13,8 +15,13 @@ export interface PlatformOptions {
   readonly spare?: boolean
   /** The network policy of workers that bring none. Default: nothing can be reached. */
   readonly network?: NetworkPolicy
-  /** Where the parts keep rows and files, the ledger among them; made when needed. Default: all stays in memory and ends with the platform. */
-  readonly dataDir?: string
+  /** Limits of workers that name none. Default: those of docs/reference/limits.md. */
+  readonly limits?: Partial<Limits>
+  /**
+   * Where the parts keep rows and files, the ledger among them; made when needed. One process owns it at a time: another gets `platform.data-dir-in-use`. One
+   * that the caller has opened stays the caller's. Default: all stays in memory and ends with the platform.
+   */
+  readonly dataDir?: string | DataDirectory
   /** Runs whose callers hold stubs of theirs: how many one tenant may have (default 32), and how long one lasts that nobody calls (default 60,000). */
   readonly openRuns?: { readonly perTenant?: number; readonly idleMs?: number }
   /** Rows of the ledger that are older are forgotten. Default: never. */
@@ -27,6 +34,17 @@ export interface PlatformOptions {
   readonly webhooks?: readonly WebhookOptions[]
   /** Facets: most bytes of each one's storage (default 1 GiB), and how long an unused one stays warm (default 60,000 ms). */
   readonly facets?: { readonly maxBytes?: number; readonly idleMs?: number }
+  /** What holds sandboxes. */
+  readonly sandboxes?: PlatformSandboxOptions
+}
+
+export interface PlatformSandboxOptions {
+  /** Of sandboxes that name none: "bubblewrap" (default), "docker" or "virtual". */
+  readonly provider?: string
+  /** Others that tenants may name themselves, over HTTP for instance. Default none. */
+  readonly offer?: readonly string[]
+  /** Of the provider "docker": its socket, the image of sandboxes. */
+  readonly docker?: DockerOptions
 }
 
 const known = [
@@ -34,6 +52,7 @@ const known = [
   "isolates",
   "spare",
   "network",
+  "limits",
   "dataDir",
   "retainLedgerMs",
   "secrets",
@@ -41,6 +60,7 @@ const known = [
   "webhooks",
   "openRuns",
   "facets",
+  "sandboxes",
 ]
 
 export type ParsedPlatformOptions = Required<Omit<PlatformOptions, "dataDir" | "retainLedgerMs" | "webhooks">> &
@@ -55,23 +75,38 @@ export function parsePlatformOptions(options: PlatformOptions): ParsedPlatformOp
   const { secrets = {}, attended = false, openRuns = {} } = options
   const facets = parseFacets(options.facets)
   const webhooks = parseWebhooks(options.webhooks)
+  const sandboxes = parseSandboxes(options.sandboxes)
   checkCount("hosts", hosts, 1, 256)
   checkCount("isolates", isolates, 0, 1_000)
   if (typeof spare !== "boolean") throw invalid("spare", "must be true or false")
   if (typeof network !== "object" || network === null || Array.isArray(network))
     throw invalid("network", "must be an object")
-  if (dataDir !== undefined && (typeof dataDir !== "string" || dataDir === ""))
+  if (dataDir !== undefined && !isDataDirectory(dataDir) && (typeof dataDir !== "string" || dataDir === ""))
     throw invalid("dataDir", "must be the path of a folder")
   if (retainLedgerMs !== undefined) checkCount("retainLedgerMs", retainLedgerMs, 1, Number.MAX_SAFE_INTEGER)
   if (typeof attended !== "boolean") throw invalid("attended", "must be true or false")
   if (typeof secrets !== "object" || secrets === null) throw invalid("secrets", "must be an object")
   for (const [name, value] of Object.entries(secrets)) checkSecret(name, value)
   const rest = {
-    ...(dataDir === undefined ? {} : { dataDir: resolve(dataDir) }),
+    ...(dataDir === undefined ? {} : { dataDir: typeof dataDir === "string" ? resolve(dataDir) : dataDir }),
     ...(retainLedgerMs === undefined ? {} : { retainLedgerMs }),
   }
   checkOpenRuns(openRuns)
-  return { hosts, isolates, spare, network, secrets: { ...secrets }, attended, webhooks, openRuns, facets, ...rest }
+  const limits = parseLimits(options.limits)
+  return {
+    hosts,
+    isolates,
+    spare,
+    network,
+    limits,
+    secrets: { ...secrets },
+    attended,
+    webhooks,
+    openRuns,
+    facets,
+    sandboxes,
+    ...rest,
+  }
 }
 
 function checkOpenRuns(openRuns: PlatformOptions["openRuns"]): void {
@@ -94,6 +129,36 @@ function parseFacets(given: unknown): NonNullable<PlatformOptions["facets"]> {
     else throw invalid(`facets.${name}`, "is not an option of facets; they are maxBytes, idleMs")
   }
   return given
+}
+
+function parseSandboxes(given: unknown): PlatformSandboxOptions {
+  if (given === undefined) return {}
+  if (typeof given !== "object" || given === null) throw invalid("sandboxes", "must be an object")
+  for (const name of Object.keys(given))
+    if (!["provider", "offer", "docker"].includes(name))
+      throw invalid(`sandboxes.${name}`, "is not an option of sandboxes; they are provider, offer, docker")
+  const { provider, offer, docker } = given as Readonly<Record<string, unknown>>
+  if (provider !== undefined) checkProvider("sandboxes.provider", provider)
+  if (offer !== undefined && !Array.isArray(offer)) throw invalid("sandboxes.offer", "must be a list of providers")
+  for (const name of (offer ?? []) as unknown[]) checkProvider("sandboxes.offer", name)
+  if (docker !== undefined) checkDocker(docker)
+  return given
+}
+
+function checkProvider(path: string, name: unknown): void {
+  if (typeof name !== "string" || !providerNames.includes(name))
+    throw invalid(path, `must be of ${providerNames.join(", ")}`)
+}
+
+function checkDocker(docker: unknown): void {
+  if (typeof docker !== "object" || docker === null) throw invalid("sandboxes.docker", "must be an object")
+  for (const [name, value] of Object.entries(docker)) {
+    if (!["socketPath", "image", "node"].includes(name))
+      throw invalid(`sandboxes.docker.${name}`, "is not an option of it; they are socketPath, image, node")
+    if (typeof value !== "string" || value === "") throw invalid(`sandboxes.docker.${name}`, "must be a text")
+    if (name === "node" && value !== "host" && value !== "image")
+      throw invalid("sandboxes.docker.node", 'must be "host" or "image"')
+  }
 }
 
 function checkCount(name: string, value: unknown, min: number, max: number): void {

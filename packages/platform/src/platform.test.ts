@@ -1,11 +1,14 @@
 import assert from "node:assert/strict"
+import { spawn } from "node:child_process"
+import { once } from "node:events"
 import { after, test } from "node:test"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { createPlatform, DynamicWorker, readLedger } from "./index.ts"
+import type { MayflyError } from "@mayfly/protocol"
+import { createPlatform, DynamicWorker, openDataDirectory, readLedger } from "./index.ts"
 
 const server = createServer((_request, response) => response.end("reached"))
 await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
@@ -18,6 +21,9 @@ test("createPlatform refuses wrong options, naming them", async () => {
     [{ isolates: -1 }, "isolates"],
     [{ nonsense: 1 }, "nonsense"],
     [{ dataDir: "" }, "dataDir"],
+    [{ sandboxes: { provider: "podman" } }, "sandboxes.provider"],
+    [{ sandboxes: { offer: ["none"] } }, "sandboxes.offer"],
+    [{ sandboxes: { docker: { node: "mine" } } }, "sandboxes.docker.node"],
     [{ network: { allowedOrigins: ["*"] } }, "network.allowedOrigins[0]"],
   ]
   for (const [options, path] of wrong) {
@@ -76,4 +82,58 @@ test("platform.ledger lasts in dataDir, and can be read when the platform is gon
     ],
   )
   assert.equal((await ledger.verify()).ok, true)
+})
+
+/** Another process that makes a platform there, and says how that went. */
+async function makeElsewhere(dataDir: string): Promise<{ readonly said: string; end(): Promise<void> }> {
+  const script = `
+    import { createPlatform } from ${JSON.stringify(new URL("./index.ts", import.meta.url).href)}
+    try { await createPlatform({ dataDir: ${JSON.stringify(dataDir)}, hosts: 1, isolates: 0, spare: false }); console.log("made") }
+    catch (error) { console.log(JSON.stringify({ code: error.code, pid: error.details.pid })) }
+    process.stdin.resume()`
+  const args = ["--conditions=source", "--disable-warning=ExperimentalWarning", "--input-type=module", "-e", script]
+  const child = spawn(process.execPath, args, { stdio: ["pipe", "pipe", "inherit"] })
+  const [text] = (await once(child.stdout, "data")) as [Buffer]
+  const end = async (): Promise<void> => {
+    child.kill("SIGKILL")
+    await once(child, "exit")
+  }
+  return { said: text.toString().trim(), end }
+}
+
+test("a data directory has one owner: a second platform is refused, here and in another process, until the first one is gone", async (t) => {
+  const dataDir = mkdtempSync(join(tmpdir(), "mayfly-owner-"))
+  t.after(() => rmSync(dataDir, { recursive: true }))
+  const options = { dataDir, hosts: 1, isolates: 0, spare: false }
+  const inUse = (error: MayflyError): boolean =>
+    error.code === "platform.data-dir-in-use" && error.details["pid"] === process.pid
+  {
+    await using platform = await createPlatform(options)
+    await assert.rejects(createPlatform(options), inUse)
+    const other = await makeElsewhere(dataDir)
+    assert.deepEqual(JSON.parse(other.said), { code: "platform.data-dir-in-use", pid: process.pid })
+    await other.end()
+    // Readers do not own it.
+    await platform.ledger.query()
+    await using ledger = await readLedger(dataDir, { hasOwner: true })
+    assert.deepEqual((await ledger.query()).rows, [])
+  }
+  const next = await makeElsewhere(dataDir)
+  assert.equal(next.said, "made")
+  await assert.rejects(createPlatform(options), { code: "platform.data-dir-in-use" })
+  await next.end()
+  // A dead owner is none, and neither is a platform that could not be made.
+  await assert.rejects(createPlatform({ ...options, network: { allowedOrigins: ["*"] } }), { code: "input.invalid" })
+  await (await createPlatform(options)).dispose()
+})
+
+test("a data directory that the caller has opened stays the caller's", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "mayfly-opened-"))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const directory = openDataDirectory(folder)
+  const options = { dataDir: directory, hosts: 1, isolates: 0, spare: false }
+  await (await createPlatform(options)).dispose()
+  assert.throws(() => openDataDirectory(folder), { code: "platform.data-dir-in-use" })
+  directory[Symbol.dispose]()
+  await assert.rejects(createPlatform(options), { code: "input.invalid" })
 })

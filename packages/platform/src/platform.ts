@@ -5,13 +5,15 @@ import { checkProgram } from "./code-mode/typecheck/check-program.ts"
 import { createLedger, type Ledger } from "@mayfly/mesh/ledger"
 import { createRuntime, Facets, facetScope, parseTenant, type Runtime, WorkerLoader } from "@mayfly/runtime"
 import { Sandboxes, TenantSandboxes } from "@mayfly/sandbox"
-import type { Store } from "@mayfly/store"
-import { type Hook, WorkflowBinding } from "@mayfly/workflows"
+import { openDataDirectory, type Store } from "@mayfly/store"
+import { type Hook, type LackingCode, WorkflowBinding, type WorkflowOrigin } from "@mayfly/workflows"
+import { checkSignature, type HookRequest } from "./hooks/check-signature.ts"
 import { LazyStore } from "./lazy-store.ts"
 import { PlatformApprovals } from "./platform-approvals.ts"
 import { PlatformSecrets } from "./platform-secrets.ts"
 import { createSandboxEgress } from "./sandbox-egress.ts"
 import { parsePlatformOptions, type PlatformOptions } from "./platform-options.ts"
+import type { PlatformStats } from "./platform-stats.ts"
 import { startWebhooks } from "./webhooks/webhooks.ts"
 import { LazyEngine } from "./workflows/lazy-engine.ts"
 
@@ -22,6 +24,12 @@ export interface Platform extends AsyncDisposable {
   readonly env: { readonly LOADER: WorkerLoader; readonly WORKFLOWS: WorkflowBinding; readonly SANDBOX: Sandboxes }
   /** The workflows of one tenant; those of others can't be seen through it. `env.WORKFLOWS` is that of "default". */
   workflows(tenant: string): WorkflowBinding
+  /**
+   * Instances of all tenants that wait for functions of an earlier process (`needs-code`), the newest first: `create` with the same id brings them.
+   */
+  lackingCode(): AsyncIterable<LackingCode>
+  /** Asked at each create which request it is part of: it is kept beside instances that have functions, and given by `lackingCode`. */
+  provideWorkflowOrigin(origin: () => WorkflowOrigin | undefined): void
   /** The sandboxes of one tenant: give it to code that acts for that tenant. `env.SANDBOX` is the owner's and sees all. */
   sandboxes(tenant: string): TenantSandboxes
   /** For who has the token of a waiting step, as of a link in a mail: the token is the credential. Rejects with `workflow.hook-not-found`. */
@@ -41,6 +49,8 @@ export interface Platform extends AsyncDisposable {
   onAlert(listener: (alert: SecretAlert) => void): () => void
   /** Where the parts keep rows and blobs: in `dataDir`, without one in memory. Opened at its first use; the platform closes it. */
   store(): Promise<Store>
+  /** For gauges. */
+  stats(): PlatformStats
   /** Ports that this platform's own servers listen on: no policy lets a program reach them on this machine. */
   readonly ownPorts: Set<number>
   /** Kills all processes. Runs under way end as `worker.aborted`. Disposing twice is safe. */
@@ -50,8 +60,15 @@ export interface Platform extends AsyncDisposable {
 export interface WorkflowHooks {
   /** What waits. Changes nothing. */
   find(token: string): Promise<Hook>
-  /** Sends the event that it waits for. */
-  send(token: string, payload: unknown): Promise<{ readonly isDuplicate: boolean }>
+  /**
+   * Sends the event that it waits for. When the step wants signed requests, `request` is the one that came, and is checked: `workflow.hook-signature`. Who may
+   * decide without one uses `sendEvent` of the instance.
+   */
+  send(
+    token: string,
+    payload: unknown,
+    options?: { readonly request?: HookRequest },
+  ): Promise<{ readonly isDuplicate: boolean }>
 }
 
 /** Starts a platform. Its processes are ready in the background; the first run waits for them. Throws `input.invalid`, `platform.no-host`. */
@@ -66,8 +83,11 @@ const approvalWaitMs = 20_000
 const entriesInMemory = 20_000
 
 function startPlatform(options: PlatformOptions): Platform {
-  const { hosts, isolates, spare, network, dataDir, retainLedgerMs, openRuns, facets, ...rest } =
+  const { hosts, isolates, spare, network, limits, retainLedgerMs, openRuns, facets, ...rest } =
     parsePlatformOptions(options)
+  using opened = new DisposableStack()
+  const directory = typeof rest.dataDir === "string" ? opened.use(openDataDirectory(rest.dataDir)) : rest.dataDir
+  const dataDir = directory?.path
   const store = new LazyStore(dataDir)
   const ledger = createLedger({
     store: () => store.get(),
@@ -94,6 +114,7 @@ function startPlatform(options: PlatformOptions): Platform {
     isolates,
     spare,
     network,
+    limits,
     egress,
     openRuns,
     objects,
@@ -108,6 +129,7 @@ function startPlatform(options: PlatformOptions): Platform {
     store: () => store.get(),
     egress: createSandboxEgress(egress),
     network,
+    ...rest.sandboxes,
     ...(dataDir === undefined ? {} : { directory: join(dataDir, "sandboxes") }),
   })
   const sandboxesOf = (tenant: string): TenantSandboxes => new TenantSandboxes(sandboxes, parseTenant(tenant))
@@ -116,33 +138,58 @@ function startPlatform(options: PlatformOptions): Platform {
     () => store.get(),
     (tenant, id, options) => sandboxesOf(tenant).open(id, options),
   )
+  let origin = (): WorkflowOrigin | undefined => undefined
   const workflows = (tenant: string): WorkflowBinding =>
-    new WorkflowBinding({ engine: () => engine.get(), tenant: parseTenant(tenant) })
+    new WorkflowBinding({ engine: () => engine.get(), tenant: parseTenant(tenant), origin: () => origin() })
   // What sleeps there must wake although nobody asks for it.
   if (dataDir !== undefined && existsSync(join(dataDir, "mayfly.db"))) engine.get().catch(() => {})
   const dispose = async (): Promise<void> => {
-    await engine.stop()
-    await Promise.all([runtime.dispose(), sandboxes.dispose()])
-    await stopWebhooks()
-    await egress.close()
-    await ledger.close()
-    await store.close()
+    try {
+      await engine.stop()
+      await Promise.all([runtime.dispose(), sandboxes.dispose()])
+      await stopWebhooks()
+      await egress.close()
+      await ledger.close()
+      await store.close()
+    } finally {
+      held.dispose()
+    }
   }
+  const held = opened.move()
   return {
     runtime,
     env: { LOADER: new WorkerLoader({ platform: { runtime } }), WORKFLOWS: workflows("default"), SANDBOX: sandboxes },
     facets: (parent, { tenant } = {}) => new Facets(runtime.objects, facetScope(parent, tenant)),
     workflows,
+    async *lackingCode() {
+      yield* (await engine.get()).lackingCode()
+    },
+    provideWorkflowOrigin(given) {
+      origin = given
+    },
     sandboxes: sandboxesOf,
     hooks: {
       find: async (token) => (await engine.get()).findHook(token),
-      send: async (token, payload) => (await engine.get()).sendToHook(token, payload),
+      async send(token, payload, { request } = {}) {
+        const running = await engine.get()
+        const { tenant, signature } = await running.findHook(token)
+        if (signature !== undefined) {
+          const secret = await secrets.resolve(tenant, signature.secret)
+          checkSignature(signature, { secret, request, now: Date.now() })
+        }
+        return running.sendToHook(token, payload)
+      },
     },
     ledger,
     secrets,
     approvals,
     onAlert,
     store: () => store.get(),
+    stats: () => ({
+      pool: runtime.pool.stats(),
+      sandboxes: sandboxes.running,
+      workflows: () => engine.stats(),
+    }),
     ownPorts,
     dispose,
     [Symbol.asyncDispose]: dispose,

@@ -1,4 +1,5 @@
 import type { LedgerRow, NetworkPolicy } from "./network.ts"
+import type { Span } from "./telemetry.ts"
 
 export type HeaderPairs = readonly (readonly [name: string, value: string])[]
 
@@ -62,6 +63,8 @@ export interface EgressContext {
   readonly step?: string
   /** The program that asks, when it is one. */
   readonly worker?: AskingWorker
+  /** What the attempt is part of. */
+  readonly span?: Span
   readonly policy: NetworkPolicy
   readonly signal: AbortSignal
   /** The most response bytes that will be accepted; more is `mesh.response-too-large`. */

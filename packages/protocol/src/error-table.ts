@@ -209,10 +209,25 @@ export const errorTable = {
     retry: false,
     fix: "Name a step that the instance has come to; see its history.",
   },
+  "workflow.damaged": {
+    status: 500,
+    retry: false,
+    fix: "What is stored of it is damaged: restore the data directory from a backup, or restart the workflow.",
+  },
+  "workflow.handled-again": {
+    status: 409,
+    retry: false,
+    fix: "Send the request again yourself if the workflow shall be started once more.",
+  },
   "workflow.hook-not-found": {
     status: 404,
     retry: false,
     fix: "Check the link: it never existed, or the workflow was deleted.",
+  },
+  "workflow.hook-signature": {
+    status: 403,
+    retry: false,
+    fix: "Send the request as the service that the link was made for does: signed with its secret, just now.",
   },
   "workflow.hook-used": {
     status: 409,
@@ -313,8 +328,14 @@ export const errorTable = {
   },
   "platform.disposed": { status: 409, retry: false, fix: "Create a platform again; this one was disposed." },
   "platform.no-host": { status: 503, retry: true, fix: "Run `mayfly doctor`: host processes could not be started." },
+  "platform.not-hardened": {
+    status: 503,
+    retry: false,
+    fix: "Get what is missing (docs/guides/deploying.md says how), or start without `--require hardened`.",
+  },
   "platform.port-in-use": { status: 409, retry: false, fix: "Stop what listens there, or choose another --port." },
   "server.not-found": { status: 404, retry: false, fix: "See /v1/openapi.json or docs for the routes." },
+  "server.stopping": { status: 503, retry: true, fix: "Ask again in a moment, or another server." },
   "server.unreachable": { status: 502, retry: true, fix: "Check the address and whether the server runs." },
   "server.upgrade-required": { status: 426, retry: false, fix: "Open it with a client for WebSockets." },
   "server.body-timeout": { status: 408, retry: true, fix: "Send the body without long pauses." },

@@ -14,4 +14,20 @@ export { defaultLimits, type Limits, limitTable, parseLimits } from "./limits.ts
 export { MayflyError, type MayflyErrorOptions } from "./mayfly-error.ts"
 export type { LedgerRow, NetworkPolicy, OriginRule, SecretHeader, NamedSecret, BasicAuth, AwsAuth } from "./network.ts"
 export type { ErrorJson, LogLevel, LogLine, RunJson, Usage } from "./run.ts"
+export {
+  activeSpan,
+  installTracer,
+  isTold,
+  isTracing,
+  listenToTelemetry,
+  type Span,
+  type SpanAttributes,
+  type SpanOptions,
+  startSpan,
+  type TelemetryFacts,
+  type TelemetryListener,
+  tell,
+  type Tracer,
+  withinSpan,
+} from "./telemetry.ts"
 export { fromTaggedJson, toTaggedJson } from "./tagged-json.ts"

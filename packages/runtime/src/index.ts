@@ -1,4 +1,4 @@
-export type { CallAnswer, IsolatePool, PoolHandler, PoolOutcome, PoolRequest } from "./pool/isolate-pool.ts"
+export type { CallAnswer, IsolatePool, PoolHandler, PoolOutcome, PoolRequest, PoolStats } from "./pool/isolate-pool.ts"
 export { detectJail, type Jail, type JailKind } from "./pool/jail.ts"
 export { findNode, findRuntimeFiles } from "./pool/runtime-files.ts"
 export type { Fetcher, Tail, TraceItem, WorkerCode } from "./loader/worker-code.ts"

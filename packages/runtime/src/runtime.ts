@@ -1,5 +1,5 @@
 import { availableParallelism } from "node:os"
-import { MayflyError, type NetworkPolicy } from "@mayfly/protocol"
+import { type Limits, MayflyError, type NetworkPolicy, parseLimits } from "@mayfly/protocol"
 import { CacheBudget } from "./cache/cache-budget.ts"
 import type { Egress } from "./egress.ts"
 import { ObjectHost, type ObjectHostOptions } from "./objects/object-host.ts"
@@ -15,6 +15,8 @@ export interface RuntimeOptions extends HostPoolOptions {
   readonly egress?: Egress
   /** The policy of workers that bring none. Default: nothing can be reached. */
   readonly network?: NetworkPolicy
+  /** Limits of workers that name none. Default: those of the table. */
+  readonly limits?: Partial<Limits>
   /** Bounds of runs whose callers hold stubs. */
   readonly openRuns?: OpenRunsOptions
   /** For workers with `typecheck: true`. */
@@ -29,6 +31,8 @@ export interface Runtime {
   readonly compiler: CompilerPool
   readonly egress: Egress
   readonly network: NetworkPolicy
+  /** Of workers that name none. */
+  readonly limits: Limits
   readonly openRuns: OpenRuns
   readonly typecheck?: TypeCheck
   /** Bounds what all workers keep with the Cache API. */
@@ -43,6 +47,7 @@ const openPerCore = 32
 
 /** Starts host processes and the compiler in the background; the first run waits for them. */
 export function createRuntime(options: RuntimeOptions = {}): Runtime {
+  const limits = parseLimits(options.limits)
   const pool = new HostPool(options)
   const compiler = new CompilerPool()
   compiler.warm()
@@ -56,6 +61,7 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
     openRuns: new OpenRuns({ total: openPerCore * availableParallelism(), ...options.openRuns }),
     ...(options.typecheck === undefined ? {} : { typecheck: options.typecheck }),
     network: pinPolicy(options.network ?? {}),
+    limits,
     cacheBudget: new CacheBudget(maxCacheBytes),
     objects,
     async dispose() {

@@ -19,6 +19,9 @@ import type {
   SpawnRequest,
 } from "./sandbox-provider.ts"
 
+/** For the agent to kill what ran too long, on a machine that is busy. */
+const graceMs = 30_000
+
 /** What a provider with an agent adds to it. */
 export interface AgentSandboxParts {
   readonly link: SupervisorLink
@@ -43,9 +46,9 @@ export class AgentSandbox implements ProviderSandbox {
   }
 
   async spawn(request: SpawnRequest): Promise<ProviderProcess> {
-    const { argv, cwd, env, hasStdin, timeoutMs, pty } = request
+    const { argv, cwd, env, hasStdin, isStdinOpen = false, timeoutMs, pty } = request
     const mark = randomBytes(12).toString("hex")
-    return this.#process({ op: "spawn", argv, cwd, env, stdin: hasStdin, timeoutMs, mark, pty })
+    return this.#process({ op: "spawn", argv, cwd, env, stdin: hasStdin, isStdinOpen, timeoutMs, mark, pty })
   }
 
   async shell({ cwd, env }: ShellRequest): Promise<ProviderShell> {
@@ -68,7 +71,7 @@ export class AgentSandbox implements ProviderSandbox {
   }
 
   async #cell(operation: Message): Promise<ProviderCell> {
-    const channel = this.#link.open(operation)
+    const channel = this.#openTimed(operation)
     return {
       stdout: channel.readable(1),
       stderr: channel.readable(2),
@@ -111,8 +114,16 @@ export class AgentSandbox implements ProviderSandbox {
     return this.#parts.stop(end)
   }
 
-  async #process(operation: Message): Promise<ProviderProcess> {
+  /** The agent keeps the time of a command; this process sees to it that it does. */
+  #openTimed(operation: Message): Channel {
     const channel = this.#link.open(operation)
+    const { timeoutMs } = operation
+    if (typeof timeoutMs === "number") this.#link.expectEnd(channel, timeoutMs + graceMs)
+    return channel
+  }
+
+  async #process(operation: Message): Promise<ProviderProcess> {
+    const channel = this.#openTimed(operation)
     // A program that can't be started never says that it began.
     const begun = firstMessage(channel).then(
       (message) => pidOf(message["pid"]),

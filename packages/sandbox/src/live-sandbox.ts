@@ -1,6 +1,13 @@
-import { MayflyError } from "@mayfly/protocol"
+import { MayflyError, type NetworkPolicy } from "@mayfly/protocol"
 import type { EgressAttachment, SandboxEgress } from "./sandbox-egress.ts"
-import type { ProviderSandbox, SandboxEnd, SandboxProvider, SandboxSpec } from "./sandbox-provider.ts"
+import type {
+  PreparedNetwork,
+  ProviderSandbox,
+  ProviderStartOptions,
+  SandboxEnd,
+  SandboxProvider,
+  SandboxSpec,
+} from "./sandbox-provider.ts"
 import type { SandboxRecord } from "./sandbox-registry.ts"
 
 export type SandboxStatus = "stopped" | "starting" | "running" | "destroyed"
@@ -52,6 +59,16 @@ export class LiveSandbox {
     }
   }
 
+  /** Like a lease for what waits for something that runs already: nothing is started for it. */
+  keep(): Disposable {
+    const sandbox = this.#running
+    if (sandbox === undefined) return { [Symbol.dispose]() {} }
+    this.#users++
+    clearTimeout(this.#sleep)
+    sandbox.hold(true)
+    return new Lease(sandbox, {}, () => this.#release())
+  }
+
   /** Whoever uses it meanwhile gets the next start, not one that is about to end. */
   async stop(): Promise<void> {
     clearTimeout(this.#sleep)
@@ -73,6 +90,22 @@ export class LiveSandbox {
     this.#changing = done
     done.catch(() => {})
     return done
+  }
+
+  /** Not while it starts or stops: a start has one policy from its first moment. */
+  setPolicy(network: NetworkPolicy, save: (record: SandboxRecord) => Promise<void>): Promise<void> {
+    return this.exclusively(async () => {
+      this.checkUsable()
+      const { network: before } = this.record
+      const keep = (kept: NetworkPolicy): Promise<void> => save((this.record = { ...this.record, network: kept }))
+      try {
+        await keep(network)
+        if (this.#running !== undefined) await this.#attachment?.setPolicy(network)
+      } catch (error) {
+        await keep(before)
+        throw error
+      }
+    })
   }
 
   async destroy(remove: () => Promise<void>): Promise<void> {
@@ -102,14 +135,27 @@ export class LiveSandbox {
     const { id, tenant, network } = this.record
     let attachment: EgressAttachment | undefined
     let hasFailed = false
-    const onNetwork = async (namespacePid: number): Promise<void> => {
-      attachment = await this.#egress?.attach({ id, tenant, network, namespacePid })
-      if (hasFailed) await attachment?.[Symbol.asyncDispose]()
+    const attach = async (egress: SandboxEgress, namespacePid: number | null): Promise<EgressAttachment> => {
+      const made = await egress.attach({ id, tenant, network, namespacePid })
+      attachment = made
+      if (hasFailed) await made[Symbol.asyncDispose]()
+      return made
     }
+    const egress = this.#egress
+    const prepare = egress?.prepare?.bind(egress)
+    let isPrepared = false
+    const takeNetwork = async (): Promise<PreparedNetwork> => {
+      if (prepare === undefined) throw new MayflyError("sandbox.unavailable", "no network can be made")
+      const prepared = await prepare({ id, tenant, network })
+      isPrepared = true
+      attachment = prepared
+      return prepared
+    }
+    const takes = prepare !== undefined && this.#provider.takesNetworks === true
     try {
-      const isConnected = this.#egress !== undefined
-      const sandbox = await this.#provider.start(specOf(this.record), isConnected ? { onNetwork } : {})
-      await giveFiles(sandbox, attachment)
+      const ways = takes ? { takeNetwork } : waysOut(egress, attach)
+      const sandbox = await this.#provider.start(specOf(this.record), ways)
+      if (!isPrepared) await giveFiles(sandbox, attachment)
       return this.#started(sandbox, attachment)
     } catch (error) {
       hasFailed = true
@@ -163,6 +209,18 @@ export class Lease implements Disposable {
   [Symbol.dispose](): void {
     this.#release?.()
     this.#release = undefined
+  }
+}
+
+/** What a provider may call, when there is a way out. */
+function waysOut(
+  egress: SandboxEgress | undefined,
+  attach: (egress: SandboxEgress, namespacePid: number | null) => Promise<EgressAttachment>,
+): ProviderStartOptions {
+  if (egress === undefined) return {}
+  return {
+    onNetwork: async (namespacePid) => void (await attach(egress, namespacePid)),
+    onRequests: async () => (await attach(egress, null)).fetch,
   }
 }
 

@@ -23,6 +23,7 @@ export interface SandboxOptions {
   readonly sleepAfter?: string | number | null
   /** Default "default". */
   readonly tenant?: string
+  /** What holds it: "bubblewrap", "docker" or "virtual". Default: the platform's, which is "bubblewrap" unless it was told otherwise. */
   readonly provider?: string
   readonly platform?: SandboxPlatform
 }
@@ -52,19 +53,23 @@ export function parseSandboxOptions(options: SandboxOptions): ParsedSandboxOptio
   for (const name of Object.keys(options))
     if (!known.includes(name)) throw invalid(name, `is not an option of a sandbox; the options are ${known.join(", ")}`)
   const { id, network = {}, env, from, tenant, provider, sleepAfter } = options
-  if (typeof network !== "object" || network === null || Array.isArray(network))
-    throw invalid("network", "must be an object")
   if (provider !== undefined && typeof provider !== "string") throw invalid("provider", "must be the name of one")
   return {
     id: id === undefined ? undefined : parseSandboxId(id),
     limits: parseSandboxLimits(options.limits),
-    network,
+    network: parseNetwork(network),
     env: parseVariables(env === undefined ? {} : env, "env"),
     from: from === undefined ? undefined : parseFrom(from),
     sleepAfterMs: parseDuration(sleepAfter, defaultSleepMs),
     tenant: parseTenant(tenant),
     provider,
   }
+}
+
+/** Only that it is an object; what it says is checked by the way out. */
+export function parseNetwork(network: unknown): NetworkPolicy {
+  if (typeof network === "object" && network !== null && !Array.isArray(network)) return network
+  throw invalid("network", "must be an object")
 }
 
 export function parseTenant(tenant: unknown = "default"): string {

@@ -76,6 +76,7 @@ export class SandboxProcess {
   /** Output in pieces as they came, the last 4 MiB of it. */
   async *logs(options: LogOptions = {}): AsyncGenerator<LogChunk, void, void> {
     const { follow = false, replay = true, signal } = options
+    using _lease = follow ? this.#live.keep() : undefined
     const decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() }
     const chunks = follow ? this.#log.follow({ replay, signal }) : replay ? this.#log.kept() : []
     for await (const { stream, data } of chunks as AsyncIterable<OutputChunk>) {
@@ -143,7 +144,7 @@ export class SandboxProcess {
       const onAbort = (): void => aborted.reject(signal.reason as Error)
       signal.addEventListener("abort", onAbort, { once: true })
       try {
-        using _lease = this.#end === undefined ? await this.#live.use() : undefined
+        using _lease = this.#live.keep()
         return await Promise.race([this.#ended, aborted.promise])
       } finally {
         signal.removeEventListener("abort", onAbort)
@@ -158,6 +159,7 @@ export class SandboxProcess {
   ): Promise<void> {
     checkSignal(signal)
     if (this.#status !== "running") return
+    using _lease = this.#live.keep()
     this.#process.kill(signal)
     const timer = setTimeout(() => this.#process.kill("SIGKILL"), signal === "SIGKILL" ? 0 : graceMs)
     await this.#ended.catch(() => {})
@@ -176,7 +178,7 @@ export class SandboxProcess {
     await new Promise<void>((resolve, reject) => {
       this.#process.stdin.write(data, (error) => {
         if (error === null || error === undefined) resolve()
-        else reject(this.#endedBefore("its stdin was written"))
+        else reject(error instanceof MayflyError ? error : this.#endedBefore("its stdin was written"))
       })
     })
   }

@@ -1,4 +1,5 @@
 import type { Duplex, Readable, Writable } from "node:stream"
+import type { SandboxFetch } from "./sandbox-egress.ts"
 import type { SandboxLimits } from "./sandbox-limits.ts"
 
 /** How well a limit holds: the kernel enforces it, this process looks now and then, or nobody does. */
@@ -7,22 +8,39 @@ export type Enforcement = "hard" | "watchdog" | "none"
 /** What a provider can do on this machine. */
 export interface ProviderReport {
   readonly provider: string
-  readonly isolation: "namespaces" | "in-process"
+  /** "in-process": commands are imitated by a program on this machine; nothing of the kernel's keeps it in. */
+  readonly isolation: "namespaces" | "container" | "in-process"
   readonly limits: Readonly<Record<keyof SandboxLimits, Enforcement>>
   /** How a snapshot is made: a copy of a disk image, or an archive. */
-  readonly snapshots: "image" | "archive"
+  readonly snapshots: "image" | "archive" | "copy"
+  /** What it answers with `sandbox.unsupported`. */
+  readonly unsupported: readonly ProviderAbility[]
   /** What is weaker than it could be, and why. */
   readonly notes: readonly string[]
 }
+
+export type ProviderAbility = "programs" | "terminals" | "ports" | "code" | "stdin of processes" | "network"
 
 export interface SandboxSpec {
   readonly id: string
   readonly limits: SandboxLimits
 }
 
+/** A network for one sandbox that was made before it, with all in it that it needs. */
+export interface PreparedNetwork {
+  /** A command that runs what follows it in that network. */
+  readonly enter: readonly string[]
+  /** To be there, read-only, before anything runs: absolute path inside to text. */
+  readonly files: Readonly<Record<string, string>>
+  /** Resolves when what the sandbox may reach can be reached; it may start meanwhile, and has not started before. */
+  readonly ready: Promise<void>
+}
+
 /** The SPI of whatever can hold sandboxes. One suite runs on all of them. A provider keeps no state of its own but files below its folder. */
 export interface SandboxProvider {
   readonly name: string
+  /** Whether it calls `takeNetwork`, so that networks are made ahead of time. */
+  readonly takesNetworks?: boolean
   /** Rejects with `sandbox.unavailable` naming the guarantee that is missing. */
   probe(): Promise<ProviderReport>
   /** Makes room for the files of a new sandbox, from a snapshot when one is named. On throw nothing is left. */
@@ -44,6 +62,10 @@ export interface ProviderStartOptions {
    * and the sandbox are ready, and does not start when this rejects. A provider without namespaces does not call it.
    */
   readonly onNetwork?: ((namespacePid: number) => Promise<void>) | undefined
+  /** What a provider without a network of its own calls instead: gives what sends requests for the sandbox. */
+  readonly onRequests?: (() => Promise<SandboxFetch>) | undefined
+  /** For a provider that can start a sandbox in a network namespace that is there: gives one, and `onNetwork` is not called then. */
+  readonly takeNetwork?: (() => Promise<PreparedNetwork>) | undefined
 }
 
 export type SandboxEnd =
@@ -84,6 +106,8 @@ export interface SpawnRequest {
   readonly cwd: string
   readonly env: Readonly<Record<string, string>>
   readonly hasStdin: boolean
+  /** Its stdin may be written at any time, and need not end. */
+  readonly isStdinOpen?: boolean
   readonly timeoutMs: number | null
   readonly pty: { readonly cols: number; readonly rows: number } | null
 }

@@ -24,6 +24,8 @@ export interface SnapshotInfo {
   readonly id: string
   readonly sandboxId: string
   readonly tenant: string
+  /** Who made it, and alone can use it. */
+  readonly provider: string
   readonly createdAt: number
   /** What it takes on disk. */
   readonly bytes: number
@@ -63,6 +65,7 @@ export const sandboxMigrations: StoreOwner["migrations"] = [
     INSERT INTO sandbox_boxes_of_tenants SELECT tenant, id, id, created_at, state, options FROM sandbox_boxes;
     DROP TABLE sandbox_boxes;
     ALTER TABLE sandbox_boxes_of_tenants RENAME TO sandbox_boxes`,
+  `ALTER TABLE sandbox_snapshots ADD COLUMN provider TEXT NOT NULL DEFAULT 'bubblewrap'`,
 ]
 
 const owner: StoreOwner = { name: "sandbox", migrations: sandboxMigrations }
@@ -77,6 +80,7 @@ interface BoxRow {
 
 interface SnapshotRow {
   readonly id: string
+  readonly provider: string
   readonly sandbox_id: string
   readonly tenant: string
   readonly created_at: number
@@ -145,14 +149,15 @@ export class SandboxRegistry {
   }
 
   async addSnapshot(snapshot: SnapshotInfo): Promise<void> {
-    const { id, sandboxId, tenant, createdAt, bytes, limits } = snapshot
-    await this.#write("INSERT INTO sandbox_snapshots VALUES (?, ?, ?, ?, ?, ?)", [
+    const { id, sandboxId, tenant, createdAt, bytes, limits, provider } = snapshot
+    await this.#write("INSERT INTO sandbox_snapshots VALUES (?, ?, ?, ?, ?, ?, ?)", [
       id,
       sandboxId,
       tenant,
       createdAt,
       bytes,
       JSON.stringify(limits),
+      provider,
     ])
   }
 
@@ -188,6 +193,7 @@ function snapshotOf(row: SnapshotRow): SnapshotInfo {
     id: row.id,
     sandboxId: row.sandbox_id,
     tenant: row.tenant,
+    provider: row.provider,
     createdAt: row.created_at,
     bytes: row.bytes,
     limits: JSON.parse(row.limits) as SandboxLimits,

@@ -5,10 +5,16 @@ import type { MayflyError } from "@mayfly/protocol"
 import { openStore } from "@mayfly/store"
 import { Sandbox } from "./sandbox.ts"
 import type { SandboxOptions, SandboxPlatform } from "./sandbox-options.ts"
+import type { ProviderAbility } from "./sandbox-provider.ts"
 import { Sandboxes, type SandboxesOptions } from "./sandboxes.ts"
 
+export interface SuiteOptions extends Omit<SandboxesOptions, "store"> {
+  /** Whether real processes run there; what they do is in `processSuite` then, in depth, and not here. */
+  readonly hasProcesses?: boolean
+}
+
 /** What every provider of sandboxes must do, seen through the public API. */
-export function sandboxSuite(name: string, options: Omit<SandboxesOptions, "store">): void {
+export function sandboxSuite(name: string, { hasProcesses = true, ...options }: SuiteOptions): void {
   const store = openStore()
   const home = new Sandboxes({ ...options, store: () => store })
   const platform: SandboxPlatform = { env: { SANDBOX: home } }
@@ -49,8 +55,10 @@ export function sandboxSuite(name: string, options: Omit<SandboxesOptions, "stor
 
   test(`${name} exec keeps bytes that are no UTF-8`, async () => {
     await using sandbox = await create()
-    const { stdout, stdoutBytes } = await sandbox.exec("printf '\\xff\\x00a'")
+    await sandbox.files.write("bytes", Uint8Array.of(0xff, 0, 0x61))
+    const { stdout, stdoutBytes } = await sandbox.exec("cat bytes")
     assert.deepEqual([...stdoutBytes], [0xff, 0, 0x61])
+    assert.deepEqual([...(await sandbox.exec("cat", { stdin: stdoutBytes })).stdoutBytes], [0xff, 0, 0x61])
     assert.equal(stdout, "\ufffd\0a")
   })
 
@@ -117,7 +125,7 @@ export function sandboxSuite(name: string, options: Omit<SandboxesOptions, "stor
       [{ env: { "a b": "x" } }, /env has the name "a b"/],
       [{ env: { A: "x\0" } }, /env\.A must be/],
       [{ sleepAfter: "soon" }, /sleepAfter must be/],
-      [{ provider: "docker" }, /no provider "docker"/],
+      [{ provider: "podman" }, /provider must be one of bubblewrap, docker, virtual/],
       [{ colour: "red" } as never, /colour is not an option/],
     ]
     for (const [options, message] of bad) await assert.rejects(create(options), message)
@@ -153,7 +161,8 @@ export function sandboxSuite(name: string, options: Omit<SandboxesOptions, "stor
 
   test(`${name} files outlast stop and sleep; exec wakes it`, async () => {
     const sandbox = await create({ sleepAfter: 50 })
-    await sandbox.exec("mkdir -p d && seq 1000 > d/numbers && ln -s d/numbers link")
+    await sandbox.exec("mkdir -p d && seq 1000 > d/numbers")
+    if (hasProcesses) await sandbox.exec("ln -s d/numbers link")
     const sum = "find . -type f -exec sha256sum {} + | sort"
     const before = await sandbox.exec(sum)
     while (sandbox.status !== "stopped") await new Promise((resolve) => setImmediate(resolve))
@@ -161,13 +170,13 @@ export function sandboxSuite(name: string, options: Omit<SandboxesOptions, "stor
     await sandbox.stop()
     await sandbox.stop()
     assert.equal(sandbox.status, "stopped")
-    assert.equal((await sandbox.exec("readlink link")).stdout, "d/numbers\n")
+    if (hasProcesses) assert.equal((await sandbox.exec("readlink link")).stdout, "d/numbers\n")
     await sandbox.destroy()
   })
 
   test(`${name} calls that come while it goes to sleep or stops find it awake`, async () => {
     await using sandbox = await create({ sleepAfter: 10 })
-    for (let round = 0; round < 12; round++) {
+    for (let round = 0; round < (hasProcesses ? 12 : 4); round++) {
       assert.equal((await sandbox.exec(`echo ${round}`)).stdout, `${round}\n`)
       const stop = round % 3 === 0 ? sandbox.stop() : undefined
       await new Promise((resolve) => setTimeout(resolve, round % 3 === 0 ? 0 : 8 + round / 2))
@@ -195,6 +204,17 @@ export function sandboxSuite(name: string, options: Omit<SandboxesOptions, "stor
     for (const sandbox of [origin, fork, restored]) await sandbox.destroy()
   })
 
+  test(`${name} stats tell what it uses; one that sleeps is not woken for them`, async () => {
+    await using sandbox = await create()
+    const asleep = { memoryBytes: 0, cpuMs: null, processes: 0, diskBytes: null }
+    assert.deepEqual([await sandbox.stats(), sandbox.status], [asleep, "stopped"])
+    await sandbox.exec("head -c 3000000 /dev/urandom > file; sync; sleep 60 &")
+    const { memoryBytes, processes, diskBytes } = await sandbox.stats()
+    assert.ok((memoryBytes ?? 0) > 1 << 20 && (processes ?? 0) >= 2 && (diskBytes ?? 0) > 2_900_000)
+    await sandbox.stop()
+    assert.deepEqual(await sandbox.stats(), asleep)
+  })
+
   test(`${name} env.set is there for later commands and after a stop`, async () => {
     const sandbox = await create({ id: "variables", env: { A: "1" } })
     await sandbox.env.set({ B: "2", A: null })
@@ -202,6 +222,81 @@ export function sandboxSuite(name: string, options: Omit<SandboxesOptions, "stor
     await sandbox.stop()
     assert.equal((await sandbox.exec("echo $A$B")).stdout, "2\n")
     await sandbox.destroy()
+  })
+
+  if (!hasProcesses) imitationTests(name, create)
+
+  test(`${name} changes of files are watched`, async () => {
+    await using sandbox = await create()
+    await sandbox.files.mkdir("w/deep")
+    const seen: string[] = []
+    const abort = new AbortController()
+    let isOver = false
+    const events = (async () => {
+      for await (const { type, path } of sandbox.files.watch("w", { signal: abort.signal })) {
+        seen.push(`${type} ${path}`)
+        if (path.endsWith("last") && type === "delete") return
+      }
+    })()
+    const over = (): void => void (isOver = true)
+    events.then(over, over)
+    while (!isOver) {
+      await sandbox.exec("touch w/deep/first; echo x >> w/last; rm w/last")
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    assert.ok(seen.includes("create /workspace/w/deep/first") || seen.includes("modify /workspace/w/deep/first"))
+    abort.abort()
+  })
+
+  test(`${name} an archive goes out and into another sandbox`, async () => {
+    await using origin = await create()
+    await origin.files.write("d/r", randomBytes(300_000))
+    await origin.exec("echo x > d/x; chmod 755 d/x; sha256sum d/r > sum; echo home > ~/h")
+    if (hasProcesses) await origin.exec("ln -s x d/l")
+    const archive = Buffer.from(await new Response(await origin.export()).arrayBuffer())
+    await using target = await create()
+    await target.import(archive)
+    const found = await target.exec("sha256sum -c sum; cat ~/h")
+    assert.equal(found.stdout, "d/r: OK\nhome\n")
+    if (hasProcesses) assert.equal((await target.files.stat("d/x")).mode, 0o755)
+    if (hasProcesses) assert.equal((await target.files.stat("d/l")).target, "x")
+    await assert.rejects(target.import(Buffer.from("no archive at all")), { code: "input.invalid" })
+  })
+
+  test(`${name} tells how well each limit holds; what it can't do is sandbox.unsupported`, async () => {
+    await using sandbox = await create()
+    const { provider, isolation, limits, unsupported } = (await sandbox.info()).provider
+    assert.ok(["namespaces", "container", "in-process"].includes(isolation))
+    assert.equal(unsupported.length > 0, isolation === "in-process", `${provider} lacks ${unsupported.join()}`)
+    assert.deepEqual(Object.keys(limits).sort(), ["cpus", "diskMb", "memoryMb", "processes", "wallMs"])
+    for (const enforcement of Object.values(limits)) assert.ok(["hard", "watchdog", "none"].includes(enforcement))
+    const tries: Readonly<Record<ProviderAbility, () => Promise<unknown>>> = {
+      programs: () => sandbox.exec(["git", "--version"]),
+      terminals: () => sandbox.terminal(),
+      ports: async () => (await sandbox.spawn("sleep 1000")).waitForPort(4_000, { timeoutMs: 10_000 }),
+      code: () => sandbox.runCode("python", "1"),
+      "stdin of processes": async () => (await sandbox.spawn("sleep 1000")).write("x"),
+      network: () => create({ network: { allowedOrigins: ["https://api.example.com"] } }),
+    }
+    for (const ability of unsupported) await assert.rejects(tries[ability](), { code: "sandbox.unsupported" }, ability)
+  })
+
+  test(`${name} a wall limit ends it, and says so; its files stay`, async () => {
+    const sandbox = await create({ limits: { wallMs: 500 } })
+    await sandbox.files.write("kept", "x")
+    await assert.rejects(sandbox.exec("sleep 1000"), { code: "sandbox.limit", details: { limit: "wallMs" } })
+    assert.equal(await sandbox.files.read("kept", { encoding: "utf8" }), "x")
+    await sandbox.destroy()
+  })
+
+  test(`${name} a snapshot is its provider's`, async () => {
+    await using sandbox = await create()
+    const snapshot = await sandbox.snapshot()
+    const { provider } = (await sandbox.info()).provider
+    assert.equal(snapshot.provider, provider)
+    const other = provider === "virtual" ? "bubblewrap" : "virtual"
+    await assert.rejects(create({ from: snapshot, provider: other }), { code: "input.invalid" })
+    await home.removeSnapshot(snapshot.id)
   })
 
   test(
@@ -224,4 +319,60 @@ export function sandboxSuite(name: string, options: Omit<SandboxesOptions, "stor
       await sandbox.destroy()
     },
   )
+}
+
+/** What also holds where processes are imitated. */
+function imitationTests(name: string, create: (more?: SandboxOptions) => Promise<Sandbox>): void {
+  test(`${name} a timeout ends a loop, an abort a wait; other commands go on`, async () => {
+    await using sandbox = await create()
+    const loop = sandbox.exec("i=0; while [ $i -lt 9 ]; do sleep 0.05; i=0; done", { timeoutMs: 300 })
+    const abort = new AbortController()
+    const wait = sandbox.exec("sleep 1000", { signal: abort.signal })
+    assert.equal((await sandbox.exec("echo beside")).stdout, "beside\n")
+    abort.abort()
+    await assert.rejects(wait, { code: "sandbox.aborted" })
+    const { exitCode, timedOut } = await loop
+    assert.deepEqual([exitCode, timedOut], [124, true])
+    assert.equal((await sandbox.exec("echo after")).stdout, "after\n")
+  })
+
+  test(`${name} output past the cap is thrown away, and that is said`, async () => {
+    await using sandbox = await create()
+    await sandbox.files.write("big", Buffer.alloc(300_000, "x"))
+    const { stdoutBytes, truncated } = await sandbox.exec("cat big", { maxOutputBytes: 1_000 })
+    assert.deepEqual([Buffer.from(stdoutBytes).toString(), truncated], ["x".repeat(1_000), true])
+  })
+
+  test(`${name} a shell keeps folder, variables and functions, and tells when it ends`, async () => {
+    await using sandbox = await create()
+    const shell = await sandbox.shell({ env: { START: "s" } })
+    await shell.exec(
+      "mkdir -p a/b; cd a/b; X=$'1\\n2'; export Y='$y'; f() { if true; then echo f$1; fi; }; l=(a 'b c')",
+    )
+    const { stdout, exitCode, cwd } = await shell.exec('echo "$START $X $Y ${l[1]}"; f 9; pwd; false')
+    assert.deepEqual([stdout, exitCode, cwd], ["s 1\n2 $y b c\nf9\n/workspace/a/b\n", 1, "/workspace/a/b"])
+    assert.notEqual((await shell.exec("if then")).exitCode, 0)
+    await shell.exec("unset X; unset -f f")
+    const gone = await shell.exec("echo [$X]; f")
+    assert.deepEqual([gone.stdout, gone.exitCode], ["[]\n", 127])
+    assert.equal((await shell.exec("cat <<E\nheredoc $Y\nE")).stdout, "heredoc $y\n")
+    const late = await shell.exec("sleep 1000", { timeoutMs: 200 })
+    assert.deepEqual([late.timedOut, late.exitCode], [true, 124])
+    assert.equal((await shell.exec("echo $Y")).stdout, "$y\n")
+    const end = await shell.exec("exit 5")
+    assert.deepEqual([end.exitCode, end.ended], [5, true])
+    await assert.rejects(shell.exec("true"), { code: "sandbox.exited" })
+  })
+
+  test(`${name} a process in the background tells its logs and its end`, async () => {
+    await using sandbox = await create()
+    const process = await sandbox.spawn("echo one; echo two >&2; exit 3")
+    assert.equal(await process.waitForLog("one"), "one")
+    assert.deepEqual(await process.waitForExit(), { exitCode: 3, signal: null, timedOut: false })
+    const { stdout, stderr } = await process.output()
+    assert.deepEqual([stdout, stderr], ["one\n", "two\n"])
+    const endless = await sandbox.spawn("sleep 1000")
+    await endless.kill()
+    assert.equal(endless.status, "killed")
+  })
 }

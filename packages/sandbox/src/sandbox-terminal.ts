@@ -33,7 +33,7 @@ export class SandboxTerminal implements AsyncDisposable {
     void,
     void
   > {
-    using _lease = await this.#live.use()
+    using _lease = this.#live.keep()
     for await (const { data } of this.#log.follow({ replay, signal })) yield data
   }
 
@@ -53,10 +53,12 @@ export class SandboxTerminal implements AsyncDisposable {
   }
 
   async waitForExit(): Promise<{ exitCode: number }> {
-    return this.#ended
+    using _lease = this.#live.keep()
+    return await this.#ended
   }
 
   async kill(): Promise<void> {
+    using _lease = this.#live.keep()
     this.#process.kill("SIGKILL")
     await this.#ended.catch(() => {})
   }

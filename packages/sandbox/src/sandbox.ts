@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto"
 import { Readable } from "node:stream"
-import { MayflyError } from "@mayfly/protocol"
+import { MayflyError, type NetworkPolicy } from "@mayfly/protocol"
 import { packFiles, type PackOptions, unpackFiles } from "./archive.ts"
 import {
   type CodeContextInfo,
@@ -30,6 +30,7 @@ import { SandboxShell } from "./sandbox-shell.ts"
 import { parseTerminalSize, SandboxTerminal } from "./sandbox-terminal.ts"
 import { defaultSandboxes } from "./default-sandboxes.ts"
 import type { Sandboxes } from "./sandboxes.ts"
+import { tracedExec } from "./traced-exec.ts"
 
 export interface SpawnOptions {
   readonly cwd?: string
@@ -127,10 +128,12 @@ export class Sandbox implements AsyncDisposable {
     const request = this.#request(command, options)
     const { signal } = options
     if (signal?.aborted === true) throw aborted(signal)
-    using lease = await this.#live.use()
-    const hasStdin = options.stdin !== undefined
-    const process = await lease.sandbox.spawn({ ...withEnvironment(request, lease), hasStdin, pty: null })
-    return await collectProcess(process, options)
+    return tracedExec(this.#live.record, async () => {
+      using lease = await this.#live.use()
+      const hasStdin = options.stdin !== undefined
+      const process = await lease.sandbox.spawn({ ...withEnvironment(request, lease), hasStdin, pty: null })
+      return await collectProcess(process, options)
+    })
   }
 
   /** Starts a command that goes on by itself. It does not keep the sandbox awake. */
@@ -138,7 +141,8 @@ export class Sandbox implements AsyncDisposable {
     const request = this.#request(command, options)
     this.#forgetEnded()
     using lease = await this.#live.use()
-    const process = await lease.sandbox.spawn({ ...withEnvironment(request, lease), hasStdin: true, pty: null })
+    const open = { hasStdin: true, isStdinOpen: true, pty: null }
+    const process = await lease.sandbox.spawn({ ...withEnvironment(request, lease), ...open })
     const id = `p-${randomBytes(6).toString("hex")}`
     const started = new SandboxProcess(id, { command, process, live: this.#live })
     this.#processes.set(id, started)
@@ -265,6 +269,20 @@ export class Sandbox implements AsyncDisposable {
     this.#live.checkUsable()
     const stopped = { memoryBytes: 0, cpuMs: null, processes: 0, diskBytes: null }
     return (await this.#live.running?.usage()) ?? stopped
+  }
+
+  /** What it may reach now, as data. */
+  policy(): NetworkPolicy {
+    return structuredClone(this.#live.record.network)
+  }
+
+  /**
+   * Puts another network policy in the place of its own, also while it runs: it holds from the next connection on, what is open and not allowed any
+   * more is closed, and it outlasts a restart. Rejects with `input.invalid`, and with `mesh.namespace` when a port that it names is taken by a
+   * program in the sandbox; then all stays as it was.
+   */
+  async setPolicy(network: NetworkPolicy): Promise<void> {
+    await this.#home.setPolicy(this.#live, network)
   }
 
   async info(): Promise<SandboxInfo> {

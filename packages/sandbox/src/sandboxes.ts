@@ -4,15 +4,23 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { MayflyError, type NetworkPolicy } from "@mayfly/protocol"
 import type { Store } from "@mayfly/store"
-import { BubblewrapProvider } from "./bubblewrap/bubblewrap-provider.ts"
 import { claimDirectory, isAbandoned } from "./claim-directory.ts"
+import type { DockerOptions } from "./docker/docker-provider.ts"
 import { LiveSandbox, specOf } from "./live-sandbox.ts"
 import { type Exposure, Previews } from "./previews.ts"
 import { Sandbox, type SandboxInfo, type SandboxSummary } from "./sandbox.ts"
 import type { SandboxEgress } from "./sandbox-egress.ts"
-import { invalid, parseSandboxId, parseSandboxOptions, parseTenant, type SandboxOptions } from "./sandbox-options.ts"
+import {
+  invalid,
+  parseNetwork,
+  parseSandboxId,
+  parseSandboxOptions,
+  parseTenant,
+  type SandboxOptions,
+} from "./sandbox-options.ts"
 import type { ProviderReport, SandboxProvider } from "./sandbox-provider.ts"
 import type { SandboxLimits } from "./sandbox-limits.ts"
+import { SandboxProviders } from "./sandbox-providers.ts"
 import { type SandboxRecord, SandboxRegistry, type SnapshotInfo } from "./sandbox-registry.ts"
 
 export interface SandboxesOptions {
@@ -23,13 +31,17 @@ export interface SandboxesOptions {
   readonly egress?: SandboxEgress
   /** The network policy of sandboxes that bring none. Default: nothing can be reached. */
   readonly network?: NetworkPolicy
-  /** In place of bubblewrap, for tests of its fallbacks. */
-  readonly provider?: (directory: string) => SandboxProvider
+  /** What holds sandboxes that name no provider: the name of one, or one of your own. Default "bubblewrap". */
+  readonly provider?: string | ((directory: string) => SandboxProvider)
+  /** Providers that a tenant may name itself, beside the default. Default none: a weaker one is the owner's choice. */
+  readonly offer?: readonly string[]
+  /** Of the provider "docker". */
+  readonly docker?: DockerOptions
 }
 
 interface Home {
   readonly directory: string
-  readonly provider: SandboxProvider
+  readonly providers: SandboxProviders
   readonly registry: SandboxRegistry
   close(): void
 }
@@ -48,28 +60,35 @@ export class Sandboxes implements AsyncDisposable {
     this.#options = options
   }
 
-  /** How sandboxes are held here, and how well. Rejects with `sandbox.unavailable`. */
-  async probe(): Promise<ProviderReport> {
-    return (await this.#open()).provider.probe()
+  /** How many run now. */
+  get running(): number {
+    return [...this.#handles.values()].filter(({ live }) => live.status === "running").length
+  }
+
+  /** How sandboxes are held here, and how well; by default those that name no provider. Rejects with `sandbox.unavailable`. */
+  async probe(provider?: string): Promise<ProviderReport> {
+    const { providers } = await this.#open()
+    return providers.probe(provider ?? providers.defaultName)
   }
 
   async create(options: SandboxOptions = {}): Promise<Sandbox> {
     const { id, from, provider: wanted, ...rest } = parseSandboxOptions(options)
-    const { provider, registry } = await this.#open()
-    if (wanted !== undefined && wanted !== provider.name)
-      throw new MayflyError("sandbox.unsupported", `there is no provider "${wanted}"; "${provider.name}" is there`)
+    const { providers, registry } = await this.#open()
     const snapshot = from === undefined ? undefined : await this.#snapshotOf(from)
+    const provider = await providers.get(wanted ?? snapshot?.provider ?? providers.defaultName)
+    checkProvider(snapshot, provider.name)
+    if (provider.takesNetworks === true) this.#options.egress?.warm?.()
     const limits = withDiskOf(snapshot, rest.limits, options.limits?.diskMb)
     const record: SandboxRecord = {
       id: id ?? randomName(),
       key: randomName(),
       ...rest,
-      network: options.network ?? this.#options.network ?? {},
+      network: this.#checked(options.network ?? this.#options.network ?? {}),
       limits,
       createdAt: Date.now(),
       provider: provider.name,
     }
-    this.#options.egress?.check(record.network)
+    if (reachesOut(record.network)) checkHasNetwork(await provider.probe())
     await registry.begin(record)
     try {
       await provider.create(specOf(record), from)
@@ -80,6 +99,14 @@ export class Sandboxes implements AsyncDisposable {
       throw error
     }
     return this.#handle(record, provider)
+  }
+
+  /** @internal Throws `input.invalid` for a provider that a tenant may not choose. */
+  async checkOffered(provider: string | undefined): Promise<void> {
+    if (provider === undefined) return
+    const offered = [(await this.#open()).providers.defaultName, ...(this.#options.offer ?? [])]
+    if (!offered.includes(provider))
+      throw invalid("provider", `must be one that is offered here: ${offered.join(", ")}`)
   }
 
   /** Each tenant has ids of its own. Default "default". */
@@ -119,26 +146,29 @@ export class Sandboxes implements AsyncDisposable {
 
   /** One that is not there is `sandbox.not-found`. */
   async removeSnapshot(id: string): Promise<void> {
-    const { registry, provider } = await this.#open()
-    await this.#snapshotOf(id)
+    const { registry, providers } = await this.#open()
+    const { provider } = await this.#snapshotOf(id)
     await registry.forgetSnapshot(id)
-    await provider.removeSnapshot(id)
+    await (await providers.get(provider)).removeSnapshot(id)
   }
 
   /** @internal */
   async snapshot(live: LiveSandbox): Promise<SnapshotInfo> {
     live.checkUsable()
-    const { provider, registry } = await this.#open()
-    const { id: sandboxId, tenant, limits } = live.record
+    const { registry, providers } = await this.#open()
+    const { id: sandboxId, tenant, limits, provider: name } = live.record
+    const provider = await providers.get(name)
     const id = `snap-${randomBytes(8).toString("hex")}`
     const bytes = await live.exclusively((running) => provider.snapshot(specOf(live.record), id, running))
-    const snapshot = { id, sandboxId, tenant, createdAt: Date.now(), bytes, limits }
+    const snapshot = { id, sandboxId, tenant, provider: name, createdAt: Date.now(), bytes, limits }
     await registry.addSnapshot(snapshot)
     return snapshot
   }
 
   /** @internal */
   async fork(live: LiveSandbox, options: SandboxOptions): Promise<Sandbox> {
+    // Before files are copied; and spread over the original's limits, what is none would look like none.
+    parseSandboxOptions(options)
     const { limits, network, env, sleepAfterMs, tenant } = live.record
     const snapshot = await this.snapshot(live)
     try {
@@ -159,8 +189,9 @@ export class Sandboxes implements AsyncDisposable {
   /** @internal */
   async destroy(live: LiveSandbox): Promise<void> {
     if (live.status === "destroyed") return
-    const { provider, registry } = await this.#open()
+    const { providers, registry } = await this.#open()
     const { id, tenant, key } = live.record
+    const provider = await providers.get(live.record.provider)
     this.previews.unexpose(live)
     await live.destroy(async () => {
       await registry.setState(live.record, "removing")
@@ -178,9 +209,17 @@ export class Sandboxes implements AsyncDisposable {
   }
 
   /** @internal */
+  async setPolicy(live: LiveSandbox, network: unknown): Promise<void> {
+    live.checkUsable()
+    const checked = this.#checked(parseNetwork(network))
+    const { registry } = await this.#open()
+    await live.setPolicy(checked, (record) => registry.setOptions(record))
+  }
+
+  /** @internal */
   async info(live: LiveSandbox): Promise<SandboxInfo> {
     const { id, tenant, createdAt, limits, network, sleepAfterMs } = live.record
-    const provider = await (await this.#open()).provider.probe()
+    const provider = await this.probe(live.record.provider)
     return { id, tenant, status: live.status, createdAt, limits, network, sleepAfterMs, provider }
   }
 
@@ -207,6 +246,7 @@ export class Sandboxes implements AsyncDisposable {
     const home = await this.#opening?.catch(() => undefined)
     await this.previews.close()
     await Promise.all([...this.#handles.values()].map(({ live }) => live.stop().catch(() => {})))
+    await this.#options.egress?.close?.()
     home?.close()
   }
 
@@ -214,12 +254,18 @@ export class Sandboxes implements AsyncDisposable {
     return this.dispose()
   }
 
+  /** As data of its own: whoever gave it may still change it. */
+  #checked(network: NetworkPolicy): NetworkPolicy {
+    const { egress } = this.#options
+    return egress === undefined ? structuredClone(network) : egress.check(network)
+  }
+
   async #find(id: string, tenant: string): Promise<Sandbox | undefined> {
-    const { registry, provider } = await this.#open()
+    const { registry, providers } = await this.#open()
     const known = this.#handles.get(nameOf(tenant, id))
     const isKnown = known !== undefined && known.live.status !== "destroyed"
     const record = isKnown ? known.live.record : await registry.get(tenant, id)
-    return record === undefined ? undefined : this.#handle(record, provider)
+    return record === undefined ? undefined : this.#handle(record, await providers.get(record.provider))
   }
 
   async #whenReady(id: string, tenant: string, error: MayflyError): Promise<Sandbox> {
@@ -267,15 +313,14 @@ export class Sandboxes implements AsyncDisposable {
       if (!isLasting) rmSync(directory, { recursive: true, force: true })
     }
     try {
-      const provider = this.#options.provider?.(directory) ?? new BubblewrapProvider({ directory })
-      await provider.probe()
       const registry = await SandboxRegistry.open(await this.#options.store())
       await registry.forgetUnfinished()
-      const keys = new Set((await registry.list(undefined)).map(({ key }) => key))
-      const snapshots = new Set((await registry.listSnapshots(undefined)).map(({ id }) => id))
-      await provider.recover(keys, snapshots)
+      const { provider, docker } = this.#options
+      const providers = new SandboxProviders({ directory, provider, docker }, registry)
+      // What a supervisor that was killed left is cleared now; where the default can't be had, its first use says so.
+      await providers.get(providers.defaultName).catch(() => {})
       this.previews.open(secretIn(directory))
-      return { directory, provider, registry, close }
+      return { directory, providers, registry, close }
     } catch (error) {
       close()
       throw error
@@ -304,6 +349,24 @@ function removeAbandoned(): void {
       // Somebody else removes it.
     }
   }
+}
+
+function reachesOut({ defaultPolicy = "deny", allowedOrigins = [] }: NetworkPolicy): boolean {
+  return defaultPolicy !== "deny" || allowedOrigins.length > 0
+}
+
+/** A sandbox that reaches nothing of what was asked for would look like one that works. */
+function checkHasNetwork({ provider, unsupported }: ProviderReport): void {
+  if (unsupported.includes("network"))
+    throw new MayflyError(
+      "sandbox.unsupported",
+      `the provider "${provider}" has no way out here, and the policy allows one: give network: {}, or use another provider`,
+    )
+}
+
+function checkProvider(snapshot: SnapshotInfo | undefined, name: string): void {
+  if (snapshot !== undefined && snapshot.provider !== name)
+    throw invalid("provider", `must be that of the snapshot, "${snapshot.provider}"; export and import go between two`)
 }
 
 /** A copy of a disk has that disk's size. */

@@ -18,7 +18,7 @@ export class TenantSandboxes {
     this.#tenant = tenant
   }
 
-  /** Rejects with `sandbox.exists`, and with `sandbox.not-found` for a snapshot that is not this tenant's. */
+  /** A provider must be one that is offered. Rejects with `sandbox.exists`, and with `sandbox.not-found` for a snapshot that is not this tenant's. */
   async create(options: TenantSandboxOptions = {}): Promise<Sandbox> {
     return this.#home.create(await this.#owned(options))
   }
@@ -54,7 +54,8 @@ export class TenantSandboxes {
   }
 
   async #owned<Options extends TenantSandboxOptions>(options: Options): Promise<Options & { readonly tenant: string }> {
-    const { from } = options
+    const { from, provider } = options
+    await this.#home.checkOffered(provider)
     const id = typeof from === "object" && from !== null ? from.id : from
     if (id !== undefined) await this.#checkSnapshot(id)
     return { ...options, tenant: this.#tenant }

@@ -17,7 +17,9 @@ export function cors(origins: readonly string[]): MiddlewareHandler {
 
 /** As browsers send it. A star would let every page of the web use a key that it got hold of. */
 function checkOrigin(origin: string): void {
-  if (/^https?:$/.test(URL.parse(origin)?.protocol ?? "") && new URL(origin).origin === origin) return
+  const parsed = URL.parse(origin)
+  const isWeb = parsed?.protocol === "https:" || parsed?.protocol === "http:"
+  if (isWeb && parsed.origin === origin && !origin.includes("*")) return
   const message = `corsOrigins has "${origin.slice(0, 200)}", which is no origin such as https://app.example.com`
   throw new MayflyError("input.invalid", message, { details: { path: "corsOrigins" } })
 }

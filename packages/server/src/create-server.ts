@@ -13,6 +13,7 @@ import { checkHost } from "./check-host.ts"
 import { cors } from "./cors.ts"
 import { publicError } from "./error-response.ts"
 import { Idempotency } from "./idempotency/idempotency.ts"
+import { refuseDraining } from "./refuse-draining.ts"
 import { requestId } from "./request-id.ts"
 import { RequestSlots } from "./request-slots.ts"
 import { addRoutes } from "./route/add-routes.ts"
@@ -21,6 +22,9 @@ import type { ServerParts } from "./route/server-parts.ts"
 import { routes } from "./route-groups.ts"
 import { securityHeaders } from "./security-headers.ts"
 import { type ServerLog, stderrLog, unexpected } from "./server-log.ts"
+import type { Metrics } from "./telemetry/metrics.ts"
+import { openMetrics } from "./telemetry/metrics-routes.ts"
+import { observeRequests } from "./telemetry/observe-requests.ts"
 
 export interface ServerOptions {
   /** Where programs run. The caller disposes it, after the server stopped. */
@@ -49,6 +53,12 @@ export interface ServerOptions {
   readonly wrongKeys?: WrongKeyLimit
   /** Default: JSON lines on stderr. */
   readonly log?: ServerLog
+  /** What /metrics shows; without it that is not found. The caller disposes it. */
+  readonly metrics?: Metrics
+  /** Whether /metrics needs no key. Default false. */
+  readonly metricsAreOpen?: boolean
+  /** Whether a caller's `traceparent` is the parent of what it asks for. Default true. */
+  readonly trustCallers?: boolean
 }
 
 export type ServerApp = Hono<{ Variables: RequestIdVariables & { access: Access } }>
@@ -67,16 +77,20 @@ export function createServer(options: ServerOptions): Server {
   const { keyHashes, host: bound = "127.0.0.1", allowedHosts: more = [], log = stderrLog } = options
   const { corsOrigins: origins = [], wrongKeys = { max: 100, perMs: 60_000 } } = options
   const app: ServerApp = new Hono()
+  const { metrics, metricsAreOpen = false, trustCallers = true } = options
   const parts = partsOf(options)
   const authenticator = new Authenticator({ adminHashes: keyHashes, keys: parts.keys, wrongKeys })
   // In this order: what comes later relies on what came before.
   app.use(
     requestId(),
+    observeRequests({ log, metrics, trustCallers }),
     securityHeaders(),
     checkHost({ bound, more, origins }),
     cors(origins),
-    requireKey(authenticator, openPaths(routes)),
+    refuseDraining(parts.draining),
   )
+  if (metricsAreOpen) app.get("/metrics", openMetrics(metrics))
+  app.use(requireKey(authenticator, openPaths(routes)))
   addRoutes(app, routes, { ...parts, self: async (request) => app.fetch(request) })
   app.notFound((c) => answerError(c, new MayflyError("server.not-found", `there is no ${c.req.method} ${c.req.path}`)))
   app.onError((error, c) => {
@@ -96,9 +110,11 @@ function partsOf({
   maxHeldBytes = 512 << 20,
   bodyTimeoutMs = 120_000,
   log = stderrLog,
+  metrics,
 }: ServerOptions): Omit<ServerParts, "self"> {
   return {
     platform,
+    metrics,
     keys: new Keys(() => platform.store()),
     idempotency: new Idempotency(() => platform.store()),
     places: {

@@ -43,7 +43,7 @@ export function docsPage(): string {
 }
 
 export interface DocsAsset {
-  readonly bytes: string
+  readonly bytes: Uint8Array
   readonly type: string
 }
 
@@ -52,12 +52,12 @@ const read = new Map<string, Promise<DocsAsset>>()
 /** Undefined when this build came without it. */
 export async function docsAsset(name: (typeof docsAssetNames)[number]): Promise<DocsAsset | undefined> {
   const type = name.endsWith(".css") ? "text/css; charset=utf-8" : "text/javascript; charset=utf-8"
-  if (name === "start.js") return { bytes: start, type }
+  if (name === "start.js") return { bytes: Buffer.from(start), type }
   const path = pathOf(name)
   if (path === undefined) return undefined
   const known = read.get(name)
   if (known !== undefined) return known
-  const reading = readFile(path, "utf8").then((bytes) => ({ bytes, type }))
+  const reading = readFile(path).then((bytes) => ({ bytes, type }))
   read.set(name, reading)
   return reading
 }

@@ -21,9 +21,9 @@ export const healthRoutes: readonly Route[] = [
     path: "/readyz",
     scope: "open",
     tag,
-    summary: "Whether programs can run here",
+    summary: "Whether programs can run here, and rows be written",
     description:
-      "One is tried, at most every five seconds. 503 when not, and while the server stops: `{ status }` says which.",
+      "Both are tried, at most every five seconds. 503 when not, and while the server stops: `{ status }` says which.",
     answer: { description: "They can.", json: z.object({ status: z.literal("ready") }) },
     async handle({ c, server: { platform, draining } }) {
       if (draining.aborted) return c.json({ status: "stopping" }, 503)

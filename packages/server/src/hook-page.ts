@@ -5,15 +5,17 @@ export interface HookQuestion {
   readonly id: string
   readonly step: string
   readonly type: string
+  /** The question itself. */
+  readonly prompt?: string
 }
 
 /** Asks a person. Looking at it decides nothing: mail scanners and previews open links too. */
-export function questionPage({ id, step, type }: HookQuestion): string {
+export function questionPage({ id, step, type, prompt }: HookQuestion): string {
   return page(
     step,
     `<h1>${escape(step)}</h1>
-<p>The workflow <code>${escape(id)}</code> waits for your decision (<code>${escape(type)}</code>).</p>
-<form method="post">
+<p>The workflow <code>${escape(id)}</code> ${prompt === undefined ? "waits for your decision" : "asks"} (<code>${escape(type)}</code>)${prompt === undefined ? "." : ":"}</p>
+${prompt === undefined ? "" : `<p class="question">${escape(prompt)}</p>\n`}<form method="post">
 <p><label>Comment<br><textarea name="comment" rows="3" maxlength="2000"></textarea></label></p>
 <button name="approved" value="true">Approve</button><button name="approved" value="false">Reject</button>
 </form>`,

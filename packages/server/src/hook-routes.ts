@@ -1,4 +1,3 @@
-import type { Platform } from "@mayfly/platform"
 import { MayflyError } from "@mayfly/protocol"
 import type { Context } from "hono"
 import type { ContentfulStatusCode } from "hono/utils/http-status"
@@ -42,7 +41,9 @@ export const hookRoutes: readonly Route[] = [
     errors: [...errors],
     async handle({ c, server, params: { token } }) {
       try {
-        return c.html(questionPage(await question(server.platform, token)))
+        const { signature, ...question } = await server.platform.hooks.find(token)
+        if (signature === undefined) return c.html(questionPage(question))
+        return c.html(messagePage("Not for people", "This link takes signed requests of a service."))
       } catch (error) {
         return failurePage(c, error)
       }
@@ -55,7 +56,7 @@ export const hookRoutes: readonly Route[] = [
     tag,
     summary: "Send the event that a step waits for, once",
     description:
-      "A JSON body is the payload; so are the fields of a form. The form of the page is answered with a page.",
+      "A JSON body is the payload; so are the fields of a form. The form of the page is answered with a page. A step may want requests that are signed by a service.",
     place: "hooks",
     params,
     query,
@@ -65,12 +66,14 @@ export const hookRoutes: readonly Route[] = [
       json: z.object({ accepted: z.literal(true) }),
       media: ["text/html"],
     },
-    errors: [...errors],
+    errors: [...errors, "workflow.hook-signature"],
     async handle({ c, server: { platform }, params: { token } }) {
       const isForm = /^application\/x-www-form-urlencoded\b/i.test(c.req.header("content-type") ?? "")
       try {
         await platform.hooks.find(token)
-        const { isDuplicate } = await platform.hooks.send(token, await payloadOf(c, isForm))
+        using body = await readTextBody(c.req.raw, limits)
+        const request = { headers: c.req.raw.headers, body: body.value }
+        const { isDuplicate } = await platform.hooks.send(token, payloadOf(body.value, isForm), { request })
         if (isDuplicate) throw new MayflyError("workflow.hook-used", "the link was used before")
       } catch (error) {
         if (isForm && wantsPage(c)) return failurePage(c, error)
@@ -82,19 +85,9 @@ export const hookRoutes: readonly Route[] = [
   }),
 ]
 
-async function question(
-  platform: Platform,
-  token: string,
-): Promise<{ readonly id: string; readonly step: string; readonly type: string }> {
-  const { tenant, id, type } = await platform.hooks.find(token)
-  const { waits } = await (await platform.workflows(tenant).get(id)).status()
-  return { id, type, step: waits.find((wait) => wait.token === token)?.step ?? type }
-}
-
 /** JSON, or the fields of a form; `approved` of a form is true or false. Nothing at all is no payload. */
-async function payloadOf(c: Context, isForm: boolean): Promise<unknown> {
-  using body = await readTextBody(c.req.raw, limits)
-  const text = body.value.trim()
+function payloadOf(body: string, isForm: boolean): unknown {
+  const text = body.trim()
   if (text === "") return undefined
   // What `curl -d` sends as a form is JSON more often than not.
   if (!isForm || text.startsWith("{")) return taggedValue(parseJson(text), "payload")

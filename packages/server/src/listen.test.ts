@@ -19,6 +19,7 @@ const pool: Pool = {
     return run
   },
   hold: () => platform.runtime.pool.hold(),
+  stats: () => platform.runtime.pool.stats(),
   dispose: () => platform.runtime.pool.dispose(),
 }
 const key = createKey()

@@ -6,8 +6,9 @@ import { bind } from "./bind.ts"
 import { answerClientError } from "./client-error.ts"
 import type { ServerApp } from "./create-server.ts"
 import { errorBody, publicError } from "./error-response.ts"
-import { stderrLog, unexpected } from "./server-log.ts"
+import { type ServerLog, stderrLog, unexpected } from "./server-log.ts"
 import { ApiSockets } from "./sockets/api-sockets.ts"
+import { UnderWay } from "./under-way.ts"
 import { isWebSocketUpgrade } from "./worker/web-socket-handshake.ts"
 
 export interface ListenOptions {
@@ -17,6 +18,8 @@ export interface ListenOptions {
   readonly headersTimeoutMs?: number
   /** How long it may take to arrive whole, uploads too. Default one hour; JSON bodies have a limit of their own. */
   readonly requestTimeoutMs?: number
+  /** Default: JSON lines on stderr. */
+  readonly log?: ServerLog
   /** How long a client may leave what was sent to it unread. Default 10 minutes. */
   readonly stallMs?: number
 }
@@ -26,6 +29,8 @@ export interface Listener {
   readonly port: number
   /** Hands requests to the app, those too that have waited for it, and those for previews of sandboxes to these. */
   serve(app: ServerApp, previews?: Previews): void
+  /** Resolves when no request is under way; WebSockets are none. */
+  idle(): Promise<void>
   /** Takes no more connections, and says goodbye on WebSockets; resolves when all have ended. Calling twice is safe. */
   close(): Promise<void>
   /** Cuts all connections. */
@@ -44,13 +49,15 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   const { getRequestListener } = await import("@hono/node-server")
   const { promise: app, resolve: serve } = Promise.withResolvers<ServerApp>()
   const listener = getRequestListener(async (request, env) => (await app).fetch(request, env), {
-    errorHandler: malformed,
+    errorHandler: (cause) => malformed(cause, options.log ?? stderrLog),
     overrideGlobalObjects: false,
   })
   let carried: Previews | undefined
   const sockets = new ApiSockets()
+  const underWay = new UnderWay()
   const settings = { ...timeoutsOf(options), shouldUpgradeCallback: isWebSocketUpgrade }
   const server = createServer(settings, (request, response) => {
+    underWay.add(response)
     if (carried?.isFor(request.headers.host) === true) void carried.answer(request, response)
     else void listener(request, response)
   })
@@ -73,6 +80,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
       carried = previews
       serve(served)
     },
+    idle: () => underWay.idle(),
     close() {
       sockets.closeAll(1001, "the server stops")
       return (closed ??= new Promise((resolve) => server.close(() => resolve())))
@@ -94,10 +102,10 @@ function timeoutsOf({ headersTimeoutMs = 10_000, requestTimeoutMs = 3_600_000 }:
 }
 
 /** A request that the adapter can't make a Request of. It never reached the app, so it has no id. */
-function malformed(cause: unknown): Response {
+function malformed(cause: unknown, log: ServerLog): Response {
   const isRequest = cause instanceof Error && cause.name === "RequestError"
   const message = "the request can't be read: its target or its Host header is malformed"
   const error = isRequest ? new MayflyError("input.invalid", message, { cause }) : publicError(cause)
-  if (error.code === "server.internal") stderrLog(unexpected(cause, "none"))
+  if (error.code === "server.internal") log(unexpected(cause, "none"))
   return Response.json(errorBody(error, "none"), { status: error.status })
 }

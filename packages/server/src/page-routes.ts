@@ -3,6 +3,7 @@ import { z } from "zod"
 import { docsAsset, docsAssetNames, docsPage } from "./docs-page.ts"
 import { homePage } from "./home-page.ts"
 import { type Route, route } from "./route/route.ts"
+import { sharedBody } from "./shared-body.ts"
 
 const tag = "Documentation"
 
@@ -40,7 +41,7 @@ export const pageRoutes: readonly Route[] = [
     async handle({ c, params: { file } }) {
       const asset = await docsAsset(file)
       if (asset === undefined) throw new MayflyError("server.not-found", `there is no file "${file}" in this build`)
-      return c.body(asset.bytes, 200, { "content-type": asset.type, "cache-control": "max-age=3600" })
+      return c.body(sharedBody(asset.bytes), 200, { "content-type": asset.type, "cache-control": "max-age=3600" })
     },
   }),
   route({
@@ -52,8 +53,8 @@ export const pageRoutes: readonly Route[] = [
     answer: { description: "The document.", json: z.looseObject({ openapi: z.string() }) },
     async handle({ c }) {
       // Loaded when it is asked for: the document imports all routes, this one among them.
-      const { openApiDocument } = await import("./open-api-document.ts")
-      return c.body(openApiDocument(), 200, { "content-type": "application/json" })
+      const { openApiBytes } = await import("./open-api-document.ts")
+      return c.body(sharedBody(openApiBytes()), 200, { "content-type": "application/json" })
     },
   }),
 ]

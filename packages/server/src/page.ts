@@ -2,6 +2,7 @@ import { createHash } from "node:crypto"
 
 export const pageStyle =
   "body{font:16px/1.5 system-ui,sans-serif;max-width:36rem;margin:4rem auto;padding:0 1rem}" +
+  "p.question{white-space:pre-wrap;overflow-wrap:anywhere;border-left:3px solid;padding-left:1rem}h1{overflow-wrap:anywhere}" +
   "button{font:inherit;padding:.4rem 1.2rem;margin-right:.5rem}textarea{font:inherit;width:100%}code{overflow-wrap:anywhere}"
 
 /** No script, no other origin, no frame; only our own style, and forms to this server. */

@@ -11,6 +11,7 @@ import { sessionRoutes } from "./session/session-route.ts"
 import { sandboxApi } from "./sandboxes/sandbox-api.ts"
 import { sandboxRoutes } from "./sandbox-routes.ts"
 import { secretRoutes } from "./secret-routes.ts"
+import { metricsRoutes } from "./telemetry/metrics-routes.ts"
 import { workflowRoutes } from "./workflow-routes.ts"
 
 /** Every route of the API, in the order in which they are documented. A new group is a line here. */
@@ -27,6 +28,7 @@ const groups: readonly (readonly Route[])[] = [
   mcpRoutes,
   keyRoutes,
   healthRoutes,
+  metricsRoutes,
   pageRoutes,
 ]
 

@@ -3,7 +3,7 @@ import { z } from "zod"
 import { invalid } from "./parse-fields.ts"
 import { readByteStream } from "./read-byte-stream.ts"
 import { flag } from "./route/query-values.ts"
-import { pageOf } from "./route/page-of.ts"
+import { wholeOrPageOf } from "./route/page-of.ts"
 import { type Route, route } from "./route/route.ts"
 import { sandboxOf, sandboxParams } from "./sandbox-of.ts"
 import { nextCursor, pageQuery, tenantQuery } from "./schema/common.ts"
@@ -41,10 +41,7 @@ export const sandboxFileRoutes: readonly Route[] = [
     async handle(call) {
       const { path: folder = ".", recursive = false } = call.query
       const { files } = await sandboxOf(call)
-      const entries = await files.list(folder, { recursive })
-      // As a whole unless pages are asked for: a listing is bounded by the sandbox.
-      const { limit = entries.length } = call.query
-      return pageOf(entries, { ...call.query, limit }, (entry) => entry.path)
+      return wholeOrPageOf(await files.list(folder, { recursive }), call.query, (entry) => entry.path)
     },
   }),
   route({

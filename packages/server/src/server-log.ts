@@ -1,16 +1,24 @@
-/** One line of the server's log. */
+import { createLog } from "./log/create-log.ts"
+
+export type LogLevelName = "trace" | "debug" | "info" | "warn" | "error"
+
+/** One line of the server's log. Fields are ours: never a body, a key, a query, or what a program said. */
 export interface LogEntry {
-  readonly level: "error"
+  readonly level: LogLevelName
   readonly message: string
-  readonly requestId: string
+  readonly requestId?: string
   readonly stack?: string
+  readonly [field: string]: string | number | boolean | undefined
 }
 
 export type ServerLog = (entry: LogEntry) => void
 
+let shared: ServerLog | undefined
+
 /** JSON lines on stderr. */
 export function stderrLog(entry: LogEntry): void {
-  process.stderr.write(`${JSON.stringify({ time: Date.now(), ...entry })}\n`)
+  shared ??= createLog({ level: "info", format: "json" }).log
+  shared(entry)
 }
 
 export function unexpected(error: unknown, requestId: string): LogEntry {

@@ -41,16 +41,18 @@ export function startServer(listener: Listener, { graceMs = defaultGraceMs, ...o
 }
 
 async function drain(listener: Listener, graceMs: number, stopping: AbortController): Promise<void> {
-  if (await closesWithin(listener, graceMs)) return
+  // Connections are still taken: who comes now is told that the server stops.
+  const isIdle = await within(graceMs, listener.idle())
   // Cancelled runs still get an answer: `worker.aborted`.
-  stopping.abort(new Error("the server stops"))
-  if (!(await closesWithin(listener, cancelMs))) listener.destroy()
+  if (!isIdle) stopping.abort(new Error("the server stops"))
+  if (!(await within(cancelMs, listener.close()))) listener.destroy()
 }
 
-async function closesWithin(listener: Listener, ms: number): Promise<boolean> {
+/** Whether it came in time. */
+async function within(ms: number, end: Promise<void>): Promise<boolean> {
   const timer = new AbortController()
   const late = delay(ms, false, { signal: timer.signal }).catch(() => false)
-  const isClosed = await Promise.race([listener.close().then(() => true), late])
+  const isInTime = await Promise.race([end.then(() => true), late])
   timer.abort()
-  return isClosed
+  return isInTime
 }

@@ -10,10 +10,17 @@ export { type StepSelector, WorkflowIntrospector } from "./api/workflow-introspe
 export { type Clock, SystemClock } from "./core/clock.ts"
 export type { InstanceStatus } from "./core/control.ts"
 export type { Failure } from "./define/codec.ts"
+export type { HookSignature } from "./define/hook-about.ts"
 export type { WorkerProgram } from "./define/definition.ts"
 export type { WorkflowOptions } from "./define/parse-workflow.ts"
 export type { GivenStep } from "./define/parse-steps.ts"
-export { type EngineOptions, type Hook, WorkflowEngine } from "./engine/engine.ts"
+export {
+  type EngineOptions,
+  type Hook,
+  type LackingCode,
+  WorkflowEngine,
+  type WorkflowOrigin,
+} from "./engine/engine.ts"
 export type { HistoryEntry, StepRef } from "./engine/history-entry.ts"
 export type { ScriptSteps } from "./run/script-steps.ts"
 export type { Stamped } from "./run/settled.ts"

@@ -28,6 +28,7 @@ export function addSandbox(program: Command, action: SandboxAction): void {
     "mayfly sandbox create --from snap-…",
   ])
     .option("--from <SNAPSHOT>", "begin with the files of a snapshot")
+    .option("--provider <NAME>", "what holds it: bubblewrap, docker or virtual (default bubblewrap)")
     .action((id: string | undefined, flags: SandboxFlags) => action({ name: "create", ...idOf(id) }, flags))
   make("fork <FROM> [ID]", "make another that begins with one's files; prints its id", ["mayfly sandbox fork box try"])
     .action((from: string, id: string | undefined, flags: SandboxFlags) =>

@@ -1,6 +1,14 @@
 import { availableParallelism, totalmem } from "node:os"
-import { createPlatform, detectJail, DynamicWorker, type Jail } from "@mayfly/platform"
+import {
+  createPlatform,
+  detectJail,
+  DynamicWorker,
+  type Jail,
+  type ProviderReport,
+  providerNames,
+} from "@mayfly/platform"
 import { MayflyError } from "@mayfly/protocol"
+import { sandboxChecks } from "./sandbox-checks.ts"
 
 /** One thing that running programs needs, or is safer with. */
 export interface Check {
@@ -19,7 +27,13 @@ const minimumMemoryMb = 512
 
 /** Looks at everything, also after something is missing. */
 export async function doctorChecks(): Promise<Check[]> {
-  return [nodeCheck(process.version), ...(await engineChecks()), jailCheck(detectJail()), ...machineChecks()]
+  return [
+    nodeCheck(process.version),
+    ...(await engineChecks()),
+    jailCheck(detectJail()),
+    ...(await sandboxChecks()),
+    ...machineChecks(),
+  ]
 }
 
 export function nodeCheck(version: string): Check {
@@ -57,8 +71,10 @@ async function engineChecks(): Promise<Check[]> {
       isRequired: true,
     }
     const host = await hostCheck(platform, started)
+    const others = providerNames.filter((name) => name !== "bubblewrap")
+    const sandboxes = await Promise.all(others.map((name) => sandboxCheck(platform, name)))
     await platform.dispose()
-    return [engine, host]
+    return [engine, host, ...sandboxes]
   } catch (error) {
     return [{ name: "isolated-vm", status: "missing", ...said(error), isRequired: true }]
   }
@@ -75,6 +91,24 @@ async function hostCheck(platform: Awaited<ReturnType<typeof createPlatform>>, s
   } catch (error) {
     return { ...common, status: "missing", ...said(error) }
   }
+}
+
+/** Bubblewrap is looked at in depth elsewhere. Each is needed only by who uses sandboxes that it holds. */
+async function sandboxCheck(platform: Awaited<ReturnType<typeof createPlatform>>, provider: string): Promise<Check> {
+  const common = { name: provider, isRequired: false }
+  try {
+    const { isolation, limits } = await platform.env.SANDBOX.probe(provider)
+    return { ...common, status: "ok", detail: `sandboxes: ${isolation}; limits ${limitsText(limits)}` }
+  } catch (error) {
+    const { detail, fix } = said(error)
+    return { ...common, status: "missing", detail: `no sandboxes of this provider: ${detail}`, fix }
+  }
+}
+
+function limitsText(limits: ProviderReport["limits"]): string {
+  return Object.entries(limits)
+    .map(([name, enforcement]) => `${name} ${enforcement}`)
+    .join(", ")
 }
 
 function said(error: unknown): { detail: string; fix: string } {

@@ -6,7 +6,7 @@ import { join } from "node:path"
 import { Readable } from "node:stream"
 import { text as textOf } from "node:stream/consumers"
 import { setTimeout as delay } from "node:timers/promises"
-import { createPlatform } from "@mayfly/platform"
+import { createPlatform, providerNames } from "@mayfly/platform"
 import { MayflyError } from "@mayfly/protocol"
 import {
   createKey,
@@ -50,10 +50,13 @@ export async function openApi(flags: Pick<ApiFlags, "data" | "url" | "profile">)
   return owner === undefined ? ownApi(place.path) : ownerApi(place.path, owner.pid)
 }
 
+/** Whoever has the directory and a terminal is its owner, and may choose what holds a sandbox. */
+const small = { hosts: 1, isolates: 0, spare: false, sandboxes: { offer: providerNames } }
+
 async function ownApi(path: string): Promise<Api> {
   await using opened = new AsyncDisposableStack()
   const directory = opened.use(openDataDirectory(path))
-  const platform = opened.use(await createPlatform({ dataDir: directory.path, hosts: 1, isolates: 0, spare: false }))
+  const platform = opened.use(await createPlatform({ ...small, dataDir: directory }))
   const key = createKey()
   let keyHashes = [hashKey(key)]
   const { app, close } = createServer({ platform, keyHashes })

@@ -4,6 +4,7 @@ import { addCommand } from "./add-command.ts"
 import { withApiOptions } from "./api-options.ts"
 import type { ApprovalsFlags } from "./approvals-command.ts"
 import { completions, type Shell, shells } from "./completions.ts"
+import { addBackup } from "./declare-backup.ts"
 import { addLogin } from "./declare-login.ts"
 import { addSandbox } from "./declare-sandbox.ts"
 import { addWorkflow } from "./declare-workflow.ts"
@@ -67,6 +68,10 @@ export function createCommandLine(stdout: NodeJS.WriteStream, stderr: NodeJS.Wri
   addSandbox(program, async (call, flags) => {
     const { sandboxCommand } = await import("./sandbox-command.ts")
     exitCode = await sandboxCommand(call, flags, outputOf(true))
+  })
+  addBackup(program, async (name, folder, flags) => {
+    const { backupCommand } = await import("./backup-command.ts")
+    exitCode = await backupCommand(name, folder, flags, outputOf(true))
   })
   addMcp(program, async (flags) => {
     const { mcpCommand } = await import("./mcp-command.ts")
@@ -160,10 +165,21 @@ function addServe(program: Command, action: (worker: string | undefined, flags: 
         "process may do. What it loads through env.LOADER and DynamicWorker runs in isolates.",
     )
     .argument("[WORKER]", "a module that exports default { fetch(request, env, ctx) }, in JavaScript or TypeScript")
-    .option("--port <PORT>", "port of the API; 0 for any free one", "8787")
-    .option("--host <HOST>", "address to bind, for both", "127.0.0.1")
-    .option("--data <DIR>", "data directory; one process owns it", "./.mayfly")
-    .option("--worker-port <PORT>", "port of the worker; 0 for any free one", "8788")
+    .option("--config <FILE>", "settings as JSON (default: mayfly.config.json or .jsonc in this folder)")
+    .option("--set <NAME=VALUE>", "any setting of docs/reference/configuration.md; may be repeated", collect)
+    .option("--print-config", "print the settings in force and where each came from, and end; --json for one object")
+    .option("--json", "for --print-config")
+    .option("--port <PORT>", "port of the API; 0 for any free one (default 8787)")
+    .option("--host <HOST>", "address to bind, for both (default 127.0.0.1)")
+    .option("--data <DIR>", "data directory; one process owns it (default ./.mayfly)")
+    .option("--worker-port <PORT>", "port of the worker; 0 for any free one (default 8788)")
+    .option("--cors <ORIGIN>", "let pages of this origin call the API; may be repeated", collect)
+    .option("--preview-host <NAME>", "name below which ports of sandboxes are shown (default localhost)")
+    .option("--require <WHAT>", "hardened: refuse to start unless every protection is active")
+    .option("--grace <MS>", "how long requests under way may take after SIGTERM (default 2500)")
+    .option("--log-level <LEVEL>", "trace, debug, info, warn, error or silent (default info)")
+    .option("--guest-logs <FILE>", "where console lines of programs go as JSON lines; - for stdout (default nowhere)")
+    .option("--otlp-endpoint <URL>", "an OpenTelemetry collector that gets traces (OTLP over HTTP)")
     .option("--env <NAME=VALUE>", "a text in the worker's env; NAME alone takes this shell's; may be repeated", collect)
     .option(
       "--env-file <FILE>",
@@ -181,12 +197,18 @@ function addServe(program: Command, action: (worker: string | undefined, flags: 
       "--webhook-secret <SECRET>",
       "what webhooks are signed with: whsec_…, or @file (default: MAYFLY_WEBHOOK_SECRET, or one that is made and printed once)",
     )
+    .option(
+      "--sandbox-provider <NAME>",
+      "what holds sandboxes: bubblewrap, docker or virtual; the first is the default, tenants may choose the others; may be repeated",
+      collect,
+    )
     .option("--demo", "run a demonstration first")
     .addHelpText(
       "after",
       examples([
         "mayfly serve",
         "mayfly serve --port 9000 --data /var/lib/mayfly",
+        "mayfly serve --set limits.cpuMs=1000 --print-config",
         "mayfly serve worker.ts --watch",
         "mayfly serve worker.ts --worker-port 3000 --env API_KEY --env REGION=eu",
       ]),

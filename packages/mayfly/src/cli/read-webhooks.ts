@@ -6,35 +6,30 @@ import { invalid } from "./command-error.ts"
 import { type Output, paint } from "./output.ts"
 import { safeLine } from "./safe-line.ts"
 
-export interface WebhookFlags {
-  readonly webhook?: readonly string[]
-  readonly webhookSecret?: string
+export interface WebhookSettings {
+  readonly webhooks: readonly string[]
+  readonly webhookSecret?: string | undefined
 }
-
-const variable = "MAYFLY_WEBHOOK_SECRET"
 
 /** The webhooks of `mayfly serve`. A secret that had to be made is kept in the data directory, and printed this once. */
-export function readWebhooks(flags: WebhookFlags, directory: DataDirectory, output: Output): readonly WebhookOptions[] {
-  const { webhook = [] } = flags
-  if (webhook.length === 0) {
-    if (flags.webhookSecret !== undefined) throw invalid("--webhook-secret", "needs a --webhook that it signs for")
-    return []
-  }
-  const secret = givenSecret(flags) ?? keptSecret(directory, output)
+export function readWebhooks(
+  settings: WebhookSettings,
+  directory: DataDirectory,
+  output: Output,
+): readonly WebhookOptions[] {
+  const { webhooks } = settings
+  if (webhooks.length === 0) return []
+  const secret = givenSecret(settings) ?? keptSecret(directory, output)
   const onFailure = (failure: WebhookFailure): void => printFailure(output, failure)
-  return webhook.map((url) => ({ url, secret, onFailure }))
+  return webhooks.map((url) => ({ url, secret, onFailure }))
 }
 
-function givenSecret({ webhookSecret }: WebhookFlags): string | undefined {
-  if (webhookSecret === undefined) {
-    const text = process.env[variable]
-    return text === "" ? undefined : text
-  }
-  if (!webhookSecret.startsWith("@")) return webhookSecret
+function givenSecret({ webhookSecret }: WebhookSettings): string | undefined {
+  if (webhookSecret === undefined || !webhookSecret.startsWith("@")) return webhookSecret
   try {
     return readFileSync(webhookSecret.slice(1), "utf8").trim()
   } catch (error) {
-    throw invalid("--webhook-secret", `names a file that can't be read: ${(error as Error).message}`)
+    throw invalid("webhookSecret", `names a file that can't be read: ${(error as Error).message}`)
   }
 }
 

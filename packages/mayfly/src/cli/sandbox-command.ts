@@ -82,6 +82,7 @@ async function bodyOf(call: SandboxCall, flags: SandboxFlags): Promise<object> {
         ...madeOf(call.id, flags),
         ...(tenant === undefined ? {} : { tenant }),
         ...(flags.from === undefined ? {} : { from: flags.from }),
+        ...(flags.provider === undefined ? {} : { provider: flags.provider }),
         env: variablesOf(flags),
       }
     case "fork":

@@ -13,6 +13,7 @@ export type SandboxCall =
 export interface SandboxFlags extends ApiFlags {
   readonly allow?: readonly string[]
   readonly memory?: string
+  readonly provider?: string
   readonly env?: readonly string[]
   readonly from?: string
   readonly cwd?: string

@@ -1,22 +1,31 @@
-import { createPlatform, detectJail, type SecretAlert } from "@mayfly/platform"
-import { ensureAdminKey, listen, openDataDirectory, openOwnerSocket, startServer } from "@mayfly/server"
-import { exitCodeOf, exitCodes, invalid } from "./command-error.ts"
+import { createPlatform, detectJail, type Platform, type PlatformOptions, type SecretAlert } from "@mayfly/platform"
+import { MayflyError } from "@mayfly/protocol"
+import {
+  createLog,
+  ensureAdminKey,
+  listen,
+  missingProtections,
+  openDataDirectory,
+  openOwnerSocket,
+  openTelemetry,
+  startServer,
+} from "@mayfly/server"
+import type { Settings } from "@mayfly/server/config"
+import { exitCodeOf, exitCodes } from "./command-error.ts"
 import { listenForInterrupts } from "./interrupts.ts"
 import { type Output, paint } from "./output.ts"
 import { printable } from "./printable.ts"
 import { readWebhooks } from "./read-webhooks.ts"
 import { runDemo } from "./run-demo.ts"
+import { type ConfigFlags, printSettings, serveSettings } from "./serve-settings.ts"
 import { whenAborted } from "./when-aborted.ts"
-import type { WorkerFlags, WorkerSession } from "./worker-session.ts"
+import type { WorkerSession } from "./worker-session.ts"
+import type { VarFlags } from "./worker-vars.ts"
 
-export interface ServeFlags extends WorkerFlags {
-  readonly port: string
-  readonly host: string
-  readonly data: string
+/** Beside these: a flag for each setting that has one, as texts. */
+export interface ServeFlags extends VarFlags, ConfigFlags {
   readonly demo?: boolean
-  readonly workerPort: string
-  readonly webhook?: readonly string[]
-  readonly webhookSecret?: string
+  readonly watch?: boolean
 }
 
 /** `mayfly serve`: serves until it is asked to stop. Gives the exit code; never rejects. */
@@ -38,23 +47,41 @@ async function serve(
   output: Output,
   interrupted: AbortSignal,
 ): Promise<void> {
-  const { host, allowHost = [] } = flags
-  const listener = await listen({ port: parsePort("--port", flags.port), host })
-  const session = file === undefined ? undefined : await openSession(file, flags, output)
-  using directory = openDataDirectory(flags.data)
+  const effective = serveSettings(flags)
+  if (flags.printConfig === true) return printSettings(effective, flags.json === true, output)
+  const { settings } = effective
+  const { host, port, allowedHosts, http, graceMs } = settings
+  using log = createLog({ level: settings.log.level, format: logFormat(settings, output) })
+  const listener = await listen({ port, host, ...http, log: log.log })
+  const session = file === undefined ? undefined : await openSession(file, settings, flags, output)
+  using directory = openDataDirectory(settings.data)
   const key = ensureAdminKey(directory)
   // At once: it is shown only this time, whatever happens next.
   if (key.created !== undefined) output.stdout.write(`admin key: ${key.created}\n`)
-  const webhooks = readWebhooks(flags, directory, output)
-  await using platform = await createPlatform({ dataDir: directory.path, attended: true, webhooks })
+  const webhooks = readWebhooks(settings, directory, output)
+  await using platform = await createPlatform({ ...platformOptions(settings), dataDir: directory, webhooks })
+  if (settings.require === "hardened") await requireHardened(settings, platform)
   await using socket = await openOwnerSocket(directory)
   platform.onAlert((alert) => printAlert(output, alert))
+  await using telemetry = await openTelemetry(settings, platform, log.log)
   if (flags.demo === true) await runDemo(platform, output, interrupted)
   const server = startServer(listener, {
     platform,
     keyHashes: [key.hash, socket.keyHash],
     host,
-    allowedHosts: allowHost,
+    allowedHosts,
+    graceMs,
+    corsOrigins: settings.corsOrigins,
+    ...given({ previewHost: settings.previewHost }),
+    bodyTimeoutMs: http.bodyTimeoutMs,
+    wrongKeys: { max: http.wrongKeysPerMinute, perMs: 60_000 },
+    maxRequests: http.maxRequests,
+    maxBodyBytes: http.maxBodyBytes,
+    maxHeldBytes: http.maxHeldBytes,
+    log: log.log,
+    metricsAreOpen: settings.metrics.access === "open",
+    trustCallers: settings.otlp.trustCallers,
+    ...(telemetry.metrics === undefined ? {} : { metrics: telemetry.metrics }),
   })
   socket.serve(server.app)
   output.stdout.write(`Mayfly is serving at ${server.url}\n`)
@@ -67,22 +94,62 @@ async function serve(
   await stopped
 }
 
+function platformOptions({
+  hosts,
+  isolates,
+  spare,
+  limits,
+  objects,
+  openRuns,
+  retention,
+  sandboxProviders,
+}: Settings): PlatformOptions {
+  const { ledgerMs } = retention
+  const [provider, ...offer] = sandboxProviders
+  return {
+    attended: true,
+    ...(hosts === undefined ? {} : { hosts }),
+    isolates,
+    spare,
+    limits: given(limits),
+    facets: given(objects),
+    openRuns: given(openRuns),
+    ...(provider === undefined ? {} : { sandboxes: { provider, offer } }),
+    ...(ledgerMs === undefined ? {} : { retainLedgerMs: ledgerMs }),
+  }
+}
+
+/** Without what nobody set. */
+function given<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>
+  }
+}
+
+function logFormat({ log }: Settings, { stderr }: Output): "json" | "pretty" {
+  if (log.format !== "auto") return log.format
+  return stderr.isTTY ? "pretty" : "json"
+}
+
+async function requireHardened(settings: Settings, platform: Platform): Promise<void> {
+  const missing = await missingProtections(settings, platform)
+  if (missing.length > 0) throw new MayflyError("platform.not-hardened", missing.join("; "), { details: { missing } })
+}
+
 /** Loaded when there is a worker: most who serve have none. */
-async function openSession(file: string, flags: ServeFlags, output: Output): Promise<WorkerSession> {
+async function openSession(
+  file: string,
+  { host, worker, allowedHosts: allowHost }: Settings,
+  flags: ServeFlags,
+  output: Output,
+): Promise<WorkerSession> {
   const { WorkerSession: Session } = await import("./worker-session.ts")
-  const address = { host: flags.host, port: parsePort("--worker-port", flags.workerPort) }
-  return Session.open(file, address, flags, output)
+  return Session.open(file, { host, port: worker.port }, { ...flags, allowHost }, output)
 }
 
 async function printError(error: unknown, output: Output): Promise<void> {
   const { printLoadError } = await import("./worker-session.ts")
   printLoadError(output, error)
-}
-
-function parsePort(option: string, text: string): number {
-  const port = Number(text)
-  if (/^\d{1,5}$/.test(text) && port <= 65_535) return port
-  throw invalid(option, `must be a whole number from 0 to 65535, not "${text}"`)
 }
 
 /** The secret's name, and where it was found: both may be of a tenant's choice. */

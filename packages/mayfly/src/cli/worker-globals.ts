@@ -28,6 +28,11 @@ export function workerBindings(platform: Platform): Record<string, unknown> {
   return { ...platform.env, SANDBOX: platform.sandboxes("default"), LOADER: new WorkerLoader({ platform }) }
 }
 
+/** What `env` holds when the worker brings back what belongs to one tenant. */
+export function tenantBindings(platform: Platform, tenant: string): Record<string, unknown> {
+  return { WORKFLOWS: platform.workflows(tenant), SANDBOX: platform.sandboxes(tenant) }
+}
+
 /** As Cloudflare calls them: code compares `readyState` with them, and would find nothing equal. */
 function nameReadyStates(): void {
   for (const name of ["CONNECTING", "OPEN", "CLOSING", "CLOSED"] as const)

@@ -3,7 +3,7 @@ import { resolve } from "node:path"
 import { inspect } from "node:util"
 import type { Platform } from "@mayfly/platform"
 import { MayflyError } from "@mayfly/protocol"
-import { listenForWorker, ServedWorker, type WorkerListener, withoutVersions } from "@mayfly/server"
+import { listenForWorker, ServedWorker, withoutVersions, type WorkerListener, workflowOrigin } from "@mayfly/server"
 import { errorLine, invalid } from "./command-error.ts"
 import type { Output } from "./output.ts"
 import { printable } from "./printable.ts"
@@ -11,7 +11,7 @@ import { resumeWorkflows } from "./resume-workflows.ts"
 import { safeLine } from "./safe-line.ts"
 import { watchFiles } from "./watch-files.ts"
 import { whenAborted } from "./when-aborted.ts"
-import { installWorkerGlobals, workerBindings } from "./worker-globals.ts"
+import { installWorkerGlobals, tenantBindings, workerBindings } from "./worker-globals.ts"
 import { readWorkerVars, varFiles, type VarFlags } from "./worker-vars.ts"
 
 export interface WorkerFlags extends VarFlags {
@@ -33,7 +33,6 @@ export class WorkerSession {
   readonly #flags: WorkerFlags
   readonly #output: Output
   readonly #listener: WorkerListener
-  #hasResumed = false
 
   private constructor(path: string, flags: WorkerFlags, output: Output, listener: WorkerListener) {
     this.#path = path
@@ -60,20 +59,23 @@ export class WorkerSession {
   /** Serves until `stop` fires. Rejects when the worker can't be loaded, unless its files are watched. */
   async serve(platform: Platform, stop: AbortSignal): Promise<void> {
     installWorkerGlobals(platform)
+    platform.provideWorkflowOrigin(workflowOrigin)
     using _errors = logStrayErrors(this.#output)
     using worker = new ServedWorker({
       path: this.#path,
       platform,
       bindings: () => ({ ...readWorkerVars(this.#path, this.#flags), ...workerBindings(platform) }),
+      tenantBindings: (tenant) => tenantBindings(platform, tenant),
       modules: { mayfly: libraryUrl },
       onFailure: (what, error) => report(this.#output, what, error),
     })
+    let resuming = new AbortController()
     const load = async (): Promise<void> => {
       await this.#load(worker)
-      // Once: later versions find the functions of the first one.
-      if (this.#hasResumed) return
-      this.#hasResumed = true
-      void this.#resumeWorkflows(worker, platform, stop)
+      // What the version before did not bring back, this one may. Functions that are here stay as they are.
+      resuming.abort()
+      resuming = new AbortController()
+      void this.#resumeWorkflows(worker, platform, AbortSignal.any([stop, resuming.signal]))
     }
     if (this.#flags.watch === true) await this.#watch(worker, load, stop)
     else await loadedAndStopped(load(), stop)
@@ -92,9 +94,10 @@ export class WorkerSession {
 
   async #resumeWorkflows(worker: ServedWorker, platform: Platform, stop: AbortSignal): Promise<void> {
     try {
-      await resumeWorkflows(worker, platform.env.WORKFLOWS, {
+      await resumeWorkflows(worker, platform, {
+        url: this.url,
         signal: stop,
-        onFailure: (id, error) => report(this.#output, `resume of workflow "${id}"`, error),
+        onFailure: (what, error) => report(this.#output, what, error),
         onLeft: (text) => void this.#output.stderr.write(`${safeLine(text)}\n`),
       })
     } catch (error) {

@@ -33,6 +33,8 @@ export interface ExchangeParts {
   readonly tools: EgressTools
 }
 
+const traceHeaders: ReadonlySet<string> = new Set(["traceparent", "tracestate"])
+
 type ResponseData = Dispatcher.ResponseData
 
 class Exchange {
@@ -73,10 +75,19 @@ class Exchange {
       path: pathAndQuery,
       // undici's list of methods is shorter than what HTTP permits.
       method: this.#hop.method as "GET",
-      headers: [...headers.flat(), ...this.#length()],
+      headers: [...this.#traced(headers).flat(), ...this.#length()],
       body: this.#body(),
       signal: context.signal,
     })
+  }
+
+  /** The guest's own is not what it is part of here. */
+  #traced(headers: Cleared["headers"]): Cleared["headers"] {
+    const { entry, target } = this.#cleared
+    const traceparent = entry.span?.outgoing(target.origin)
+    if (traceparent === undefined) return headers
+    const others = headers.filter(([name]) => !traceHeaders.has(name.toLowerCase()))
+    return [...others, ["traceparent", traceparent]]
   }
 
   /** undici fails a stream that turns out to have another length, so it cannot run into what is sent next. */

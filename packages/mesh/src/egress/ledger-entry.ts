@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto"
-import { type EgressContext, type LedgerRow, MayflyError } from "@mayfly/protocol"
+import { type EgressContext, type LedgerRow, MayflyError, type Span, startSpan, tell } from "@mayfly/protocol"
 import type { EgressLedger } from "./egress-options.ts"
 
 /** The row of one attempt while it happens. Ends once, at the latest when the run does. */
@@ -8,6 +8,8 @@ export class LedgerEntry {
   readonly #ledger: EgressLedger | undefined
   readonly #startedAt = performance.now()
   readonly #onAbort = (): void => this.end({ reason: "aborted" })
+  /** Of the attempt, from the wish to the last byte. */
+  readonly span: Span | undefined
   #row: LedgerRow
   #begun: Promise<void> | undefined
   #hasTried = false
@@ -28,6 +30,8 @@ export class LedgerEntry {
       ...(step === undefined ? {} : { step }),
     }
     this.#row = { id: randomUUID(), time: Date.now(), ...asker, ...blank, ...start }
+    const { span: parent } = context
+    this.span = parent === undefined ? undefined : startSpan(start.method, { kind: "client", parent })
     // A run that ends takes its attempts with it, and its rows must be complete by then.
     signal.addEventListener("abort", this.#onAbort, { once: true })
   }
@@ -67,6 +71,20 @@ export class LedgerEntry {
     }
   }
 
+  #endSpan(): void {
+    const { method, origin, decision, status, bytesIn, bytesOut, runId, reason } = this.#row
+    this.span?.set({
+      "http.request.method": method,
+      "mayfly.egress.origin": origin,
+      "mayfly.egress.decision": decision,
+      "mayfly.egress.bytes_in": bytesIn,
+      "mayfly.egress.bytes_out": bytesOut,
+      "mayfly.run.id": runId,
+      ...(status === null ? {} : { "http.response.status_code": status }),
+    })
+    this.span?.end(reason ?? undefined)
+  }
+
   async #tryToBegin(): Promise<void> {
     this.#hasTried = true
     await this.#ledger?.begin(this.#row)
@@ -80,6 +98,8 @@ export class LedgerEntry {
     this.#isOver = true
     this.#context.signal.removeEventListener("abort", this.#onAbort)
     this.#context.record(this.#row)
+    tell("egress", this.#row)
+    this.#endSpan()
     // An attempt that was given up before its row was begun: a name may have been looked up, or somebody asked.
     if (!this.#hasTried) this.#begun = this.#tryToBegin()
     // A row that is still being begun ends after that.

@@ -12,6 +12,7 @@ export type RefusalReason =
   | "method-forbidden"
   | "count"
   | "rate"
+  | "attempts"
   | "ask-denied"
   | "pending"
   | "server-name"
@@ -24,7 +25,7 @@ export interface Refused {
   readonly origin: string
   readonly path: string
   readonly reason: RefusalReason
-  /** For "rate". */
+  /** For "rate" and "attempts". */
   readonly retryAfterMs?: number
 }
 
@@ -60,7 +61,7 @@ type DeniedCode = "mesh.denied" | "mesh.pending" | "mesh.rate-limited"
 
 function codeOf(reason: RefusalReason): DeniedCode {
   if (reason === "pending") return "mesh.pending"
-  return reason === "rate" ? "mesh.rate-limited" : "mesh.denied"
+  return reason === "rate" || reason === "attempts" ? "mesh.rate-limited" : "mesh.denied"
 }
 
 const verbs: Readonly<Record<DeniedCode, string>> = {
@@ -76,6 +77,7 @@ const reasons: Readonly<Record<RefusalReason, string>> = {
   path: "the rules for this origin do not include this path",
   count: "the run has made as many requests as the rule for this origin permits",
   rate: "the rule for this origin permits no more requests at this rate",
+  attempts: "this sandbox has made too many attempts in the last minute",
   tunnel: "the rule for this origin looks at each request, and a tunnel hides them",
   ask: "this origin needs an approval, and nobody can be asked here",
   "ask-denied": "somebody was asked for an approval and said no",

@@ -5,20 +5,23 @@ import { TLSSocket } from "node:tls"
 import { type EgressContext, MayflyError, type NetworkPolicy } from "@mayfly/protocol"
 import type { Tunnel } from "../egress/open-tunnel.ts"
 import { addressOf, canonicalTarget, socketTarget, type Target, withoutPath } from "../policy/canonical-target.ts"
-import type { deniedError } from "../policy/denied-error.ts"
+import { decideConnection } from "../policy/decide.ts"
+import { deniedError } from "../policy/denied-error.ts"
 import { mayReachHost, portsOf } from "../policy/named-hosts.ts"
+import type { Policy } from "../policy/parse-policy.ts"
 import { PolicyHandle } from "../policy/policy-handle.ts"
 import { canonicalPolicy } from "../policy/policy-hash.ts"
 import { readPolicy } from "../policy/read-policy.ts"
+import { AttemptBudget } from "./attempt-budget.ts"
 import { type Authority, createAuthority } from "./certificate-authority.ts"
 import { type Opening, readOpening } from "./client-hello.ts"
 import { DnsService } from "./dns-service.ts"
 import { FakeAddresses } from "./fake-addresses.ts"
 import { refusalBytes } from "./http-answer.ts"
 import { HttpService } from "./http-service.ts"
-import type { NamespaceListeners } from "./open-namespace-listeners.ts"
+import { type NamespaceListeners, transparentPorts } from "./open-namespace-listeners.ts"
 import { type ConnectionPlan, planConnection, type TlsPlan, type WantedConnection } from "./plan-connection.ts"
-import { defaultProxyLimits, type ProxyLimits, type SandboxProxyOptions } from "./proxy-options.ts"
+import { defaultProxyLimits, type ProxyLimits, type SandboxProxyOptions, type TlsMode } from "./proxy-options.ts"
 import { peek } from "./read-socket.ts"
 import { acceptSocks, readSocksRequest, refuseSocks } from "./socks.ts"
 
@@ -31,6 +34,10 @@ export interface SandboxProxy extends AsyncDisposable {
   readonly certificate: string
   /** Ports of the policy that counts now, for which there should be transparent listeners. */
   readonly ports: readonly number[]
+  /** Ports of a policy for which nothing is served yet. Throws `input.invalid`. */
+  missingPorts(policy: NetworkPolicy): readonly number[]
+  /** After a change of the policy: ends tunnels and requests under way that it does not allow. */
+  closeForbidden(): void
   /** Connections that are open. */
   readonly connections: number
   /** Serves all that `openNamespaceListeners` gave. */
@@ -68,6 +75,10 @@ class OpenProxy implements SandboxProxy {
   readonly #dns: DnsService
   readonly #http: HttpService
   readonly #sockets = new Set<Socket>()
+  /** Connections whose bytes nobody reads, as they were allowed. */
+  readonly #opaque = new Map<Socket, Opaque>()
+  readonly #ports = new Set<number>()
+  readonly #budget: AttemptBudget
   readonly #openings = new WeakMap<Duplex, NodeJS.Timeout>()
   readonly #served = new Set<{ close(): unknown }>()
   readonly #over = new AbortController()
@@ -78,18 +89,23 @@ class OpenProxy implements SandboxProxy {
     // A copy: whoever gave it may still change it.
     this.#policy = policy instanceof PolicyHandle ? policy : new PolicyHandle(canonicalPolicy(policy))
     this.#limits = { ...defaultProxyLimits, ...limits }
+    this.#budget = new AttemptBudget(this.#limits.attemptsPerMinute, performance.now())
     this.#authority = authority
     this.#names = new FakeAddresses(this.#limits.names)
     this.#dns = new DnsService({
       mayReach: (host) => mayReachHost(readPolicy(this.#policy), host),
       addressOf: (host) => this.#names.addressOf(host),
-      refuse: (name) => this.#refuse("DNS", `https://${name}`),
+      refuse: async (name) => {
+        const wanted = `https://${name}`
+        return (await this.#overBudget("DNS", wanted)) ?? this.#refuse("DNS", wanted)
+      },
     })
     this.#http = new HttpService({
       egress,
       limits: this.#limits,
       token: options.token ?? null,
       contextFor: (signal) => this.#contextFor(signal),
+      overBudget: (method, wanted) => this.#overBudget(method, wanted),
       onTunnel: (wanted, socket) => void this.#serveConnect(wanted, socket),
       onOpened: (socket) => this.#opened(socket),
       onGarbage: (target) => void this.#refuseGarbage(target),
@@ -119,7 +135,20 @@ class OpenProxy implements SandboxProxy {
     this.#listen(server, (socket) => this.#serveProxied(socket))
   }
 
+  missingPorts(policy: NetworkPolicy): readonly number[] {
+    return transparentPorts(portsOf(readPolicy(policy))).filter((port) => !this.#ports.has(port))
+  }
+
+  closeForbidden(): void {
+    const policy = readPolicy(this.#policy)
+    for (const [socket, opaque] of this.#opaque)
+      if (!mayStayOpen(policy, opaque, this.#options.tls ?? "when-needed")) socket.destroy()
+    this.#http.closeForbidden(policy)
+  }
+
   serveTransparent(server: Server, port: number): void {
+    this.#ports.add(port)
+    server.once("close", () => this.#ports.delete(port))
     this.#listen(server, (socket) => this.#serveDirect(socket, port))
   }
 
@@ -170,6 +199,7 @@ class OpenProxy implements SandboxProxy {
     socket.once("close", () => {
       this.#opened(socket)
       this.#sockets.delete(socket)
+      this.#opaque.delete(socket)
     })
     return true
   }
@@ -201,7 +231,8 @@ class OpenProxy implements SandboxProxy {
     }
     try {
       const [, host, port] = /^(\[[0-9a-f:.]{1,45}\]|[^:\s]{1,260}):(\d{1,5})$/i.exec(wanted) ?? []
-      if (host === undefined) return door.refuse(await this.#refuse("CONNECT", wanted))
+      if (host === undefined)
+        return door.refuse((await this.#overBudget("CONNECT", wanted)) ?? (await this.#refuse("CONNECT", wanted)))
       await this.#connect(socket, this.#meant({ host, port: Number(port) }), door)
     } catch {
       socket.destroy()
@@ -213,7 +244,8 @@ class OpenProxy implements SandboxProxy {
     const door = { isAsked: false, accept() {}, refuse: () => void socket.destroy() }
     if (host !== null) return this.#connect(socket, { host, port }, door)
     // An address that was given to no name: somebody guesses, or kept it for too long.
-    await this.#refuse("CONNECT", { host: socket.localAddress ?? "", port })
+    const guessed = { host: socket.localAddress ?? "", port }
+    if ((await this.#overBudget("CONNECT", guessed)) === null) await this.#refuse("CONNECT", guessed)
     socket.destroy()
   }
 
@@ -223,12 +255,17 @@ class OpenProxy implements SandboxProxy {
   }
 
   async #connect(socket: Socket, wanted: WantedConnection, door: Door): Promise<void> {
+    const over = await this.#overBudget("CONNECT", wanted)
+    if (over !== null) return door.refuse(over)
     const canonical = socketTarget({ ...wanted, tls: false })
     const policy = readPolicy(this.#policy)
     const end = canonical.ok ? { host: canonical.target.host, port: wanted.port } : null
     const plan = end === null ? null : planConnection(policy, end, this.#options.tls ?? "when-needed")
     if (plan === null) return door.refuse(await this.#refuse("CONNECT", wanted))
-    if (plan.kind === "raw") return this.#tunnel(socket, plan.target, door)
+    if (plan.kind === "raw") {
+      this.#opaque.set(socket, { kind: "raw", target: plan.target })
+      return this.#tunnel(socket, plan.target, door)
+    }
     if (plan.refusal !== null && door.isAsked) {
       const { target, reason } = plan.refusal
       return door.refuse(await this.#refuse("CONNECT", target, reason))
@@ -239,6 +276,7 @@ class OpenProxy implements SandboxProxy {
   async #tunnel(socket: Socket, target: Target, door: Door): Promise<void> {
     const tunnel = await this.#open(target, door)
     if (tunnel === null) return
+    if (socket.destroyed) return tunnel.close("cancelled")
     door.accept()
     this.#opened(socket)
     tunnel.join(socket, this.#limits)
@@ -261,6 +299,7 @@ class OpenProxy implements SandboxProxy {
     const target = tls.target
     // Whoever waits for word is told that the server cannot be reached; that only works before anything is said.
     const isEarly = door.isAsked && tls.kind === "tunnel" && !mayHttp
+    if (tls.kind === "tunnel") this.#opaque.set(socket, { kind: "tls", target })
     const tunnel = isEarly ? await this.#open(target, door) : null
     if (isEarly && tunnel === null) return
     door.accept()
@@ -268,6 +307,7 @@ class OpenProxy implements SandboxProxy {
     if (opening === null) return this.#silent(socket, target, tunnel)
     if (opening.kind === "tls" && isNamed(opening.serverName, target.host)) return this.#secure(socket, tls, tunnel)
     if (opening.kind !== "other") return this.#misnamed(socket, target, tunnel)
+    this.#opaque.delete(socket)
     if (tunnel === null) return this.#http.accept(socket, { kind: "origin", target: plainTarget(target) })
     tunnel.close("protocol")
     socket.destroy()
@@ -279,6 +319,7 @@ class OpenProxy implements SandboxProxy {
     const tunnel =
       early ?? (await this.#open(plan.target, { isAsked: false, accept() {}, refuse: () => socket.destroy() }))
     if (tunnel === null) return
+    if (socket.destroyed) return tunnel.close("cancelled")
     this.#opened(socket)
     tunnel.join(socket, this.#limits)
   }
@@ -320,6 +361,15 @@ class OpenProxy implements SandboxProxy {
     if (raw.ok) await this.#refuse("CONNECT", raw.target, "protocol").catch(() => {})
   }
 
+  /** Counts an attempt. Why it is refused when there were too many; null when there is room. */
+  async #overBudget(method: string, wanted: Target | WantedConnection | string): Promise<MayflyError | null> {
+    const taken = this.#budget.take(performance.now())
+    if (taken.ok) return null
+    if (taken.isFirst) return this.#refuse(method, wanted, "attempts")
+    const { retryAfterMs } = taken
+    return deniedError({ method, origin: "", path: "", reason: "attempts", retryAfterMs }, readPolicy(this.#policy))
+  }
+
   /** Records what is refused, and gives the words for whoever tried. */
   async #refuse(
     method: string,
@@ -345,6 +395,18 @@ class OpenProxy implements SandboxProxy {
       onHop: () => {},
     }
   }
+}
+
+interface Opaque {
+  readonly kind: "raw" | "tls"
+  readonly target: Target
+}
+
+/** Whether what is open might be opened again under this policy. */
+function mayStayOpen(policy: Policy, { kind, target }: Opaque, mode: TlsMode): boolean {
+  const plan = planConnection(policy, target, mode)
+  if (plan === null || plan.kind === "raw") return plan !== null
+  return kind === "tls" && plan.tls.kind === "tunnel" && decideConnection(policy, plan.tls.target).allow
 }
 
 const socksVersion = 5

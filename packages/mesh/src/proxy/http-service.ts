@@ -3,7 +3,9 @@ import type { Socket } from "node:net"
 import type { Duplex } from "node:stream"
 import { type EgressContext, type HeaderPairs, MayflyError } from "@mayfly/protocol"
 import type { HttpEgress } from "../egress/create-egress.ts"
-import { type CanonicalTarget, canonicalTarget, type Target } from "../policy/canonical-target.ts"
+import { type CanonicalTarget, canonicalTarget, type Target, webSocketTarget } from "../policy/canonical-target.ts"
+import { decide } from "../policy/decide.ts"
+import type { Policy } from "../policy/parse-policy.ts"
 import { refusalBytes, sendAnswer, sendRefusal } from "./http-answer.ts"
 import type { ProxyLimits } from "./proxy-options.ts"
 import { requestBody } from "./request-body.ts"
@@ -23,6 +25,8 @@ export interface HttpServiceOptions {
   readonly token: string | null
   /** The context of one request, which ends with `signal`. */
   contextFor(signal: AbortSignal): EgressContext
+  /** Counts an attempt. Why it is refused, null when there is room. */
+  overBudget(method: string, wanted: Target | string): Promise<MayflyError | null>
   /** Somebody wants a tunnel. Owns the socket from then on. */
   onTunnel(wanted: string, socket: Socket): void
   /** The connection has said what it wants. */
@@ -40,6 +44,7 @@ export class HttpService {
   readonly #routes = new WeakMap<Duplex, Route>()
   readonly #server: Server
   readonly #relay: WebSocketRelay
+  readonly #underWay = new Set<UnderWay>()
 
   constructor(options: HttpServiceOptions) {
     const { limits } = options
@@ -78,6 +83,15 @@ export class HttpService {
     this.#server.emit("connection", socket)
   }
 
+  /** Ends requests and WebSockets that a policy does not allow. What somebody was asked about stays. */
+  closeForbidden(policy: Policy): void {
+    for (const { url, method, end } of this.#underWay) {
+      const wanted = url.startsWith("ws") ? webSocketTarget(url) : canonicalTarget(url)
+      const verdict = wanted.ok ? decide(policy, { method, target: wanted.target }) : null
+      if (verdict === null || (!verdict.allow && verdict.reason !== "ask")) end()
+    }
+  }
+
   close(): void {
     this.#server.close(() => {})
     this.#server.closeAllConnections()
@@ -90,7 +104,11 @@ export class HttpService {
     response.on("error", () => {})
     this.#options.onOpened(request.socket)
     try {
+      await this.#count(request)
       const url = await this.#urlOf(request, context)
+      const entry = { url, method: request.method ?? "", end: () => abort.abort() }
+      this.#underWay.add(entry)
+      response.once("close", () => this.#underWay.delete(entry))
       const { stream, bytes } = requestBody(request, onWanted)
       const wanted = {
         url,
@@ -108,6 +126,13 @@ export class HttpService {
       if (abort.signal.aborted) return void response.destroy()
       sendRefusal(asMayflyError(error), request, response)
     }
+  }
+
+  async #count(request: IncomingMessage): Promise<void> {
+    const route = this.#routes.get(request.socket)
+    const wanted = route?.kind === "origin" ? route.target : (request.url ?? "")
+    const over = await this.#options.overBudget(request.method ?? "", wanted)
+    if (over !== null) throw over
   }
 
   /** Where a request goes. Rejects with what is wrong with it, which is then recorded. */
@@ -191,7 +216,11 @@ export class HttpService {
     this.#options.onOpened(socket)
     const context = this.#options.contextFor(abort.signal)
     try {
+      await this.#count(request)
       const url = (await this.#urlOf(request, context)).replace(/^http/, "ws")
+      const entry = { url, method: "GET", end: () => socket.destroy() }
+      this.#underWay.add(entry)
+      socket.once("close", () => this.#underWay.delete(entry))
       await this.#relay.open({ request, socket, head }, { url, headers: pairsOf(request), context })
       // From here on each side ends with the other one, in the words of WebSockets.
       socket.off("close", onClose)
@@ -209,6 +238,13 @@ export class HttpService {
     if (isSilent) return void socket.destroy()
     socket.end(`HTTP/1.1 ${answer}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`, () => socket.destroy())
   }
+}
+
+/** A request or WebSocket that was allowed. */
+interface UnderWay {
+  readonly url: string
+  readonly method: string
+  readonly end: () => void
 }
 
 type FoundTarget =

@@ -19,9 +19,10 @@ process.disconnect()
 
 /** With this route every address of the network is one of this machine's, so that connections to it end at our listeners. */
 function setUp(network: string): void {
-  const options = { stdio: ["ignore", "ignore", "pipe"] as ["ignore", "ignore", "pipe"] }
-  execFileSync("ip", ["link", "set", "lo", "up"], options)
-  execFileSync("ip", ["route", "replace", "local", network, "dev", "lo"], options)
+  execFileSync("ip", ["-batch", "-"], {
+    input: `link set lo up\nroute replace local ${network} dev lo\n`,
+    stdio: ["pipe", "ignore", "pipe"],
+  })
 }
 
 async function passServer(host: string, port: number): Promise<void> {

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process"
 import { Socket as UdpSocket } from "node:dgram"
-import { Server } from "node:net"
+import { Server, type Socket } from "node:net"
 import { fileURLToPath } from "node:url"
 import { MayflyError } from "@mayfly/protocol"
 import { moduleBeside } from "@mayfly/store"
@@ -27,6 +27,12 @@ export interface NamespaceOptions {
   readonly ports: readonly number[]
   /** Default 20,000. */
   readonly timeoutMs?: number
+  /** Called with the process that listens, while it is in the namespace. What it throws is what is rejected with. */
+  readonly onInside?: (pid: number) => void
+  /** Ends it; what it has opened is closed. */
+  readonly signal?: AbortSignal
+  /** Neither the program nor the sockets keep this process alive. */
+  readonly isBackground?: boolean
 }
 
 /** What the helper is told to do. */
@@ -59,8 +65,8 @@ export function enterNamespace(pid: number, { user }: { readonly user: boolean }
  * A program enters the namespace for it and ends; the sockets are then ours. Rejects with `mesh.namespace`.
  */
 export async function openNamespaceListeners(options: NamespaceOptions): Promise<NamespaceListeners> {
-  const { proxyPort = 3128, ports } = options
-  const transparent = ports.filter((port) => port !== dnsPort && port !== proxyPort).map(everywhere)
+  const { proxyPort = defaultProxyPort, ports } = options
+  const transparent = transparentPorts(ports, proxyPort).map(everywhere)
   const plan: NamespacePlan = {
     network: fakeNetwork,
     tcp: [{ host: loopback, port: proxyPort }, { host: loopback, port: dnsPort }, ...transparent],
@@ -79,6 +85,12 @@ export async function openTransparentListeners(options: NamespaceOptions): Promi
   return byPort(transparent, await listen({ network: null, tcp: transparent, udp: [] }, options))
 }
 
+/** Ports of these that no listener of ours has anyway. */
+export function transparentPorts(ports: readonly number[], proxyPort = defaultProxyPort): readonly number[] {
+  return ports.filter((port) => port !== dnsPort && port !== proxyPort)
+}
+
+const defaultProxyPort = 3128
 const loopback = "127.0.0.1"
 const dnsPort = 53
 
@@ -101,7 +113,7 @@ function byPort(endpoints: readonly Endpoint[], handles: readonly Handle[]): Rea
 /** Gives the sockets in the order of the plan; on throw all are closed. */
 async function listen(
   plan: NamespacePlan,
-  { enter, timeoutMs = 20_000 }: NamespaceOptions,
+  { enter, timeoutMs = 20_000, onInside, signal, isBackground = false }: NamespaceOptions,
 ): Promise<readonly Handle[]> {
   const handles: Handle[] = []
   const [command, ...args] = [...enter, process.execPath, "--disable-warning=ExperimentalWarning", helper]
@@ -109,22 +121,33 @@ async function listen(
     stdio: ["ignore", "ignore", "pipe", "ipc"],
     env: { PATH: `${process.env["PATH"] ?? ""}:/usr/sbin:/usr/bin:/sbin:/bin` },
   })
-  const timer = setTimeout(() => child.kill("SIGKILL"), timeoutMs)
+  const kill = (): void => void child.kill("SIGKILL")
+  const timer = setTimeout(kill, timeoutMs)
+  signal?.addEventListener("abort", kill, { once: true })
+  if (isBackground) for (const held of [child, child.channel, child.stderr as Socket | null, timer]) held?.unref()
   try {
-    await passed(child, plan, handles)
+    await passed({ child, handles, onInside: () => onInside?.(child.pid ?? 0) }, plan)
+    if (isBackground) for (const handle of handles) handle.unref()
     return handles
   } catch (error) {
     for (const handle of handles) handle.close()
     throw error
   } finally {
     clearTimeout(timer)
+    signal?.removeEventListener("abort", kill)
     if (child.connected) child.disconnect()
   }
 }
 
 const helper = fileURLToPath(moduleBeside("namespace-helper", import.meta.url))
 
-function passed(child: ChildProcess, plan: NamespacePlan, handles: Handle[]): Promise<void> {
+interface Receiving {
+  readonly child: ChildProcess
+  readonly handles: Handle[]
+  onInside(): void
+}
+
+function passed({ child, handles, onInside }: Receiving, plan: NamespacePlan): Promise<void> {
   let said = ""
   return new Promise((resolve, reject) => {
     child.stderr?.on("data", (data: Buffer) => void (said = (said + data.toString()).slice(-2_000)))
@@ -135,7 +158,12 @@ function passed(child: ChildProcess, plan: NamespacePlan, handles: Handle[]): Pr
       if (message.kind === "failed") return reject(broken(message.message))
       if (!(handle instanceof Server || handle instanceof UdpSocket)) return reject(broken("a socket did not arrive"))
       handles.push(handle)
-      child.send("next")
+      try {
+        if (handles.length === 1) onInside()
+        child.send("next")
+      } catch (cause) {
+        reject(broken((cause as Error).message, cause))
+      }
     })
     child.send(plan, (error) => {
       if (error !== null) reject(broken(said.trim() || error.message, error))

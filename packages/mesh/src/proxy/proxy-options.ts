@@ -32,6 +32,11 @@ export type TlsMode = "when-needed" | "always" | "never"
 export interface ProxyLimits {
   /** Connections at once, of all kinds; more are closed at once. Default 256. */
   readonly connections: number
+  /**
+   * Connections, requests and names asked for, in a minute; as many may come at once after a quiet minute. Beyond it they are refused, and only the first
+   * is recorded: a flood fills no ledger. Default 12,000.
+   */
+  readonly attemptsPerMinute: number
   /** Until a connection has said what it wants: greeting, TLS, head of a request. Default 30,000 ms. */
   readonly openingMs: number
   /** A connection that is silent for longer is closed. Default 300,000 ms. */
@@ -48,6 +53,7 @@ export interface ProxyLimits {
 
 export const defaultProxyLimits: ProxyLimits = {
   connections: 256,
+  attemptsPerMinute: 12_000,
   openingMs: 30_000,
   idleMs: 300_000,
   requestMs: 3_600_000,

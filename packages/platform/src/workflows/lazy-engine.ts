@@ -2,6 +2,7 @@ import { MayflyError } from "@mayfly/protocol"
 import type { Runtime } from "@mayfly/runtime"
 import type { Store } from "@mayfly/store"
 import { type EngineOptions, WorkflowEngine } from "@mayfly/workflows"
+import type { WorkflowStats } from "../platform-stats.ts"
 import { IsolateStepRunner } from "./isolate-step-runner.ts"
 
 /** The workflow engine of a platform, started when somebody first needs it, or when an earlier process has left something to do. */
@@ -27,6 +28,13 @@ export class LazyEngine {
       starting.catch(() => (this.#starting = undefined))
     }
     return this.#starting
+  }
+
+  /** Undefined when it was not started. */
+  async stats(): Promise<WorkflowStats | undefined> {
+    const engine = await this.#starting?.catch(() => undefined)
+    if (engine === undefined || this.#isStopped) return undefined
+    return { active: engine.active, byStatus: await engine.store.countByStatus() }
   }
 
   /** Stops it when it was started. Calling twice is safe. */

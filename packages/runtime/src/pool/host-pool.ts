@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os"
 import { defaultLimits, MayflyError } from "@mayfly/protocol"
 import { FairQueue } from "./fair-queue.ts"
 import { HostProcess, type HostSettings } from "./host-process.ts"
-import type { IsolatePool, PoolHandler, PoolOutcome, PoolRequest } from "./isolate-pool.ts"
+import type { IsolatePool, PoolHandler, PoolOutcome, PoolRequest, PoolStats } from "./isolate-pool.ts"
 import { PoolRun } from "./pool-run.ts"
 import { findRuntimeFiles } from "./runtime-files.ts"
 import { WarmPace } from "./warm-pace.ts"
@@ -99,6 +99,16 @@ export class HostPool implements IsolatePool {
     return () => {
       if (isHeld) this.#hold(-1)
       isHeld = false
+    }
+  }
+
+  stats(): PoolStats {
+    const ready = [...this.#hosts].filter((host) => host.isReady)
+    return {
+      hosts: ready.length,
+      hasSpare: this.#spare?.isReady === true,
+      running: ready.reduce((sum, host) => sum + host.size, 0),
+      waiting: this.#queue.size,
     }
   }
 

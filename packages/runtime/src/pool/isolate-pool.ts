@@ -112,12 +112,25 @@ export type PoolOutcome = PoolUsage &
     | { readonly kind: "aborted" }
   )
 
+/** How much there is of everything now. */
+export interface PoolStats {
+  /** Host processes that take runs, the spare one not counted. */
+  readonly hosts: number
+  /** Whether one stands ready to replace a dead one. */
+  readonly hasSpare: boolean
+  /** Isolates that hold a run. */
+  readonly running: number
+  /** Runs that wait for an isolate. */
+  readonly waiting: number
+}
+
 /** Gives each run an isolate of its own, once, and takes it away. Implemented by host processes. */
 export interface IsolatePool {
   /** Rejects with `worker.queue-full` or `platform.*` only. Aborting answers at once; the isolate goes in the background. */
   run(request: PoolRequest, handler: PoolHandler, signal?: AbortSignal): Promise<PoolOutcome>
   /** Keeps the caller's process alive until the function is called that it gives: an object is being called. */
   hold(): () => void
+  stats(): PoolStats
   /** Kills all processes; runs under way end as aborted. Disposing twice is safe. */
   dispose(): Promise<void>
 }

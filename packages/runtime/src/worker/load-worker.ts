@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto"
-import { MayflyError } from "@mayfly/protocol"
+import { MayflyError, parseLimits } from "@mayfly/protocol"
 import type { CompiledProgram } from "../compile/program.ts"
 import { defaultRuntime } from "../default-runtime.ts"
 import type { Compiled } from "../pool/compiler-pool.ts"
@@ -21,7 +21,7 @@ export async function loadWorker(options: DynamicWorkerOptions): Promise<WorkerP
   if (parsed.typecheck) await checkTypes(runtime, compiled, parsed)
   return {
     runtime,
-    options: { ...parsed, network },
+    options: { ...parsed, network, limits: parseLimits(options.limits, runtime.limits) },
     compiled,
     env,
     stack: new GuestStack(compiled.positions),

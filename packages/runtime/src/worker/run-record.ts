@@ -7,8 +7,13 @@ import {
   type LogLine,
   type LogLevel,
   MayflyError,
+  isTold,
   type NetworkPolicy,
+  type Span,
+  startSpan,
+  tell,
   type Usage,
+  withinSpan,
 } from "@mayfly/protocol"
 import { CloneError } from "@mayfly/protocol/clone"
 import { runTarget } from "../bridge/run-target.ts"
@@ -37,6 +42,8 @@ export interface RunRecordOptions {
   /** What people may see of the program when it asks to reach something. */
   readonly asking?: AskingWorker
   readonly stack: GuestStack
+  /** Of the run; what it asks for is part of it. */
+  readonly span?: Span
   /** Told of logs and egress as they happen; a run that is watched can't silently be run again. */
   readonly watcher?: RunWatcher
   /** Told of what the guest gives before the run's end. */
@@ -201,9 +208,15 @@ export class RunRecord implements PoolHandler {
       sequence: Number(sequence) || Infinity,
     }
     this.#lines.push(line)
+    if (isTold("log")) this.#tellLog(line)
     if (watcher === undefined) return
     this.#hasEffects = true
     watcher.onLog({ level: line.level, message, time: line.time })
+  }
+
+  #tellLog({ level, message, time }: LogLine): void {
+    const { tenant, id: runId } = this.#options
+    tell("log", { tenant, runId, level, message, time })
   }
 
   /** A text of the guest's without secrets that were added to requests: it may have got one back. */
@@ -252,9 +265,22 @@ export class RunRecord implements PoolHandler {
       return { ok: false, name: "Error", message, code: "worker.binding-limit", endsAtCalls: bindingCalls + 1 }
     }
     this.#bindingCalls++
-    const answer = this.#perform(payload, buffers)
+    const answer = this.#traced(payload, () => this.#perform(payload, buffers))
     // The run's own end comes first: no timer is needed.
     return bindingMs === null || (wallMs !== null && wallMs <= bindingMs) ? answer : inTime(answer, bindingMs)
+  }
+
+  /** A binding's code may call further workers, which are part of the call then. */
+  #traced(payload: string, work: () => Promise<CallAnswer>): Promise<CallAnswer> {
+    const { span: parent, env } = this.#options
+    const span = parent === undefined ? undefined : startSpan("binding", { parent })
+    if (span === undefined) return work()
+    const name = env.names[Number(payload.slice(0, payload.indexOf("\n")))]
+    if (name !== undefined) span.set({ "mayfly.binding": name.slice(0, 200) })
+    return withinSpan(span, work).then((answer) => {
+      span.end(answer.ok ? undefined : (answer.code ?? "worker.guest"))
+      return answer
+    })
   }
 
   async #perform(payload: string, buffers: readonly ArrayBuffer[]): Promise<CallAnswer> {
@@ -279,11 +305,12 @@ export class RunRecord implements PoolHandler {
   }
 
   #context(signal: AbortSignal): EgressContext {
-    const { tenant, id, network, limits, asking } = this.#options
+    const { tenant, id, network, limits, asking, span } = this.#options
     return {
       tenant,
       runId: id,
       ...(asking === undefined ? {} : { worker: asking }),
+      ...(span === undefined ? {} : { span }),
       policy: network,
       signal,
       maxResponseBytes: Math.min(limits.memoryMb * 1_048_576, 256 << 20),

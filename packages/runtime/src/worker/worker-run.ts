@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto"
-import { type Limits, MayflyError, parseLimits } from "@mayfly/protocol"
+import { type Limits, MayflyError, parseLimits, type Span, startSpan, tell } from "@mayfly/protocol"
 import { CloneError, CloneTooLargeError, encodeValue } from "@mayfly/protocol/clone"
 import type { Egress } from "../egress.ts"
 import type { Compiled } from "../pool/compiler-pool.ts"
@@ -115,6 +115,7 @@ class WorkerRun implements OpenRun {
   #usage: PoolUsage = unused
   /** Why the supervisor itself ended the run. */
   #verdict: MayflyError | undefined
+  readonly #span: Span | undefined
   #timer: NodeJS.Timeout | undefined
   #notice: NodeJS.Timeout | undefined
 
@@ -126,6 +127,7 @@ class WorkerRun implements OpenRun {
     this.#limits = parseLimits(options.limits, parts.options.limits)
     const { tenant, network } = parts.options
     this.tenant = tenant
+    this.#span = startSpan("run", { attributes: { "mayfly.run.id": this.#id, "mayfly.tenant": tenant } })
     this.#record = new RunRecord({
       id: this.#id,
       tenant,
@@ -137,6 +139,7 @@ class WorkerRun implements OpenRun {
       redactor: parts.runtime.egress.redactor,
       asking: { hash: parts.compiled.hash, excerpt: (word) => excerpt(parts.compiled.positions, word) },
       stack: parts.stack,
+      ...(this.#span === undefined ? {} : { span: this.#span }),
       ...(hooks.watcher === undefined ? {} : { watcher: hooks.watcher }),
       onEarly: (source, text, usage) => this.#early(source, text, usage),
     })
@@ -187,8 +190,22 @@ class WorkerRun implements OpenRun {
     const outcome = signal?.aborted === true ? ({ ...unused, kind: "aborted" } as const) : await this.#inPool(request)
     const run = this.#finish(outcome)
     this.#record.close(run.ok ? this.#verdict : run.error)
+    this.#tell(run)
     this.#hooks.onEnd?.(run)
     return run
+  }
+
+  #tell(run: Run): void {
+    const { cpuMs, wallMs, queueMs, peakMemoryBytes } = run.usage
+    const outcome = run.ok ? "ok" : run.error.code
+    tell("run", { tenant: this.tenant, outcome, cpuMs, wallMs, queueMs })
+    this.#span?.set({
+      "mayfly.run.outcome": outcome,
+      "mayfly.run.cpu_ms": cpuMs,
+      "mayfly.run.queue_ms": queueMs,
+      "mayfly.run.peak_memory_bytes": peakMemoryBytes,
+    })
+    this.#span?.end(run.ok ? undefined : outcome)
   }
 
   async #inPool(request: PoolRequest): Promise<PoolOutcome> {
@@ -201,6 +218,7 @@ class WorkerRun implements OpenRun {
       return { ...outcome, text: this.#record.redacted("result", outcome.text) }
     } catch (error) {
       this.#record.close()
+      this.#span?.end(error instanceof MayflyError ? error.code : "server.internal")
       throw error
     } finally {
       signal?.removeEventListener("abort", cancel)

@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto"
 import { constants, type Dirent, type Stats } from "node:fs"
 import {
   type FileHandle,
@@ -18,6 +17,7 @@ import type { Readable, Writable } from "node:stream"
 import { pipeline } from "node:stream/promises"
 import type { AgentCall } from "../link/agent-link.ts"
 import { missing } from "./base-environment.ts"
+import { shownPath } from "./files-root.ts"
 
 type Handler = (call: AgentCall) => Promise<unknown>
 
@@ -86,7 +86,8 @@ async function writeFile(call: AgentCall): Promise<unknown> {
   const old = await lstat(path).catch(() => undefined)
   if (old?.isDirectory() === true) throw missing("EISDIR", `"${given}" is a folder`)
   if (append || (old !== undefined && !old.isFile())) return writeInPlace(path, source, append)
-  const beside = join(dirname(path), `.${basename(path).slice(0, 100)}.${randomBytes(6).toString("hex")}`)
+  // Not `node:crypto`: that is a megabyte in every sandbox. The name need not be a secret, the file is made anew or not at all.
+  const beside = join(dirname(path), `.${basename(path).slice(0, 100)}.${Math.random().toString(36).slice(2)}`)
   try {
     const size = await writeTo(await open(beside, "wx", mode ?? (old === undefined ? 0o644 : old.mode & 0o777)), source)
     await rename(beside, path)
@@ -161,7 +162,7 @@ function drained(stream: Writable): Promise<void> {
 
 async function describe(path: string, found: Stats): Promise<Record<string, unknown>> {
   return {
-    path,
+    path: shownPath(path),
     type: typeOf(found),
     size: found.size,
     mode: found.mode & 0o7777,

@@ -1,12 +1,11 @@
 // The agent: the first process inside of a sandbox. It does what the supervisor asks over an inherited descriptor. Guests run as the same user
 // and may do what they like with it, so the supervisor trusts nothing that it says.
-import { Socket } from "node:net"
 import { type AgentCall, AgentLink } from "../link/agent-link.ts"
 import { confinePaths } from "./confine-paths.ts"
 import { connectPort, waitForPort } from "./connect-port.ts"
 import { fileCalls } from "./file-calls.ts"
-import { preparePipes } from "./real-pipes.ts"
 import { openContext, runCode } from "./run-code.ts"
+import { openLink } from "./open-link.ts"
 import { runProcess } from "./run-process.ts"
 import { openShell, runInShell } from "./run-shell.ts"
 import { watchFiles } from "./watch-files.ts"
@@ -44,11 +43,10 @@ async function onFilesOf(call: AgentCall, name: string, run: (call: AgentCall) =
   return run(call)
 }
 
-const socket = new Socket({ fd: Number(process.env["MAYFLY_LINK"]), readable: true, writable: true })
+const socket = openLink(process.env["MAYFLY_LINK"] ?? "")
 socket.on("close", () => process.exit(0))
 socket.on("error", () => process.exit(0))
 // A guest that breaks one call, by filling the process table for instance, must not end the others.
 process.on("uncaughtException", (error) => process.stderr.write(`${error.stack ?? error.message}\n`))
 process.on("unhandledRejection", (error) => process.stderr.write(`${String(error)}\n`))
-preparePipes()
 new AgentLink(socket, answer)

@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process"
 import { closeSync } from "node:fs"
-import { createInterface } from "node:readline"
-import type { Readable, Writable } from "node:stream"
+import type { Writable } from "node:stream"
 import type { AgentCall } from "../link/agent-link.ts"
 import { baseEnvironment, missing } from "./base-environment.ts"
 import { OutputSwitch } from "./output-pump.ts"
@@ -46,6 +45,7 @@ class Context {
   readonly #mark: string
   readonly #sources: OutputSwitch[]
   #cell: Cell | undefined
+  #rest = ""
 
   constructor(call: AgentCall, command: readonly string[]) {
     this.#call = call
@@ -61,8 +61,7 @@ class Context {
     for (const { writeFd } of pipes) closeSync(writeFd)
     this.#sources = pipes.map(({ readFd }) => new OutputSwitch(readFd))
     ;(this.#child.stdio[3] as Writable).on("error", () => {})
-    const lines = createInterface({ input: this.#child.stdio[4] as Readable })
-    lines.on("line", (line) => this.#read(line))
+    this.#child.stdio[4]?.on("data", (chunk: Buffer) => this.#feed(chunk.toString("latin1")))
     this.#child.on("error", (error) => call.fail(error))
     this.#child.on("exit", (code, signal) => this.#exited(code, signal))
     if (this.#child.pid !== undefined) preferForOutOfMemory(this.#child.pid)
@@ -86,6 +85,15 @@ class Context {
   #overdue(): void {
     if (this.#cell !== undefined) this.#cell.isTimedOut = true
     this.end()
+  }
+
+  /** Bytes as they are: a chunk may end within a character. */
+  #feed(chunk: string): void {
+    this.#rest += chunk
+    if (!chunk.includes("\n")) return
+    const lines = this.#rest.split("\n")
+    this.#rest = lines.pop() ?? ""
+    for (const line of lines) this.#read(Buffer.from(line, "latin1").toString("utf8"))
   }
 
   #read(line: string): void {

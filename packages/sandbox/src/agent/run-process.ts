@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process"
-import { closeSync, readFileSync, readlinkSync, statSync, writeFileSync } from "node:fs"
+import { closeSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { Socket } from "node:net"
 import type { AgentCall } from "../link/agent-link.ts"
 import { baseEnvironment, missing } from "./base-environment.ts"
 import { OutputPump } from "./output-pump.ts"
-import { callMark, descendants, signalTree } from "./process-tree.ts"
+import { callMark, signalTree } from "./process-tree.ts"
 import { makeInputPipe, makePipe } from "./real-pipes.ts"
+import { TerminalSize } from "./terminal-size.ts"
 
 interface SpawnOperation {
   readonly argv: readonly string[]
@@ -89,7 +90,12 @@ function follow(
   if (pid === 0) return
   preferForOutOfMemory(pid)
   call.onCancel = () => signalTree(pid, operation.mark, "SIGKILL")
-  call.channel.onMessage = (message) => handle(pid, operation.mark, message)
+  const size = new TerminalSize(pid)
+  call.channel.closed.then(
+    () => size.end(),
+    () => size.end(),
+  )
+  call.channel.onMessage = (message) => handle({ pid, mark: operation.mark, size }, message)
   call.channel.send({ pid })
 }
 
@@ -98,33 +104,18 @@ function reasonOf(error: NodeJS.ErrnoException): string {
   return error.code === "EACCES" ? "permission denied" : error.message
 }
 
-function handle(pid: number, mark: string, message: Readonly<Record<string, unknown>>): void {
+interface Handled {
+  readonly pid: number
+  readonly mark: string
+  readonly size: TerminalSize
+}
+
+function handle({ pid, mark, size }: Handled, message: Readonly<Record<string, unknown>>): void {
   if (typeof message["kill"] === "string") {
     signalTree(pid, mark, message["kill"] as NodeJS.Signals)
   } else if (Array.isArray(message["resize"])) {
     const [cols, rows] = message["resize"] as [number, number]
-    resize(pid, cols, rows)
-  }
-}
-
-/** Sets the size on the terminal itself; the kernel tells what runs on it. */
-function resize(pid: number, cols: number, rows: number): void {
-  const terminal = descendants(pid)
-    .map(terminalOf)
-    .find((path) => path !== undefined)
-  if (terminal === undefined) return
-  spawn("/usr/bin/stty", ["-F", terminal, "cols", String(cols), "rows", String(rows)], { stdio: "ignore" }).on(
-    "error",
-    () => {},
-  )
-}
-
-function terminalOf(pid: number): string | undefined {
-  try {
-    const path = readlinkSync(`/proc/${pid}/fd/0`)
-    return /^\/dev\/pts\/\d+$/.test(path) ? path : undefined
-  } catch {
-    return undefined
+    size.set(cols, rows)
   }
 }
 

@@ -2,6 +2,7 @@ import { type FSWatcher, readdirSync, watch } from "node:fs"
 import { lstat } from "node:fs/promises"
 import { join } from "node:path"
 import type { AgentCall } from "../link/agent-link.ts"
+import { shownPath } from "./files-root.ts"
 
 /** Lines of unread events that are kept; then the reader is told that it missed some. */
 const maxUnreadBytes = 1 << 20
@@ -20,7 +21,9 @@ export function watchFiles(call: AgentCall): void {
       hasMissed = true
       return
     }
-    output.write(`${JSON.stringify(hasMissed ? { type: "missed", path } : { type, path: changed })}\n`)
+    output.write(
+      `${JSON.stringify(hasMissed ? { type: "missed", path: shownPath(path) } : { type, path: shownPath(changed) })}\n`,
+    )
     hasMissed = false
   }
   const folders = new WatchedFolders(recursive, tell)

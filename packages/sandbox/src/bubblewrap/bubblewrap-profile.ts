@@ -1,10 +1,13 @@
 import { existsSync, lstatSync, readlinkSync } from "node:fs"
+import { pipeFolder, pipesMadeBefore } from "../agent/pipe-names.ts"
 
 /** Paths as bubblewrap sees them, which may lie in a stage that only it has. */
 export interface ProfilePaths {
   readonly home: string
   readonly workspace: string
   readonly etc: string
+  /** Files that it is given, by number. */
+  readonly given: string
   readonly agent: string
   readonly node: string
   /** A device in place of a /dev/null that ordinary users may not write to, as some virtual machines have it. */
@@ -21,10 +24,12 @@ export interface ProfileOptions {
   readonly hostname: string
   /** A network namespace of its own was made before. */
   readonly hasNetwork: boolean
+  /** Where the given files are, inside. */
+  readonly given: readonly string[]
 }
 
 /** Descriptors that bubblewrap is given. All others are closed before. */
-export const descriptors = { arguments: 3, link: 4, filter: 5, status: 6 } as const
+export const descriptors = { arguments: 3, link: 4, filter: 5 } as const
 
 export const sandboxUser = 1_000
 
@@ -115,6 +120,11 @@ export function bubblewrapArguments(options: ProfileOptions): string[] {
     "--dir",
     "/var/cache",
     ...temporary("/run", 1 << 20, "755"),
+    "--perms",
+    "700",
+    "--dir",
+    pipeFolder,
+    ...options.given.flatMap((path, index) => readOnly(`${paths.given}/${index}`, path)),
     "--dir",
     "/home",
     "--bind",
@@ -137,8 +147,6 @@ export function bubblewrapArguments(options: ProfileOptions): string[] {
     "/workspace",
     "--seccomp",
     String(descriptors.filter),
-    "--json-status-fd",
-    String(descriptors.status),
   ]
 }
 
@@ -150,10 +158,17 @@ export function agentCommand({ maxProcesses, maxFileBytes }: ProfileOptions): st
     `--nproc=${maxProcesses}`,
     "--core=0",
     ...(maxFileBytes === null ? [] : [`--fsize=${maxFileBytes}`]),
+    "/bin/sh",
+    "-c",
+    // As a grandchild: its end is for the first process of the sandbox to notice, not for the agent.
+    `(mkfifo -m 600 ${pipesMadeBefore.join(" ")} &); exec "$@"`,
+    "sh",
     "/.mayfly/bin/node",
     "--max-old-space-size=96",
+    "--v8-pool-size=0",
+    "--disable-sigusr1",
     "--no-warnings",
-    "/.mayfly/agent/agent.mjs",
+    "/.mayfly/agent/agent.cjs",
   ]
 }
 

@@ -27,6 +27,8 @@ export interface BubblewrapOptions {
   readonly directory: string
   /** For tests: do as if this machine had no control groups, or no disk images. */
   readonly without?: readonly ("cgroups" | "images")[]
+  /** For tests: a folder with another agent. */
+  readonly agent?: string
 }
 
 let nextGroup = 0
@@ -38,11 +40,14 @@ interface Host extends HostPrograms {
 /** Sandboxes on Linux: bubblewrap, namespaces, a system call filter, a user of the kernel's that is never root. */
 export class BubblewrapProvider implements SandboxProvider {
   readonly name = "bubblewrap"
+  readonly takesNetworks = true
   readonly #directory: string
   readonly #without: readonly string[]
+  readonly #agent: string | undefined
   #host: Host | undefined
 
-  constructor({ directory, without = [] }: BubblewrapOptions) {
+  constructor({ directory, without = [], agent }: BubblewrapOptions) {
+    this.#agent = agent
     this.#directory = directory
     this.#without = without
   }
@@ -61,6 +66,7 @@ export class BubblewrapProvider implements SandboxProvider {
         wallMs: "hard",
       },
       snapshots: hasImages ? "image" : "archive",
+      unsupported: [],
       notes: notesOn(isRoot, cgroups, hasImages),
     }
   }
@@ -71,7 +77,8 @@ export class BubblewrapProvider implements SandboxProvider {
     if (existsSync(folder)) throw new MayflyError("sandbox.exists", `files of a sandbox "${spec.id}" exist already`)
     try {
       await mkdir(join(folder, "etc"), { recursive: true, mode: 0o755 })
-      for (const [name, text] of Object.entries(etcFiles("sandbox"))) await writeFile(join(folder, "etc", name), text)
+      const small = Object.entries(etcFiles("sandbox"))
+      await Promise.all(small.map(([name, text]) => writeFile(join(folder, "etc", name), text)))
       if (host.isRoot) await writeFile(join(folder, "user"), String(await this.#newUser()))
       await this.#makeFiles(spec, host, from)
     } catch (error) {
@@ -80,8 +87,10 @@ export class BubblewrapProvider implements SandboxProvider {
     }
   }
 
-  async start(spec: SandboxSpec, { onNetwork }: ProviderStartOptions = {}): Promise<ProviderSandbox> {
+  async start(spec: SandboxSpec, { takeNetwork }: ProviderStartOptions = {}): Promise<ProviderSandbox> {
     const host = this.#find()
+    const networking = takeNetwork?.()
+    networking?.catch(() => {})
     const place = await this.#place(spec.id, host)
     if (place.image !== undefined) await waitUntilDetached(place.image)
     const { cgroups } = host
@@ -89,7 +98,7 @@ export class BubblewrapProvider implements SandboxProvider {
       cgroups === undefined ? undefined : new ResourceGroup(cgroups, groupName(spec.id, nextGroup++), spec.limits)
     try {
       const limitsMemory = cgroups?.memory === undefined
-      return await startSandbox({ spec, programs: host, place, group, limitsMemory, onNetwork })
+      return await startSandbox({ spec, programs: host, place, group, limitsMemory, network: await networking })
     } catch (error) {
       await group?.remove()
       throw error
@@ -135,7 +144,8 @@ export class BubblewrapProvider implements SandboxProvider {
 
   #find(): Host {
     if (this.#host !== undefined) return this.#host
-    const programs = findHostPrograms()
+    const found = findHostPrograms()
+    const programs = this.#agent === undefined ? found : { ...found, agent: this.#agent }
     const hasImages = programs.hasImages && !this.#without.includes("images")
     const cgroups = this.#without.includes("cgroups") ? undefined : findCgroupPlaces()
     if (cgroups !== undefined) sweepGroups(cgroups)
@@ -189,6 +199,8 @@ export class BubblewrapProvider implements SandboxProvider {
       image: host.hasImages ? this.#image(id) : undefined,
       files: join(folder, "files"),
       etc: join(folder, "etc"),
+      mounts: join(folder, "mounts"),
+      given: join(folder, "given"),
       user: host.isRoot ? Number(await readFile(join(folder, "user"), "utf8")) : undefined,
       stage: this.#stage(),
     }

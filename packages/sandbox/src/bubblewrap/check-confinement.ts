@@ -1,12 +1,22 @@
 import { readFileSync, readlinkSync } from "node:fs"
 
-const namespaces = ["user", "mnt", "pid", "net", "ipc", "uts"]
+const allNamespaces = ["user", "mnt", "pid", "net", "ipc", "uts"]
 
 /**
  * What is missing around a process, as the kernel tells it from outside; none when all is well. Looked at on every start, so that a kernel or a
- * bubblewrap that behaves differently ends in an error and not in a sandbox with a hole.
+ * bubblewrap that behaves differently ends in an error and not in a sandbox with a hole. Null for a process that has ended.
  */
-export function missingConfinement(pid: number): string[] {
+export function missingConfinement(pid: number, namespaces: readonly string[] = allNamespaces): string[] | null {
+  try {
+    return missingAround(pid, namespaces)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === "ENOENT" || code === "ESRCH") return null
+    throw error
+  }
+}
+
+function missingAround(pid: number, namespaces: readonly string[]): string[] {
   const status = readFileSync(`/proc/${pid}/status`, "utf8")
   const field = (name: string): string => new RegExp(`^${name}:\\s*(.*)$`, "m").exec(status)?.[1] ?? ""
   const missing: string[] = []

@@ -90,9 +90,9 @@ function hasLoopAccess(): boolean {
 }
 
 /** The same whether this file runs from `src` or from `dist`. */
-function agentFolder(): string {
+export function agentFolder(): string {
   const folder = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "dist", "agent-files")
-  if (!existsSync(join(folder, "agent.mjs"))) throw unavailable(`the agent is not built; run npm run build`)
+  if (!existsSync(join(folder, "agent.cjs"))) throw unavailable(`the agent is not built; run npm run build`)
   return folder
 }
 

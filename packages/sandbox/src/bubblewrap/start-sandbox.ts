@@ -1,13 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process"
 import { readFileSync } from "node:fs"
-import { mkdir } from "node:fs/promises"
 import type { Socket } from "node:net"
 import type { Duplex } from "node:stream"
-import { MayflyError } from "@mayfly/protocol"
 import { resultOf } from "../agent-answer.ts"
 import { AgentSandbox } from "../agent-sandbox.ts"
+import { errorOfEnd } from "../error-of-end.ts"
 import { SupervisorLink } from "../link/supervisor-link.ts"
-import type { ProviderStartOptions, SandboxEnd, SandboxSpec, SandboxUsage } from "../sandbox-provider.ts"
+import type { PreparedNetwork, SandboxEnd, SandboxSpec, SandboxUsage } from "../sandbox-provider.ts"
 import {
   agentCommand,
   bubblewrapArguments,
@@ -19,6 +18,7 @@ import { missingConfinement } from "./check-confinement.ts"
 import { diskUsage, watchDisk } from "./disk-watchdog.ts"
 import { findProgram } from "./find-program.ts"
 import { type HostPrograms, unavailable } from "./host-programs.ts"
+import { giveFiles, prepareStage } from "./stage.ts"
 import { launchScript } from "./launch-script.ts"
 import { memoryBelow, watchMemory } from "./memory-watchdog.ts"
 import { processesOfOurs, type ResourceGroup } from "./resource-group.ts"
@@ -35,6 +35,10 @@ export interface SandboxPlace {
   readonly image: string | undefined
   readonly files: string
   readonly etc: string
+  /** A folder of its own for files that it is given, read-only. */
+  readonly given: string
+  /** A file of its own for what is mounted when it starts. */
+  readonly mounts: string
   /** The kernel's user, undefined when it is that of this process. */
   readonly user: number | undefined
   /** A folder in which the mounts of one sandbox are made, seen by it alone. */
@@ -47,12 +51,14 @@ export interface StartOptions {
   readonly place: SandboxPlace
   readonly group: ResourceGroup | undefined
   readonly limitsMemory: boolean
-  readonly onNetwork: ProviderStartOptions["onNetwork"]
+  readonly network: PreparedNetwork | undefined
 }
 
 /** Starts bubblewrap and the agent in it. On throw nothing of it runs. */
 export async function startSandbox(options: StartOptions): Promise<BubblewrapSandbox> {
-  if (options.place.user !== undefined) await mkdir(options.place.stage, { recursive: true, mode: 0o755 })
+  const { place, programs, network } = options
+  await giveFiles(place.given, network?.files ?? {})
+  if (place.user !== undefined) await prepareStage(place, programs)
   const running = new Running(options)
   try {
     await running.ready()
@@ -109,17 +115,8 @@ class Running {
 
   /** Waits for the agent and the network, which take their time side by side. */
   async ready(): Promise<void> {
-    await Promise.all([this.#agentReady(), this.#networkReady()])
+    await Promise.all([this.#agentReady(), this.#options.network?.ready])
     this.#watch()
-  }
-
-  /** bubblewrap says when the namespaces are there. That it ends first is told by the agent's link. */
-  async #networkReady(): Promise<void> {
-    const { onNetwork } = this.#options
-    const status = (this.#child.stdio as readonly unknown[])[descriptors.status] as Duplex
-    const inner = await firstNumber(status)
-    if (onNetwork === undefined || inner === undefined) return
-    await onNetwork(ownsNetwork(this.#options) ? this.outerPid : inner)
   }
 
   /** Waits for the agent's first answer, then looks at the sandbox from outside. */
@@ -133,7 +130,11 @@ class Running {
     } finally {
       clearTimeout(late)
     }
-    const missing = this.#innerPids().flatMap(missingConfinement)
+    const looked = this.#innerPids()
+      .map((pid) => missingConfinement(pid))
+      .filter((found) => found !== null)
+    // The first process and the agent. What made its pipes may just have ended.
+    const missing = looked.length < 2 ? ["processes that can be looked at"] : looked.flat()
     if (missing.length > 0) throw unavailable(`the sandbox lacks ${[...new Set(missing)].join(", ")}`)
   }
 
@@ -231,20 +232,6 @@ class Running {
   }
 }
 
-/** The error of calls that a sandbox's end cut off. */
-export function errorOfEnd(end: SandboxEnd): MayflyError {
-  switch (end.reason) {
-    case "stopped":
-      return new MayflyError("sandbox.stopped", "the sandbox was stopped")
-    case "crashed":
-      return new MayflyError("sandbox.crashed", `the sandbox has ended: ${end.detail}`)
-    case "limit":
-      return new MayflyError("sandbox.limit", `the sandbox was ended: ${end.detail} (limits.${end.limit})`, {
-        details: { limit: end.limit },
-      })
-  }
-}
-
 function launch(options: StartOptions): ChildProcess {
   const { programs } = options
   const profile = profileOf(options)
@@ -253,7 +240,7 @@ function launch(options: StartOptions): ChildProcess {
   const child = spawn(argv[0] ?? "", argv.slice(1), {
     cwd: "/",
     env: launchEnvironment(options),
-    stdio: ["ignore", "pipe", "pipe", "pipe", "pipe", "pipe", "pipe"],
+    stdio: ["ignore", "pipe", "pipe", "pipe", "pipe", "pipe"],
   })
   const give = (fd: number, bytes: Uint8Array): void => {
     const pipe = (child.stdio as readonly unknown[])[fd] as Duplex
@@ -273,18 +260,12 @@ function launch(options: StartOptions): ChildProcess {
   return child
 }
 
-/**
- * For an ordinary user who gives it a way out, the network belongs to a user namespace around bubblewrap's: one that can be entered from outside, and that
- * guests have no rights in. Root may enter any.
- */
-function ownsNetwork({ place, onNetwork }: StartOptions): boolean {
-  return onNetwork !== undefined && place.user === undefined
-}
-
-function wrapperOf(options: StartOptions): string[] {
-  const unshare = findProgram("unshare") ?? "unshare"
-  if (options.place.user !== undefined) return [unshare, "--mount", "--propagation", "private", "--"]
-  return ownsNetwork(options) ? [unshare, "--user", "--map-root-user", "--net", "--"] : []
+/** A network that was made before belongs to this process, or to a user namespace around bubblewrap's: guests have no rights in it. */
+function wrapperOf({ place, network }: StartOptions): string[] {
+  const [enter = "", ...into] = network?.enter ?? []
+  const entering = network === undefined ? [] : [findProgram(enter) ?? enter, ...into]
+  if (place.user === undefined) return entering
+  return [...entering, findProgram("unshare") ?? "unshare", "--mount", "--propagation", "private", "--"]
 }
 
 /** The whole environment of what starts a sandbox; none of it reaches the guest. */
@@ -298,11 +279,7 @@ function launchEnvironment({ programs, place, group }: StartOptions): Record<str
       : {
           MAYFLY_STAGE: place.stage,
           MAYFLY_USER: String(place.user),
-          MAYFLY_IMAGE: place.image ?? "",
-          MAYFLY_FILES: place.files,
-          MAYFLY_ETC: place.etc,
-          MAYFLY_AGENT: programs.agent,
-          MAYFLY_NODE: programs.node,
+          MAYFLY_MOUNTS: place.mounts,
           MAYFLY_OWN_NULL: programs.hasUsableNull ? "" : "1",
         }),
   }
@@ -321,12 +298,15 @@ function profileOf(options: StartOptions): ProfileOptions {
       LANG: "C.UTF-8",
       TERM: "dumb",
       MAYFLY_LINK: String(descriptors.link),
+      MALLOC_ARENA_MAX: "1",
+      UV_THREADPOOL_SIZE: "2",
     },
     tmpBytes: Math.min(256, Math.floor(limits.memoryMb / 2)) * mebibyte,
     maxProcesses: limits.processes + processesOfOurs,
     maxFileBytes: place.image === undefined ? limits.diskMb * mebibyte : null,
     hostname: "sandbox",
-    hasNetwork: ownsNetwork(options),
+    hasNetwork: options.network !== undefined,
+    given: Object.keys(options.network?.files ?? {}),
   }
 }
 
@@ -336,6 +316,7 @@ function pathsOf(place: SandboxPlace, programs: HostPrograms): ProfilePaths {
     home: `${files}/home`,
     workspace: `${files}/workspace`,
     etc,
+    given: place.given,
     agent: programs.agent,
     node: programs.node,
     null: undefined,
@@ -347,29 +328,16 @@ function stagedPaths(stage: string, hasUsableNull: boolean): ProfilePaths {
     home: `${stage}/files/home`,
     workspace: `${stage}/files/workspace`,
     etc: `${stage}/etc`,
+    given: `${stage}/given`,
     agent: `${stage}/agent`,
     node: `${stage}/node`,
-    null: hasUsableNull ? undefined : `${stage}/null`,
+    null: hasUsableNull ? undefined : `${stage}/own/null`,
   }
 }
 
 async function imageUsage(image: string, { limits }: SandboxSpec): Promise<number | null> {
   const used = await diskUsage(image)
   return used === null ? null : Math.min(used, limits.diskMb * mebibyte)
-}
-
-/** The number of the first process inside, from what bubblewrap tells: `{ "child-pid": 12 }`. Undefined when it ended before. */
-async function firstNumber(status: Duplex): Promise<number | undefined> {
-  let text = ""
-  for await (const chunk of status.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-    text = (text + chunk.toString("utf8")).slice(-maxComplaint)
-    const found = /"child-pid": (\d+)/.exec(text)?.[1]
-    if (found !== undefined) {
-      status.resume()
-      return Number(found)
-    }
-  }
-  return undefined
 }
 
 function childrenOf(pid: number): number[] {

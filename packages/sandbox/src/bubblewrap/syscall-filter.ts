@@ -13,7 +13,7 @@ const auditArch: Readonly<Record<FilterArch, number>> = { x64: 0xc000003e, arm64
 type Numbers = readonly [x64: number | null, arm64: number | null]
 
 /** Calls that ordinary programs don't make, and that have let others out of sandboxes. */
-const denied: Readonly<Record<string, Numbers>> = {
+export const denied: Readonly<Record<string, Numbers>> = {
   // Other processes: the agent is one of them, with the same user.
   ptrace: [101, 117], process_vm_readv: [310, 270], process_vm_writev: [311, 271], kcmp: [312, 272], pidfd_getfd: [438, 438],
   process_madvise: [440, 440],
@@ -34,7 +34,7 @@ const denied: Readonly<Record<string, Numbers>> = {
 } // oxfmt-ignore
 
 /** Callers fall back when these "do not exist": clone3 hides its flags from a filter, io_uring goes around it. */
-const absent: Readonly<Record<string, Numbers>> = {
+export const absent: Readonly<Record<string, Numbers>> = {
   clone3: [435, 435],
   io_uring_setup: [425, 425],
   io_uring_enter: [426, 426],
@@ -48,13 +48,13 @@ const socket: Numbers = [41, 198]
 const socketpair: Numbers = [53, 199]
 
 /** CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET. */
-const newNamespaces = 0x7e020000
+export const newNamespaces = 0x7e020000
 /** TIOCSTI and TIOCLINUX put words in a terminal's mouth. */
-const terminalInjections = [0x5412, 0x541c]
+export const terminalInjections = [0x5412, 0x541c]
 /** The usual one, a question, and a debugger's wish for stable addresses. */
 const personalities = [0, 0xffffffff, 0x0040000]
 /** UNIX, INET, INET6, NETLINK. Others reach past the network namespace: AF_VSOCK talks to the hypervisor. */
-const families = [1, 2, 10, 16]
+export const families = [1, 2, 10, 16]
 
 const notPermitted = verdicts.error(1)
 const noSuchCall = verdicts.error(38)

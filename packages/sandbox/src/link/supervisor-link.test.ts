@@ -89,6 +89,27 @@ test("data that nobody reads is bounded: more than was granted ends the link", a
   assert.match(reasons[0] ?? "", /more data came than was granted/)
 })
 
+test("an agent that does not end a call at its time is given up", async () => {
+  const { link, reasons } = fakeAgent()
+  const alive = setInterval(() => {}, 1_000)
+  const [ended, held] = [link.open({ op: "x" }), link.open({ op: "y" })]
+  link.expectEnd(held, 20)
+  await assert.rejects(held.closed, { code: "sandbox.crashed" })
+  await assert.rejects(ended.closed, { code: "sandbox.crashed" })
+  assert.deepEqual(reasons, ["the agent did not end a call at its time"])
+  clearInterval(alive)
+})
+
+test("an agent that ends its calls in time is kept", async () => {
+  const { link, reasons, say } = fakeAgent()
+  const channel = link.open({ op: "x" })
+  link.expectEnd(channel, 20)
+  say(frame(frameType.close, channel.id, "{}"))
+  await channel.closed
+  await new Promise((resolve) => setTimeout(resolve, 60))
+  assert.deepEqual(reasons, [])
+})
+
 test("calls under way are bounded", () => {
   const { link } = fakeAgent()
   for (let count = 0; count < 1_000; count++) link.open({ op: "x" })

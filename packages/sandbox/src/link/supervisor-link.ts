@@ -5,6 +5,8 @@ import { type Frame, FrameReader, frameType, type FrameType } from "./frame.ts"
 
 const maxChannels = 1_000
 const maxOpenBytes = 200 * 1_024
+const cancelMs = 60_000
+const maxTimerMs = 2_147_483_647
 
 /** The supervisor's end. All that the agent says is untrusted: whatever no honest agent would say breaks the link. */
 export class SupervisorLink {
@@ -55,9 +57,22 @@ export class SupervisorLink {
     return channel
   }
 
+  /** An agent that has not ended this call by then is no honest one: the link breaks. */
+  expectEnd(channel: Channel, withinMs: number): void {
+    const late = (): void => {
+      if (this.#channels.get(channel.id) === channel) this.#break("the agent did not end a call at its time")
+    }
+    const timer = setTimeout(late, Math.min(withinMs, maxTimerMs)).unref()
+    const done = (): void => clearTimeout(timer)
+    channel.closed.then(done, done)
+  }
+
   /** Asks the agent to end a call. It stays known until the agent says that it has. */
   cancel(channel: Channel): void {
-    if (this.#channels.has(channel.id)) this.#send(frameType.cancel, channel.id, Buffer.alloc(0))
+    if (this.#channels.has(channel.id)) {
+      this.#send(frameType.cancel, channel.id, Buffer.alloc(0))
+      this.expectEnd(channel, cancelMs)
+    }
     // Nobody reads it any more: what still comes must not hold up the agent.
     for (const index of [1, 2, 3]) channel.readable(index).resume()
   }

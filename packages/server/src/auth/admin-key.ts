@@ -1,8 +1,8 @@
 import { readFileSync, renameSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import type { DataDirectory } from "@mayfly/platform"
 import { MayflyError } from "@mayfly/protocol"
 import { createKey, hashKey } from "./api-key.ts"
-import type { DataDirectory } from "../data-directory.ts"
 
 export interface AdminKey {
   /** SHA-256 of the key, as hex. The key itself is stored nowhere. */

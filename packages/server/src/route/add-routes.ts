@@ -88,7 +88,9 @@ function hasBody(c: Context): boolean {
   return Number(c.req.header("content-length") ?? 0) !== 0 || c.req.header("transfer-encoding") !== undefined
 }
 
-function responseOf(c: Context, { answer }: Route, given: unknown): Response {
+async function responseOf(c: Context, { answer }: Route, given: unknown): Promise<Response> {
+  // Of an answer to HEAD nobody reads the body: a stream would keep its place for ever.
+  if (given instanceof Response && c.req.raw.method === "HEAD") await given.body?.cancel()
   if (given instanceof Response) return given
   if (given === undefined) return c.body(null, 204)
   return c.json(given, (answer.status ?? 200) as ContentfulStatusCode)

@@ -10,7 +10,7 @@ export interface OpenApiOptions {
   readonly version: string
 }
 
-const everywhere: readonly ErrorCode[] = ["input.invalid", "auth.host", "server.internal"]
+const everywhere: readonly ErrorCode[] = ["input.invalid", "auth.host", "server.internal", "server.stopping"]
 const withKey: readonly ErrorCode[] = ["auth.missing", "auth.invalid", "auth.forbidden", "auth.rate-limited"]
 const withBody: readonly ErrorCode[] = ["server.too-large", "server.body-timeout"]
 const busy: readonly ErrorCode[] = ["worker.queue-full"]

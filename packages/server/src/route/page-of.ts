@@ -25,3 +25,13 @@ function compare(a: string, b: string): number {
   if (a === b) return 0
   return a < b ? -1 : 1
 }
+
+/** For lists that are bounded and short where they come from: whole and in their own order, unless pages are asked for. */
+export function wholeOrPageOf<Entry>(
+  list: readonly Entry[],
+  query: PageQuery,
+  keyOf: (entry: Entry) => string,
+): { readonly entries: readonly Entry[]; readonly cursor?: string } {
+  if (query.limit === undefined && query.cursor === undefined) return { entries: list }
+  return pageOf(list, query, keyOf)
+}

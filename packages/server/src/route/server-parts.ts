@@ -4,6 +4,7 @@ import type { Idempotency } from "../idempotency/idempotency.ts"
 import type { BodyLimits } from "../read-json-body.ts"
 import type { RequestSlots } from "../request-slots.ts"
 import type { ServerLog } from "../server-log.ts"
+import type { Metrics } from "../telemetry/metrics.ts"
 
 /** Each kind of place is bounded apart, so that those who stay long don't take the places of short calls. */
 export type PlaceName = "requests" | "sandboxes" | "hooks" | "followers" | "workflowFollowers"
@@ -20,6 +21,8 @@ export interface ServerParts {
   /** Cancels all that is under way. */
   readonly stopping: AbortSignal
   readonly log: ServerLog
+  /** Undefined where nobody may read them. */
+  readonly metrics: Metrics | undefined
   /** Asks this very server, as any client would: with its key, through all that guards its routes. */
   self(request: Request): Promise<Response>
 }

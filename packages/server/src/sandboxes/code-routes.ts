@@ -1,7 +1,8 @@
 import { z } from "zod"
+import { wholeOrPageOf } from "../route/page-of.ts"
 import { type Route, route } from "../route/route.ts"
 import { sandboxOf, sandboxParams } from "../sandbox-of.ts"
-import { tenantQuery } from "../schema/common.ts"
+import { nextCursor, pageQuery, tenantQuery } from "../schema/common.ts"
 import { given } from "./given-parts.ts"
 import { isForEvents, sendEvents } from "./send-events.ts"
 
@@ -69,9 +70,14 @@ export const codeRoutes: readonly Route[] = [
     method: "get",
     path: "/v1/sandboxes/:id/code/contexts",
     summary: "List contexts",
-    answer: { description: "The contexts.", json: z.object({ contexts: z.array(contextJson) }) },
+    query: pageQuery,
+    answer: { description: "The contexts.", json: z.object({ contexts: z.array(contextJson), cursor: nextCursor }) },
     errors: ["sandbox.not-found"],
-    handle: async (call) => ({ contexts: (await sandboxOf(call)).contexts() }),
+    async handle(call) {
+      const all = (await sandboxOf(call)).contexts()
+      const { entries, ...next } = wholeOrPageOf(all, call.query, ({ name }) => name)
+      return { contexts: entries, ...next }
+    },
   }),
   route({
     ...common,

@@ -1,8 +1,9 @@
 import { z } from "zod"
 import { documented } from "../route/documented.ts"
+import { wholeOrPageOf } from "../route/page-of.ts"
 import { type Route, route } from "../route/route.ts"
 import { sandboxOf, sandboxParams } from "../sandbox-of.ts"
-import { tenantQuery } from "../schema/common.ts"
+import { nextCursor, pageQuery, tenantQuery } from "../schema/common.ts"
 import { given } from "./given-parts.ts"
 
 const exposureJson = z.object({
@@ -39,9 +40,14 @@ export const portRoutes: readonly Route[] = [
     method: "get",
     path,
     summary: "List ports that are shown",
-    answer: { description: "The addresses.", json: z.object({ ports: z.array(exposureJson) }) },
+    query: pageQuery,
+    answer: { description: "The addresses.", json: z.object({ ports: z.array(exposureJson), cursor: nextCursor }) },
     errors: ["sandbox.not-found"],
-    handle: async (call) => ({ ports: (await sandboxOf(call)).exposures() }),
+    async handle(call) {
+      const all = (await sandboxOf(call)).exposures()
+      const { entries, ...next } = wholeOrPageOf(all, call.query, ({ port }) => String(port).padStart(5, "0"))
+      return { ports: entries, ...next }
+    },
   }),
   route({
     ...common,

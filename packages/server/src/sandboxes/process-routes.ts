@@ -1,11 +1,12 @@
 import type { LogChunk, SandboxProcess } from "@mayfly/platform"
 import { z } from "zod"
 import { flag } from "../route/query-values.ts"
+import { wholeOrPageOf } from "../route/page-of.ts"
 import { type Route, route } from "../route/route.ts"
 import { invalid } from "../parse-fields.ts"
 import { bodyChunks } from "./body-chunks.ts"
 import { sandboxOf, sandboxParams } from "../sandbox-of.ts"
-import { tenantQuery } from "../schema/common.ts"
+import { nextCursor, pageQuery, tenantQuery } from "../schema/common.ts"
 import { given, partOf } from "./given-parts.ts"
 import { isForEvents, sendEvents } from "./send-events.ts"
 
@@ -51,10 +52,14 @@ export const processRoutes: readonly Route[] = [
     path,
     summary: "List processes, the last ones that ended too",
     params: sandboxParams,
-    query: tenantQuery,
-    answer: { description: "The processes.", json: z.object({ processes: z.array(processJson) }) },
+    query: pageQuery,
+    answer: { description: "The processes.", json: z.object({ processes: z.array(processJson), cursor: nextCursor }) },
     errors: ["sandbox.not-found"],
-    handle: async (call) => ({ processes: (await sandboxOf(call)).processes().map(jsonOf) }),
+    async handle(call) {
+      const all = (await sandboxOf(call)).processes().map(jsonOf)
+      const { entries, ...next } = wholeOrPageOf(all, call.query, ({ id }) => id)
+      return { processes: entries, ...next }
+    },
   }),
   route({
     ...common,

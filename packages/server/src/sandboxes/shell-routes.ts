@@ -1,8 +1,9 @@
 import type { SandboxShell, ShellResult } from "@mayfly/platform"
 import { z } from "zod"
+import { wholeOrPageOf } from "../route/page-of.ts"
 import { type Route, route } from "../route/route.ts"
 import { sandboxOf, sandboxParams } from "../sandbox-of.ts"
-import { tenantQuery } from "../schema/common.ts"
+import { nextCursor, pageQuery, tenantQuery } from "../schema/common.ts"
 import { given, partOf } from "./given-parts.ts"
 import { isForEvents, sendEvents } from "./send-events.ts"
 
@@ -43,10 +44,14 @@ export const shellRoutes: readonly Route[] = [
     path,
     summary: "List shells that have not ended",
     params: sandboxParams,
-    query: tenantQuery,
-    answer: { description: "The shells.", json: z.object({ shells: z.array(shellJson) }) },
+    query: pageQuery,
+    answer: { description: "The shells.", json: z.object({ shells: z.array(shellJson), cursor: nextCursor }) },
     errors: ["sandbox.not-found"],
-    handle: async (call) => ({ shells: (await sandboxOf(call)).shells().map(jsonOf) }),
+    async handle(call) {
+      const all = (await sandboxOf(call)).shells().map(jsonOf)
+      const { entries, ...next } = wholeOrPageOf(all, call.query, ({ id }) => id)
+      return { shells: entries, ...next }
+    },
   }),
   route({
     ...common,

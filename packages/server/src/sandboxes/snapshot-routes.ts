@@ -4,7 +4,7 @@ import { invalid } from "../parse-fields.ts"
 import { type Route, route } from "../route/route.ts"
 import { bodyChunks } from "./body-chunks.ts"
 import { sandboxOf, sandboxParams } from "../sandbox-of.ts"
-import { pageOf } from "../route/page-of.ts"
+import { pageOf, wholeOrPageOf } from "../route/page-of.ts"
 import { nextCursor, pageQuery, tenantQuery } from "../schema/common.ts"
 import { given, partOf } from "./given-parts.ts"
 
@@ -14,7 +14,7 @@ const snapshotJson = z.object({
   createdAt: z.int(),
   bytes: z.int().describe("what it takes on disk"),
 })
-const listJson = z.object({ snapshots: z.array(snapshotJson) })
+const listJson = z.object({ snapshots: z.array(snapshotJson), cursor: nextCursor })
 const common = { scope: "sandboxes", tag: "Sandboxes", place: "sandboxes" } as const
 const path = "/v1/sandboxes/:id/snapshots"
 const format = z.enum(["tar", "tar.zst"]).optional().describe("default tar.zst")
@@ -40,13 +40,15 @@ export const snapshotRoutes: readonly Route[] = [
     path,
     summary: "List a sandbox's copies, the oldest first",
     params: sandboxParams,
-    query: tenantQuery,
+    query: pageQuery,
     answer: { description: "The copies.", json: listJson },
     errors: ["sandbox.not-found"],
     handle: async (call) => {
       const { id, tenant } = await sandboxOf(call)
       const all = await call.server.platform.sandboxes(tenant).snapshots()
-      return { snapshots: all.filter(({ sandboxId }) => sandboxId === id).map(jsonOf) }
+      const own = all.filter(({ sandboxId }) => sandboxId === id)
+      const { entries, ...next } = wholeOrPageOf(own, call.query, (snapshot) => snapshot.id)
+      return { snapshots: entries.map(jsonOf), ...next }
     },
   }),
   route({
@@ -71,7 +73,7 @@ export const snapshotRoutes: readonly Route[] = [
     path: "/v1/snapshots",
     summary: "List copies of a tenant's sandboxes, those too whose sandbox was destroyed",
     query: pageQuery,
-    answer: { description: "A page of copies.", json: listJson.extend({ cursor: nextCursor }) },
+    answer: { description: "A page of copies.", json: listJson },
     handle: async ({ server, access, query }) => {
       const all = await server.platform.sandboxes(access.tenant(query.tenant)).snapshots()
       const { entries, ...next } = pageOf(all, query, ({ id }) => id)

@@ -1,11 +1,12 @@
 import type { SandboxTerminal } from "@mayfly/platform"
 import { z } from "zod"
 import { flag, wholeNumber } from "../route/query-values.ts"
+import { wholeOrPageOf } from "../route/page-of.ts"
 import { type Route, route } from "../route/route.ts"
 import { showTerminal } from "../sockets/show-terminal.ts"
 import { upgradeOf } from "../sockets/socket-upgrade.ts"
 import { sandboxOf, sandboxParams } from "../sandbox-of.ts"
-import { tenantQuery } from "../schema/common.ts"
+import { nextCursor, pageQuery, tenantQuery } from "../schema/common.ts"
 import { given, partOf } from "./given-parts.ts"
 
 const terminalJson = z.object({ id: z.string(), createdAt: z.int() })
@@ -51,10 +52,14 @@ export const terminalRoutes: readonly Route[] = [
     path: "/v1/sandboxes/:id/terminals",
     summary: "List terminals that have not ended",
     params: sandboxParams,
-    query: tenantQuery,
-    answer: { description: "The terminals.", json: z.object({ terminals: z.array(terminalJson) }) },
+    query: pageQuery,
+    answer: { description: "The terminals.", json: z.object({ terminals: z.array(terminalJson), cursor: nextCursor }) },
     errors: ["sandbox.not-found"],
-    handle: async (call) => ({ terminals: (await sandboxOf(call)).terminals().map(jsonOf) }),
+    async handle(call) {
+      const all = (await sandboxOf(call)).terminals().map(jsonOf)
+      const { entries, ...next } = wholeOrPageOf(all, call.query, ({ id }) => id)
+      return { terminals: entries, ...next }
+    },
   }),
   route({
     ...common,

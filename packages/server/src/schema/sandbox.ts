@@ -44,6 +44,11 @@ export const sandboxRequest = z
         .nullable()
         .describe('Idle for this long it stops: "10m", milliseconds or null.'),
     ).optional(),
+    provider: opaque(
+      z
+        .string()
+        .describe("What holds it, of those that the server offers. Default: the server's, bubblewrap in most cases."),
+    ).optional(),
     tenant: tenantField,
   })
   .meta({ id: "SandboxRequest" })

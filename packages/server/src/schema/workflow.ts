@@ -30,7 +30,15 @@ export const workflow = z
     endedAt: epochMs.optional(),
     wakeAt: epochMs.optional(),
     waits: z
-      .array(z.object({ step: z.string(), type: z.string(), token: z.string(), hook: z.string() }))
+      .array(
+        z.object({
+          step: z.string(),
+          type: z.string(),
+          token: z.string(),
+          hook: z.string(),
+          prompt: z.string().optional().describe("What the page of the link asks."),
+        }),
+      )
       .describe("The events that it waits for; `hook` is where each can be sent without a key."),
   })
   .meta({ id: "Workflow" })

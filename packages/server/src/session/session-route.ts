@@ -17,14 +17,18 @@ export const sessionRoutes: readonly Route[] = [
     query: z.strictObject({ tenant: z.string().optional().describe("default: the key's own, or default") }),
     answer: { status: 101, description: "A WebSocket." },
     errors: ["server.upgrade-required"],
-    handle: ({ c, server, access, query, signal }) =>
-      upgradeOf(c).accept(
+    handle({ c, server, access, query, signal }) {
+      const upgrade = upgradeOf(c)
+      // Refused now, and not when the first worker asks for it.
+      const own = access.tenantFilter(query.tenant)
+      return upgrade.accept(
         serveSession({
           platform: server.platform,
-          tenantOf: (named) => access.tenant(named ?? query.tenant),
+          tenantOf: (named) => access.tenant(named ?? own),
           takeSlot: () => server.places.requests.take(),
           signal,
         }),
-      ),
+      )
+    },
   }),
 ]

@@ -4,7 +4,8 @@ import { callEntrypoint, type EntrypointClass, hasFetch } from "./entrypoint.ts"
 import { ExecutionContext } from "./execution-context.ts"
 import { loadFailure } from "./load-failure.ts"
 import { loopbackExports } from "./loopback.ts"
-import { type Invocation, invoke } from "./modules/invocation.ts"
+import { type KeptRequest, requestAgain } from "./kept-request.ts"
+import { currentOrigin, type Invocation, invoke } from "./modules/invocation.ts"
 import { PendingTasks } from "./pending-tasks.ts"
 import { moduleBeside, openWorkerModules, type WorkerModules } from "./worker-modules.ts"
 
@@ -13,6 +14,8 @@ export interface ServedWorkerOptions {
   readonly path: string
   /** The worker's `env`, made anew for each version of it. */
   bindings(): Record<string, unknown>
+  /** What stands in `env` in place of those when the worker acts for one tenant. */
+  tenantBindings?(tenant: string): Record<string, unknown>
   /** Where the worker's Durable Objects have their facets. Without it `ctx.exports` has none of them. */
   readonly platform?: Platform
   /** More specifiers, and the URLs of the modules that they stand for. */
@@ -32,6 +35,7 @@ const ownModules = {
 export interface WorkflowToResume {
   readonly id: string
   readonly params: unknown
+  readonly tenant: string
 }
 
 type ResumeWorkflow = (instance: WorkflowToResume, env: unknown, ctx: unknown) => unknown
@@ -98,12 +102,22 @@ export class ServedWorker implements Disposable {
   }
 
   /** The worker's answer. Rejects with what the worker threw, or `server.no-worker`. */
-  async fetch(request: Request): Promise<Response> {
+  async fetch(request: Request, origin?: KeptRequest | "again"): Promise<Response> {
     const version = this.#version
     if (version === undefined) throw new MayflyError("server.no-worker", "the worker is not loaded")
-    const answer = await this.#call(version.main, { method: "fetch", args: [request], props: undefined }, version)
+    const call = { method: "fetch", args: [request], props: undefined, ...(origin !== undefined && { origin }) }
+    const answer = await this.#call(version.main, call, version)
     if (answer instanceof Response) return answer
     throw new TypeError(`fetch of the worker gave ${describe(answer)}, not a Response`)
+  }
+
+  /**
+   * Handles a request again that was kept beside a workflow: it brings functions back, and can't start what is not there. Nobody gets the answer. Rejects
+   * with what the worker threw.
+   */
+  async fetchAgain(text: string, base: string): Promise<void> {
+    const { body } = await this.fetch(requestAgain(text, base), "again")
+    await body?.cancel()
   }
 
   get canResume(): boolean {
@@ -112,8 +126,9 @@ export class ServedWorker implements Disposable {
 
   /** Asks the worker's `resume` to create the instance again. Rejects with what the worker threw. */
   async resume(instance: WorkflowToResume): Promise<void> {
-    const { resume, env, exports } = this.#version ?? {}
-    if (resume === undefined || env === undefined || exports === undefined) return
+    const { resume, env: own, exports } = this.#version ?? {}
+    if (resume === undefined || own === undefined || exports === undefined) return
+    const env = { ...own, ...this.#options.tenantBindings?.(instance.tenant) }
     const ctx = new ExecutionContext({ exports, props: undefined, tasks: this.#tasks })
     await invoke({ env, exports, ctx }, async () => resume(instance, env, ctx))
   }
@@ -125,11 +140,18 @@ export class ServedWorker implements Disposable {
 
   async #call(
     exported: object,
-    { method, args, props }: { method: string; args: readonly unknown[]; props: unknown },
+    {
+      method,
+      args,
+      props,
+      origin,
+    }: { method: string; args: readonly unknown[]; props: unknown; origin?: KeptRequest | "again" },
     { env, exports }: Pick<Version, "env" | "exports">,
   ): Promise<unknown> {
     const ctx = new ExecutionContext({ exports, props, tasks: this.#tasks })
-    const invocation: Invocation = { env, exports, ctx }
+    // A worker that calls itself still serves the same request.
+    const from = origin ?? currentOrigin()
+    const invocation: Invocation = { env, exports, ctx, ...(from !== undefined && { origin: from }) }
     const called = invoke(invocation, async () => callEntrypoint(exported, method, args, { env, ctx }))
     // Who watches a guest must not disturb it: the loader tells nobody that a tail failed.
     if (method === "tail") called.catch((error: unknown) => this.#options.onFailure("tail", error))

@@ -5,6 +5,7 @@ import { takeSocket, type WorkerResponse } from "@mayfly/platform"
 import { MayflyError } from "@mayfly/protocol"
 import { type Address, bind } from "../bind.ts"
 import { errorBody, publicError } from "../error-response.ts"
+import { KeptRequest } from "./kept-request.ts"
 import { requestOf } from "./node-request.ts"
 import { sendResponse } from "./send-response.ts"
 import type { ServedWorker } from "./served-worker.ts"
@@ -97,11 +98,13 @@ class WorkerFront {
       if (!response.writableFinished) client.abort(new DOMException("the client has gone away", "AbortError"))
     })
     if (this.#isStopping) response.shouldKeepAlive = false
-    const request = this.#admit(message, response, client.signal, attempt)
+    const kept = new KeptRequest(message)
+    response.once("close", () => kept[Symbol.dispose]())
+    const request = this.#admit(message, response, { signal: client.signal, kept }, attempt)
     if (request === undefined) return
     try {
       const worker = this.#worker ?? (await this.#served.promise)
-      const answer = await worker.fetch(request)
+      const answer = await worker.fetch(request, kept)
       if (isUpgrade(answer)) this.#open(answer, response, attempt)
       else await sendResponse(answer, response, message.method === "HEAD")
     } catch (error) {
@@ -123,7 +126,7 @@ class WorkerFront {
   #admit(
     message: IncomingMessage,
     response: ServerResponse,
-    signal: AbortSignal,
+    given: { readonly signal: AbortSignal; readonly kept: KeptRequest },
     attempt: UpgradeAttempt | undefined,
   ): Request | undefined {
     const { maxBodyBytes = 100 << 20 } = this.#options
@@ -133,7 +136,7 @@ class WorkerFront {
         checkWorkerOrigin(message.headers, this.#options)
         attempt.check()
       }
-      return requestOf(message, { maxBodyBytes, signal })
+      return requestOf(message, { maxBodyBytes, ...given })
     } catch (error) {
       answerError(response, publicError(error), newRequestId())
       return undefined

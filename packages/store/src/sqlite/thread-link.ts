@@ -1,5 +1,5 @@
 import { Worker } from "node:worker_threads"
-import { MayflyError } from "@mayfly/protocol"
+import { isTold, MayflyError, tell } from "@mayfly/protocol"
 import { moduleBeside } from "../module-beside.ts"
 import type { ReplyBatch, Request, ThreadOptions } from "./messages.ts"
 import { weighRequest } from "./weigh-request.ts"
@@ -15,6 +15,8 @@ export interface LinkBounds {
 interface Pending {
   readonly bytes: number
   readonly isWrite: boolean
+  /** Of a write whose time somebody wants to know, on the clock of `performance.now`. */
+  readonly askedAt: number | undefined
   readonly resolve: (value: unknown) => void
   readonly reject: (error: Error) => void
 }
@@ -57,7 +59,8 @@ export class ThreadLink {
     const { promise, resolve, reject } = Promise.withResolvers<unknown>()
     const isWrite = request.kind === "statements" || request.kind === "procedure"
     this.#lastId += 1
-    this.#pending.set(this.#lastId, { bytes, isWrite, resolve, reject })
+    const askedAt = isWrite && isTold("commit") ? performance.now() : undefined
+    this.#pending.set(this.#lastId, { bytes, isWrite, askedAt, resolve, reject })
     this.#bytes += bytes
     if (this.#pending.size === 1) this.#worker.ref()
     // What is asked for in one turn of the event loop goes in one message.
@@ -101,6 +104,8 @@ export class ThreadLink {
   #receive(replies: ReplyBatch): void {
     for (const [id, outcome] of replies) {
       const pending = this.#take(id)
+      if (pending?.askedAt !== undefined)
+        tell("commit", { isOk: outcome.ok, durationMs: performance.now() - pending.askedAt })
       if (outcome.ok) pending?.resolve(outcome.value)
       else pending?.reject(fromWireError(outcome.error))
     }

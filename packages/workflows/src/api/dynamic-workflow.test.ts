@@ -274,7 +274,7 @@ test("WorkflowEngine takes an event from who has the token of a waiting step, on
   await until(workflow, ({ waits }) => waits.length === 1)
   const [wait] = (await workflow.status()).waits
   const token = wait?.token ?? ""
-  assert.deepEqual(await opened.engine.findHook(token), { tenant: "default", id: "hooked", type: "go" })
+  assert.deepEqual(await opened.engine.findHook(token), { tenant: "default", id: "hooked", step: "first", type: "go" })
   assert.deepEqual(await opened.engine.sendToHook(token, 1), { isDuplicate: false })
   await until(workflow, ({ waits }) => waits[0]?.step === "second")
   await assert.rejects(opened.engine.sendToHook(token, 2), coded("workflow.hook-used"))
@@ -610,12 +610,15 @@ test("WorkflowBinding lists in pages and deletes", { timeout }, async () => {
 test("DynamicWorkflow refuses bad input, and says where it is", { timeout }, async () => {
   await using opened = await openEngine()
   const step = { name: "a", run: () => 1 }
+  const wait = { name: "w", waitForEvent: "go" }
   const cyclic: Record<string, unknown> = {}
   cyclic["self"] = cyclic
   const bad: [object, RegExp][] = [
     [{}, /^steps is missing/],
     [{ steps: [] }, /^steps is empty/],
     [{ steps: {} }, /^steps must be a list/],
+    // oxlint-disable-next-line no-sparse-arrays -- a hole is what is tested
+    [{ steps: [, step] }, /^steps\[0\] must be an object/],
     [{ steps: [step], script: "x" }, /^steps can't be given together/],
     [{ steps: [step], id: "" }, /^id must be/],
     [{ steps: [step], id: "-a" }, /^id must be/],
@@ -634,6 +637,19 @@ test("DynamicWorkflow refuses bad input, and says where it is", { timeout }, asy
     [{ steps: [{ name: "a", sleep: "366 days" }] }, /at most 365 days/],
     [{ steps: [{ name: "a", sleepUntil: "whenever" }] }, /sleepUntil must be a Date/],
     [{ steps: [{ name: "a", waitForEvent: "a b" }] }, /waitForEvent must be/],
+    [{ steps: [{ name: "a", sleep: 1, prompt: "?" }] }, /steps\[0\]\.prompt is not an option/],
+    [{ steps: [{ ...wait, prompt: "" }] }, /prompt must be a text of 1 to 2000 characters/],
+    [{ steps: [{ ...wait, prompt: "x".repeat(2_001) }] }, /prompt must be/],
+    [{ steps: [{ ...wait, prompt: "a\u001b[2J" }] }, /prompt must be/],
+    [{ steps: [{ ...wait, signature: "github" }] }, /signature must be an object/],
+    [{ steps: [{ ...wait, signature: { scheme: "md5", secret: "K" } }] }, /scheme must be one of standard-webhooks/],
+    [{ steps: [{ ...wait, signature: { scheme: "github" } }] }, /secret must be the name of a secret/],
+    [{ steps: [{ ...wait, signature: { scheme: "github", secret: "K", header: "x" } }] }, /header is not an option/],
+    [{ steps: [{ ...wait, signature: { scheme: "hmac-sha256", secret: "K" } }] }, /header must be the name/],
+    [
+      { steps: [{ ...wait, signature: { scheme: "hmac-sha256", secret: "K", header: "x", encoding: "z" } }] },
+      /encoding must be/,
+    ],
     [{ steps: [{ name: "a", run: "not a function" }] }, /run must be a function/],
     [{ steps: [{ ...step, retries: { limit: -1 } }] }, /retries\.limit must be/],
     [{ steps: [{ ...step, retries: { delay: "x" } }] }, /retries\.delay must be/],

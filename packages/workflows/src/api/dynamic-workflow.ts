@@ -12,6 +12,8 @@ export interface WorkflowWait {
   readonly step: string
   readonly type: string
   readonly token: string
+  /** What the page of its link asks. */
+  readonly prompt?: string
 }
 
 /** Cloudflare's `status()`, and more. Times are epoch milliseconds. */
@@ -69,7 +71,12 @@ export class DynamicWorkflow {
       status: row.status,
       run: row.run,
       createdAt: row.createdAt,
-      waits: waits.map(({ key, type, token }) => ({ step: parseKey(key).name, type, token })),
+      waits: waits.map(({ key, type, token, about: { prompt } }) => ({
+        step: parseKey(key).name,
+        type,
+        token,
+        ...(prompt !== undefined && { prompt }),
+      })),
       ...(reason !== null && { reason }),
       ...(row.endedAt !== null && { endedAt: row.endedAt }),
       ...(row.wakeAt !== null && { wakeAt: row.wakeAt }),

@@ -2,7 +2,7 @@ import { MayflyError } from "@mayfly/protocol"
 import type { InstanceStatus } from "../core/control.ts"
 import { instanceId, invalid, nameOf, only, record } from "../define/check.ts"
 import type { WorkflowOptions } from "../define/parse-workflow.ts"
-import type { WorkflowEngine } from "../engine/engine.ts"
+import type { LackingCode, WorkflowEngine, WorkflowOrigin } from "../engine/engine.ts"
 import { DynamicWorkflow } from "./dynamic-workflow.ts"
 import { WorkflowIntrospector } from "./workflow-introspector.ts"
 
@@ -10,6 +10,8 @@ import { WorkflowIntrospector } from "./workflow-introspector.ts"
 export interface BindingParts {
   engine(): Promise<WorkflowEngine>
   readonly tenant: string
+  /** What the create that runs now is part of. */
+  origin?(): WorkflowOrigin | undefined
 }
 
 export interface ListOptions {
@@ -55,7 +57,7 @@ export class WorkflowBinding {
   /** Stores a new instance and starts it; the same id with the same content gives the one that is there. Rejects with `input.invalid`, `workflow.exists`, `worker.*`. */
   async create(options: WorkflowOptions): Promise<DynamicWorkflow> {
     const engine = await this.#parts.engine()
-    const { id } = await engine.create(this.#parts.tenant, options)
+    const { id } = await engine.create(this.#parts.tenant, options, this.#parts.origin?.())
     return new DynamicWorkflow(this.#parts, id)
   }
 
@@ -96,7 +98,7 @@ export class WorkflowBinding {
   }
 
   /** Instances that wait for functions of an earlier process (`needs-code`): `create` with the same id brings them. */
-  async *lackingCode(): AsyncGenerator<{ readonly id: string; readonly params: unknown }> {
+  async *lackingCode(): AsyncGenerator<LackingCode> {
     const engine = await this.#parts.engine()
     yield* engine.lackingCode(this.#parts.tenant)
   }

@@ -176,10 +176,10 @@ export class Activation {
     })
   }
 
-  #waitForEvent(scope: StepKey, { name, type, timeoutMs }: EventStep): Promise<Settled> {
+  #waitForEvent(scope: StepKey, { name, type, timeoutMs, about }: EventStep): Promise<Settled> {
     const key = this.#keys.next(scope, "event", name)
     return this.#ask(key, () => {
-      const remember = (): string => JSON.stringify({ type, token: this.#ports.token() })
+      const remember = (): string => JSON.stringify({ type, token: this.#ports.token(), about })
       const until = this.#beginWait(key, this.#now() + timeoutMs, true, remember)
       this.#events.wait({ key, type, until })
       this.#waits.set(key, until, () => this.#timeOutEvent(key, type, timeoutMs))

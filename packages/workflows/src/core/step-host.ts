@@ -58,6 +58,8 @@ export interface EventStep {
   readonly name: string
   readonly type: string
   readonly timeoutMs: number
+  /** Plain data about the link that sends it, kept beside the link. */
+  readonly about?: object
 }
 
 /** What user code may ask the engine for. Every promise resolves only after its row is durable, in the order of the journal, or never. */

@@ -1,4 +1,5 @@
 import type { RetryPolicy } from "../core/retry.ts"
+import type { HookAbout } from "./hook-about.ts"
 
 /** Code for an isolate, with what it may use. The same words as a dynamic worker's. */
 export interface WorkerProgram {
@@ -44,7 +45,12 @@ export type StepDefinition =
     })
   | (Common & { readonly kind: "sleep"; readonly ms: number })
   | (Common & { readonly kind: "sleepUntil"; readonly at: number })
-  | (Common & { readonly kind: "waitForEvent"; readonly type: string; readonly timeoutMs: number })
+  | (Common & {
+      readonly kind: "waitForEvent"
+      readonly type: string
+      readonly timeoutMs: number
+      readonly about?: HookAbout
+    })
   | (Common & { readonly kind: "parallel"; readonly steps: readonly StepDefinition[] })
   | (Common & { readonly kind: "workflow"; readonly definition: WorkflowDefinition; readonly input?: unknown })
 

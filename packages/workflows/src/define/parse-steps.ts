@@ -2,6 +2,7 @@ import { defaultTimeoutMs } from "../core/retry.ts"
 import { duration, eventType, invalid, moment, nameOf, only, record, stepName } from "./check.ts"
 import type { Body, Condition, StepDefinition, WorkerProgram, WorkflowDefinition } from "./definition.ts"
 import type { StepContext } from "../run/step-context.ts"
+import { aboutOptions, type GivenAbout, parseAbout } from "./hook-about.ts"
 import { parseRetries } from "./parse-retries.ts"
 
 /** A duration: milliseconds, or a text such as "10 seconds" or "1 hour". */
@@ -30,6 +31,10 @@ export interface GivenStep {
   readonly sleepUntil?: Date | number | string
   /** The type of the event. */
   readonly waitForEvent?: string
+  /** What the page of a wait's link asks. At most 2,000 characters. */
+  readonly prompt?: string
+  /** Of a wait: its link takes only requests that are signed so. */
+  readonly signature?: GivenAbout["signature"]
   readonly parallel?: readonly GivenStep[]
   /** Another workflow, made of code, that is started and waited for; `input` is its params. */
   readonly workflow?: object
@@ -83,7 +88,7 @@ const options: Readonly<Record<(typeof kinds)[number], readonly string[]>> = {
   run: ["input", "retries", "timeout", "rollback", "atMostOnce", "sensitive"],
   sleep: [],
   sleepUntil: [],
-  waitForEvent: ["timeout"],
+  waitForEvent: ["timeout", ...aboutOptions],
   parallel: [],
   workflow: ["input", "params"],
 }
@@ -112,7 +117,8 @@ export function parseSteps(
   if (state.count > maxSteps) throw invalid(path, `has more than ${maxSteps} steps; start child workflows instead`)
   if (depth > maxDepth) throw invalid(path, `is nested more than ${maxDepth} deep`)
   const parser = { parseChild, prefix, depth }
-  return value.map((step: unknown, index) => parseStep(step, `${path}[${index}]`, state, parser))
+  // Holes of a list are steps that are missing.
+  return Array.from(value, (step: unknown, index) => parseStep(step, `${path}[${index}]`, state, parser))
 }
 
 interface Parser {
@@ -158,7 +164,9 @@ function parseKind(kind: (typeof kinds)[number], given: Record<string, unknown>,
     case "waitForEvent": {
       const timeout = given["timeout"]
       const timeoutMs = timeout === undefined ? 86_400_000 : duration(timeout, `${path}.timeout`)
-      return { kind, name, type: eventType(given["waitForEvent"], `${path}.waitForEvent`), timeoutMs }
+      const type = eventType(given["waitForEvent"], `${path}.waitForEvent`)
+      const about = parseAbout(given, path)
+      return { kind, name, type, timeoutMs, ...(about !== undefined && { about }) }
     }
     case "parallel": {
       const steps = parseSteps(given["parallel"], `${path}.parallel`, state, { ...parser, depth: parser.depth + 1 })

@@ -3,7 +3,7 @@ import { MayflyError } from "@mayfly/protocol"
 import type { ConcurrencyKey, NewInstance, Retention } from "../store/workflow-store.ts"
 import { duration, instanceId, invalid, moment, nameOf, only, record, stepName } from "./check.ts"
 import { encodePayload, hashOf } from "./codec.ts"
-import type { WorkflowDefinition } from "./definition.ts"
+import { needsCode, type WorkflowDefinition } from "./definition.ts"
 import {
   type Closures,
   type Duration,
@@ -94,6 +94,7 @@ export function parseWorkflow(options: WorkflowOptions, tenant: string, now: num
       retention,
       ...(concurrency !== undefined && { concurrency }),
       ...(schedule !== undefined && { schedule: JSON.stringify(schedule) }),
+      ...(needsCode(definition) && { functions: {} }),
     },
   }
 }

@@ -1,5 +1,5 @@
 import { MayflyError } from "@mayfly/protocol"
-import { decode } from "../define/codec.ts"
+import { decode, hashOf } from "../define/codec.ts"
 import type { StepDefinition, WorkerProgram, WorkflowDefinition } from "../define/definition.ts"
 import type { StepRunner } from "../run/step-runner.ts"
 import type { WorkflowStore } from "../store/workflow-store.ts"
@@ -31,7 +31,9 @@ export class Definitions {
   async get(hash: string): Promise<WorkflowDefinition> {
     const known = this.#kept.get(hash)
     if (known !== undefined) return known
-    const definition = decode(await this.body(hash)) as WorkflowDefinition
+    const body = await this.body(hash)
+    if (hashOf(body) !== hash) throw new MayflyError("store.corrupt", "the definition of a workflow is damaged")
+    const definition = decode(body) as WorkflowDefinition
     this.#kept.set(hash, definition)
     const oldest = this.#kept.keys().next().value
     if (this.#kept.size > maxKept && oldest !== undefined) this.#kept.delete(oldest)

@@ -4,6 +4,7 @@ import { MayflyError } from "@mayfly/protocol"
 import { openStore } from "@mayfly/store"
 import type { DynamicWorkflow } from "../api/dynamic-workflow.ts"
 import { WorkflowBinding } from "../api/workflow-binding.ts"
+import { SystemClock } from "../core/clock.ts"
 import { WorkflowEngine } from "./engine.ts"
 import { newFolder, openEngine } from "./engine.fixture.ts"
 
@@ -186,4 +187,27 @@ test("a second engine on the same store takes over, and the first one writes not
   assert.equal(await second.workflow.result(), "from the second")
   await first.engine.stop()
   await second.engine.stop()
+})
+
+test("WorkflowEngine takes an event at once that comes while it looks for what is due", { timeout }, async () => {
+  const directory = newFolder()
+  const options = {
+    id: "a",
+    steps: [
+      { name: "wait", waitForEvent: "go" },
+      { name: "last", run: () => "went on" },
+    ],
+  }
+  {
+    await using opened = await openEngine(directory)
+    const workflow = await opened.workflows.create(options)
+    while ((await workflow.status()).status !== "waiting") await new Promise((resolve) => setImmediate(resolve))
+  }
+  const system = new SystemClock()
+  // Timers never fire: what would be found only by looking again after a while is never found.
+  const clock = { now: () => system.now(), at: () => () => {} }
+  await using opened = await openEngine(directory, { clock })
+  const workflow = await opened.workflows.create(options)
+  await workflow.sendEvent({ type: "go" })
+  assert.equal(await workflow.result(), "went on")
 })

@@ -1,11 +1,12 @@
 import { randomUUID } from "node:crypto"
-import { MayflyError } from "@mayfly/protocol"
+import { activeSpan, isTracing, MayflyError, type Span, tell } from "@mayfly/protocol"
 import type { Store } from "@mayfly/store"
 import type { Activation } from "../core/activation.ts"
 import { type Clock, SystemClock } from "../core/clock.ts"
 import { isEnded } from "../core/control.ts"
 import type { ActivationEnd } from "../core/ports.ts"
 import type { StepHost } from "../core/step-host.ts"
+import { parseKey } from "../core/step-key.ts"
 import { eventType, invalid, record } from "../define/check.ts"
 import {
   decode,
@@ -17,6 +18,7 @@ import {
   readFailure,
 } from "../define/codec.ts"
 import { needsCode, type WorkflowDefinition } from "../define/definition.ts"
+import type { HookSignature } from "../define/hook-about.ts"
 import type { Closures } from "../define/parse-steps.ts"
 import { type ParsedWorkflow, parseWorkflow, type WorkflowOptions } from "../define/parse-workflow.ts"
 import { nextTick, type Schedule } from "../define/schedule.ts"
@@ -46,6 +48,7 @@ import { LocalDispatcher } from "./local-dispatcher.ts"
 import { type ActivationWorld, prepareActivation } from "./run-activation.ts"
 import { runningOf, type RunningWorld } from "./running.ts"
 import { childOf, tickOf } from "./started-instance.ts"
+import { TraceContexts } from "./trace-contexts.ts"
 import { type News, Watchers } from "./watchers.ts"
 
 export interface EngineOptions {
@@ -81,7 +84,28 @@ const lackingPage = 500
 export interface Hook {
   readonly tenant: string
   readonly id: string
+  /** The name of the step. */
+  readonly step: string
   readonly type: string
+  /** The question, for people. */
+  readonly prompt?: string
+  /** What its requests must be signed with. */
+  readonly signature?: HookSignature
+}
+
+/** What a create is part of. */
+export type WorkflowOrigin =
+  /** A request that, handled again, creates the same: kept beside instances that have functions, until they end. */
+  | { readonly kind: "request"; readonly text: string }
+  /** Such a request, handled again. */
+  | { readonly kind: "again" }
+
+/** An instance that waits for functions of a process that has ended. */
+export interface LackingCode {
+  readonly tenant: string
+  readonly id: string
+  readonly params: unknown
+  readonly origin?: string
 }
 
 const hookTokens = /^[\w-]{43}$/
@@ -102,6 +126,7 @@ export class WorkflowEngine implements AsyncDisposable {
   readonly #inHand = new Set<InstanceNumber>()
   readonly #failures = new Map<InstanceNumber, number>()
   readonly #definitions: Definitions
+  readonly #traces: TraceContexts
   readonly #keepAlive = new KeepAlive()
   readonly #watchers = new Watchers((count) => this.#setWatched(count))
   #watched = 0
@@ -111,6 +136,7 @@ export class WorkflowEngine implements AsyncDisposable {
   private constructor(options: EngineOptions, store: WorkflowStore) {
     this.#options = options
     this.store = store
+    this.#traces = new TraceContexts(options.store)
     this.#definitions = new Definitions(store, options.runner ?? noRunner)
     this.clock = options.clock ?? new SystemClock()
     this.#dispatcher = new LocalDispatcher({
@@ -155,15 +181,29 @@ export class WorkflowEngine implements AsyncDisposable {
 
   // What callers may do
 
-  /** Rejects with `input.invalid`, `workflow.exists`, or what is wrong with the code; nothing is stored then. */
-  async create(tenant: string, options: WorkflowOptions): Promise<{ id: string; number: InstanceNumber }> {
+  /** Rejects with `input.invalid`, `workflow.exists`, `workflow.handled-again`, or what is wrong with the code; nothing is stored then. */
+  async create(
+    tenant: string,
+    options: WorkflowOptions,
+    origin?: WorkflowOrigin,
+  ): Promise<{ id: string; number: InstanceNumber }> {
     this.#checkRunning()
-    const { instance, definition, closures } = parseWorkflow(options, tenant, this.clock.now())
+    const { instance: parsed, definition, closures } = parseWorkflow(options, tenant, this.clock.now())
+    const instance = withOrigin(parsed, origin)
+    if (origin?.kind === "again") await this.#checkKnown(instance)
     await this.#definitions.check(definition, instance.definition.hash, tenant)
     const created = await this.store.create(instance, this.clock.now())
     this.#code.set(tenant, instance.id, closures)
+    if (created.isCreated && activeSpan() !== undefined) await this.#traces.remember(created.number)
     await this.#begin(created, instance, closures.size > 0)
     return { id: instance.id, number: created.number }
+  }
+
+  /** What is handled a second time must not do a second time what it did: it only brings back what the process before took with it. */
+  async #checkKnown({ tenant, id }: NewInstance): Promise<void> {
+    if ((await this.store.get(tenant, id)) !== null) return
+    const message = `a request that is handled again after a restart can't start the workflow "${id}", which is not there`
+    throw new MayflyError("workflow.handled-again", message, { details: { id } })
   }
 
   async #begin({ number, isCreated }: Created, instance: NewInstance, hasCode: boolean): Promise<void> {
@@ -196,7 +236,8 @@ export class WorkflowEngine implements AsyncDisposable {
     const body = isNew ? parsed.instance.definition.body : await this.#definitions.body(row.definitionHash)
     const hash = isNew ? parsed.instance.definition.hash : row.definitionHash
     const content = hashOf(hash, params, `fork of ${row.number} at ${from}`)
-    const instance = { ...parsed.instance, params, content, definition: { hash, body } }
+    const functions = needsCode(isNew ? parsed.definition : definition) ? { functions: {} } : {}
+    const instance = { ...parsed.instance, params, content, definition: { hash, body }, ...functions }
     if (isNew) await this.#definitions.check(parsed.definition, hash, tenant)
     const created = await this.store.fork({ tenant, id, instance, from, now: this.clock.now() })
     const closures = isNew ? parsed.closures : this.#code.get(tenant, id)
@@ -222,7 +263,9 @@ export class WorkflowEngine implements AsyncDisposable {
       await this.#rehearse(claimed, parsed)
       const { definition } = parsed.instance
       const content = parsed.contentWith(claimed.instance.params)
-      const request = { number, definition, content, lastSeq: claimed.lastSeq, now: this.clock.now() }
+      const { functions } = parsed.instance
+      const rest = { lastSeq: claimed.lastSeq, now: this.clock.now(), ...(functions && { functions }) }
+      const request = { number, definition, content, ...rest }
       if (!(await this.store.redefine(request))) continue
       this.#code.delete(tenant, id)
       this.#code.set(tenant, id, parsed.closures)
@@ -274,9 +317,9 @@ export class WorkflowEngine implements AsyncDisposable {
   async findHook(token: string): Promise<Hook> {
     const found = typeof token === "string" && hookTokens.test(token) ? await this.store.findHook(token) : null
     if (found === null) throw new MayflyError("workflow.hook-not-found", "nothing waits for this token")
-    const { isUsed, ...hook } = found
+    const { isUsed, step, about, ...hook } = found
     if (isUsed) throw new MayflyError("workflow.hook-used", "what waited for this token has gone on")
-    return hook
+    return { ...hook, step: parseKey(step).name, ...about }
   }
 
   /** Sends the event that a waiting step's token stands for. The second event of the same token is a duplicate, or `workflow.hook-used`. */
@@ -329,15 +372,20 @@ export class WorkflowEngine implements AsyncDisposable {
     return this.store.list(query)
   }
 
-  /** Instances that can't go on before `create` brings their functions, the newest first. */
-  async *lackingCode(tenant: string): AsyncGenerator<{ readonly id: string; readonly params: unknown }> {
+  /** Instances, of one tenant or of all, that can't go on before `create` brings their functions; the newest first. */
+  async *lackingCode(tenant?: string): AsyncGenerator<LackingCode> {
     for (let after: InstanceNumber | undefined; ;) {
-      const rows = await this.store.list({ tenant, limit: lackingPage, ...(after !== undefined && { after }) })
-      for (const { id, status, definitionHash, params } of rows) {
-        if (isEnded(status) || this.#code.has(tenant, id)) continue
-        if (needsCode(await this.#definitions.get(definitionHash))) yield { id, params: decode(params) }
+      const page = {
+        limit: lackingPage,
+        ...(after !== undefined && { after }),
+        ...(tenant !== undefined && { tenant }),
       }
-      after = rows.at(-1)?.number
+      const rows = await this.store.listHosted(page)
+      for (const { row, origin } of rows) {
+        if (this.#code.has(row.tenant, row.id) || !needsCode(await this.#definitions.get(row.definitionHash))) continue
+        yield { tenant: row.tenant, id: row.id, params: decode(row.params), ...(origin !== null && { origin }) }
+      }
+      after = rows.at(-1)?.row.number
       if (rows.length < lackingPage) return
     }
   }
@@ -403,6 +451,9 @@ export class WorkflowEngine implements AsyncDisposable {
     this.#inHand.add(number)
     try {
       return await this.#runOnce(due)
+    } catch (error) {
+      if (!(error instanceof MayflyError) || error.code !== "store.corrupt") throw error
+      return await this.#giveUp(due, error)
     } finally {
       // In this order: who finds it in hand is told afterwards.
       this.#inHand.delete(number)
@@ -410,7 +461,15 @@ export class WorkflowEngine implements AsyncDisposable {
     }
   }
 
-  async #runOnce({ number, tenant, id, definitionHash }: DueInstance): Promise<Dispatched> {
+  /** What can't be read must not hold up the others, nor be left waiting in silence. `restart` begins it anew. */
+  async #giveUp({ tenant, id }: DueInstance, { message }: MayflyError): Promise<Dispatched> {
+    const failure = encodeFailure({ name: "MayflyError", code: "workflow.damaged", message })
+    await this.store.control({ tenant, id, operation: "terminate", failure, now: this.clock.now() })
+    this.#code.retire(tenant, id)
+    return { wakeAt: null }
+  }
+
+  async #runOnce({ number, tenant, id, definitionHash, wakeAt: dueAt }: DueInstance): Promise<Dispatched> {
     const definition = await this.#definitions.get(definitionHash)
     if (needsCode(definition) && !this.#code.has(tenant, id)) {
       await this.store.park(number, "needs-code", this.clock.now())
@@ -418,6 +477,8 @@ export class WorkflowEngine implements AsyncDisposable {
     }
     const claimed = await this.store.claim(number, this.clock.now())
     if (claimed === null) return { wakeAt: null }
+    // 0 stands for an instance that nothing was due for.
+    if (dueAt > 0) tell("wake", { latenessMs: Math.max(0, this.clock.now() - dueAt) })
     this.#setActive()
     try {
       if (claimed.idle > poisonLimit) return await this.#condemn(claimed)
@@ -433,7 +494,8 @@ export class WorkflowEngine implements AsyncDisposable {
   async #activate(claimed: Claimed, definition: WorkflowDefinition): Promise<Dispatched> {
     const { number, tenant, id } = claimed.instance
     if (this.#stopped !== undefined) return this.#giveBack(claimed, stoppedError())
-    const running = runningOf(claimed, definition, this.#runningWorld(this.#code.get(tenant, id)))
+    const span = isTracing() ? await this.#traces.start(claimed.instance) : undefined
+    const running = runningOf(claimed, definition, this.#runningWorld(this.#code.get(tenant, id), span))
     let wakeAt: number | null = null
     const world = this.#activationWorld((ack) => {
       wakeAt = ack.wakeAt
@@ -450,14 +512,20 @@ export class WorkflowEngine implements AsyncDisposable {
       this.#live.delete(number)
       running.dispose()
     }
+    const outcome = end.kind === "finished" ? end.finish.status : end.kind
+    tell("activation", { end: outcome })
+    span?.set({ "mayfly.workflow.activation": outcome })
+    span?.end(end.kind === "abandoned" ? "workflow.interrupted" : undefined)
     if (end.kind === "abandoned") return this.#giveBack(claimed, end.cause)
     this.#failures.delete(number)
     if (end.kind === "finished") this.#code.retire(tenant, id)
+    if (end.kind === "finished" && span !== undefined) void this.#traces.forget(number)
     return { wakeAt }
   }
 
-  #runningWorld(closures: Closures): RunningWorld {
+  #runningWorld(closures: Closures, span?: Span): RunningWorld {
     return {
+      span,
       runner: this.#options.runner ?? noRunner,
       closures,
       startChild: (parent, name, child, params) =>
@@ -522,7 +590,8 @@ export class WorkflowEngine implements AsyncDisposable {
     const now = this.clock.now()
     const next = nextTick(schedule, now)
     const body = await this.#definitions.body(instance.definitionHash)
-    const start = tickOf(instance, { body, tick: instance.startAt, cron: schedule.cron, now })
+    const functions = needsCode(await this.#definitions.get(instance.definitionHash)) ? { functions: {} } : {}
+    const start = tickOf(instance, { body, tick: instance.startAt, cron: schedule.cron, now, ...functions })
     const spawn: Spawn = { key: "", start, conflict: "", tooDeep: "" }
     const park = { wakeAt: next, reason: "schedule", seenEvent: Number.MAX_SAFE_INTEGER } as const
     const ack = await this.store.commit(
@@ -574,6 +643,11 @@ export class WorkflowEngine implements AsyncDisposable {
   #report(error: unknown): void {
     this.#options.onError?.(error)
   }
+}
+
+function withOrigin(instance: NewInstance, origin: WorkflowOrigin | undefined): NewInstance {
+  if (instance.functions === undefined || origin?.kind !== "request") return instance
+  return { ...instance, functions: { origin: origin.text } }
 }
 
 function stoppedError(): MayflyError {

@@ -104,25 +104,31 @@ export class LocalDispatcher implements Dispatcher {
     this.#mustLook = true
     if (this.#isLooking || this.#isStopped || this.#run === undefined) return
     this.#isLooking = true
-    void this.#lookOn().finally(() => (this.#isLooking = false))
+    void this.#lookOn()
   }
 
   async #lookOn(): Promise<void> {
-    const { clock, store } = this.#options
     while (this.#mustLook && !this.#isStopped) {
       this.#mustLook = false
-      try {
-        const { due, nextAt, last } = await store.due(clock.now(), maxWaiting, this.#after)
-        this.#after = last
-        this.#take(due)
-        const isMore = last !== "" || due.some(({ number }) => !this.#known.has(number))
-        const now = clock.now()
-        // What did not fit is looked for again when there is room, and in any case after a while.
-        const at = Math.min(nextAt ?? Infinity, now + lookEveryMs)
-        this.#arm(isMore ? Math.min(at, now + firstRetryMs) : at)
-      } catch (error) {
-        this.#block(error)
-      }
+      await this.#lookOnce()
+    }
+    // In the turn of the last question: who comes after it must find that nobody looks.
+    this.#isLooking = false
+  }
+
+  async #lookOnce(): Promise<void> {
+    const { clock, store } = this.#options
+    try {
+      const { due, nextAt, last } = await store.due(clock.now(), maxWaiting, this.#after)
+      this.#after = last
+      this.#take(due)
+      const isMore = last !== "" || due.some(({ number }) => !this.#known.has(number))
+      const now = clock.now()
+      // What did not fit is looked for again when there is room, and in any case after a while.
+      const at = Math.min(nextAt ?? Infinity, now + lookEveryMs)
+      this.#arm(isMore ? Math.min(at, now + firstRetryMs) : at)
+    } catch (error) {
+      this.#block(error)
     }
   }
 

@@ -1,3 +1,4 @@
+import { type Span, withinSpan } from "@mayfly/protocol"
 import type { Program } from "../core/ports.ts"
 import type { Settled, StepHost } from "../core/step-host.ts"
 import { decode, encodeFailure, encodeResult, failureOf } from "../define/codec.ts"
@@ -9,6 +10,7 @@ import type { CodeEnd, ScriptEvent, ScriptRun, StepRunner } from "../run/step-ru
 import { stepsProgram } from "../run/steps-program.ts"
 import type { Claimed } from "../store/workflow-store.ts"
 import { nextTurn, type Running } from "./run-activation.ts"
+import { tracedSteps } from "./traced-steps.ts"
 
 /** What a guest waits for is known as well as it can be, not for certain. */
 const scriptPatienceMs = 500
@@ -18,6 +20,8 @@ export interface RunningWorld {
   readonly closures: Closures
   startChild(claimed: Claimed, name: string, definition: WorkflowDefinition, params: unknown): unknown
   sandbox(tenant: string, id: string, options?: object): Promise<StepSandbox>
+  /** Of the activation. */
+  readonly span?: Span | undefined
   /** For tests: may replace what steps do. */
   intercept(claimed: Claimed, host: StepHost): StepHost
 }
@@ -26,7 +30,9 @@ export interface RunningWorld {
 export function runningOf(claimed: Claimed, definition: WorkflowDefinition, world: RunningWorld): Running {
   const running =
     definition.kind === "steps" ? ofSteps(claimed, definition, world) : ofScript(claimed, definition, world)
-  return { ...running, program: (host) => running.program(world.intercept(claimed, host)) }
+  const { tenant } = claimed.instance
+  const steps = (host: StepHost): StepHost => tracedSteps(world.intercept(claimed, host), { tenant, span: world.span })
+  return { ...running, program: (host) => withinSpan(world.span, () => running.program(steps(host))) }
 }
 
 function ofSteps(

@@ -1,3 +1,4 @@
+import type { HostFunctions } from "../store/host-functions.ts"
 import { encodeFailure, encodePayload, hashOf } from "../define/codec.ts"
 import type { WorkflowDefinition } from "../define/definition.ts"
 import type { Spawn } from "../store/stored.ts"
@@ -41,10 +42,11 @@ interface Tick {
   readonly tick: number
   readonly cron: string
   readonly now: number
+  readonly functions?: HostFunctions
 }
 
 /** The instance that a schedule starts. */
-export function tickOf(schedule: InstanceRow, { body, tick, cron, now }: Tick): NewInstance {
+export function tickOf(schedule: InstanceRow, { body, tick, cron, now, functions }: Tick): NewInstance {
   const time = new Date(tick).toISOString().replaceAll(/[-:.]/g, "").slice(0, 15)
   return {
     tenant: schedule.tenant,
@@ -55,5 +57,6 @@ export function tickOf(schedule: InstanceRow, { body, tick, cron, now }: Tick): 
     startAt: now,
     retention: schedule.retention,
     trigger: JSON.stringify({ cron, scheduledTime: tick }),
+    ...(functions !== undefined && { functions }),
   }
 }

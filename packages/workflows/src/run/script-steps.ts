@@ -1,6 +1,7 @@
 import { defaultRetries, defaultTimeoutMs } from "../core/retry.ts"
 import type { Attempt, AttemptEnd, Compensation, DoConfig, StepHost } from "../core/step-host.ts"
 import { duration, eventType, invalid, moment, only, record, stepName } from "../define/check.ts"
+import { aboutOptions, parseAbout } from "../define/hook-about.ts"
 import { decode, errorOf, readFailure } from "../define/codec.ts"
 import { parseDefinition } from "../define/parse-workflow.ts"
 import { parseRetries } from "../define/parse-retries.ts"
@@ -72,12 +73,14 @@ export class ScriptSteps {
 
   async waitForEvent(name: unknown, options: unknown): Promise<Stamped> {
     const given = record(options, "waitForEvent options")
-    only(given, ["type", "timeout", "sensitive"], "waitForEvent options")
+    only(given, ["type", "timeout", "sensitive", ...aboutOptions], "waitForEvent options")
     const { timeout = 86_400_000 } = given
+    const about = parseAbout(given, "waitForEvent options")
     const step = {
       name: stepName(name, "step name"),
       type: eventType(given["type"], "type"),
       timeoutMs: duration(timeout, "timeout"),
+      ...(about !== undefined && { about }),
     }
     return stampedValueOf(this.#host.waitForEvent(step))
   }

@@ -1,6 +1,7 @@
 import { defaultRetries, defaultTimeoutMs } from "../core/retry.ts"
 import type { Attempt } from "../core/step-host.ts"
 import { duration, eventType, only, record, stepName } from "../define/check.ts"
+import { type GivenAbout, parseAbout } from "../define/hook-about.ts"
 import { parseRetries } from "../define/parse-retries.ts"
 import { type AttemptDetail, endOf } from "./attempt-end.ts"
 import { valueOf } from "./settled.ts"
@@ -62,7 +63,7 @@ export interface StepContext {
   /** A sandbox of the workflow's tenant, made with these options when it is not there. It outlives the step. */
   sandbox(id: string, options?: object): Promise<StepSandbox>
   sleep(duration: unknown): Promise<void>
-  waitForEvent(type: string, options?: { readonly timeout?: unknown }): Promise<unknown>
+  waitForEvent(type: string, options?: GivenAbout & { readonly timeout?: unknown }): Promise<unknown>
   /** A step inside the step: its result is kept when the step runs again. */
   do(name: string, body: (context: StepContext) => unknown): Promise<unknown>
   do(name: string, config: object, body: (context: StepContext) => unknown): Promise<unknown>
@@ -112,11 +113,14 @@ export function stepContext(parts: ContextParts): StepContext {
     sandbox: (id, options) => instance.sandbox(id, options),
     sleep: async (value) => void (await valueOf(attempt.inner.sleep("sleep", { ms: duration(value, "sleep") }))),
     waitForEvent: async (type, options = {}) => {
-      const { timeout = 86_400_000 } = record(options, "waitForEvent options")
+      const given = record(options, "waitForEvent options")
+      const { timeout = 86_400_000 } = given
+      const about = parseAbout(given, "waitForEvent options")
       const step = {
         name: eventType(type, "waitForEvent"),
         type: eventType(type, "waitForEvent"),
         timeoutMs: duration(timeout, "waitForEvent timeout"),
+        ...(about !== undefined && { about }),
       }
       return valueOf(attempt.inner.waitForEvent(step))
     },

@@ -4,6 +4,7 @@ import { copy, record, rowsBefore } from "./journal-rows.ts"
 import { end } from "./leave-memory.ts"
 import { maxDepth } from "./new-instance.ts"
 import type { StoredInstance } from "./stored.ts"
+import { wakeFunctions } from "./host-functions.ts"
 import type { CommitAck, ControlRequest, InstanceNumber } from "./workflow-store.ts"
 
 type Told = NonNullable<CommitAck["told"]>
@@ -82,6 +83,7 @@ export function* restart(row: StoredInstance, { from, now }: ControlRequest): St
   yield* copy(row.number, { number: row.number, run: row.run + 1, seq }, kept)
   if (from === undefined) yield* run("DELETE FROM workflows_events WHERE instance = ? AND taken_by IS NULL", row.number)
   yield* run("DELETE FROM workflows_hooks WHERE instance = ?", row.number)
+  yield* wakeFunctions(row.number)
   const last = seq + kept.length
   yield* run(
     `UPDATE workflows_instances SET epoch = epoch + 1, run = run + 1, seq = ?, step_seq = ?, status = 'queued', reason = NULL, wake_at = ?,

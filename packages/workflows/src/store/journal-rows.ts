@@ -2,6 +2,7 @@ import { MayflyError } from "@mayfly/protocol"
 import { all, first, run, type Steps } from "@mayfly/store/steps"
 import type { NewRow } from "../core/journal.ts"
 import { parseKey } from "../core/step-key.ts"
+import { sumOf } from "./row-sum.ts"
 import type { StoredInstance, StoredRow } from "./stored.ts"
 import type { InstanceNumber, LifecyclePhase } from "./workflow-store.ts"
 
@@ -15,7 +16,7 @@ export function* append(
   for (const [index, row] of rows.entries()) {
     const { key, phase, value } = row
     yield* run(
-      "INSERT INTO workflows_journal (instance, seq, run, key, phase, attempt, at, started_at, due_at, shifts, paused_ms, value, during, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      "INSERT INTO workflows_journal (instance, seq, run, key, phase, attempt, at, started_at, due_at, shifts, paused_ms, value, during, detail, sum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       number,
       firstSeq + index,
       runNumber,
@@ -30,6 +31,7 @@ export function* append(
       value ?? null,
       row.during === undefined ? null : JSON.stringify(row.during),
       row.detail ?? null,
+      sumOf(key, phase, row.attempt, value),
     )
     if (!isWaitForEvent(key)) continue
     if (phase === "start") yield* addHook(number, key, value ?? "{}")
@@ -42,13 +44,14 @@ function isWaitForEvent(key: string): boolean {
 }
 
 function* addHook(number: InstanceNumber, key: string, value: string): Steps<void> {
-  const { token, type } = JSON.parse(value) as { token: string; type: string }
+  const { token, type, about } = JSON.parse(value) as { token: string; type: string; about?: unknown }
   yield* run(
-    "INSERT INTO workflows_hooks (token, instance, key, type) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+    "INSERT INTO workflows_hooks (token, instance, key, type, about) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
     token,
     number,
     key,
     type,
+    about === undefined ? null : JSON.stringify(about),
   )
 }
 
@@ -126,8 +129,8 @@ export function* copy(
 ): Steps<void> {
   for (const [index, { seq }] of rows.entries()) {
     yield* run(
-      `INSERT INTO workflows_journal (instance, seq, run, key, phase, attempt, at, started_at, due_at, shifts, paused_ms, value, during, detail)
-       SELECT ?, ?, ?, key, phase, attempt, at, started_at, due_at, shifts, paused_ms, value, during, detail FROM workflows_journal WHERE instance = ? AND seq = ?`,
+      `INSERT INTO workflows_journal (instance, seq, run, key, phase, attempt, at, started_at, due_at, shifts, paused_ms, value, during, detail, sum)
+       SELECT ?, ?, ?, key, phase, attempt, at, started_at, due_at, shifts, paused_ms, value, during, detail, sum FROM workflows_journal WHERE instance = ? AND seq = ?`,
       to.number,
       to.seq + index + 1,
       to.run,

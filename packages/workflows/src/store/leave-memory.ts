@@ -3,6 +3,8 @@ import { type InstanceStatus, isEnded } from "../core/control.ts"
 import type { Change, Finish } from "../core/ports.ts"
 import { addEvent } from "./events.ts"
 import { keep, record, recordAs } from "./journal-rows.ts"
+import { restFunctions } from "./host-functions.ts"
+import { sumOf } from "./row-sum.ts"
 import { isReference } from "./reference.ts"
 import type { CommittedInstance, StoredInstance } from "./stored.ts"
 import type { CommitAck } from "./workflow-store.ts"
@@ -63,10 +65,11 @@ interface End {
 export function* end(row: CommittedInstance, { status, result, rollback }: End, now: number): Steps<Told | null> {
   const retentionMs = status === "complete" ? row.success_ms : row.error_ms
   const [counted] = yield* all<{ seq: number }>(
-    `UPDATE workflows_instances SET seq = seq + 1, status = ?, reason = NULL, wake_at = NULL, result = ?, rollback = ?, idle = 0, terminating = 0,
+    `UPDATE workflows_instances SET seq = seq + 1, status = ?, reason = NULL, wake_at = NULL, result = ?, result_sum = ?, rollback = ?, idle = 0, terminating = 0,
        ended_at = ?, updated_at = ?, purge_at = ? WHERE number = ? RETURNING seq`,
     status,
     result,
+    sumOf(result),
     rollback,
     now,
     now,
@@ -74,6 +77,7 @@ export function* end(row: CommittedInstance, { status, result, rollback }: End, 
     row.number,
   )
   yield* run("UPDATE workflows_hooks SET used = 1 WHERE instance = ?", row.number)
+  yield* restFunctions(row.number)
   yield* recordAs({ ...row, seq: counted?.seq ?? 0 }, status, now)
   return yield* tellParent(row, status === "complete" ? `+${result}` : `-${result}`, now)
 }

@@ -100,4 +100,22 @@ export const migrations: readonly string[] = [
   `ALTER TABLE workflows_hooks ADD COLUMN used INTEGER NOT NULL DEFAULT 0;`,
   // Where the commit before the last one ended: so a commit needs no query beside its update.
   `ALTER TABLE workflows_instances ADD COLUMN previous_seq INTEGER NOT NULL DEFAULT 0;`,
+  // What the page of a link asks, and how its requests are signed.
+  `ALTER TABLE workflows_hooks ADD COLUMN about TEXT;`,
+  // Rows that were there before have none.
+  `
+  ALTER TABLE workflows_journal ADD COLUMN sum INTEGER;
+  ALTER TABLE workflows_instances ADD COLUMN sum INTEGER;
+  ALTER TABLE workflows_instances ADD COLUMN result_sum INTEGER;
+  `,
+  // Who needs functions of the host's, which end with the process. Of those that are there already nobody knows; the reader looks at their definitions.
+  `
+  CREATE TABLE workflows_functions (
+    instance INTEGER PRIMARY KEY,
+    origin TEXT,
+    is_over INTEGER NOT NULL DEFAULT 0
+  );
+  CREATE INDEX workflows_functions_needed ON workflows_functions (instance) WHERE is_over = 0;
+  INSERT INTO workflows_functions (instance, is_over) SELECT number, ended_at IS NOT NULL FROM workflows_instances WHERE parent IS NULL;
+  `,
 ]

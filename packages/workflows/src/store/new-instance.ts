@@ -1,3 +1,5 @@
+import { needFunctions } from "./host-functions.ts"
+import { sumOf } from "./row-sum.ts"
 import { MayflyError } from "@mayfly/protocol"
 import { all, first, run, type Steps } from "@mayfly/store/steps"
 import { addEvent } from "./events.ts"
@@ -41,8 +43,8 @@ export function* insert(
   const number = counted?.last ?? 0
   yield* run(
     `INSERT INTO workflows_instances (number, tenant, id, definition, content, params, status, reason, wake_at, start_at, concurrency_key, concurrency_limit,
-       success_ms, error_ms, schedule, trigger_info, depth, parent, parent_key, created_at, updated_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       success_ms, error_ms, schedule, trigger_info, depth, parent, parent_key, created_at, updated_at, sum)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     number,
     instance.tenant,
     instance.id,
@@ -64,7 +66,9 @@ export function* insert(
     parent?.key ?? null,
     now,
     now,
+    sumOf(instance.tenant, instance.id, definition.hash, instance.params),
   )
+  yield* needFunctions(number, instance.functions)
   return number
 }
 

@@ -6,9 +6,11 @@ import { claimedOf } from "./claimed.ts"
 import { pause, restart, resume, terminate } from "./control-instance.ts"
 import { addEvent, takeEvent } from "./events.ts"
 import { ended, findById, findByIdMaybe } from "./find-instance.ts"
+import { forgetFunctions, needFunctions } from "./host-functions.ts"
 import { append, copy, keep, record, rowsBefore } from "./journal-rows.ts"
 import { settle } from "./leave-memory.ts"
 import { attach, define, dropDefinition, insert, start } from "./new-instance.ts"
+import { sumOf } from "./row-sum.ts"
 import { type CommittedInstance, dueColumns, dueOf, type DueRow, type Spawn, type StoredInstance } from "./stored.ts"
 import type {
   Claimed,
@@ -89,16 +91,18 @@ export const procedures = {
     return row === undefined ? null : yield* claimedOf(row)
   },
 
-  *redefine({ number, definition, content, lastSeq, now, blobs }: Kept & RedefineRequest): Steps<boolean> {
+  *redefine(request: Kept & RedefineRequest): Steps<boolean> {
+    const { number, definition, content, lastSeq, now, blobs } = request
     const before = yield* first<StoredInstance>("SELECT * FROM workflows_instances WHERE number = ?", number)
     const changed = yield* run(
-      `UPDATE workflows_instances SET definition = ?, content = ?, epoch = epoch + 1, updated_at = ?,
+      `UPDATE workflows_instances SET definition = ?, content = ?, sum = ?, epoch = epoch + 1, updated_at = ?,
          status = CASE WHEN status = 'running' THEN 'queued' WHEN status = 'waitingForPause' THEN 'paused' ELSE status END,
          paused_at = CASE WHEN status = 'waitingForPause' THEN ? ELSE paused_at END,
          wake_at = CASE WHEN status IN ('paused', 'waitingForPause') THEN NULL ELSE ? END
        WHERE number = ? AND step_seq = ? AND status IN ('queued', 'running', 'waiting', 'waitingForPause', 'paused')`,
       definition.hash,
       content,
+      before === undefined ? null : sumOf(before.tenant, before.id, definition.hash, before.params),
       now,
       now,
       now,
@@ -109,6 +113,8 @@ export const procedures = {
     yield* define(definition)
     yield* dropDefinition(before.definition)
     yield* keep(number, blobs)
+    yield* forgetFunctions(number)
+    yield* needFunctions(number, request.functions)
     return true
   },
 
@@ -348,6 +354,7 @@ function* erase({ number, definition }: StoredInstance): Steps<void> {
   yield* run("DELETE FROM workflows_journal WHERE instance = ?", number)
   yield* run("DELETE FROM workflows_events WHERE instance = ?", number)
   yield* run("DELETE FROM workflows_hooks WHERE instance = ?", number)
+  yield* forgetFunctions(number)
   yield* run("DELETE FROM store_blobs WHERE owner = 'workflows' AND name = ?", String(number))
   yield* run("DELETE FROM workflows_instances WHERE number = ?", number)
   yield* dropDefinition(definition)

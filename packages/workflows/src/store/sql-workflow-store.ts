@@ -1,5 +1,6 @@
 import { moduleBeside, type Store, type Tables } from "@mayfly/store"
 import type { Change } from "../core/ports.ts"
+import type { HookAbout } from "../define/hook-about.ts"
 import { isLarge, LargeValues } from "./large-values.ts"
 import { migrations } from "./migrations.ts"
 import type { WorkflowProcedures } from "./procedures.ts"
@@ -16,10 +17,12 @@ import type {
   ForkRequest,
   FoundHook,
   HistoryRow,
+  Hosted,
   InstanceNumber,
   InstanceRow,
   ListQuery,
   NewInstance,
+  OpenHook,
   RedefineRequest,
   Sent,
   WorkflowStore,
@@ -93,13 +96,13 @@ export class SqlWorkflowStore implements WorkflowStore {
   }
 
   async findHook(token: string): Promise<FoundHook | null> {
-    const [row] = await this.#tables.read<Omit<FoundHook, "isUsed"> & { used: number }>(
-      "SELECT i.tenant, i.id, h.type, h.used FROM workflows_hooks h JOIN workflows_instances i ON i.number = h.instance WHERE h.token = ?",
+    const [row] = await this.#tables.read<StoredHook & { tenant: string; id: string; used: number }>(
+      "SELECT i.tenant, i.id, h.key, h.type, h.about, h.used FROM workflows_hooks h JOIN workflows_instances i ON i.number = h.instance WHERE h.token = ?",
       [token],
     )
     if (row === undefined) return null
-    const { used, ...hook } = row
-    return { ...hook, isUsed: used !== 0 }
+    const { tenant, id, key: step, type, about, used } = row
+    return { tenant, id, step, type, about: aboutOf(about), isUsed: used !== 0 }
   }
 
   async control(request: ControlRequest): Promise<Controlled> {
@@ -127,6 +130,13 @@ export class SqlWorkflowStore implements WorkflowStore {
     return row === undefined ? null : this.#values.load(row.body)
   }
 
+  async countByStatus(): Promise<Readonly<Record<string, number>>> {
+    const rows = await this.#tables.read<{ readonly status: string; readonly count: number }>(
+      "SELECT status, COUNT(*) AS count FROM workflows_instances GROUP BY status",
+    )
+    return Object.fromEntries(rows.map(({ status, count }) => [status, count]))
+  }
+
   async list({ tenant, status, limit, after = Number.MAX_SAFE_INTEGER }: ListQuery): Promise<readonly InstanceRow[]> {
     const where = status === undefined ? "" : "AND status = ?"
     const rows = await this.#tables.read<StoredInstance>(
@@ -134,6 +144,21 @@ export class SqlWorkflowStore implements WorkflowStore {
       [tenant, after, ...(status === undefined ? [] : [status]), limit],
     )
     return Promise.all(rows.map((row) => this.#load(instanceOf(row))))
+  }
+
+  async listHosted({
+    tenant,
+    limit,
+    after = Number.MAX_SAFE_INTEGER,
+  }: Omit<ListQuery, "status" | "tenant"> & { readonly tenant?: string }): Promise<readonly Hosted[]> {
+    const where = tenant === undefined ? "" : "AND i.tenant = ?"
+    // The order of the joins is given: few of many instances have functions.
+    const rows = await this.#tables.read<StoredInstance & { readonly origin: string | null }>(
+      `SELECT i.*, f.origin FROM workflows_functions f CROSS JOIN workflows_instances i ON i.number = f.instance
+       WHERE f.is_over = 0 AND f.instance < ? ${where} ORDER BY f.instance DESC LIMIT ?`,
+      [after, ...(tenant === undefined ? [] : [tenant]), limit],
+    )
+    return Promise.all(rows.map(async (row) => ({ row: await this.#load(instanceOf(row)), origin: row.origin })))
   }
 
   async history(number: InstanceNumber, after: number, limit: number): Promise<readonly HistoryRow[]> {
@@ -144,11 +169,12 @@ export class SqlWorkflowStore implements WorkflowStore {
     return Promise.all(rows.map((row) => this.#values.loadRow({ ...journalRowOf(row), run: row.run })))
   }
 
-  async hooks(number: InstanceNumber): Promise<readonly { key: string; type: string; token: string }[]> {
-    return this.#tables.read(
-      "SELECT key, type, token FROM workflows_hooks WHERE instance = ? AND used = 0 ORDER BY key",
+  async hooks(number: InstanceNumber): Promise<readonly OpenHook[]> {
+    const rows = await this.#tables.read<StoredHook & { token: string }>(
+      "SELECT key, type, token, about FROM workflows_hooks WHERE instance = ? AND used = 0 ORDER BY key",
       [number],
     )
+    return rows.map((row) => ({ ...row, about: aboutOf(row.about) }))
   }
 
   async delete(tenant: string, id: string): Promise<number> {
@@ -199,6 +225,16 @@ export class SqlWorkflowStore implements WorkflowStore {
     if (sign !== "+" && sign !== "-") return this.#values.load(payload)
     return `${sign}${await this.#values.load(payload.slice(1))}`
   }
+}
+
+interface StoredHook {
+  readonly key: string
+  readonly type: string
+  readonly about: string | null
+}
+
+function aboutOf(text: string | null): HookAbout {
+  return text === null ? {} : (JSON.parse(text) as HookAbout)
 }
 
 /** What only the history needs is not loaded for a replay. */

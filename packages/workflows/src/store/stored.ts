@@ -1,4 +1,6 @@
+import { MayflyError } from "@mayfly/protocol"
 import type { JournalRow, PendingEvent } from "../core/journal.ts"
+import { sumOf } from "./row-sum.ts"
 import type { ConcurrencyKey, DueInstance, InstanceRow, NewInstance } from "./workflow-store.ts"
 
 /** Rows as the database gives them. */
@@ -35,6 +37,8 @@ export interface StoredInstance {
   readonly created_at: number
   readonly updated_at: number
   readonly ended_at: number | null
+  readonly sum: number | null
+  readonly result_sum: number | null
 }
 
 /** What a commit has to know of its instance. */
@@ -67,6 +71,7 @@ export interface StoredRow {
   readonly value: string | null
   readonly during: string | null
   readonly detail: string | null
+  readonly sum: number | null
 }
 
 export interface StoredEvent {
@@ -86,7 +91,11 @@ export interface Spawn {
   readonly tooDeep: string
 }
 
+/** Throws `store.corrupt` for a row that is not what was written. */
 export function instanceOf(row: StoredInstance): InstanceRow {
+  const isWhole = row.sum === null || row.sum === sumOf(row.tenant, row.id, row.definition, row.params)
+  const isResultWhole = row.result_sum === null || row.result === null || row.result_sum === sumOf(row.result)
+  if (!isWhole || !isResultWhole) throw new MayflyError("store.corrupt", `the row of workflow "${row.id}" is damaged`)
   return {
     number: row.number,
     tenant: row.tenant,
@@ -136,7 +145,11 @@ function concurrencyOf({ concurrency_key: key, concurrency_limit: limit }: DueRo
   return key === null ? null : { key, limit: limit ?? 1 }
 }
 
+/** Throws `store.corrupt` for a row that is not what was written. */
 export function journalRowOf(row: StoredRow): JournalRow {
+  if (row.sum !== null && row.sum !== sumOf(row.key, row.phase, row.attempt, row.value)) {
+    throw new MayflyError("store.corrupt", `row ${row.seq} of a workflow's journal is damaged`)
+  }
   return {
     seq: row.seq,
     key: row.key,

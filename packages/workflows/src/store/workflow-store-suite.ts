@@ -198,15 +198,50 @@ export function workflowStoreSuite(kind: string, open: OpenNamed, { isLasting }:
     assert.equal((await store.get("default", "a"))?.wakeAt, now)
   })
 
+  test(`${kind} lists instances that need functions until they end, and what can bring those back`, async () => {
+    await using store = await open("functions")
+    const numbers: number[] = []
+    for (const [id, tenant, functions] of [
+      ["plain", "default", undefined],
+      ["first", "default", {}],
+      ["second", "other", { origin: "request" }],
+    ] as const) {
+      const given = { ...newInstance(id), tenant, ...(functions && { functions }) }
+      numbers.push((await store.create(given, now)).number)
+    }
+    const [, first = 0, second = 0] = numbers
+    const listed = async (query: { tenant?: string; after?: number } = {}, limit = 10): Promise<unknown> =>
+      (await store.listHosted({ ...query, limit })).map(({ row, origin }) => [row.tenant, row.id, origin])
+    const [one, two] = [
+      ["default", "first", null],
+      ["other", "second", "request"],
+    ]
+    assert.deepEqual(await listed(), [two, one])
+    assert.deepEqual(await listed({}, 1), [two])
+    assert.deepEqual(await listed({ after: second }), [one])
+    assert.deepEqual(await listed({ tenant: "default" }), [one])
+    await store.control({ tenant: "other", id: "second", operation: "terminate", now, failure: "f" })
+    assert.deepEqual(await listed(), [one])
+    // What it was made by is gone with its end.
+    await store.control({ tenant: "other", id: "second", operation: "restart", now })
+    assert.deepEqual(await listed(), [["other", "second", null], one])
+    const definition = { hash: "other code", body: "b" }
+    assert.equal(await store.redefine({ number: first, definition, content: "c", lastSeq: 0, now }), true)
+    assert.deepEqual(await listed({ tenant: "default" }), [])
+    await store.delete("other", "second")
+    assert.deepEqual(await listed(), [])
+  })
+
   test(`${kind} hooks are there while somebody waits`, async () => {
     await using store = await open("hooks")
     const { instance } = await claimed(store, "a")
     const wait = { key: "event:w#1", phase: "start", attempt: 0, at: now, dueAt: now + 9, shifts: true } as const
-    const value = JSON.stringify({ type: "go", token: "secret" })
-    const hook = { tenant: "default", id: "a", type: "go" }
+    const about = { prompt: "Pay?", signature: { scheme: "github", secret: "KEY" } } as const
+    const value = JSON.stringify({ type: "go", token: "secret", about })
+    const hook = { tenant: "default", id: "a", step: "event:w#1", type: "go", about }
     await store.commit(instance.number, instance.epoch, { rows: [{ ...wait, value }] }, now)
     assert.deepEqual(await store.findHook("secret"), { ...hook, isUsed: false })
-    assert.deepEqual(await store.hooks(instance.number), [{ key: "event:w#1", type: "go", token: "secret" }])
+    assert.deepEqual(await store.hooks(instance.number), [{ key: "event:w#1", type: "go", token: "secret", about }])
     assert.equal(await store.findHook("other"), null)
     await store.commit(instance.number, instance.epoch, { rows: [ok("event:w#1")] }, now)
     assert.deepEqual(await store.findHook("secret"), { ...hook, isUsed: true })

@@ -1,6 +1,9 @@
 import type { ControlOperation, InstanceStatus } from "../core/control.ts"
 import type { JournalRow, PendingEvent } from "../core/journal.ts"
 import type { Ack, Change } from "../core/ports.ts"
+import type { StepKey } from "../core/step-key.ts"
+import type { HookAbout } from "../define/hook-about.ts"
+import type { HostFunctions } from "./host-functions.ts"
 
 /** An instance within one store. Ids are unique within a tenant only. */
 export type InstanceNumber = number
@@ -38,6 +41,14 @@ export interface NewInstance {
   readonly schedule?: string
   /** Encoded, for the event that user code gets: which schedule started it, for which moment. */
   readonly trigger?: string
+  /** When steps of it are functions of the host's. */
+  readonly functions?: HostFunctions
+}
+
+/** An instance that can't go on in another process before somebody brings its functions. */
+export interface Hosted {
+  readonly row: InstanceRow
+  readonly origin: string | null
 }
 
 export interface InstanceRow {
@@ -179,13 +190,23 @@ export interface RedefineRequest {
   readonly content: string
   readonly lastSeq: number
   readonly now: number
+  readonly functions?: HostFunctions
 }
 
 export interface FoundHook {
   readonly tenant: string
   readonly id: string
   readonly type: string
+  readonly step: StepKey
+  readonly about: HookAbout
   readonly isUsed: boolean
+}
+
+export interface OpenHook {
+  readonly key: StepKey
+  readonly type: string
+  readonly token: string
+  readonly about: HookAbout
 }
 
 export interface DueAnswer {
@@ -224,11 +245,15 @@ export interface WorkflowStore {
   fork(request: ForkRequest): Promise<Created>
   get(tenant: string, id: string): Promise<InstanceRow | null>
   getDefinition(hash: string): Promise<string | null>
+  /** Instances of all tenants by status. Reads them all. */
+  countByStatus(): Promise<Readonly<Record<string, number>>>
   list(query: ListQuery): Promise<readonly InstanceRow[]>
+  /** Instances of all tenants, or of one, that need functions of the host's and have not ended: the newest first, from behind `after`. */
+  listHosted(query: Omit<ListQuery, "status" | "tenant"> & { readonly tenant?: string }): Promise<readonly Hosted[]>
   /** In order, from behind `after`. */
   history(number: InstanceNumber, after: number, limit: number): Promise<readonly HistoryRow[]>
   /** Waiting tokens of an instance, by step. */
-  hooks(number: InstanceNumber): Promise<readonly { key: string; type: string; token: string }[]>
+  hooks(number: InstanceNumber): Promise<readonly OpenHook[]>
   /** Gives how many were deleted: the instance and all it left. */
   delete(tenant: string, id: string): Promise<number>
   /** What is due, at most `perTenant` of each tenant, and when the next one will be. `after`: the last answer's `last`, or "". */

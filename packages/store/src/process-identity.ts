@@ -14,6 +14,7 @@ export function ownIdentity(): ProcessIdentity {
 export function isAlive({ pid, started }: ProcessIdentity): boolean {
   if (!exists(pid)) return false
   const current = startOf(pid)
+  if (current === "ended") return false
   return started === null || current === null || current === started
 }
 
@@ -33,6 +34,8 @@ function startOf(pid: number): string | null {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8")
     const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim()
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
+    // It has ended, and its parent has not asked how. It uses nothing any more.
+    if (fields[0] === "Z" || fields[0] === "X") return "ended"
     return `${boot}:${fields[19] ?? ""}`
   } catch {
     return null

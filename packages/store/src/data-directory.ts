@@ -8,6 +8,13 @@ export interface DataDirectory extends Disposable {
   readonly path: string
 }
 
+const open = new WeakSet<object>()
+
+/** Whether it came from `openDataDirectory` and has not been disposed. */
+export function isDataDirectory(value: unknown): value is DataDirectory {
+  return typeof value === "object" && value !== null && open.has(value)
+}
+
 /** Makes the directory when needed, for its owner only, and takes it. Throws `platform.data-dir-in-use` with the owner's pid, or `input.invalid`. */
 export function openDataDirectory(given: string): DataDirectory {
   const path = resolve(given)
@@ -19,7 +26,14 @@ export function openDataDirectory(given: string): DataDirectory {
       details: { path, pid },
     })
   }
-  return { path, [Symbol.dispose]: () => lock.release() }
+  const directory: DataDirectory = {
+    path,
+    [Symbol.dispose]() {
+      if (open.delete(directory)) lock.release()
+    },
+  }
+  open.add(directory)
+  return directory
 }
 
 function makePrivate(path: string): void {
@@ -29,6 +43,6 @@ function makePrivate(path: string): void {
     if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, 0o700)
   } catch (error) {
     const message = `the data directory "${path}" can't be used: ${(error as Error).message}`
-    throw new MayflyError("input.invalid", message, { details: { path: "data" }, cause: error })
+    throw new MayflyError("input.invalid", message, { details: { path: "dataDir" }, cause: error })
   }
 }

@@ -1,12 +1,11 @@
 import assert from "node:assert/strict"
 import { spawn } from "node:child_process"
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { once } from "node:events"
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, test } from "node:test"
 import { MayflyError } from "@mayfly/protocol"
-import { ensureAdminKey } from "./auth/admin-key.ts"
-import { hashKey } from "./auth/api-key.ts"
 import { openDataDirectory } from "./data-directory.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "mayfly-data-"))
@@ -68,21 +67,18 @@ function tryToOwn(path: string): { outcome: Promise<string>; end(): void } {
   return { outcome, end: () => child.stdin.end() }
 }
 
-test("ensureAdminKey makes a key once and stores only its hash, for the owner only", () => {
-  using directory = openDataDirectory(join(folder, "key"))
-  const { hash, created = "" } = ensureAdminKey(directory)
-  assert.match(created, /^mf_[A-Za-z0-9_-]{43}$/)
-  assert.deepEqual(ensureAdminKey(directory), { hash })
-  assert.equal(hashKey(created), hash)
-  for (const name of readdirSync(directory.path)) {
-    const path = join(directory.path, name)
-    assert.equal(statSync(path).mode & 0o077, 0, name)
-    assert.equal(readFileSync(path, "utf8").includes(created), false, name)
+test("openDataDirectory takes over from a process that has ended and whose parent has not asked how", async () => {
+  const path = join(folder, "zombie")
+  mkdirSync(path)
+  // The shell becomes a program that never asks for its children.
+  const parent = spawn("sh", ["-c", "true & echo $!; exec sleep 60"], { stdio: ["ignore", "pipe", "ignore"] })
+  try {
+    const [text] = (await once(parent.stdout, "data")) as [Buffer]
+    const pid = Number(text.toString())
+    while (!/\) Z /.test(readFileSync(`/proc/${pid}/stat`, "utf8"))) await new Promise(setImmediate)
+    writeFileSync(join(path, "lock"), JSON.stringify({ pid, started: null, nonce: "0123456789abcdef" }))
+    openDataDirectory(path)[Symbol.dispose]()
+  } finally {
+    parent.kill()
   }
-})
-
-test("ensureAdminKey makes no new key when the file is damaged", () => {
-  using directory = openDataDirectory(join(folder, "damaged"))
-  writeFileSync(join(directory.path, "admin-key.json"), "{")
-  assert.throws(() => ensureAdminKey(directory), { code: "input.invalid" })
 })

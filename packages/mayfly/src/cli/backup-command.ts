@@ -1,0 +1,33 @@
+import { errorLine, exitCodeOf, exitCodes } from "./command-error.ts"
+import type { Output } from "./output.ts"
+import { safeLine } from "./safe-line.ts"
+
+export interface BackupFlags {
+  readonly data: string
+  readonly json?: boolean
+}
+
+/** `mayfly backup DIR` and `mayfly restore DIR`. Gives the exit code; never rejects. */
+export async function backupCommand(
+  name: "backup" | "restore",
+  folder: string,
+  { data, json }: BackupFlags,
+  { stdout, stderr }: Output,
+): Promise<number> {
+  try {
+    const { createBackup, restoreBackup } = await import("@mayfly/server/backup")
+    const manifest = name === "backup" ? await createBackup(data, folder) : await restoreBackup(folder, data)
+    const { files, leftOut, createdAt } = manifest
+    const bytes = files.reduce((sum, file) => sum + file.bytes, 0)
+    if (json === true) stdout.write(`${JSON.stringify({ files: files.length, bytes, createdAt, leftOut })}\n`)
+    else stdout.write(`${name === "backup" ? "backed up" : "restored"} ${files.length} files, ${bytes} bytes\n`)
+    if (leftOut.length > 0 && json !== true)
+      stderr.write(
+        `not in it, for a server was using them: ${leftOut.join(", ")}. Stop the server to back those up too.\n`,
+      )
+    return exitCodes.ok
+  } catch (error) {
+    stderr.write(`${safeLine(errorLine(error))}\n`)
+    return exitCodeOf(error)
+  }
+}

@@ -1,0 +1,32 @@
+import type { Command } from "commander"
+import type { BackupFlags } from "./backup-command.ts"
+import { examples } from "./examples-text.ts"
+
+type BackupAction = (name: "backup" | "restore", folder: string, flags: BackupFlags) => Promise<void>
+
+/** `mayfly backup` and `mayfly restore` on the command line. */
+export function addBackup(program: Command, action: BackupAction): void {
+  program
+    .command("backup")
+    .summary("copy a data directory, also while a server owns it")
+    .description(
+      "Copies rows, blobs and keys to a new folder DIR. While a server owns the data directory, files of sandboxes and of Durable\n" +
+        "Objects are left out. The copy holds keys: keep it as you keep the data directory.",
+    )
+    .argument("<DIR>", "a folder that does not exist yet")
+    .option("--data <DIR>", "data directory", "./.mayfly")
+    .option("--json", "print one JSON object")
+    .addHelpText("after", examples(["mayfly backup /backup/mayfly-2026-11-23 --data /var/lib/mayfly"]))
+    .action((folder: string, flags: BackupFlags) => action("backup", folder, flags))
+  program
+    .command("restore")
+    .summary("make a data directory of a backup")
+    .description(
+      "Checks every file of the backup and its database first. The data directory must not exist, or be empty.",
+    )
+    .argument("<DIR>", "what `mayfly backup` made")
+    .option("--data <DIR>", "data directory", "./.mayfly")
+    .option("--json", "print one JSON object")
+    .addHelpText("after", examples(["mayfly restore /backup/mayfly-2026-11-23 --data /var/lib/mayfly"]))
+    .action((folder: string, flags: BackupFlags) => action("restore", folder, flags))
+}

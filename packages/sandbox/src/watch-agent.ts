@@ -1,0 +1,19 @@
+import type { SupervisorLink } from "./link/supervisor-link.ts"
+
+const everyMs = 10_000
+const answerMs = 60_000
+
+/** A guest can stop the agent, which has its rights. Nobody should wait for that for ever. Gives what ends the watch. */
+export function watchAgent(link: SupervisorLink, onSilent: () => void): () => void {
+  const timer = setInterval(() => {
+    const late = setTimeout(onSilent, answerMs).unref()
+    const done = (): void => clearTimeout(late)
+    try {
+      link.open({ op: "ping" }).closed.then(done, done)
+    } catch {
+      // Full: those calls will be answered, or the link is broken already.
+      done()
+    }
+  }, everyMs).unref()
+  return () => clearInterval(timer)
+}

@@ -1,0 +1,3 @@
+export { createBackup } from "./create-backup.ts"
+export { checkBackup, type Manifest } from "./manifest.ts"
+export { restoreBackup } from "./restore-backup.ts"

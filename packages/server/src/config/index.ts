@@ -1,0 +1,6 @@
+export { type ConfigFile, readConfigFile } from "./config-file.ts"
+export { type PrintedSetting, printedSettings } from "./print-settings.ts"
+export { type EffectiveSettings, readSettings, type SettingSources } from "./read-settings.ts"
+export { type Setting, settingList } from "./setting-list.ts"
+export type { Settings } from "./settings.ts"
+export { settingsReference } from "./settings-reference.ts"
