@@ -55,5 +55,5 @@ async function* oldestFirst(
 
 function queryOf(given: LedgerQuery): string {
   const known = Object.entries(given).filter(([, value]) => value !== undefined)
-  return new URLSearchParams(known.map(([name, value]) => [name, String(value)])).toString()
+  return new URLSearchParams(known.map(([name, value]): [string, string] => [name, String(value)])).toString()
 }
