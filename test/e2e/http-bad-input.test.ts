@@ -147,7 +147,8 @@ function jsonTypeOf(value: unknown): string {
 }
 
 test("parameters that are unknown, given twice or of wrong types are refused by name", async () => {
-  for (const operation of operations.filter(({ isOpen }) => !isOpen)) {
+  // The query of a named worker's handler is its own.
+  for (const operation of operations.filter(({ isOpen, path }) => !isOpen && !path.includes("/fetch/"))) {
     const { method, query } = operation
     const body = operation.body === undefined ? undefined : sampleOf(operation.body, document)
     const refused = async (search: string, name: string): Promise<void> => {

@@ -96,6 +96,7 @@ const workflow = { id: "theirs", steps: [{ name: "wait", waitForEvent: "go" }] }
 assert.equal((await ask("POST", "/v1/workflows", mine.key, workflow)).status, 200)
 assert.equal((await ask("PUT", "/v1/secrets/THEIRS", mine.key, { value: "0123456789" })).status, 200)
 assert.equal((await ask("POST", "/v1/sandboxes", mine.key, { id: "theirs" })).status, 201)
+assert.equal((await ask("PUT", "/v1/workers/THEIRS", mine.key, { script: "1" })).status, 200)
 const denied = await ask("POST", "/v1/run", mine.key, {
   script: "await fetch('http://example.invalid/').catch(() => {})",
   network: { defaultPolicy: "ask" },
@@ -183,6 +184,9 @@ function propertiesOf(schema: { $ref?: string; properties?: object }): object | 
   return name === undefined ? schema.properties : document.components.schemas[name]?.properties
 }
 
+const workerGone = [404, "worker.not-found"]
+const runGone = [404, "run.not-found"]
+const notTheirs = [403, "auth.forbidden"]
 const approvalGone = [404, "mesh.approval-unknown"]
 /** Whatever is below one of these is of the thing that the path names. */
 const foreignThings: Readonly<Record<string, readonly (string | number)[]>> = {
@@ -192,6 +196,26 @@ const foreignThings: Readonly<Record<string, readonly (string | number)[]>> = {
 /** What somebody else is told of them, for every route that names a thing; "own": the route answers, about the key's own tenant only (tested below). */
 const foreign: Readonly<Record<string, readonly (string | number)[] | "own">> = {
   "POST /v1/run": "own",
+  "GET /v1/runs": "own",
+  "GET /v1/runs/{id}": runGone,
+  "POST /v1/runs/{id}/cancel": runGone,
+  "GET /v1/workers": "own",
+  "PUT /v1/workers/{name}": "own",
+  "GET /v1/workers/{name}": workerGone,
+  "DELETE /v1/workers/{name}": workerGone,
+  "GET /v1/workers/{name}/versions": workerGone,
+  "POST /v1/workers/{name}/rollback": workerGone,
+  "POST /v1/workers/{name}/run": workerGone,
+  "GET /v1/workers/{name}/fetch/{path}": workerGone,
+  "POST /v1/workers/{name}/fetch/{path}": workerGone,
+  "PUT /v1/workers/{name}/fetch/{path}": workerGone,
+  "PATCH /v1/workers/{name}/fetch/{path}": workerGone,
+  "DELETE /v1/workers/{name}/fetch/{path}": workerGone,
+  "OPTIONS /v1/workers/{name}/fetch/{path}": workerGone,
+  "GET /v1/usage": "own",
+  "GET /v1/tenants": notTheirs,
+  "GET /v1/tenants/{id}": notTheirs,
+  "PUT /v1/tenants/{id}": notTheirs,
   "GET /v1/session": "own",
   "POST /mcp": "own",
   "GET /mcp": "own",
@@ -224,7 +248,14 @@ function expectedOf(operation: Operation): readonly (string | number)[] | "own" 
 
 function theirPath(operation: Operation): string {
   const { path, query } = operation
-  const id = path.startsWith("/v1/approvals/") ? approvalId : path.startsWith("/v1/keys/") ? theirKey.id : "theirs"
+  const ids: readonly (readonly [string, string])[] = [
+    ["/v1/approvals/", approvalId],
+    ["/v1/keys/", theirKey.id],
+    ["/v1/runs/", runId],
+    ["/v1/tenants/", "acme"],
+    ["/", "theirs"],
+  ]
+  const id = ids.find(([prefix]) => path.startsWith(prefix))?.[1] ?? ""
   const needed = query.filter(({ required }) => required).map(({ name }) => `${name}=sample`)
   return `${pathOf(operation, { id, name: "THEIRS", path: "a.txt", snapshot: snapshotId })}?${needed.join("&")}`
 }
@@ -252,6 +283,8 @@ test("lists and runs are of the key's own tenant, without naming it", async () =
     "/v1/ledger": "rows",
     "/v1/approvals": "approvals",
     "/v1/secrets": "secrets",
+    "/v1/workers": "workers",
+    "/v1/runs": "runs",
   }
   for (const [path, name] of Object.entries(none)) {
     assert.deepEqual((await ask("GET", path, other.key)).json[name], [], path)

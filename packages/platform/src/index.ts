@@ -117,6 +117,23 @@ export type {
   RunSummary,
   Verification,
 } from "@mayfly/mesh/ledger"
+export type { BudgetAlert } from "./accounts/budget-watch.ts"
+export type { UsageTotals } from "./accounts/counters.ts"
+export type { HistoryOptions } from "./accounts/history-rules.ts"
+export type { Amounts, PeriodBudget, TenantBudget, TenantQuota } from "./accounts/quota.ts"
+export type { RunDetails, RunHistory, RunPage, RunQuery, RunStatus, ListedRun } from "./accounts/run-history.ts"
+export { comparePrices, type PriceComparison, type ServicePrice } from "./accounts/prices.ts"
+export type { RateState, TenantChanges, TenantInfo, Tenants } from "./accounts/tenants.ts"
+export {
+  type UsageGroup,
+  type UsageQuery,
+  type UsageReport,
+  type UsageReports,
+  type UsageRow,
+  usageCsv,
+} from "./accounts/usage.ts"
+export type { NamedWorkerInfo, NamedWorkers, WorkerVersion } from "./workers/named-workers.ts"
+export type { WorkerDefinition } from "./workers/worker-definition.ts"
 export type { PlatformOptions, PlatformSandboxOptions } from "./platform-options.ts"
 export type { PlatformStats, WorkflowStats } from "./platform-stats.ts"
 export * from "./code-mode/index.ts"

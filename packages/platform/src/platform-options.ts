@@ -2,6 +2,8 @@ import { availableParallelism } from "node:os"
 import { resolve } from "node:path"
 import { checkSecret } from "@mayfly/mesh"
 import { type Limits, MayflyError, type NetworkPolicy, parseLimits } from "@mayfly/protocol"
+import { type HistoryOptions, type HistoryRules, parseHistory } from "./accounts/history-rules.ts"
+import { parseBudget, parseQuota, type TenantBudget, type TenantQuota } from "./accounts/quota.ts"
 import { type DockerOptions, providerNames } from "@mayfly/sandbox"
 import { type DataDirectory, isDataDirectory } from "@mayfly/store"
 import { parseWebhooks, type ParsedWebhook, type WebhookOptions } from "./webhooks/webhook-options.ts"
@@ -34,6 +36,11 @@ export interface PlatformOptions {
   readonly webhooks?: readonly WebhookOptions[]
   /** Facets: most bytes of each one's storage (default 1 GiB), and how long an unused one stays warm (default 60,000 ms). */
   readonly facets?: { readonly maxBytes?: number; readonly idleMs?: number }
+  /** Of tenants that have none of their own. Default: not limited. */
+  readonly quota?: TenantQuota
+  readonly budget?: TenantBudget
+  /** Which runs `platform.runs` remembers; false: those under way only. */
+  readonly history?: HistoryOptions | false
   /** What holds sandboxes. */
   readonly sandboxes?: PlatformSandboxOptions
 }
@@ -60,11 +67,18 @@ const known = [
   "webhooks",
   "openRuns",
   "facets",
+  "quota",
+  "budget",
+  "history",
   "sandboxes",
 ]
 
-export type ParsedPlatformOptions = Required<Omit<PlatformOptions, "dataDir" | "retainLedgerMs" | "webhooks">> &
-  Pick<PlatformOptions, "dataDir" | "retainLedgerMs"> & { readonly webhooks: readonly ParsedWebhook[] }
+type Rest = Omit<PlatformOptions, "dataDir" | "retainLedgerMs" | "webhooks" | "history">
+export type ParsedPlatformOptions = Required<Rest> &
+  Pick<PlatformOptions, "dataDir" | "retainLedgerMs"> & {
+    readonly webhooks: readonly ParsedWebhook[]
+    readonly history: HistoryRules
+  }
 
 /** Checks untrusted options and fills in defaults. Throws `input.invalid`. */
 export function parsePlatformOptions(options: PlatformOptions): ParsedPlatformOptions {
@@ -93,7 +107,11 @@ export function parsePlatformOptions(options: PlatformOptions): ParsedPlatformOp
   }
   checkOpenRuns(openRuns)
   const limits = parseLimits(options.limits)
+  const tenants = { quota: parseQuota(options.quota), budget: parseBudget(options.budget) }
+  const history = parseHistory(options.history)
   return {
+    ...tenants,
+    history,
     hosts,
     isolates,
     spare,

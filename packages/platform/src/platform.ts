@@ -8,12 +8,19 @@ import { Sandboxes, TenantSandboxes } from "@mayfly/sandbox"
 import { openDataDirectory, type Store } from "@mayfly/store"
 import { type Hook, type LackingCode, WorkflowBinding, type WorkflowOrigin } from "@mayfly/workflows"
 import { checkSignature, type HookRequest } from "./hooks/check-signature.ts"
+import { Accounts } from "./accounts/accounts.ts"
+import { RunHistory } from "./accounts/run-history.ts"
+import { sandboxGovernor } from "./accounts/sandbox-governor.ts"
+import { Tenants } from "./accounts/tenants.ts"
+import { UsageReports } from "./accounts/usage.ts"
+import { workflowGovernor } from "./accounts/workflow-governor.ts"
 import { LazyStore } from "./lazy-store.ts"
 import { PlatformApprovals } from "./platform-approvals.ts"
 import { PlatformSecrets } from "./platform-secrets.ts"
 import { createSandboxEgress } from "./sandbox-egress.ts"
 import { parsePlatformOptions, type PlatformOptions } from "./platform-options.ts"
 import type { PlatformStats } from "./platform-stats.ts"
+import { NamedWorkers, WorkerShelf } from "./workers/named-workers.ts"
 import { startWebhooks } from "./webhooks/webhooks.ts"
 import { LazyEngine } from "./workflows/lazy-engine.ts"
 
@@ -32,6 +39,8 @@ export interface Platform extends AsyncDisposable {
   provideWorkflowOrigin(origin: () => WorkflowOrigin | undefined): void
   /** The sandboxes of one tenant: give it to code that acts for that tenant. `env.SANDBOX` is the owner's and sees all. */
   sandboxes(tenant: string): TenantSandboxes
+  /** The named workers of one tenant: deployed once, called by name. In `dataDir`; without one in memory. */
+  workers(tenant: string): NamedWorkers
   /** For who has the token of a waiting step, as of a link in a mail: the token is the credential. Rejects with `workflow.hook-not-found`. */
   readonly hooks: WorkflowHooks
   /**
@@ -45,6 +54,12 @@ export interface Platform extends AsyncDisposable {
   readonly secrets: SecretVault
   /** Questions about requests that a policy leaves open (`ask`). With nobody to ask they are denied. */
   readonly approvals: ApprovalDesk
+  /** What tenants may do, and the switch that stops one. */
+  readonly tenants: Tenants
+  /** What tenants used, by worker and day. In `dataDir`; without one in memory. */
+  readonly usage: UsageReports
+  /** Runs under way, to be cancelled, and those that are over. In `dataDir`; without one the last thousand, in memory. */
+  readonly runs: RunHistory
   /** Told when a secret came back from somewhere and was taken out of what the program got. Returns what ends it. */
   onAlert(listener: (alert: SecretAlert) => void): () => void
   /** Where the parts keep rows and blobs: in `dataDir`, without one in memory. Opened at its first use; the platform closes it. */
@@ -108,6 +123,13 @@ function startPlatform(options: PlatformOptions): Platform {
     },
   })
   egress.check(network)
+  const accounts = new Accounts({
+    store: () => store.get(),
+    isDurable: dataDir !== undefined,
+    defaults: { quota: rest.quota, budget: rest.budget },
+    history: rest.history,
+  })
+  const tenants = new Tenants(accounts)
   const objects = { ...facets, ...(dataDir === undefined ? {} : { directory: join(dataDir, "objects") }) }
   const runtime = createRuntime({
     hosts,
@@ -117,6 +139,7 @@ function startPlatform(options: PlatformOptions): Platform {
     limits,
     egress,
     openRuns,
+    gate: accounts,
     objects,
     typecheck: checkProgram,
   })
@@ -124,20 +147,26 @@ function startPlatform(options: PlatformOptions): Platform {
     alerts.add(listener)
     return () => void alerts.delete(listener)
   }
-  const stopWebhooks = startWebhooks(rest.webhooks, { approvals, onAlert })
+  const stopWebhooks = startWebhooks(rest.webhooks, { approvals, tenants, onAlert })
+  const shelf = new WorkerShelf({ runtime, store: () => store.get(), accounts })
   const sandboxes = new Sandboxes({
     store: () => store.get(),
     egress: createSandboxEgress(egress),
     network,
+    governor: sandboxGovernor(accounts),
     ...rest.sandboxes,
     ...(dataDir === undefined ? {} : { directory: join(dataDir, "sandboxes") }),
   })
   const sandboxesOf = (tenant: string): TenantSandboxes => new TenantSandboxes(sandboxes, parseTenant(tenant))
-  const engine = new LazyEngine(
-    runtime,
-    () => store.get(),
-    (tenant, id, options) => sandboxesOf(tenant).open(id, options),
-  )
+  const engine = new LazyEngine(runtime, () => store.get(), {
+    sandbox: (tenant, id, options) => sandboxesOf(tenant).open(id, options),
+    governor: workflowGovernor(accounts),
+  })
+  accounts.onStop({
+    hold: async (tenant) => (await engine.started())?.hold(tenant),
+    stop: (tenant) => sandboxes.stopOf(tenant),
+  })
+  accounts.onResume(async (tenant) => (await engine.started())?.goOn(tenant))
   let origin = (): WorkflowOrigin | undefined => undefined
   const workflows = (tenant: string): WorkflowBinding =>
     new WorkflowBinding({ engine: () => engine.get(), tenant: parseTenant(tenant), origin: () => origin() })
@@ -147,6 +176,7 @@ function startPlatform(options: PlatformOptions): Platform {
     try {
       await engine.stop()
       await Promise.all([runtime.dispose(), sandboxes.dispose()])
+      await accounts.close()
       await stopWebhooks()
       await egress.close()
       await ledger.close()
@@ -168,6 +198,7 @@ function startPlatform(options: PlatformOptions): Platform {
       origin = given
     },
     sandboxes: sandboxesOf,
+    workers: (tenant) => new NamedWorkers(shelf, tenant),
     hooks: {
       find: async (token) => (await engine.get()).findHook(token),
       async send(token, payload, { request } = {}) {
@@ -183,6 +214,9 @@ function startPlatform(options: PlatformOptions): Platform {
     ledger,
     secrets,
     approvals,
+    tenants,
+    usage: new UsageReports(accounts),
+    runs: new RunHistory(accounts),
     onAlert,
     store: () => store.get(),
     stats: () => ({

@@ -55,6 +55,7 @@ export const errorTable = {
     fix: "Export a default function, or an object with run or fetch.",
   },
   "worker.module-not-found": { status: 400, retry: false, fix: "Give the module in `modules`, or remove the import." },
+  "worker.not-found": { status: 404, retry: false, fix: "Check the name and version, or deploy the worker first." },
   "worker.websocket-limit": {
     status: 422,
     retry: false,
@@ -252,6 +253,34 @@ export const errorTable = {
   "auth.too-many-keys": { status: 409, retry: false, fix: "Revoke keys that nobody needs any more." },
   "auth.host": { status: 403, retry: false, fix: "Call the server by the address that it printed." },
 
+  "quota.rate": {
+    status: 429,
+    retry: true,
+    fix: "Wait for `details.retryAfterMs`, then try again; or raise the rate.",
+  },
+  "quota.concurrency": {
+    status: 429,
+    retry: true,
+    fix: "Wait for `details.retryAfterMs`, then try again; or raise concurrentRuns or queuedRuns.",
+  },
+  "quota.budget": {
+    status: 429,
+    retry: false,
+    fix: "Wait until `details.resetsAt`, or raise the tenant's hard budget.",
+  },
+  "quota.limit": { status: 403, retry: false, fix: "Ask for no more than the tenant's quota permits, or raise it." },
+  "quota.count": { status: 409, retry: false, fix: "Remove some that are not needed, or raise the tenant's quota." },
+  "tenant.suspended": {
+    status: 403,
+    retry: false,
+    fix: "An administrator suspended the tenant; `mayfly tenants resume` lifts it.",
+  },
+  "run.not-found": {
+    status: 404,
+    retry: false,
+    fix: "Check the id; old runs are forgotten, and others' are not shown.",
+  },
+  "run.ended": { status: 409, retry: false, fix: "The run is over; nothing is left to cancel." },
   "client.unreachable": { status: 503, retry: true, fix: "Check the URL, and that the server runs there." },
   "client.not-mayfly": { status: 502, retry: false, fix: "Check the URL: what answers there is not a Mayfly server." },
   "client.disconnected": {

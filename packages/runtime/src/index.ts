@@ -22,6 +22,7 @@ export type {
 } from "./egress.ts"
 export { RpcTarget } from "./bridge/rpc-target.ts"
 export { provideStandIn } from "./bridge/stand-in.ts"
+export type { AskedRun, RunGate, RunPass, RunTraces } from "./run-gate.ts"
 export { createRuntime, type Runtime, type RuntimeOptions } from "./runtime.ts"
 export { DynamicWorker } from "./worker/dynamic-worker.ts"
 export { loadWorker } from "./worker/load-worker.ts"

@@ -6,6 +6,7 @@ import { ObjectHost, type ObjectHostOptions } from "./objects/object-host.ts"
 import { CompilerPool } from "./pool/compiler-pool.ts"
 import { HostPool, type HostPoolOptions } from "./pool/host-pool.ts"
 import type { IsolatePool } from "./pool/isolate-pool.ts"
+import type { RunGate } from "./run-gate.ts"
 import type { TypeCheck } from "./typecheck.ts"
 import { OpenRuns, type OpenRunsOptions } from "./worker/open-runs.ts"
 import { pinPolicy } from "./worker/pin-policy.ts"
@@ -17,6 +18,8 @@ export interface RuntimeOptions extends HostPoolOptions {
   readonly network?: NetworkPolicy
   /** Limits of workers that name none. Default: those of the table. */
   readonly limits?: Partial<Limits>
+  /** Decides which runs may begin. Without one all may. */
+  readonly gate?: RunGate
   /** Bounds of runs whose callers hold stubs. */
   readonly openRuns?: OpenRunsOptions
   /** For workers with `typecheck: true`. */
@@ -34,6 +37,7 @@ export interface Runtime {
   /** Of workers that name none. */
   readonly limits: Limits
   readonly openRuns: OpenRuns
+  readonly gate?: RunGate
   readonly typecheck?: TypeCheck
   /** Bounds what all workers keep with the Cache API. */
   readonly cacheBudget: CacheBudget
@@ -53,12 +57,14 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
   compiler.warm()
   const egress = options.egress ?? nowhere
   const maxWarm = (options.hosts ?? availableParallelism()) * warmPerHost
-  const objects = new ObjectHost({ pool, egress }, { maxWarm, ...options.objects })
+  const gate = options.gate === undefined ? {} : { gate: options.gate }
+  const objects = new ObjectHost({ pool, egress, ...gate }, { maxWarm, ...options.objects })
   return {
     pool,
     compiler,
     egress,
     openRuns: new OpenRuns({ total: openPerCore * availableParallelism(), ...options.openRuns }),
+    ...gate,
     ...(options.typecheck === undefined ? {} : { typecheck: options.typecheck }),
     network: pinPolicy(options.network ?? {}),
     limits,

@@ -8,6 +8,7 @@ import type {
   SandboxProvider,
   SandboxSpec,
 } from "./sandbox-provider.ts"
+import type { SandboxGovernor } from "./sandbox-governor.ts"
 import type { SandboxRecord } from "./sandbox-registry.ts"
 
 export type SandboxStatus = "stopped" | "starting" | "running" | "destroyed"
@@ -18,6 +19,7 @@ export class LiveSandbox {
   /** Called when it has ended, however that came; what ran in it is gone. */
   readonly onEnd = new Set<(end: SandboxEnd) => void>()
   readonly #provider: SandboxProvider
+  readonly #governor: SandboxGovernor
   readonly #egress: SandboxEgress | undefined
   #attachment: EgressAttachment | undefined
   #starting: Promise<ProviderSandbox> | undefined
@@ -28,8 +30,9 @@ export class LiveSandbox {
   #isDestroyed = false
   #changing: Promise<unknown> = Promise.resolve()
 
-  constructor(record: SandboxRecord, provider: SandboxProvider, egress?: SandboxEgress) {
+  constructor(record: SandboxRecord, provider: SandboxProvider, governor: SandboxGovernor, egress?: SandboxEgress) {
     this.record = record
+    this.#governor = governor
     this.#provider = provider
     this.#egress = egress
   }
@@ -133,6 +136,7 @@ export class LiveSandbox {
     await this.#stopping
     this.checkUsable()
     const { id, tenant, network } = this.record
+    await this.#governor.mayStart(tenant)
     let attachment: EgressAttachment | undefined
     let hasFailed = false
     const attach = async (egress: SandboxEgress, namespacePid: number | null): Promise<EgressAttachment> => {
@@ -167,7 +171,9 @@ export class LiveSandbox {
   #started(sandbox: ProviderSandbox, attachment: EgressAttachment | undefined): ProviderSandbox {
     this.#attachment = attachment
     this.#running = sandbox
+    const asleep = this.#governor.awake(this.record.tenant, sandbox)
     void sandbox.ended.then((end) => {
+      asleep()
       if (this.#running === sandbox) this.#running = undefined
       void attachment?.[Symbol.asyncDispose]()
       for (const listener of this.onEnd) listener(end)

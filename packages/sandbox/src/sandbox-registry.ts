@@ -100,17 +100,19 @@ export class SandboxRegistry {
     return new SandboxRegistry(await store.attach(owner))
   }
 
-  /** Takes the id. Rejects with `sandbox.exists` when it is taken. */
-  async begin(record: SandboxRecord): Promise<void> {
+  /** Takes the id. Rejects with `sandbox.exists` when it is taken, `quota.count` when the tenant has `most` already. */
+  async begin(record: SandboxRecord, most: number | null = null): Promise<void> {
     const { id, key, tenant, createdAt, ...options } = record
     try {
-      await this.#write("INSERT INTO sandbox_boxes VALUES (?, ?, ?, ?, 'creating', ?)", [
-        tenant,
-        id,
-        key,
-        createdAt,
-        JSON.stringify(options),
-      ])
+      const added = await this.#write(
+        `INSERT INTO sandbox_boxes SELECT ?, ?, ?, ?, 'creating', ?
+         WHERE (SELECT COUNT(*) FROM sandbox_boxes WHERE tenant = ?) < ?`,
+        [tenant, id, key, createdAt, JSON.stringify(options), tenant, most ?? Number.MAX_SAFE_INTEGER],
+      )
+      if (added === 0)
+        throw new MayflyError("quota.count", `tenant "${tenant}" has ${most} sandboxes`, {
+          details: { tenant, what: "sandboxes", most },
+        })
     } catch (error) {
       if (!(error instanceof MayflyError) || error.code !== "store.constraint") throw error
       throw new MayflyError("sandbox.exists", `a sandbox "${id}" exists already`, { details: { id } })

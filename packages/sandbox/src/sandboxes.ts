@@ -8,6 +8,7 @@ import { claimDirectory, isAbandoned } from "./claim-directory.ts"
 import type { DockerOptions } from "./docker/docker-provider.ts"
 import { LiveSandbox, specOf } from "./live-sandbox.ts"
 import { type Exposure, Previews } from "./previews.ts"
+import { noSandboxGovernor, type SandboxGovernor } from "./sandbox-governor.ts"
 import { Sandbox, type SandboxInfo, type SandboxSummary } from "./sandbox.ts"
 import type { SandboxEgress } from "./sandbox-egress.ts"
 import {
@@ -31,6 +32,8 @@ export interface SandboxesOptions {
   readonly egress?: SandboxEgress
   /** The network policy of sandboxes that bring none. Default: nothing can be reached. */
   readonly network?: NetworkPolicy
+  /** Says what tenants may do. Without one they may do anything. */
+  readonly governor?: SandboxGovernor
   /** What holds sandboxes that name no provider: the name of one, or one of your own. Default "bubblewrap". */
   readonly provider?: string | ((directory: string) => SandboxProvider)
   /** Providers that a tenant may name itself, beside the default. Default none: a weaker one is the owner's choice. */
@@ -51,6 +54,7 @@ export class Sandboxes implements AsyncDisposable {
   /** Addresses that show ports, for the server that carries them. */
   readonly previews = new Previews()
   readonly #options: SandboxesOptions
+  readonly #governor: SandboxGovernor
   /** One object per sandbox, so that everybody sees the same processes. */
   readonly #handles = new Map<string, { readonly live: LiveSandbox; readonly sandbox: Sandbox }>()
   #opening: Promise<Home> | undefined
@@ -58,6 +62,7 @@ export class Sandboxes implements AsyncDisposable {
 
   constructor(options: SandboxesOptions) {
     this.#options = options
+    this.#governor = options.governor ?? noSandboxGovernor
   }
 
   /** How many run now. */
@@ -89,7 +94,7 @@ export class Sandboxes implements AsyncDisposable {
       provider: provider.name,
     }
     if (reachesOut(record.network)) checkHasNetwork(await provider.probe())
-    await registry.begin(record)
+    await registry.begin(record, await this.#governor.mayCreate(record.tenant))
     try {
       await provider.create(specOf(record), from)
       await registry.setState(record, "ready")
@@ -239,6 +244,12 @@ export class Sandboxes implements AsyncDisposable {
     await registry.setOptions(live.record)
   }
 
+  /** Stops what a tenant has awake; the files stay. */
+  async stopOf(tenant: string): Promise<void> {
+    const all = [...this.#handles.values()].filter(({ live }) => live.record.tenant === tenant)
+    await Promise.all(all.map(({ live }) => live.stop()))
+  }
+
   /** Stops all sandboxes. Calling twice is safe. */
   async dispose(): Promise<void> {
     if (this.#isDisposed) return
@@ -281,7 +292,7 @@ export class Sandboxes implements AsyncDisposable {
     const name = nameOf(record.tenant, record.id)
     const known = this.#handles.get(name)
     if (known !== undefined && known.live.status !== "destroyed") return known.sandbox
-    const live = new LiveSandbox(record, provider, this.#options.egress)
+    const live = new LiveSandbox(record, provider, this.#governor, this.#options.egress)
     const sandbox = new Sandbox(live, this)
     this.#handles.set(name, { live, sandbox })
     return sandbox

@@ -23,7 +23,7 @@ export function parseRunBody(body: RunBody, platform: Platform): Program {
   return props === undefined ? { options, call } : { options, call, props: taggedValue(props, "props") }
 }
 
-function parseCall(input: unknown, request: unknown): Program["call"] {
+export function parseCall(input: unknown, request: unknown): Program["call"] {
   if (request === undefined) return { kind: "run", input: taggedValue(input, "input") }
   if (input !== undefined) throw invalid("input", "can't be given together with request")
   return { kind: "fetch", request: parseRequest(request) }

@@ -1,6 +1,8 @@
+import { accountRoutes } from "./account-routes.ts"
 import { approvalRoutes } from "./approval-routes.ts"
 import { keyRoutes } from "./auth/key-routes.ts"
 import { healthRoutes } from "./health-routes.ts"
+import { historyRoutes } from "./history-routes.ts"
 import { hookRoutes } from "./hook-routes.ts"
 import { ledgerRoutes } from "./ledger-route.ts"
 import { mcpRoutes } from "./mcp/mcp-routes.ts"
@@ -12,11 +14,14 @@ import { sandboxApi } from "./sandboxes/sandbox-api.ts"
 import { sandboxRoutes } from "./sandbox-routes.ts"
 import { secretRoutes } from "./secret-routes.ts"
 import { metricsRoutes } from "./telemetry/metrics-routes.ts"
+import { workerRoutes } from "./worker-routes.ts"
 import { workflowRoutes } from "./workflow-routes.ts"
 
 /** Every route of the API, in the order in which they are documented. A new group is a line here. */
 const groups: readonly (readonly Route[])[] = [
   runRoutes,
+  historyRoutes,
+  workerRoutes,
   sessionRoutes,
   workflowRoutes,
   hookRoutes,
@@ -25,6 +30,7 @@ const groups: readonly (readonly Route[])[] = [
   ledgerRoutes,
   approvalRoutes,
   secretRoutes,
+  accountRoutes,
   mcpRoutes,
   keyRoutes,
   healthRoutes,

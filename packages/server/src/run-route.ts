@@ -1,6 +1,7 @@
 import { runToJson } from "@mayfly/platform"
 import { eventStream } from "./event-stream.ts"
 import { parseRunBody } from "./parse-run-body.ts"
+import { withRate } from "./rate-headers.ts"
 import { route } from "./route/route.ts"
 import { eventToMessage } from "./run-events.ts"
 import { runProgram, streamProgram } from "./run-program.ts"
@@ -21,13 +22,25 @@ export const runRoutes = [
     query: tenantQuery,
     body: runBody,
     answer: { description: "The run.", json: run, events: runEvents },
-    errors: ["worker.code-too-large", "worker.no-entrypoint", "mesh.secret-missing"],
+    errors: [
+      "worker.code-too-large",
+      "worker.no-entrypoint",
+      "mesh.secret-missing",
+      "tenant.suspended",
+      "quota.rate",
+      "quota.concurrency",
+      "quota.budget",
+      "quota.limit",
+    ],
     async handle(call) {
       const { c, body, query, access, server, signal } = call
-      const program = parseRunBody({ ...body, tenant: access.tenant(body.tenant ?? query.tenant) }, server.platform)
-      if (!wantsEvents(c.req.header("accept"))) return runToJson(await runProgram(program, signal))
-      return eventStream(call, async (stream) => {
-        for await (const event of streamProgram(program, stream.signal)) await stream.send(eventToMessage(event))
+      const tenant = access.tenant(body.tenant ?? query.tenant)
+      const program = parseRunBody({ ...body, tenant }, server.platform)
+      return withRate(call, tenant, async () => {
+        if (!wantsEvents(c.req.header("accept"))) return runToJson(await runProgram(program, signal))
+        return eventStream(call, async (stream) => {
+          for await (const event of streamProgram(program, stream.signal)) await stream.send(eventToMessage(event))
+        })
       })
     },
   }),

@@ -8,6 +8,7 @@ import { pagePolicy } from "./page.ts"
 export function securityHeaders(): MiddlewareHandler {
   return (c, next) => {
     const { path } = c.req
+    if (guestPaths.test(path)) return guests(c, next)
     if (path === "/docs") return docs(c, next)
     if (path === "/" || hookPaths.test(path)) return pages(c, next)
     return data(c, next)
@@ -15,6 +16,14 @@ export function securityHeaders(): MiddlewareHandler {
 }
 
 const common = { xFrameOptions: "DENY", strictTransportSecurity: false } as const
+
+const guestPaths = /^\/v1\/workers\/[^/]+\/fetch(?:\/|$)/
+
+/** A page of a program's has no origin, least of all ours, and loads and runs nothing. */
+const guests = secureHeaders({
+  ...common,
+  contentSecurityPolicy: { sandbox: [], defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
+})
 
 /** Answers are data: nothing in them may run, be framed, or be kept. */
 const data = secureHeaders({

@@ -21,6 +21,7 @@ export {
   WorkflowEngine,
   type WorkflowOrigin,
 } from "./engine/engine.ts"
+export type { WorkflowGovernor } from "./engine/governor.ts"
 export type { HistoryEntry, StepRef } from "./engine/history-entry.ts"
 export type { ScriptSteps } from "./run/script-steps.ts"
 export type { Stamped } from "./run/settled.ts"

@@ -4,9 +4,11 @@ import { addCommand } from "./add-command.ts"
 import { withApiOptions } from "./api-options.ts"
 import type { ApprovalsFlags } from "./approvals-command.ts"
 import { completions, type Shell, shells } from "./completions.ts"
+import { addRuns, addTenants, addUsage } from "./declare-accounts.ts"
 import { addBackup } from "./declare-backup.ts"
 import { addLogin } from "./declare-login.ts"
 import { addSandbox } from "./declare-sandbox.ts"
+import { addWorker } from "./declare-worker.ts"
 import { addWorkflow } from "./declare-workflow.ts"
 import { examples } from "./examples-text.ts"
 import type { KeysFlags } from "./keys-command.ts"
@@ -60,6 +62,22 @@ export function createCommandLine(stdout: NodeJS.WriteStream, stderr: NodeJS.Wri
   addApprovals(program, async (action, id, flags) => {
     const { approvalsCommand } = await import("./approvals-command.ts")
     exitCode = await approvalsCommand(action, id, flags, outputOf(true))
+  })
+  addWorker(program, async (call, flags) => {
+    const { workerCommand } = await import("./worker-command.ts")
+    exitCode = await workerCommand(call, flags, outputOf(true))
+  })
+  addRuns(program, async (action, id, flags) => {
+    const { runsCommand } = await import("./runs-command.ts")
+    exitCode = await runsCommand(action, id, flags, outputOf(true))
+  })
+  addUsage(program, async (flags) => {
+    const { usageCommand } = await import("./usage-command.ts")
+    exitCode = await usageCommand(flags, outputOf(true))
+  })
+  addTenants(program, async (action, tenant, flags) => {
+    const { tenantsCommand } = await import("./tenants-command.ts")
+    exitCode = await tenantsCommand(action, tenant, flags, outputOf(true))
   })
   addWorkflow(program, async (call, flags) => {
     const { workflowCommand } = await import("./workflow-command.ts")

@@ -54,7 +54,12 @@ function parseCall({ input, request }: RunFlags): Program["call"] {
   return { kind: "fetch", request: parseRequest(readPlainJsonOption("--request", request), "--request") }
 }
 
-function parseLimitFlags({ cpu, memory, wall }: RunFlags): NonNullable<DynamicWorkerOptions["limits"]> {
+/** Throws `input.invalid`; the library checks ranges. */
+export function parseLimitFlags({
+  cpu,
+  memory,
+  wall,
+}: Pick<RunFlags, "cpu" | "memory" | "wall">): NonNullable<DynamicWorkerOptions["limits"]> {
   return {
     ...(cpu === undefined ? {} : { cpuMs: parseMilliseconds("--cpu", cpu) }),
     ...(memory === undefined ? {} : { memoryMb: parseNumber("--memory", memory) }),

@@ -4,7 +4,7 @@ import type { ParsedWebhook } from "./webhook-options.ts"
 import { webhookHeaders } from "./webhook-secret.ts"
 
 export interface WebhookEvent {
-  readonly type: "approval.asked" | "approval.decided" | "secret.alert"
+  readonly type: "approval.asked" | "approval.decided" | "budget.reached" | "secret.alert"
   /** What `tenant` causes can't take the places of others. */
   readonly data: { readonly tenant: string }
 }

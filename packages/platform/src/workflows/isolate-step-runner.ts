@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises"
 import { MayflyError } from "@mayfly/protocol"
 import { DynamicWorker, type DynamicWorkerOptions, loadWorker, type Runtime, type WorkerParts } from "@mayfly/runtime"
 import type { CodeEnd, RunPlace, RunTrace, ScriptRun, StepRunner, WorkerProgram } from "@mayfly/workflows"
@@ -40,7 +41,7 @@ export class IsolateStepRunner implements StepRunner {
   async runCode(program: WorkerProgram, input: unknown, { tenant, signal }: RunPlace): Promise<CodeEnd> {
     try {
       const worker = await this.#worker(program, tenant)
-      const run = await worker.execute(input, { signal })
+      const run = await inTurn(signal, () => worker.execute(input, { signal }))
       const { logs, usage, egress } = run
       const trace = { logs, usage, egress }
       return run.ok ? { ok: true, result: run.result, ...trace } : { ok: false, error: run.error, ...trace }
@@ -132,9 +133,9 @@ export class IsolateStepRunner implements StepRunner {
     }
   }
 
-  #load(program: WorkerProgram, tenant: string, language: "javascript" | "typescript"): Promise<WorkerParts> {
+  async #load(program: WorkerProgram, tenant: string, language: "javascript" | "typescript"): Promise<WorkerParts> {
     const { limits, network, env } = program as DynamicWorkerOptions
-    return loadWorker({
+    const parts = await loadWorker({
       ...scriptModules(program, language),
       limits: { ...scriptLimits, ...limits },
       ...(network !== undefined && { network }),
@@ -142,6 +143,7 @@ export class IsolateStepRunner implements StepRunner {
       tenant,
       platform: { runtime: this.#runtime },
     })
+    return { ...parts, isScript: true }
   }
 }
 
@@ -160,4 +162,19 @@ function keep<Worker>(
   // A failure is everybody's who waits now, and nobody's later.
   loading.catch(() => loaded.delete(tenant))
   return loading
+}
+
+/** A step that comes too early for its tenant's quota waits: nothing of it is wrong, and its timeout counts on. */
+async function inTurn<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await work()
+    } catch (error) {
+      if (!(error instanceof MayflyError) || (error.code !== "quota.rate" && error.code !== "quota.concurrency"))
+        throw error
+      const { retryAfterMs } = error.details
+      // Apart from each other: all that wait would else come at once.
+      await delay(Number(retryAfterMs) * (1 + Math.random()), undefined, { signal })
+    }
+  }
 }

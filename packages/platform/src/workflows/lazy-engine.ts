@@ -9,13 +9,17 @@ import { IsolateStepRunner } from "./isolate-step-runner.ts"
 export class LazyEngine {
   readonly #runtime: Runtime
   readonly #store: () => Promise<Store>
-  readonly #sandbox: NonNullable<EngineOptions["sandbox"]>
+  readonly #options: Required<Pick<EngineOptions, "sandbox" | "governor">>
   #starting: Promise<WorkflowEngine> | undefined
   #isStopped = false
 
-  constructor(runtime: Runtime, store: () => Promise<Store>, sandbox: NonNullable<EngineOptions["sandbox"]>) {
+  constructor(
+    runtime: Runtime,
+    store: () => Promise<Store>,
+    options: Required<Pick<EngineOptions, "sandbox" | "governor">>,
+  ) {
     this.#runtime = runtime
-    this.#sandbox = sandbox
+    this.#options = options
     this.#store = store
   }
 
@@ -30,9 +34,14 @@ export class LazyEngine {
     return this.#starting
   }
 
+  /** The engine, if it was started. */
+  async started(): Promise<WorkflowEngine | undefined> {
+    return this.#isStopped ? undefined : this.#starting?.catch(() => undefined)
+  }
+
   /** Undefined when it was not started. */
   async stats(): Promise<WorkflowStats | undefined> {
-    const engine = await this.#starting?.catch(() => undefined)
+    const engine = await this.started()
     if (engine === undefined || this.#isStopped) return undefined
     return { active: engine.active, byStatus: await engine.store.countByStatus() }
   }
@@ -45,6 +54,6 @@ export class LazyEngine {
 
   async #start(): Promise<WorkflowEngine> {
     const runner = new IsolateStepRunner(this.#runtime)
-    return WorkflowEngine.start({ store: await this.#store(), runner, sandbox: this.#sandbox })
+    return WorkflowEngine.start({ store: await this.#store(), runner, ...this.#options })
   }
 }

@@ -25,7 +25,7 @@ const maxSlots = 100_000
 
 /** All objects of a runtime: which are warm, and where they are kept. */
 export class ObjectHost {
-  readonly #runtime: Pick<Runtime, "pool" | "egress">
+  readonly #runtime: Pick<Runtime, "pool" | "egress" | "gate">
   readonly #options: ObjectHostOptions
   readonly #storage = new StoragePool()
   readonly #slots = new Map<string, ObjectSlot>()
@@ -33,7 +33,7 @@ export class ObjectHost {
   #temporary: string | undefined
   #isDisposed = false
 
-  constructor(runtime: Pick<Runtime, "pool" | "egress">, options: ObjectHostOptions) {
+  constructor(runtime: Pick<Runtime, "pool" | "egress" | "gate">, options: ObjectHostOptions) {
     this.#runtime = runtime
     this.#options = options
   }

@@ -6,6 +6,7 @@ import { traceItem } from "../loader/trace-item.ts"
 import { lowerLimits, type TraceItem } from "../loader/worker-code.ts"
 import { type LoadedWorker, tell } from "../loader/worker-stub.ts"
 import type { PoolOutcome, PoolRequest } from "../pool/isolate-pool.ts"
+import type { AskedRun, RunPass } from "../run-gate.ts"
 import type { Runtime } from "../runtime.ts"
 import type { Run } from "../worker/run.ts"
 import { limitError, runError } from "../worker/run-error.ts"
@@ -15,7 +16,7 @@ import { ObjectRecord } from "./object-record.ts"
 import type { ObjectStorage } from "./object-storage.ts"
 
 export interface InstanceOptions {
-  readonly runtime: Pick<Runtime, "pool" | "egress">
+  readonly runtime: Pick<Runtime, "pool" | "egress" | "gate">
   readonly worker: LoadedWorker
   readonly class: DurableObjectClass
   readonly id: { readonly id: string; readonly name?: string }
@@ -44,6 +45,8 @@ export class ObjectInstance {
   readonly #target = withResolvers<number>()
   #calls = 0
   #ended: { readonly error: unknown } | undefined
+  readonly #id = `obj_${randomUUID().replaceAll("-", "")}`
+  #pass: RunPass | undefined
 
   constructor(options: InstanceOptions) {
     this.#options = options
@@ -51,7 +54,7 @@ export class ObjectInstance {
     const { parts, code } = worker
     this.#limits = parseLimits(lowerLimits(code.worker.limits, given.options.limits), parts.options.limits)
     this.#record = new ObjectRecord({
-      id: `obj_${randomUUID().replaceAll("-", "")}`,
+      id: this.#id,
       tenant: parts.options.tenant,
       limits: this.#limits,
       network: parts.options.network,
@@ -64,6 +67,7 @@ export class ObjectInstance {
       storage,
       hold: () => options.runtime.pool.hold(),
       onFailure: (error) => this.end(error),
+      onLate: (usage) => this.#pass?.late(usage),
     })
     this.#target.promise.catch(() => {})
     void this.#run()
@@ -86,10 +90,26 @@ export class ObjectInstance {
   async #run(): Promise<void> {
     const { runtime } = this.#options
     try {
-      this.#over(this.#errorOf(await runtime.pool.run(this.#request(), this.#record, this.#abort.signal)))
+      const pass = await runtime.gate?.enter(this.#asked())
+      if (this.#ended !== undefined) return pass?.left()
+      this.#pass = pass
+      const outcome = await runtime.pool.run(this.#request(), this.#record, this.#abort.signal)
+      const error = this.#errorOf(outcome)
+      this.#over(error)
+      const usage = this.#record.usage(outcome, 0, 0)
+      pass?.ended({ id: this.#id, ok: false, error, logs: [], usage, egress: [] }, {})
     } catch (error) {
+      this.#pass?.left()
       this.#over(error)
     }
+  }
+
+  #asked(): AskedRun {
+    const { tenant, name } = this.#options.worker.parts.options
+    const { hash } = this.#options.worker.parts.compiled
+    const cancel = (reason: MayflyError): void => this.end(reason)
+    const own = { id: this.#id, tenant, hash, name, call: "object", limits: this.#limits } as const
+    return { ...own, isScript: false, isStarted: true, signal: undefined, cancel }
   }
 
   #request(): PoolRequest {
@@ -183,7 +203,9 @@ export class ObjectInstance {
 
   /** Calls that overlap share their logs and requests: they belong to the one that ends first. */
   #trace({ kind, method, args }: ObjectCall, outcome: { ok: boolean; error?: unknown }, startedAt: number): void {
-    const gathered = this.#record.renew(unused)
+    const wallMs = Date.now() - startedAt
+    const gathered = this.#record.renew({ ...unused, wallMs })
+    this.#pass?.called(runOf(gathered, outcome))
     const { tails } = this.#options.worker.code
     if (tails.length === 0) return
     const [request] = args
@@ -191,12 +213,8 @@ export class ObjectInstance {
       kind === "fetch" && request instanceof Request
         ? { request: { url: request.url, method: request.method } }
         : { rpcMethod: kind === "alarm" ? "alarm" : method }
-    const { error } = outcome
-    const run = outcome.ok
-      ? ({ ...gathered, id: "", ok: true, result: undefined } as const)
-      : ({ ...gathered, id: "", ok: false, error: codedError(error) } as const)
-    const item = traceItem(run, event, startedAt)
-    for (const tail of tails) void tell(tail, { ...item, wallTime: Date.now() - startedAt })
+    const item = traceItem(runOf(gathered, outcome), event, startedAt)
+    for (const tail of tails) void tell(tail, { ...item, wallTime: wallMs })
   }
 }
 
@@ -207,6 +225,11 @@ function rethrowCoded(error: unknown): never {
     throw new MayflyError("worker.not-serializable", message, { details: { path: "call" } })
   if (code === "worker.output-limit" && !(error instanceof MayflyError)) throw new MayflyError(code, message)
   throw error
+}
+
+function runOf(gathered: Pick<Run, "logs" | "egress" | "usage">, outcome: { ok: boolean; error?: unknown }): Run {
+  if (outcome.ok) return { ...gathered, id: "", ok: true, result: undefined }
+  return { ...gathered, id: "", ok: false, error: codedError(outcome.error) }
 }
 
 function codedError(error: unknown): MayflyError {

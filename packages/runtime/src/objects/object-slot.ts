@@ -23,7 +23,7 @@ export interface SlotOptions {
   readonly files: ObjectFiles
   readonly storagePool: StoragePool
   readonly maxBytes: number
-  readonly runtime: Pick<Runtime, "pool" | "egress">
+  readonly runtime: Pick<Runtime, "pool" | "egress" | "gate">
   /** Makes room for one more instance. Throws when there is none. */
   admit(): void
 }

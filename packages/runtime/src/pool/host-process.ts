@@ -390,6 +390,7 @@ export class HostProcess {
       this.#pace.note(keep, numberOf(head["cpuMs"]))
     }
     this.#remove(head["run"] as number, active)
+    if (active.run.isOver) active.run.handler.onLateUsage?.(usageOf(head))
     const { outputBytes } = active.run.request.limits
     const isTooLarge = text.length > Math.max(outputBytes, maxFailureLength) + 1
     active.run.end(outcomeOf(head, isTooLarge ? undefined : text))

@@ -42,6 +42,8 @@ export interface PoolHandler {
    * encoded result, which holds stubs, when `source` is 0, else an export that gives values. The run lasts while it is used.
    */
   onEarly(source: number, text: string, usage: PoolUsage): void
+  /** What the run used, when that comes after its end: it was taken away. */
+  onLateUsage?(usage: PoolUsage): void
   /** The guest has let go of an export that it had received `count` times. */
   onRelease(target: number, count: number): void
   onLogs(lines: readonly string[]): void

@@ -48,6 +48,8 @@ export interface RunRecordOptions {
   readonly watcher?: RunWatcher
   /** Told of what the guest gives before the run's end. */
   onEarly(source: number, text: string, usage: PoolUsage): void
+  /** Told of what was used, when that is known only after the end. */
+  onLate?(usage: PoolUsage): void
 }
 
 export interface RunWatcher {
@@ -175,6 +177,10 @@ export class RunRecord implements PoolHandler {
     // Somebody may have seen it.
     this.#hasEffects = true
     this.#options.onEarly(source, text, usage)
+  }
+
+  onLateUsage(usage: PoolUsage): void {
+    this.#options.onLate?.(usage)
   }
 
   /** Bytes of a streamed response, or of values, that were read. */

@@ -33,6 +33,8 @@ export interface DynamicWorkerOptions {
   readonly declarations?: string
   /** Domain of isolation and fairness. Default "default". */
   readonly tenant?: string
+  /** What the worker is called in usage and in the history of runs. Default: its content hash. */
+  readonly name?: string
   /** Where it runs. Default: one platform for the process, made on first use. */
   readonly platform?: { readonly runtime: Runtime }
 }
@@ -43,6 +45,7 @@ export interface ParsedWorkerOptions {
   readonly network: NetworkPolicy
   readonly env: Readonly<Record<string, unknown>>
   readonly tenant: string
+  readonly name?: string
   readonly typecheck: boolean
   readonly declarations?: string
 }
@@ -58,6 +61,7 @@ const known = [
   "network",
   "env",
   "tenant",
+  "name",
   "platform",
   "typecheck",
   "declarations",
@@ -76,7 +80,14 @@ export function parseWorkerOptions(options: DynamicWorkerOptions): ParsedWorkerO
   const network = given["network"] === undefined ? {} : pinPolicy(record(given["network"], "network"))
   const env = given["env"] === undefined ? {} : record(given["env"], "env")
   const limits = parseLimits(given["limits"])
-  return { source, limits, network, env, tenant: parseTenant(given["tenant"]), ...parseTypecheck(given) }
+  const tenant = parseTenant(given["tenant"])
+  return { source, limits, network, env, tenant, ...parseName(given["name"]), ...parseTypecheck(given) }
+}
+
+function parseName(name: unknown): Pick<ParsedWorkerOptions, "name"> {
+  if (name === undefined) return {}
+  if (typeof name === "string" && /^[\w.:@-]{1,128}$/.test(name)) return { name }
+  throw invalid("name", "must be 1 to 128 letters, digits or . : @ _ -")
 }
 
 function parseTypecheck({

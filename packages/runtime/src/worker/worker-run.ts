@@ -4,6 +4,7 @@ import { CloneError, CloneTooLargeError, encodeValue } from "@mayfly/protocol/cl
 import type { Egress } from "../egress.ts"
 import type { Compiled } from "../pool/compiler-pool.ts"
 import type { PoolOutcome, PoolRequest, PoolUsage } from "../pool/isolate-pool.ts"
+import type { AskedRun, RunPass, RunTraces } from "../run-gate.ts"
 import type { Runtime } from "../runtime.ts"
 import type { WorkerCache } from "../cache/worker-cache.ts"
 import type { EnvBindings } from "./env-bindings.ts"
@@ -48,6 +49,8 @@ export interface WorkerParts {
   readonly stack: GuestStack
   /** What its runs keep with the Cache API. */
   readonly cache: WorkerCache
+  /** A workflow's script. */
+  readonly isScript?: boolean
   /** Names the worker among all of this process: warm isolates are kept by it. */
   readonly key: string
 }
@@ -96,14 +99,21 @@ export async function runWorker(
   return run.execute(call, argument)
 }
 
-class WorkerRun implements OpenRun {
+class WorkerRun implements OpenRun, AskedRun {
   readonly tenant: string
+  readonly id = `run_${randomUUID().replaceAll("-", "")}`
+  readonly hash: string
+  readonly name: string | undefined
+  readonly signal: AbortSignal | undefined
+  readonly isScript: boolean
+  call: PoolRequest["call"] = "run"
   readonly #parts: WorkerParts
   readonly #options: RunOptions
   readonly #hooks: RunHooks
-  readonly #limits: Limits
+  #limits: Limits
+  /** How the run stands with the runtime's gate, once it was let in. */
+  #pass: RunPass | undefined
   readonly #gives: Gives
-  readonly #id = `run_${randomUUID().replaceAll("-", "")}`
   readonly #record: RunRecord
   /** Gone when the caller has its answer: what it was given must not be held here, or its stubs could never be collected. */
   #answer: Omit<Resolvers<Run>, "promise"> | undefined
@@ -125,11 +135,15 @@ class WorkerRun implements OpenRun {
     this.#hooks = hooks
     this.#gives = hooks.gives ?? givesOf(options)
     this.#limits = parseLimits(options.limits, parts.options.limits)
-    const { tenant, network } = parts.options
+    const { tenant, network, name } = parts.options
     this.tenant = tenant
-    this.#span = startSpan("run", { attributes: { "mayfly.run.id": this.#id, "mayfly.tenant": tenant } })
+    this.#span = startSpan("run", { attributes: { "mayfly.run.id": this.id, "mayfly.tenant": tenant } })
+    this.hash = parts.compiled.hash
+    this.name = name
+    this.signal = options.signal
+    this.isScript = parts.isScript === true
     this.#record = new RunRecord({
-      id: this.#id,
+      id: this.id,
       tenant,
       limits: this.#limits,
       network,
@@ -142,12 +156,26 @@ class WorkerRun implements OpenRun {
       ...(this.#span === undefined ? {} : { span: this.#span }),
       ...(hooks.watcher === undefined ? {} : { watcher: hooks.watcher }),
       onEarly: (source, text, usage) => this.#early(source, text, usage),
+      onLate: (usage) => this.#pass?.late(usage),
     })
     this.#record.session.offerSignal(() => this.#noticeInTime())
   }
 
+  get limits(): Limits {
+    return this.#limits
+  }
+
+  get isStarted(): boolean {
+    return this.#record.startedAt > 0
+  }
+
+  cancel(reason: MayflyError): void {
+    this.expire(reason)
+  }
+
   /** The run as soon as its result is there. It may go on then: see `onEnd`. */
   async execute(call: PoolRequest["call"], argument: unknown): Promise<Run> {
+    this.call = call
     const request = this.#request(call, argument)
     const { promise, resolve, reject } = withResolvers<Run>()
     this.#answer = { resolve, reject }
@@ -170,7 +198,7 @@ class WorkerRun implements OpenRun {
     const input = this.#encode(argument, call)
     this.#inputBytes = input.length - 1
     return {
-      id: this.#id,
+      id: this.id,
       tenant: this.tenant,
       program: this.#parts.compiled,
       call,
@@ -181,16 +209,48 @@ class WorkerRun implements OpenRun {
       ...(entry === undefined ? {} : { entry }),
       ...(method === undefined ? {} : { method }),
       gives: this.#gives,
-      ...(reuse === true ? { keep: `${this.#parts.key} ${this.#limits.memoryMb}` } : {}),
+      ...(reuse === true ? { keep: this.#keep } : {}),
     }
   }
 
   async #perform(request: PoolRequest): Promise<Run> {
-    const { signal } = this.#options
-    const outcome = signal?.aborted === true ? ({ ...unused, kind: "aborted" } as const) : await this.#inPool(request)
+    const { gate } = this.#parts.runtime
+    if (this.#isUnwanted) return this.#end({ ...unused, kind: "aborted" })
+    if (gate === undefined) return this.#end(await this.#inPool(request))
+    const entering = gate.enter(this)
+    // A turn that is not waited for: most runs need not wait.
+    const pass = entering instanceof Promise ? await entering : entering
+    if (this.#isUnwanted) {
+      pass.left()
+      return this.#end({ ...unused, kind: "aborted" })
+    }
+    this.#pass = pass
+    if (pass.limits !== null) this.#limits = pass.limits
+    try {
+      return this.#end(await this.#inPool(pass.limits === null ? request : this.#within(request)))
+    } catch (error) {
+      pass.left()
+      throw error
+    }
+  }
+
+  get #isUnwanted(): boolean {
+    return this.signal?.aborted === true || this.#stop.signal.aborted
+  }
+
+  #within(request: PoolRequest): PoolRequest {
+    return { ...request, limits: this.#limits, ...(request.keep === undefined ? {} : { keep: this.#keep }) }
+  }
+
+  get #keep(): string {
+    return `${this.#parts.key} ${this.#limits.memoryMb}`
+  }
+
+  #end(outcome: PoolOutcome): Run {
     const run = this.#finish(outcome)
     this.#record.close(run.ok ? this.#verdict : run.error)
     this.#tell(run)
+    this.#pass?.ended(run, this.#traces(run, outcome))
     this.#hooks.onEnd?.(run)
     return run
   }
@@ -206,6 +266,14 @@ class WorkerRun implements OpenRun {
       "mayfly.run.peak_memory_bytes": peakMemoryBytes,
     })
     this.#span?.end(run.ok ? undefined : outcome)
+  }
+
+  /** A process that died took its clock along: what it can have used counts. */
+  #traces(run: Run, outcome: PoolOutcome): RunTraces {
+    if (outcome.kind === "result") return run.ok && this.call === "run" ? { resultText: outcome.text } : {}
+    const isUnmeasured = outcome.cpuMs === 0 && (outcome.kind === "crashed" || outcome.kind === "limit")
+    if (!isUnmeasured) return {}
+    return { unmeasuredCpuMs: Math.min(outcome.wallMs, this.#limits.cpuMs ?? Infinity) }
   }
 
   async #inPool(request: PoolRequest): Promise<PoolOutcome> {
@@ -279,7 +347,7 @@ class WorkerRun implements OpenRun {
     const usage = (): Run["usage"] => this.#usageNow()
     const record = this.#record
     this.#settle({
-      id: this.#id,
+      id: this.id,
       ok: true,
       result,
       get logs() {
@@ -329,7 +397,7 @@ class WorkerRun implements OpenRun {
     // A run that was taken away says nothing of what it used.
     this.#usage = outcome.cpuMs < this.#usage.cpuMs ? { ...this.#usage, wallMs: outcome.wallMs } : outcome
     const common = {
-      id: this.#id,
+      id: this.id,
       logs: record.logs,
       ...(record.logsTruncated ? { logsTruncated: true as const } : {}),
       usage: record.usage(this.#usage, this.#inputBytes, outputBytes),

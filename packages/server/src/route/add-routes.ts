@@ -22,10 +22,11 @@ function handlerOf(route: Route, parts: ServerParts): Handler {
     const access = c.get("access") as Access
     checkScope(route, access)
     using held = new DisposableStack()
-    if (route.place !== undefined) held.use(parts.places[route.place].take())
+    if (route.place !== undefined)
+      held.use(parts.places[route.place].take(route.scope === "open" ? null : access.ownTenant))
     const params =
       paramsSchema === undefined ? {} : readInput(paramsSchema, c.req.param(), { kind: "parameter", route: name })
-    const query = readQuery(route.query, c.req.queries(), name)
+    const query = route.isRawQuery === true ? {} : readQuery(route.query, c.req.queries(), name)
     const key = idempotencyKeyOf(c, route)
     const { fingerprint, body } = await bodyOf(c, route, parts, held, key !== undefined)
     const outlivesClient = key !== undefined

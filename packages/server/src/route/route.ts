@@ -18,7 +18,7 @@ export interface Answer {
 }
 
 export interface RouteDeclaration<Params extends z.ZodType, Query extends z.ZodType, Body extends z.ZodType> {
-  readonly method: "get" | "put" | "post" | "delete"
+  readonly method: "get" | "put" | "post" | "patch" | "delete" | "options"
   /** As Hono writes it: `/v1/things/:id`; `:path{.+}` takes the rest. */
   readonly path: string
   /** What a key must be for. "any": any key. "open": no key is asked for. */
@@ -34,6 +34,8 @@ export interface RouteDeclaration<Params extends z.ZodType, Query extends z.ZodT
   readonly params?: Params
   /** An object of strings, made into values by the schema. Default: none. Loose: others are let through. */
   readonly query?: Query
+  /** The query is not ours: it is neither read nor checked. */
+  readonly isRawQuery?: boolean
   /** A JSON body. It says the shape; values are checked by what they are given to. */
   readonly body?: Body
   /** No body at all counts as `{}`. */

@@ -43,6 +43,7 @@ import type {
 import { CodeRegistry } from "./code-registry.ts"
 import { Definitions, sensitiveNames } from "./definitions.ts"
 import type { Dispatched, Dispatcher } from "./dispatcher.ts"
+import { noGovernor, type WorkflowGovernor } from "./governor.ts"
 import { KeepAlive } from "./keep-alive.ts"
 import { LocalDispatcher } from "./local-dispatcher.ts"
 import { type ActivationWorld, prepareActivation } from "./run-activation.ts"
@@ -58,6 +59,8 @@ export interface EngineOptions {
   readonly runner?: StepRunner
   /** Opens a sandbox for a host closure. Without it there are none. */
   readonly sandbox?: (tenant: string, id: string, options?: object) => Promise<StepSandbox>
+  /** Says what tenants may do. Without one they may do anything. */
+  readonly governor?: WorkflowGovernor
   readonly clock?: Clock
   /** Instances in memory at once, of one tenant at most three quarters of that. Default 2,000. */
   readonly maxActive?: number
@@ -119,11 +122,14 @@ export class WorkflowEngine implements AsyncDisposable {
   readonly clock: Clock
   intercept: Interceptor = (_claimed, host) => host
   readonly #options: EngineOptions
+  readonly #governor: WorkflowGovernor
   readonly #dispatcher: Dispatcher
   readonly #code = new CodeRegistry()
   readonly #live = new Map<InstanceNumber, Activation>()
   /** From before an instance is claimed until it has left memory. */
   readonly #inHand = new Set<InstanceNumber>()
+  /** Whose they are. */
+  readonly #tenants = new Map<InstanceNumber, string>()
   readonly #failures = new Map<InstanceNumber, number>()
   readonly #definitions: Definitions
   readonly #traces: TraceContexts
@@ -135,6 +141,7 @@ export class WorkflowEngine implements AsyncDisposable {
 
   private constructor(options: EngineOptions, store: WorkflowStore) {
     this.#options = options
+    this.#governor = options.governor ?? noGovernor
     this.store = store
     this.#traces = new TraceContexts(options.store)
     this.#definitions = new Definitions(store, options.runner ?? noRunner)
@@ -191,8 +198,9 @@ export class WorkflowEngine implements AsyncDisposable {
     const { instance: parsed, definition, closures } = parseWorkflow(options, tenant, this.clock.now())
     const instance = withOrigin(parsed, origin)
     if (origin?.kind === "again") await this.#checkKnown(instance)
+    const maxOpen = await this.#governor.admit(tenant)
     await this.#definitions.check(definition, instance.definition.hash, tenant)
-    const created = await this.store.create(instance, this.clock.now())
+    const created = await this.store.create(instance, this.clock.now(), maxOpen)
     this.#code.set(tenant, instance.id, closures)
     if (created.isCreated && activeSpan() !== undefined) await this.#traces.remember(created.number)
     await this.#begin(created, instance, closures.size > 0)
@@ -208,6 +216,7 @@ export class WorkflowEngine implements AsyncDisposable {
 
   async #begin({ number, isCreated }: Created, instance: NewInstance, hasCode: boolean): Promise<void> {
     const { tenant, id, startAt, definition, concurrency = null } = instance
+    if (isCreated) this.#governor.counted(tenant, { instances: 1 })
     if (isCreated && startAt <= this.clock.now()) {
       const due = { number, tenant, id, definitionHash: definition.hash, wakeAt: startAt, idle: 0, concurrency }
       return this.#dispatcher.offer(due)
@@ -239,7 +248,8 @@ export class WorkflowEngine implements AsyncDisposable {
     const functions = needsCode(isNew ? parsed.definition : definition) ? { functions: {} } : {}
     const instance = { ...parsed.instance, params, content, definition: { hash, body }, ...functions }
     if (isNew) await this.#definitions.check(parsed.definition, hash, tenant)
-    const created = await this.store.fork({ tenant, id, instance, from, now: this.clock.now() })
+    const maxOpen = await this.#governor.admit(tenant)
+    const created = await this.store.fork({ tenant, id, instance, from, now: this.clock.now(), maxOpen })
     const closures = isNew ? parsed.closures : this.#code.get(tenant, id)
     if (needsCode(isNew ? parsed.definition : definition)) this.#code.set(tenant, instance.id, closures)
     await this.#begin(created, instance, closures.size > 0)
@@ -337,12 +347,13 @@ export class WorkflowEngine implements AsyncDisposable {
   }
 
   /** Rejects with `workflow.not-found`, `workflow.ended`, `workflow.no-such-step`. */
-  async control(request: Omit<ControlRequest, "now" | "failure">): Promise<void> {
+  async control(request: Omit<ControlRequest, "now" | "failure" | "maxOpen">): Promise<void> {
     this.#checkRunning()
     const { tenant, id, operation } = request
+    const maxOpen = operation === "restart" ? await this.#governor.admit(tenant) : null
     const failure = engineFailure("terminated", "the instance was terminated")
     const now = this.clock.now()
-    const { number, from, to, fenced, told } = await this.store.control({ ...request, now, failure })
+    const { number, from, to, fenced, told } = await this.store.control({ ...request, now, failure, maxOpen })
     const live = this.#live.get(number)
     for (const lost of fenced) {
       this.#live.get(lost)?.abandon(new MayflyError("workflow.fenced", `the instance was taken away: ${operation}`))
@@ -355,6 +366,17 @@ export class WorkflowEngine implements AsyncDisposable {
     if (told !== null) this.#deliver(told)
     if (operation !== "pause") this.#dispatcher.wakeAt(now)
     this.#watchers.tell(number, "rest")
+  }
+
+  /** What a tenant's instances do ends, and none of it counts as failed; they are held as the governor says. */
+  hold(tenant: string): void {
+    for (const [number, live] of this.#live) if (this.#tenants.get(number) === tenant) live.abandon(heldError())
+  }
+
+  /** The governor lets a tenant go on. */
+  async goOn(tenant: string): Promise<void> {
+    const now = this.clock.now()
+    if ((await this.store.goOn(tenant, now)) > 0) this.#dispatcher.wakeAt(now)
   }
 
   async get(tenant: string, id: string): Promise<InstanceRow> {
@@ -475,6 +497,12 @@ export class WorkflowEngine implements AsyncDisposable {
       await this.store.park(number, "needs-code", this.clock.now())
       return { wakeAt: null }
     }
+    const heldUntil = await this.#governor.heldUntil(tenant)
+    if (heldUntil !== null) {
+      const wakeAt = heldUntil === Infinity ? null : heldUntil
+      await this.store.park(number, "suspended", this.clock.now(), wakeAt)
+      return { wakeAt }
+    }
     const claimed = await this.store.claim(number, this.clock.now())
     if (claimed === null) return { wakeAt: null }
     // 0 stands for an instance that nothing was due for.
@@ -497,12 +525,16 @@ export class WorkflowEngine implements AsyncDisposable {
     const span = isTracing() ? await this.#traces.start(claimed.instance) : undefined
     const running = runningOf(claimed, definition, this.#runningWorld(this.#code.get(tenant, id), span))
     let wakeAt: number | null = null
-    const world = this.#activationWorld((ack) => {
+    const world = this.#activationWorld((ack, steps) => {
       wakeAt = ack.wakeAt
+      this.#governor.counted(tenant, { instances: ack.started.length, steps })
       this.#onCommit(number, ack)
     })
     const activation = prepareActivation(claimed, running, world)
     this.#live.set(number, activation)
+    this.#tenants.set(number, tenant)
+    // It was held while it was claimed: whoever holds it later finds it here.
+    if (this.#governor.isHeld(tenant)) activation.abandon(heldError())
     this.#setActive()
     this.#watchers.tell(number, "change")
     let end: ActivationEnd
@@ -510,6 +542,7 @@ export class WorkflowEngine implements AsyncDisposable {
       end = await activation.run(running.program)
     } finally {
       this.#live.delete(number)
+      this.#tenants.delete(number)
       running.dispose()
     }
     const outcome = end.kind === "finished" ? end.finish.status : end.kind
@@ -529,13 +562,19 @@ export class WorkflowEngine implements AsyncDisposable {
       runner: this.#options.runner ?? noRunner,
       closures,
       startChild: (parent, name, child, params) =>
-        childOf(parent, { name, definition: child, params, now: this.clock.now() }),
+        childOf(parent, {
+          name,
+          definition: child,
+          params,
+          now: this.clock.now(),
+          maxOpen: this.#governor.maxOpen(parent.instance.tenant),
+        }),
       sandbox: async (tenant, id, options) => this.#sandbox(tenant, id, options),
       intercept: (one, host) => this.intercept(one, host),
     }
   }
 
-  #activationWorld(onCommit: (ack: CommitAck) => void): ActivationWorld {
+  #activationWorld(onCommit: ActivationWorld["onCommit"]): ActivationWorld {
     const { maxParallel = 100, maxSteps = 10_000, maxStoredBytes = defaultStored } = this.#options
     return { store: this.store, clock: this.clock, maxParallel, maxSteps, maxStored: maxStoredBytes, onCommit }
   }
@@ -553,10 +592,11 @@ export class WorkflowEngine implements AsyncDisposable {
       return { wakeAt: this.clock.now() }
     }
     const isStopping = this.#stopped !== undefined
-    if (!isStopping) this.#report(cause)
-    const failures = (this.#failures.get(number) ?? 0) + 1
+    const isHeld = cause instanceof MayflyError && cause.code === "tenant.suspended"
+    if (!isStopping && !isHeld) this.#report(cause)
+    const failures = (this.#failures.get(number) ?? 0) + (isHeld ? 0 : 1)
     this.#failures.set(number, failures)
-    const delayMs = isStopping ? 0 : Math.min(firstRetryMs * 2 ** (failures - 1), slowestRetryMs)
+    const delayMs = isStopping || isHeld ? 0 : Math.min(firstRetryMs * 2 ** (failures - 1), slowestRetryMs)
     const at = this.clock.now() + delayMs
     for (let waitMs = firstRetryMs; ; waitMs = Math.min(waitMs * 2, slowestRetryMs)) {
       try {
@@ -592,7 +632,8 @@ export class WorkflowEngine implements AsyncDisposable {
     const body = await this.#definitions.body(instance.definitionHash)
     const functions = needsCode(await this.#definitions.get(instance.definitionHash)) ? { functions: {} } : {}
     const start = tickOf(instance, { body, tick: instance.startAt, cron: schedule.cron, now, ...functions })
-    const spawn: Spawn = { key: "", start, conflict: "", tooDeep: "" }
+    const maxOpen = this.#governor.maxOpen(instance.tenant)
+    const spawn: Spawn = { key: "", start, conflict: "", tooDeep: "", tooMany: "", maxOpen }
     const park = { wakeAt: next, reason: "schedule", seenEvent: Number.MAX_SAFE_INTEGER } as const
     const ack = await this.store.commit(
       instance.number,
@@ -601,6 +642,7 @@ export class WorkflowEngine implements AsyncDisposable {
       now,
     )
     this.#code.set(instance.tenant, start.id, this.#code.get(instance.tenant, instance.id))
+    this.#governor.counted(instance.tenant, { instances: ack.started.length })
     this.#onCommit(instance.number, ack)
     return { wakeAt: next }
   }
@@ -648,6 +690,10 @@ export class WorkflowEngine implements AsyncDisposable {
 function withOrigin(instance: NewInstance, origin: WorkflowOrigin | undefined): NewInstance {
   if (instance.functions === undefined || origin?.kind !== "request") return instance
   return { ...instance, functions: { origin: origin.text } }
+}
+
+function heldError(): MayflyError {
+  return new MayflyError("tenant.suspended", "the tenant is held")
 }
 
 function stoppedError(): MayflyError {

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto"
 import { Activation } from "../core/activation.ts"
 import type { Clock } from "../core/clock.ts"
-import type { PendingEvent } from "../core/journal.ts"
+import { isCompletion, type PendingEvent } from "../core/journal.ts"
 import type { Ack, Change, Ports, Program } from "../core/ports.ts"
 import { encodeEventValue } from "../define/event-value.ts"
 import { engineFailure } from "../define/codec.ts"
@@ -16,8 +16,8 @@ export interface ActivationWorld {
   readonly maxStored: number
   /** Only to see whether the code goes the journal's way. */
   readonly isRehearsal?: boolean
-  /** After each commit: parents and children to be told of. */
-  onCommit(ack: CommitAck): void
+  /** After each commit: parents and children to be told of, and how many steps have ended with it. */
+  onCommit(ack: CommitAck, endedSteps: number): void
 }
 
 /** How user code is run: the program, and how to know that it has done all it can. */
@@ -71,7 +71,7 @@ async function commit(
   const spawn = change.spawn?.map(({ key, start }) => ({ key, ...(start as Omit<Spawn, "key">) }))
   const stored = spawn === undefined ? change : { ...change, spawn }
   const ack = await store.commit(instance.number, instance.epoch, stored, clock.now())
-  onCommit(ack)
+  onCommit(ack, change.rows.filter(isCompletion).length)
   return ack
 }
 

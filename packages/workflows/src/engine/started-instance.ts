@@ -10,10 +10,12 @@ interface Child {
   readonly definition: WorkflowDefinition
   readonly params: unknown
   readonly now: number
+  /** How many instances that have not ended the tenant may have with it; null: any number. */
+  readonly maxOpen: number | null
 }
 
 /** The instance that a step of another one starts. Its id comes from the parent's and from what it is: a replay starts the same one. */
-export function childOf({ instance }: Claimed, { name, definition, params, now }: Child): Omit<Spawn, "key"> {
+export function childOf({ instance }: Claimed, { name, definition, params, now, maxOpen }: Child): Omit<Spawn, "key"> {
   const body = encodePayload(definition, "workflow")
   const encoded = encodePayload(params, "params")
   const hash = hashOf(body)
@@ -23,6 +25,8 @@ export function childOf({ instance }: Claimed, { name, definition, params, now }
   return {
     conflict: refuse("workflow.exists", `the workflow instance "${id}" exists with other content`),
     tooDeep: refuse("workflow.too-deep", "a child can't be started so many levels below another workflow"),
+    tooMany: refuse("quota.count", "the tenant has as many workflow instances as it may have"),
+    maxOpen,
     start: {
       tenant: instance.tenant,
       id,

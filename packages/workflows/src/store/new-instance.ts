@@ -2,6 +2,7 @@ import { needFunctions } from "./host-functions.ts"
 import { sumOf } from "./row-sum.ts"
 import { MayflyError } from "@mayfly/protocol"
 import { all, first, run, type Steps } from "@mayfly/store/steps"
+import { hasAllOpen } from "./check-open.ts"
 import { addEvent } from "./events.ts"
 import { findByIdMaybe } from "./find-instance.ts"
 import { dueColumns, dueOf, type DueRow, type Spawn, type StoredInstance } from "./stored.ts"
@@ -82,9 +83,10 @@ export function* start(
   const known = yield* findByIdMaybe(instance.tenant, instance.id)
   const isChild = key !== ""
   const isTooDeep = isChild && parent.depth >= maxDepth
-  if (known !== undefined || isTooDeep) {
+  const isTooMany = known === undefined && (yield* hasAllOpen(instance.tenant, spawn.maxOpen))
+  if (known !== undefined || isTooDeep || isTooMany) {
     if (isChild && known?.parent !== parent.number) {
-      const payload = `-${isTooDeep ? spawn.tooDeep : spawn.conflict}`
+      const payload = `-${isTooDeep ? spawn.tooDeep : isTooMany ? spawn.tooMany : spawn.conflict}`
       yield* addEvent(parent, { eventId: `\u0000${key}`, type: `\u0000${key}`, payload, bytes: 0, now })
     }
     return []

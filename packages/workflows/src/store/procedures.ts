@@ -1,8 +1,9 @@
 import { MayflyError } from "@mayfly/protocol"
 import { all, first, run, type Steps } from "@mayfly/store/steps"
-import { control } from "../core/control.ts"
+import { control, isEnded } from "../core/control.ts"
 import type { Change } from "../core/ports.ts"
 import { claimedOf } from "./claimed.ts"
+import { checkOpen } from "./check-open.ts"
 import { pause, restart, resume, terminate } from "./control-instance.ts"
 import { addEvent, takeEvent } from "./events.ts"
 import { ended, findById, findByIdMaybe } from "./find-instance.ts"
@@ -40,6 +41,21 @@ export type CommitRequest = Kept & {
   readonly now: number
 }
 
+export type CreateRequest = Kept & {
+  readonly instance: NewInstance
+  readonly now: number
+  /** How many instances that have not ended the tenant may have with it. */
+  readonly maxOpen: number | null
+}
+
+export interface ParkRequest {
+  readonly number: InstanceNumber
+  readonly reason: string
+  readonly now: number
+  /** Null: until somebody makes it due. */
+  readonly wakeAt: number | null
+}
+
 export interface DueRequest {
   readonly now: number
   readonly perTenant: number
@@ -63,13 +79,14 @@ const maxDue = 5_000
 
 /** Each is one transaction. They run where the database is. */
 export const procedures = {
-  *create({ instance, now, blobs }: Kept & { readonly instance: NewInstance; readonly now: number }): Steps<Created> {
+  *create({ instance, now, blobs, maxOpen }: CreateRequest): Steps<Created> {
     const known = yield* first<Pick<StoredInstance, "number" | "content">>(
       "SELECT number, content FROM workflows_instances WHERE tenant = ? AND id = ?",
       instance.tenant,
       instance.id,
     )
     if (known !== undefined) return attach(known, instance)
+    yield* checkOpen(instance.tenant, maxOpen)
     const number = yield* insert(instance, now, null)
     yield* keep(number, blobs)
     return { number, isCreated: true }
@@ -208,15 +225,17 @@ export const procedures = {
       case "terminate":
         return { ...unchanged, ...(yield* terminate(row, request)) }
       case "restart":
+        if (isEnded(row.status)) yield* checkOpen(request.tenant, request.maxOpen)
         yield* restart(row, request)
         return { ...unchanged, to: decided.to, fenced: [row.number] }
     }
   },
 
-  *fork({ tenant, id, instance, from, now, blobs }: Kept & ForkRequest): Steps<Created> {
+  *fork({ tenant, id, instance, from, now, blobs, maxOpen }: Kept & ForkRequest): Steps<Created> {
     const row = yield* findById(tenant, id)
     const known = yield* findByIdMaybe(instance.tenant, instance.id)
     if (known !== undefined) return attach(known, instance)
+    yield* checkOpen(instance.tenant, maxOpen)
     const kept = yield* rowsBefore(row, from)
     const number = yield* insert(instance, now, null)
     yield* copy(row.number, { number, run: 1, seq: 0 }, kept)
@@ -264,20 +283,23 @@ export const procedures = {
     return { due, nextAt: later?.at ?? null, last: due.length >= maxDue ? last : "" }
   },
 
-  *park({
-    number,
-    reason,
-    now,
-  }: {
-    readonly number: InstanceNumber
-    readonly reason: string
-    readonly now: number
-  }): Steps<void> {
+  *park({ number, reason, now, wakeAt }: ParkRequest): Steps<void> {
     yield* run(
-      "UPDATE workflows_instances SET status = 'waiting', reason = ?, wake_at = NULL, updated_at = ? WHERE number = ? AND wake_at IS NOT NULL AND status IN ('queued', 'running', 'waiting')",
+      "UPDATE workflows_instances SET status = 'waiting', reason = ?, wake_at = ?, updated_at = ? WHERE number = ? AND wake_at IS NOT NULL AND status IN ('queued', 'running', 'waiting')",
       reason,
+      wakeAt,
       now,
       number,
+    )
+  },
+
+  /** Makes those due that were held because of their tenant. */
+  *goOn({ tenant, now }: { readonly tenant: string; readonly now: number }): Steps<number> {
+    return yield* run(
+      "UPDATE workflows_instances SET status = 'queued', reason = NULL, idle = 0, wake_at = ?, updated_at = ? WHERE tenant = ? AND status = 'waiting' AND reason = 'suspended'",
+      now,
+      now,
+      tenant,
     )
   },
 

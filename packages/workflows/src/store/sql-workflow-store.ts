@@ -46,9 +46,9 @@ export class SqlWorkflowStore implements WorkflowStore {
     return new SqlWorkflowStore(store, await store.attach<WorkflowProcedures>(owner))
   }
 
-  async create(given: NewInstance, now: number): Promise<Created> {
+  async create(given: NewInstance, now: number, maxOpen: number | null = null): Promise<Created> {
     const { instance, blobs } = await this.#values.spillInstance(given)
-    return this.#tables.call("create", { instance, now, blobs })
+    return this.#tables.call("create", { instance, now, blobs, maxOpen })
   }
 
   async claim(number: InstanceNumber, now: number): Promise<Claimed | null> {
@@ -185,8 +185,17 @@ export class SqlWorkflowStore implements WorkflowStore {
     return this.#tables.call("due", { now, perTenant, after })
   }
 
-  async park(number: InstanceNumber, reason: "needs-code" | "concurrency", now: number): Promise<void> {
-    await this.#tables.call("park", { number, reason, now })
+  async park(
+    number: InstanceNumber,
+    reason: "needs-code" | "concurrency" | "suspended",
+    now: number,
+    wakeAt: number | null = null,
+  ): Promise<void> {
+    await this.#tables.call("park", { number, reason, now, wakeAt })
+  }
+
+  async goOn(tenant: string, now: number): Promise<number> {
+    return this.#tables.call("goOn", { tenant, now })
   }
 
   async codeCame(number: InstanceNumber, now: number): Promise<DueInstance | null> {

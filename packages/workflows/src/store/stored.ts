@@ -89,6 +89,9 @@ export interface Spawn {
   readonly conflict: string
   /** … and when it would be too many levels below another instance. */
   readonly tooDeep: string
+  /** … and when the tenant has this many instances already. */
+  readonly tooMany?: string
+  readonly maxOpen?: number | null
 }
 
 /** Throws `store.corrupt` for a row that is not what was written. */

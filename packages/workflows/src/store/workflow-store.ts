@@ -163,6 +163,8 @@ export interface ControlRequest {
   readonly from?: string
   /** For `terminate`: encoded. */
   readonly failure?: string
+  /** For `restart`: as in `create`. */
+  readonly maxOpen?: number | null
 }
 
 export interface EventIn {
@@ -182,6 +184,8 @@ export interface ForkRequest {
   /** Rows before the first row of this step are copied. */
   readonly from: string
   readonly now: number
+  /** As in `create`. */
+  readonly maxOpen?: number | null
 }
 
 export interface RedefineRequest {
@@ -221,8 +225,8 @@ export interface DueAnswer {
  * callers never repeat a commit, they claim and replay. Implementations pass `workflow-store-suite.ts`.
  */
 export interface WorkflowStore {
-  /** Rejects with `workflow.exists` when the id is taken by other content. */
-  create(instance: NewInstance, now: number): Promise<Created>
+  /** Rejects with `workflow.exists` when the id is taken by other content, `quota.count` when the tenant has `maxOpen` that have not ended. */
+  create(instance: NewInstance, now: number, maxOpen?: number | null): Promise<Created>
   /** Gives the instance to the caller, and takes it from anybody who had it. Null when there is nothing to run. */
   claim(number: InstanceNumber, now: number): Promise<Claimed | null>
   /** Gives back what was claimed, to be run again. Nothing happens when somebody else has it. May be repeated. */
@@ -259,7 +263,14 @@ export interface WorkflowStore {
   /** What is due, at most `perTenant` of each tenant, and when the next one will be. `after`: the last answer's `last`, or "". */
   due(now: number, perTenant: number, after: string): Promise<DueAnswer>
   /** Takes an instance out of what is due until its code is there, or a place under its key. */
-  park(number: InstanceNumber, reason: "needs-code" | "concurrency", now: number): Promise<void>
+  park(
+    number: InstanceNumber,
+    reason: "needs-code" | "concurrency" | "suspended",
+    now: number,
+    wakeAt?: number | null,
+  ): Promise<void>
+  /** Makes those due again that were held because of their tenant. Gives how many. */
+  goOn(tenant: string, now: number): Promise<number>
   /** Makes an instance due again when it waits for its code; null when it does not. */
   codeCame(number: InstanceNumber, now: number): Promise<DueInstance | null>
   /** Makes the first `count` due again that wait for a place under this key. */
