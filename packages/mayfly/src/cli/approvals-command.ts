@@ -2,6 +2,7 @@ import type { ApiFlags } from "./api-options.ts"
 import { userInfo } from "node:os"
 import { type Approval, jsonLine } from "@mayfly/platform"
 import { exitCodes, invalid } from "./command-error.ts"
+import type { Api } from "./open-api.ts"
 import { type Output, paint } from "./output.ts"
 import { safeLine } from "./safe-line.ts"
 import { withApi } from "./with-api.ts"
@@ -19,18 +20,19 @@ export async function approvalsCommand(
   flags: ApprovalsFlags,
   output: Output,
 ): Promise<number> {
-  return withApi(flags, output, async (api) => {
+  const prepare = (): object => (action === "ls" ? {} : { by: userInfo().username, ...decisionOf(flags) })
+  const act = async (api: Api, body: object): Promise<number> => {
     if (action === "ls") {
       const { approvals } = (await api.call("GET", `/v1/approvals${queryOf(flags)}`)) as { approvals: Approval[] }
       for (const approval of approvals.toReversed()) print(approval, flags, output)
     } else {
-      const body = { by: userInfo().username, ...decisionOf(flags) }
       const path = `/v1/approvals/${encodeURIComponent(id)}/${action}`
       const tenant = flags.tenant === undefined ? "" : `?tenant=${encodeURIComponent(flags.tenant)}`
       print((await api.call("POST", `${path}${tenant}`, body)) as Approval, flags, output)
     }
     return exitCodes.ok
-  })
+  }
+  return withApi({ flags, output, prepare, act })
 }
 
 function queryOf({ tenant, status }: ApprovalsFlags): string {

@@ -32,13 +32,18 @@ export async function keysCommand(
   flags: KeysFlags,
   output: Output,
 ): Promise<number> {
-  return withApi(flags, output, async (api) => {
-    if (action === "create") printNew(await api.call("POST", "/v1/keys", bodyOf(name, flags)), flags, output)
-    else if (action === "revoke") {
-      await api.call("DELETE", `/v1/keys/${encodeURIComponent(name)}`)
-      printDone(flags, output)
-    } else printAll(await keysOf(api, flags), flags, output)
-    return exitCodes.ok
+  return withApi({
+    flags,
+    output,
+    prepare: () => (action === "create" ? bodyOf(name, flags) : {}),
+    async act(api, body) {
+      if (action === "create") printNew(await api.call("POST", "/v1/keys", body), flags, output)
+      else if (action === "revoke") {
+        await api.call("DELETE", `/v1/keys/${encodeURIComponent(name)}`)
+        printDone(flags, output)
+      } else printAll(await keysOf(api, flags), flags, output)
+      return exitCodes.ok
+    },
   })
 }
 

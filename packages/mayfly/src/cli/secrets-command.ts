@@ -3,6 +3,7 @@ import { text as readAll } from "node:stream/consumers"
 import { askSecret } from "./ask-secret.ts"
 import { exitCodes, invalid } from "./command-error.ts"
 import { listAll } from "./list-all.ts"
+import type { Api } from "./open-api.ts"
 import type { Output } from "./output.ts"
 import { printDone } from "./print-done.ts"
 import { printTable } from "./print-table.ts"
@@ -17,18 +18,20 @@ export async function secretsCommand(
   flags: SecretsFlags,
   output: Output,
 ): Promise<number> {
-  return withApi(flags, output, async (api) => {
+  const prepare = async (): Promise<string> => (action === "set" ? valueOf(output) : "")
+  const act = async (api: Api, value: string): Promise<number> => {
     const tenant = flags.tenant === undefined ? {} : { tenant: flags.tenant }
     const query = new URLSearchParams(tenant).toString()
     const path = `/v1/secrets/${encodeURIComponent(name)}`
     if (action === "ls") print(await listAll(api, `/v1/secrets?${query}`, "secrets"), flags, output)
     else {
-      if (action === "set") await api.call("PUT", path, { value: await valueOf(output), ...tenant })
+      if (action === "set") await api.call("PUT", path, { value, ...tenant })
       else await api.call("DELETE", `${path}?${query}`)
       printDone(flags, output)
     }
     return exitCodes.ok
-  })
+  }
+  return withApi({ flags, output, prepare, act })
 }
 
 /** Not from an argument: those are seen by every process of the machine and kept in the shell's history. */

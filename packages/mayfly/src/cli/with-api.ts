@@ -5,19 +5,23 @@ import { type Api, openApi } from "./open-api.ts"
 import type { Output } from "./output.ts"
 import { safeLine } from "./safe-line.ts"
 
-/**
- * Opens the API for one command. Signals, errors and exit codes are alike for all of them: what `act` throws is one line on stderr.
- * Gives the exit code; never rejects.
- */
-export async function withApi(
-  flags: ApiFlags,
-  output: Output,
-  act: (api: Api, signal: AbortSignal) => Promise<number>,
-): Promise<number> {
+/** One command that talks to the API. */
+export interface ApiCommand<Prepared> {
+  readonly flags: ApiFlags
+  readonly output: Output
+  /** Before anything is opened: a wrong option starts nothing. */
+  prepare(signal: AbortSignal): Prepared | Promise<Prepared>
+  /** Gives the exit code. */
+  act(api: Api, prepared: Prepared, signal: AbortSignal): Promise<number>
+}
+
+/** Signals, errors and exit codes, alike for all commands: what is thrown becomes one line on stderr. Gives the exit code; never rejects. */
+export async function withApi<Prepared>({ flags, output, ...command }: ApiCommand<Prepared>): Promise<number> {
   using interrupts = listenForInterrupts()
   try {
+    const prepared = await command.prepare(interrupts.signal)
     await using api = await openApi(flags)
-    const code = await act(api, interrupts.signal)
+    const code = await command.act(api, prepared, interrupts.signal)
     return interrupts.exitCode ?? code
   } catch (error) {
     if (interrupts.exitCode !== undefined) return interrupts.exitCode
