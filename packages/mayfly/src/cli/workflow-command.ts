@@ -1,6 +1,6 @@
 import { errorLine, exitCodeOf, exitCodes, invalid } from "./command-error.ts"
 import { type Interrupts, listenForInterrupts } from "./interrupts.ts"
-import { type Api, openApi } from "./open-api.ts"
+import { type Api, apiError, openApi } from "./open-api.ts"
 import type { Output } from "./output.ts"
 import { entryLine, type ShownEntry, type ShownWorkflow, workflowLines, workflowRow } from "./print-workflow.ts"
 import { printDone } from "./print-done.ts"
@@ -8,6 +8,7 @@ import { printTable } from "./print-table.ts"
 import { readPlainJsonOption } from "./read-json-option.ts"
 import { readWorkflow } from "./read-workflow.ts"
 import { safeLine } from "./safe-line.ts"
+import { workflowView } from "./workflow-view.ts"
 import type { WorkflowCall, WorkflowFlags } from "./workflow-flags.ts"
 
 /** `mayfly workflow …`. Gives the exit code; never rejects. */
@@ -117,16 +118,26 @@ async function history(context: Context, id: string): Promise<number> {
 /** Follows it to its end. */
 async function watch(context: Context, id: string): Promise<number> {
   const { api, flags, interrupts } = context
+  // Plain lines for who reads later, and for programs.
+  using view = flags.json === true || !isScreen(context.output) ? undefined : workflowView(context.output)
   for await (const { event, data } of api.events(pathOf(id, "/events", flags), interrupts.signal)) {
-    if (event === "instance" || event === "step") printEntry(data as ShownEntry, context)
-    if (event === "error") throw new Error((data as { error: { message: string } }).error.message)
+    if (event === "instance" || event === "step") {
+      if (view === undefined) printEntry(data as ShownEntry, context)
+      else view.add(data as ShownEntry)
+    }
+    if (event === "error") throw apiError(data)
     if (event !== "end") continue
+    view?.[Symbol.dispose]()
     print(data as ShownWorkflow, context)
     return (data as ShownWorkflow).status === "complete" ? exitCodes.ok : exitCodes.failed
   }
   if (interrupts.exitCode !== undefined) return interrupts.exitCode
   context.output.stderr.write("mayfly: the server has stopped; the workflow goes on when it starts again\n")
   return exitCodes.failed
+}
+
+function isScreen({ stdout }: Output): boolean {
+  return stdout.isTTY && process.env["TERM"] !== "dumb"
 }
 
 function pathOf(
