@@ -30,7 +30,7 @@ for (const shell of shells) {
     for (const name of program.commands.flatMap(({ commands }) => commands.map((command) => command.name())))
       assert.ok(script.includes(name), name)
     if (!isInstalled(shell)) return context.skip(`${shell} is not installed`)
-    const { stderr, status } = spawnSync(shell, ["-n", "/dev/stdin"], { encoding: "utf8", input: script })
+    const { stderr, status } = spawnSync(shell, ["-n"], { encoding: "utf8", input: script })
     assert.deepEqual([stderr, status], ["", 0])
   })
 }
