@@ -13,6 +13,7 @@ import {
   sampleOf,
   type Schema,
   typesOf,
+  isBridge,
 } from "./open-api.ts"
 import { sample } from "../attacks/sample.ts"
 
@@ -51,10 +52,17 @@ function isRaw(body: unknown): body is string | Buffer<ArrayBuffer> {
   return typeof body === "string" || Buffer.isBuffer(body)
 }
 
+interface ErrorJson {
+  readonly code?: string
+  readonly details?: { readonly path?: unknown }
+}
+
 function answerOf(status: number, text: string): Answer {
   if (status < 400) return { status, code: undefined, path: undefined, text }
-  const { error } = JSON.parse(text) as { error: { code: string; details: { path?: unknown } } }
-  return { status, code: error.code, path: error.details.path, text }
+  const { error, mayfly } = JSON.parse(text) as { error: ErrorJson; mayfly?: ErrorJson }
+  // The bridge has a shape of its own; ours is beside it.
+  const { code, details } = mayfly ?? error
+  return { status, code, path: details?.path, text }
 }
 
 /** A refusal that is documented, whatever was sent: no crash, and no code that a client can't know of. */
@@ -64,7 +72,7 @@ function isCoded({ status, code, text }: Answer, { codes }: Operation, what: str
 }
 
 const document = JSON.parse((await ask("GET", "/v1/openapi.json")).text) as Document
-const operations = operationsOf(document)
+const operations = operationsOf(document).filter((operation) => !isBridge(operation))
 /** MCP has answers of its own to what is not its protocol; mcp.test.ts has them. */
 const withBody = operations.filter(({ body, path }) => body !== undefined && path !== "/mcp")
 const nameOf = ({ method, path }: Operation): string => `${method} ${path}`

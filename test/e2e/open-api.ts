@@ -134,3 +134,8 @@ export function typesOf(given: Schema, document: Document): ReadonlySet<string> 
 function namesOf({ type = [] }: Schema): readonly string[] {
   return typeof type === "string" ? [type] : type
 }
+
+/** Routes in the words of another API: its clients may send what ours refuse, and are told in its shapes. */
+export function isBridge({ path }: Operation): boolean {
+  return /^\/v1\/(?:sandbox|pool)(?:\/|$)/.test(path)
+}

@@ -30,7 +30,7 @@ interface Target {
   readonly expiresAt: number | null
   readonly timer: NodeJS.Timeout | undefined
   /** Of those who look at it now. */
-  readonly connections: Set<Duplex>
+  readonly connections: Set<Duplex | ServerResponse>
 }
 
 interface Caller {
@@ -186,14 +186,13 @@ export class Previews {
 
   /** Undefined when it was refused. */
   async #connect(target: Target, { outer, until, answer }: Caller): Promise<Duplex | undefined> {
-    if (!target.connections.has(outer)) {
-      if (target.connections.size >= maxConnections) {
-        refuse(answer, 503, `${maxConnections} connections look at this preview already.`)
-        return undefined
-      }
-      target.connections.add(outer)
-      outer.once("close", () => target.connections.delete(outer))
+    if (target.connections.size >= maxConnections) {
+      refuse(answer, 503, `${maxConnections} connections look at this preview already.`)
+      return undefined
     }
+    // Until it has its answer only: a proxy's connection goes on to other previews.
+    target.connections.add(until)
+    until.once("close", () => target.connections.delete(until))
     try {
       const lease = await target.live.use()
       if (outer.destroyed) lease[Symbol.dispose]()

@@ -1,6 +1,7 @@
 import { accountRoutes } from "./account-routes.ts"
 import { approvalRoutes } from "./approval-routes.ts"
 import { keyRoutes } from "./auth/key-routes.ts"
+import { bridgeRoutes } from "./bridge/bridge-routes.ts"
 import { healthRoutes } from "./health-routes.ts"
 import { historyRoutes } from "./history-routes.ts"
 import { hookRoutes } from "./hook-routes.ts"
@@ -27,6 +28,7 @@ const groups: readonly (readonly Route[])[] = [
   hookRoutes,
   sandboxRoutes,
   sandboxApi,
+  bridgeRoutes,
   ledgerRoutes,
   approvalRoutes,
   secretRoutes,

@@ -33,7 +33,7 @@ export interface Api extends AsyncDisposable {
   events(path: string, signal: AbortSignal): AsyncIterable<ServerEvent>
   /** Bytes both ways, as they come. Rejects as `call` does. */
   stream(method: string, path: string, options: StreamOptions): Promise<AsyncIterable<Uint8Array>>
-  /** A WebSocket that is open. Rejects as `call` does. */
+  /** A WebSocket that is open, and paused: whoever listens to it resumes it. Rejects as `call` does. */
   socket(path: string): Promise<WebSocket>
 }
 
@@ -191,7 +191,11 @@ async function openSocket(reach: Reach, path: string): Promise<WebSocket> {
     ...own,
   })
   return new Promise((settle, reject) => {
-    socket.once("open", () => settle(socket))
+    socket.once("open", () => {
+      // Its first messages may be there before anybody listens.
+      socket.pause()
+      settle(socket)
+    })
     socket.on("error", (error) => reject(reach.silent(error)))
     socket.once("unexpected-response", (_request, response) => {
       textOf(response)

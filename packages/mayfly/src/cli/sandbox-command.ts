@@ -2,7 +2,6 @@ import { buffer } from "node:stream/consumers"
 import { toTaggedJson } from "@mayfly/protocol"
 import { errorLine, exitCodeOf, exitCodes, invalid } from "./command-error.ts"
 import { type Interrupts, listenForInterrupts } from "./interrupts.ts"
-import { listAll } from "./list-all.ts"
 import { type Api, apiError, openApi } from "./open-api.ts"
 import type { Output } from "./output.ts"
 import { printTable } from "./print-table.ts"
@@ -188,20 +187,20 @@ function print({ flags, output }: Context, made: unknown, field: "id" | "url" | 
 }
 
 async function list({ api, flags, output }: Context, path: string, name: keyof typeof rowsOf): Promise<number> {
-  const rows =
-    name === "sandboxes"
-      ? await listAll<Row>(api, path.includes("?") ? path : `${path}?`, name)
-      : await rowsAt(api, path, name)
+  const rows: Row[] = []
+  let cursor = ""
+  do {
+    const next = cursor === "" ? path : `${path}${path.includes("?") ? "&" : "?"}cursor=${encodeURIComponent(cursor)}`
+    const page = (await api.call("GET", next)) as Record<string, unknown>
+    rows.push(...((page[name] as Row[] | undefined) ?? []))
+    cursor = typeof page["cursor"] === "string" ? page["cursor"] : ""
+  } while (cursor !== "")
   if (flags.json === true) for (const row of rows) output.stdout.write(`${JSON.stringify(row)}\n`)
   else printTable(titlesOf[name], rows.map(rowsOf[name]), output)
   return exitCodes.ok
 }
 
 /** What belongs to one sandbox is little, and comes as a whole. */
-async function rowsAt(api: Api, path: string, name: string): Promise<readonly Row[]> {
-  return ((await api.call("GET", path)) as Record<string, Row[]>)[name] ?? []
-}
-
 function variablesOf({ env = [] }: SandboxFlags): Record<string, string> {
   return Object.fromEntries(
     env.map((given) => {

@@ -5,7 +5,7 @@ import type { Output } from "./output.ts"
 import type { SandboxFlags } from "./sandbox-flags.ts"
 import { sandboxPath } from "./sandbox-path.ts"
 import { safeLine } from "./safe-line.ts"
-import { TerminalSession } from "./terminal-session.ts"
+import { sizeOf, TerminalSession } from "./terminal-session.ts"
 
 export interface ShellContext {
   readonly api: Api
@@ -25,9 +25,10 @@ export async function sandboxTerminal(
   const { stdin } = process
   const { stdout } = output
   if (!stdin.isTTY || !stdout.isTTY) throw invalid("sh", "needs a terminal; `mayfly sandbox exec` needs none")
+  const { cols, rows } = sizeOf(stdout)
   const query = new URLSearchParams({
-    cols: String(stdout.columns || 80),
-    rows: String(stdout.rows || 24),
+    cols: String(cols),
+    rows: String(rows),
     ...(words.length === 0 ? {} : { command: words.join(" ") }),
     ...(flags.cwd === undefined ? {} : { cwd: flags.cwd }),
     ...(flags.terminal === undefined ? {} : { terminal: flags.terminal }),

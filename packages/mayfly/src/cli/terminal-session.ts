@@ -21,6 +21,11 @@ const resetScreen =
 /** What the terminal answers to a question of the guest's must not be typed into the shell that comes after us. */
 const answersMs = 50
 
+/** As the API takes it: a terminal may not know its size, or be as wide as a wall. */
+export function sizeOf({ columns, rows }: NodeJS.WriteStream): { readonly cols: number; readonly rows: number } {
+  return { cols: Math.min(columns || 80, 1_000), rows: Math.min(rows || 24, 1_000) }
+}
+
 /** The user's terminal in raw mode, while one or more connections are shown on it. Whoever makes it disposes it; it is restored then, and when the process ends. */
 export class TerminalSession implements AsyncDisposable {
   readonly #options: TerminalSessionOptions
@@ -67,8 +72,7 @@ export class TerminalSession implements AsyncDisposable {
       if (at !== -1) end.resolve({ how: "left", terminal })
     }
     const onResize = (): void => {
-      if (socket.readyState === socket.OPEN)
-        socket.send(JSON.stringify({ type: "resize", cols: stdout.columns, rows: stdout.rows }))
+      if (socket.readyState === socket.OPEN) socket.send(JSON.stringify({ type: "resize", ...sizeOf(stdout) }))
     }
     const onAbort = (): void => end.resolve({ how: "left", terminal })
     socket.on("message", onMessage)
@@ -78,6 +82,7 @@ export class TerminalSession implements AsyncDisposable {
     stdout.on("resize", onResize)
     signal.addEventListener("abort", onAbort, { once: true })
     onResize()
+    socket.resume()
     try {
       return await end.promise
     } finally {

@@ -72,7 +72,13 @@ export const fileRoutes: readonly Route[] = [
     path: "/v1/sandboxes/:id/chmod",
     summary: "Change who may read, write and run something",
     query: tenantQuery,
-    body: z.strictObject({ path, mode: z.string().regex(/^[0-7]{3}$/, "must be three octal digits, such as 755") }),
+    body: z.strictObject({
+      path,
+      mode: z
+        .string()
+        .regex(/^[0-7]{3}$/, "must be three octal digits, such as 755")
+        .meta({ examples: ["755"] }),
+    }),
     answer: { description: "It is so." },
     errors,
     handle: async (call) => (await sandboxOf(call)).files.chmod(call.body.path, Number.parseInt(call.body.mode, 8)),

@@ -1,5 +1,5 @@
 import { z } from "zod"
-import { documented } from "../route/documented.ts"
+import { invalid } from "../parse-fields.ts"
 import { wholeOrPageOf } from "../route/page-of.ts"
 import { type Route, route } from "../route/route.ts"
 import { sandboxOf, sandboxParams } from "../sandbox-of.ts"
@@ -12,10 +12,6 @@ const exposureJson = z.object({
   token: z.string(),
   expiresAt: z.int().nullable(),
 })
-const portText = z
-  .string()
-  .regex(/^\d{1,5}$/, "must be a port")
-  .transform(Number)
 const common = { scope: "sandboxes", tag: "Sandboxes", params: sandboxParams, query: tenantQuery } as const
 const path = "/v1/sandboxes/:id/ports"
 
@@ -54,9 +50,14 @@ export const portRoutes: readonly Route[] = [
     method: "delete",
     path: `${path}/:port`,
     summary: "Take an address back, for good; one that is not there is fine",
-    params: z.object({ id: z.string(), port: documented(portText, z.int()) }),
+    params: z.object({ id: z.string(), port: z.string() }),
     answer: { description: "Nobody sees the port any more; those who looked are cut off." },
     errors: ["sandbox.not-found"],
-    handle: async (call) => (await sandboxOf(call)).unexpose(call.params.port),
+    handle: async (call) => (await sandboxOf(call)).unexpose(portOf(call.params.port)),
   }),
 ]
+
+function portOf(text: string): number {
+  if (/^\d{1,5}$/.test(text)) return Number(text)
+  throw invalid("port", "must be a whole number from 1 to 65535")
+}

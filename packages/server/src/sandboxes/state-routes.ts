@@ -1,8 +1,10 @@
 import type { TenantSandboxOptions } from "@mayfly/platform"
+import type { NetworkPolicy } from "@mayfly/protocol"
 import { z } from "zod"
 import { type Route, route } from "../route/route.ts"
 import { sandboxOf, sandboxParams } from "../sandbox-of.ts"
-import { tenantQuery } from "../schema/common.ts"
+import { opaque, tenantQuery } from "../schema/common.ts"
+import { networkPolicy } from "../schema/network.ts"
 import { sandboxInfo, sandboxRequest } from "../schema/sandbox.ts"
 import { given } from "./given-parts.ts"
 
@@ -61,6 +63,27 @@ export const stateRoutes: readonly Route[] = [
     answer: { description: "They are set." },
     errors: ["sandbox.not-found"],
     handle: async (call) => (await sandboxOf(call)).env.set(call.body.env),
+  }),
+  route({
+    ...common,
+    method: "get",
+    path: "/v1/sandboxes/:id/policy",
+    summary: "What it may reach",
+    answer: { description: "Its policy.", json: z.object({ network: networkPolicy }) },
+    errors: ["sandbox.not-found"],
+    handle: async (call) => ({ network: (await (await sandboxOf(call)).info()).network }),
+  }),
+  route({
+    ...common,
+    method: "put",
+    path: "/v1/sandboxes/:id/policy",
+    summary: "Change what it may reach, also while it runs",
+    body: z.strictObject({ network: opaque(networkPolicy) }),
+    answer: {
+      description: "It holds from the next request on; connections that are open and no more allowed are closed.",
+    },
+    errors: ["sandbox.not-found", "mesh.namespace"],
+    handle: async (call) => (await sandboxOf(call)).setPolicy(call.body.network as NetworkPolicy),
   }),
   route({
     ...common,

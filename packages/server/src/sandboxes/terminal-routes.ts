@@ -35,8 +35,8 @@ export const terminalRoutes: readonly Route[] = [
     answer: { status: 101, description: "A WebSocket." },
     errors: ["server.upgrade-required", "sandbox.not-found", "sandbox.limit"],
     handle: async (call) => {
-      const upgrade = upgradeOf(call.c)
       const sandbox = await sandboxOf(call)
+      const upgrade = upgradeOf(call.c)
       const { terminal: id, replay = true, command, cwd, cols, rows } = call.query
       const line = command === undefined ? {} : { command: ["/bin/bash", "-lc", command] }
       const terminal =

@@ -7,7 +7,7 @@ import { errorBody, publicError } from "../error-response.ts"
 import { requestOf } from "../worker/node-request.ts"
 import { sendResponse } from "../worker/send-response.ts"
 import { checkHandshake, hasBody } from "../worker/web-socket-handshake.ts"
-import { SocketUpgrade } from "./socket-upgrade.ts"
+import { type SocketHandler, SocketUpgrade } from "./socket-upgrade.ts"
 
 export interface ApiSocketOptions {
   /** WebSockets at once. Default 1,000. */
@@ -48,9 +48,11 @@ export class ApiSockets {
     try {
       const request = this.#requestOf(message, attempt.gone)
       const answer = await (await app).fetch(request, { incoming: message, upgrade })
-      if (upgrade.handler === undefined || answer.status !== 204) await attempt.answer(answer)
-      else if (attempt.release()) this.#open(message, socket, upgrade)
-      else upgrade.handler.lost?.()
+      const { handler } = upgrade
+      const isAgreed = handler !== undefined && answer.status === 204
+      if (isAgreed && attempt.release() && this.#open(message, socket, handler)) return
+      handler?.lost?.()
+      if (!isAgreed) await attempt.answer(answer)
     } catch (error) {
       const known = publicError(error)
       await attempt.answer(Response.json(errorBody(known, "none"), { status: known.status })).catch(() => {})
@@ -99,8 +101,10 @@ export class ApiSockets {
     return server
   }
 
-  #open(message: IncomingMessage, socket: Socket, { handler }: SocketUpgrade): void {
-    const server = this.#serverFor(handler?.maxMessageBytes ?? maxMessageBytes)
+  /** False when it could not be: then the connection has ended. */
+  #open(message: IncomingMessage, socket: Socket, handler: SocketHandler): boolean {
+    let isOpen = false
+    const server = this.#serverFor(handler.maxMessageBytes ?? maxMessageBytes)
     server.handleUpgrade(message, socket, Buffer.alloc(0), (client) => {
       this.#clients.add(client)
       client.on("error", () => {})
@@ -116,8 +120,10 @@ export class ApiSockets {
         clearInterval(this.#beat)
         this.#beat = undefined
       })
-      handler?.open(client)
+      isOpen = true
+      handler.open(client)
     })
+    return isOpen
   }
 
   /** A client that has gone without a word is noticed. One that we do not read from can't answer. */
