@@ -54,16 +54,15 @@ export async function openApi(flags: Pick<ApiFlags, "data" | "url" | "profile">)
 /** Whoever has the directory and a terminal is its owner, and may choose what holds a sandbox. */
 const small = { hosts: 1, isolates: 0, spare: false, sandboxes: { offer: providerNames } }
 
-/** A command is no server: its user reads what went wrong, not one line per request. */
-const quietLog = createLog({ level: "error", format: "json" }).log
-
 async function ownApi(path: string): Promise<Api> {
   await using opened = new AsyncDisposableStack()
   const directory = opened.use(openDataDirectory(path))
   const platform = opened.use(await createPlatform({ ...small, dataDir: directory }))
   const key = createKey()
   let keyHashes = [hashKey(key)]
-  const { app, close } = createServer({ platform, keyHashes, log: quietLog })
+  // A command is no server: its user reads what went wrong, not a line per request.
+  const { log } = opened.use(createLog({ level: "error", format: "json" }))
+  const { app, close } = createServer({ platform, keyHashes, log })
   opened.defer(close)
   const held = opened.move()
   return {
@@ -93,7 +92,7 @@ async function ownApi(path: string): Promise<Api> {
       // A person looks at it, maybe for long: other commands find us as they find a server.
       const socket = held.use(await openOwnerSocket(directory))
       keyHashes = [...keyHashes, socket.keyHash]
-      const server = createServer({ platform, keyHashes, log: quietLog })
+      const server = createServer({ platform, keyHashes, log })
       held.defer(server.close)
       socket.serve(server.app)
       return openSocket(directorySocket(path), target)
