@@ -87,7 +87,8 @@ test("every list of a server prints an object per line with --json", async () =>
 
 test("run --profile prints and ends as run does here", async () => {
   const programs = {
-    "ok.ts": "export default { run(input: { n: number }) { console.log('hello'); return new Map([[1, input.n * 2]]) } }",
+    "ok.ts":
+      "export default { run(input: { n: number }) { console.log('hello'); return new Map([[1, input.n * 2]]) } }",
     "throws.js": "console.warn('before')\nnull.x",
     "syntax.js": "return (",
   }

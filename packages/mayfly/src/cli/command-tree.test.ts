@@ -17,8 +17,22 @@ test("every command has a summary, a description and examples of itself", () => 
 })
 
 test("commands that talk to the API take the same options, with the same words", () => {
-  const groups = ["ledger", "secrets", "approvals", "workflow", "sandbox", "keys", "usage", "tenants", "runs", "worker", "mcp"]
-  const leaves = all.filter(([path, { commands }]) => groups.includes(path.split(" ")[0] ?? "") && commands.length === 0)
+  const groups = [
+    "ledger",
+    "secrets",
+    "approvals",
+    "workflow",
+    "sandbox",
+    "keys",
+    "usage",
+    "tenants",
+    "runs",
+    "worker",
+    "mcp",
+  ]
+  const leaves = all.filter(
+    ([path, { commands }]) => groups.includes(path.split(" ")[0] ?? "") && commands.length === 0,
+  )
   assert.ok(leaves.length > 40)
   for (const [path, command] of leaves)
     assert.deepEqual(
@@ -45,11 +59,20 @@ test("docs/reference/cli.md names every command and every option, and nothing el
     const unnamed = command.commands.map((child) => child.name()).filter((name) => !words.has(name))
     assert.deepEqual(unnamed, [], `commands of mayfly ${command.name()}`)
     const known = command.commands.map((child) => child.name())
-    const rows = section.filter((span) => known.length > 0 && /^[a-z]+ [A-Z]{2}/.test(span)).map((span) => span.split(" ")[0] ?? "")
-    assert.deepEqual(rows.filter((name) => !known.includes(name)), [], `what is no command of mayfly ${command.name()}`)
+    const rows = section
+      .filter((span) => known.length > 0 && /^[a-z]+ [A-Z]{2}/.test(span))
+      .map((span) => span.split(" ")[0] ?? "")
+    assert.deepEqual(
+      rows.filter((name) => !known.includes(name)),
+      [],
+      `what is no command of mayfly ${command.name()}`,
+    )
   }
   const names = program.commands.map((command) => command.name())
-  assert.deepEqual([...sections.keys()].filter((name) => name !== "" && !names.includes(name)), [])
+  assert.deepEqual(
+    [...sections.keys()].filter((name) => name !== "" && !names.includes(name)),
+    [],
+  )
   const [intro = ""] = sections.get("") ?? []
   for (const option of common) assert.ok(intro.includes(option), `${option} is missing among the options of all`)
 })
@@ -86,7 +109,9 @@ function sectionsOf(text: string): Map<string, readonly string[]> {
     const names = [...title.matchAll(/`mayfly ([a-z]\w*)/g)].map(([, name = ""]) => name)
     if (names.length === 0) sections.set("", [(sections.get("") ?? []).join("") + part])
     const spans = [...part.matchAll(/`([^`\n]+)`/g)].map(([, span = ""]) => span)
-    const own = spans.filter((span) => !/^mayfly (\w+)/.test(span) || names.includes(/^mayfly (\w+)/.exec(span)?.[1] ?? ""))
+    const own = spans.filter(
+      (span) => !/^mayfly (\w+)/.test(span) || names.includes(/^mayfly (\w+)/.exec(span)?.[1] ?? ""),
+    )
     for (const name of names) sections.set(name, own)
   }
   return sections

@@ -29,11 +29,11 @@ export function addTenants(
     .description("A tenant needs no account: until something is set the server's defaults count.")
   const add = (usage: string, summary: string, lines: readonly string[]): Command =>
     withApiOptions(addCommand(tenants, usage, summary, lines))
-  add("ls", "list tenants that have used something, or for which something is set", ["mayfly tenants ls"]).action((flags: TenantsFlags) =>
-    action("ls", "", flags),
+  add("ls", "list tenants that have used something, or for which something is set", ["mayfly tenants ls"]).action(
+    (flags: TenantsFlags) => action("ls", "", flags),
   )
-  add("show <NAME>", "show quota, budget and what was used", ["mayfly tenants show acme"]).action((name: string, flags: TenantsFlags) =>
-    action("show", name, flags),
+  add("show <NAME>", "show quota, budget and what was used", ["mayfly tenants show acme"]).action(
+    (name: string, flags: TenantsFlags) => action("show", name, flags),
   )
   add("set <NAME>", "set quota and budget; each replaces the whole of it", [
     `mayfly tenants set acme --quota '{"concurrentRuns":10,"runsPerSecond":50}'`,
@@ -46,7 +46,9 @@ export function addTenants(
   ])
     .option("--reason <TEXT>", "shown with each refusal")
     .action((name: string, flags: TenantsFlags) => action("suspend", name, flags))
-  add("resume <NAME>", "let it go on", ["mayfly tenants resume acme"]).action((name: string, flags: TenantsFlags) => action("resume", name, flags))
+  add("resume <NAME>", "let it go on", ["mayfly tenants resume acme"]).action((name: string, flags: TenantsFlags) =>
+    action("resume", name, flags),
+  )
   tenants.addHelpText(
     "after",
     examples([
@@ -73,9 +75,11 @@ export function addRuns(
     .option("--worker <NAME>", "of one worker: a name or a content hash")
     .option("--limit <N>", "how many, 1 to 1000 (default 100)")
     .action((flags: RunsFlags) => action("ls", "", flags))
-  add("show <ID>", "show one with its logs", ["mayfly runs show run_…"]).action((id: string, flags: RunsFlags) => action("show", id, flags))
-  add("cancel <ID>", "end one, also while it waits", ["mayfly runs cancel run_…"]).action((id: string, flags: RunsFlags) =>
-    action("cancel", id, flags),
+  add("show <ID>", "show one with its logs", ["mayfly runs show run_…"]).action((id: string, flags: RunsFlags) =>
+    action("show", id, flags),
+  )
+  add("cancel <ID>", "end one, also while it waits", ["mayfly runs cancel run_…"]).action(
+    (id: string, flags: RunsFlags) => action("cancel", id, flags),
   )
   runs.addHelpText("after", examples(["mayfly runs ls --status running", "mayfly runs cancel run_…"]))
 }

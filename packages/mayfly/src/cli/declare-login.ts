@@ -19,7 +19,10 @@ export function addLogin(program: Command, actions: LoginActions): void {
         "The key is asked for and not shown; without a terminal it is read from stdin.",
     )
     .argument("<URL>", "address of the server")
-    .option("--key <KEY>", "the key; other users of this machine may see it there (default: MAYFLY_KEY, else stdin; - is stdin)")
+    .option(
+      "--key <KEY>",
+      "the key; other users of this machine may see it there (default: MAYFLY_KEY, else stdin; - is stdin)",
+    )
     .option("--name <PROFILE>", "name of the profile (default: the server's host)")
     .option("--json", "print one JSON object")
     .addHelpText(

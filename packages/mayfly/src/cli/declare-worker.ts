@@ -25,19 +25,21 @@ export function addWorker(program: Command, action: (call: WorkerCall, flags: Wo
     .option("--reuse", "let its runs use isolates that earlier ones left warm")
     .action((name: string, file: string, flags: WorkerFlags) => action({ name: "deploy", worker: name, file }, flags))
   add("ls", "list them", ["mayfly worker ls"]).action((flags: WorkerFlags) => action({ name: "ls" }, flags))
-  add("versions <NAME>", "list versions, the newest first", ["mayfly worker versions greet"]).action((name: string, flags: WorkerFlags) =>
-    action({ name: "versions", worker: name }, flags),
+  add("versions <NAME>", "list versions, the newest first", ["mayfly worker versions greet"]).action(
+    (name: string, flags: WorkerFlags) => action({ name: "versions", worker: name }, flags),
   )
-  add("rollback <NAME> <VERSION>", "make an earlier version the one that is called", ["mayfly worker rollback greet 3fa9…"]).action(
-    (name: string, version: string, flags: WorkerFlags) => action({ name: "rollback", worker: name, version }, flags),
+  add("rollback <NAME> <VERSION>", "make an earlier version the one that is called", [
+    "mayfly worker rollback greet 3fa9…",
+  ]).action((name: string, version: string, flags: WorkerFlags) =>
+    action({ name: "rollback", worker: name, version }, flags),
   )
   add("run <NAME>", "call it once; exit code 1 when the program failed", [
     `mayfly worker run greet --input '{"name":"you"}'`,
   ])
     .option("--input <JSON>", "the program's input, or @file; tagged JSON")
     .action((name: string, flags: WorkerFlags) => action({ name: "run", worker: name }, flags))
-  add("rm <NAME>", "remove it with all versions", ["mayfly worker rm greet"]).action((name: string, flags: WorkerFlags) =>
-    action({ name: "rm", worker: name }, flags),
+  add("rm <NAME>", "remove it with all versions", ["mayfly worker rm greet"]).action(
+    (name: string, flags: WorkerFlags) => action({ name: "rm", worker: name }, flags),
   )
   worker.addHelpText(
     "after",

@@ -34,7 +34,9 @@ export function addWorkflow(program: Command, action: WorkflowAction): void {
     ["resume", "go on after a pause"],
     ["rm", "delete it and all it left; it is terminated first"],
   ] as const) {
-    add(`${name} <ID>`, summary, [`mayfly workflow ${name} refund-7`]).action((id: string, flags: WorkflowFlags) => action({ name, id }, flags))
+    add(`${name} <ID>`, summary, [`mayfly workflow ${name} refund-7`]).action((id: string, flags: WorkflowFlags) =>
+      action({ name, id }, flags),
+    )
   }
   add("terminate <ID>", "end it, its children too", ["mayfly workflow terminate refund-7 --rollback"])
     .option("--rollback", "undo what was done first")

@@ -17,8 +17,7 @@ export async function doctorCommand(flags: { readonly json?: boolean }, output: 
   if (interrupts.exitCode !== undefined) return interrupts.exitCode
   const { checks, protects } = await looked
   const canRun = checks.every(({ status, isRequired }) => status === "ok" || !isRequired)
-  if (flags.json === true)
-    output.stdout.write(`${JSON.stringify({ ok: canRun, checks, protections: protects })}\n`)
+  if (flags.json === true) output.stdout.write(`${JSON.stringify({ ok: canRun, checks, protections: protects })}\n`)
   else {
     output.stdout.write(checks.map((check) => line(check, output)).join(""))
     output.stdout.write(summary(protects, output))

@@ -12,7 +12,5 @@ export function jsonModules(modules: NonNullable<DynamicWorkerOptions["modules"]
 
 function bytesOf(content: unknown): Buffer | undefined {
   if (content instanceof ArrayBuffer) return Buffer.from(content)
-  return ArrayBuffer.isView(content)
-    ? Buffer.from(content.buffer, content.byteOffset, content.byteLength)
-    : undefined
+  return ArrayBuffer.isView(content) ? Buffer.from(content.buffer, content.byteOffset, content.byteLength) : undefined
 }

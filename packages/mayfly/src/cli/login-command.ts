@@ -30,7 +30,9 @@ export async function loginCommand(text: string, flags: LoginFlags, output: Outp
     const url = serverUrl(text, "URL")
     const name = checkProfileName(flags.name ?? url.host.replaceAll(/[^\w.-]+/g, "-").replace(/^-+/, ""), "--name")
     if (url.protocol === "http:" && !isLoopback(url.hostname))
-      output.stderr.write("warning: the key goes to this server in the clear; use https outside of networks you trust\n")
+      output.stderr.write(
+        "warning: the key goes to this server in the clear; use https outside of networks you trust\n",
+      )
     const key = await givenKey(flags, output)
     if (interrupts.exitCode !== undefined) return interrupts.exitCode
     if (!isKey(key)) throw invalid("--key", "is missing, or is no key: it looks like mf_…")

@@ -45,7 +45,6 @@ const wide =
 
 /** Columns of a terminal that text takes: most characters one, those of East Asia and pictures two, marks on others none. */
 export function displayWidth(text: string): number {
-  // eslint-disable-next-line no-control-regex
   if (/^[\x20-\x7e]*$/.test(text)) return text.length
   let width = 0
   for (const character of text) width += /\p{M}/u.test(character) ? 0 : wide.test(character) ? 2 : 1

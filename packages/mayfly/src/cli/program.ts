@@ -250,17 +250,24 @@ function addLedger(program: Command, action: (name: LedgerAction, flags: LedgerF
       .option("--origin <ORIGIN>", "rows of one origin")
       .option("--since <TIME>", "a date, or how long ago: 30m, 12h, 7d")
       .option("--until <TIME>", "likewise")
-  addRows("ls", "list rows, the newest last", ["mayfly ledger ls --decision deny --since 24h", "mayfly ledger ls --follow"])
+  addRows("ls", "list rows, the newest last", [
+    "mayfly ledger ls --decision deny --since 24h",
+    "mayfly ledger ls --follow",
+  ])
     .option("--limit <N>", "how many rows, 1 to 1000 (default 100)")
     .option("--follow", "wait for more")
-  addRows("export", "print all rows, the oldest first", ["mayfly ledger export --csv > egress.csv"])
-    .option("--csv", "comma-separated values in place of JSON")
+  addRows("export", "print all rows, the oldest first", ["mayfly ledger export --csv > egress.csv"]).option(
+    "--csv",
+    "comma-separated values in place of JSON",
+  )
   add("verify", "check that the ledger is what was written; exit code 1 when it is not", [
     "mayfly ledger verify",
     "mayfly ledger verify --expect 1042:9f2c…",
   ]).option("--expect <HEAD>", "a head that was written down earlier, SEQ:HASH")
-  add("summary", "say in words what a run did", ["mayfly ledger summary --run run_…"])
-    .requiredOption("--run <ID>", "the run")
+  add("summary", "say in words what a run did", ["mayfly ledger summary --run run_…"]).requiredOption(
+    "--run <ID>",
+    "the run",
+  )
   ledger.addHelpText(
     "after",
     examples([
@@ -385,7 +392,9 @@ function addCompletions(program: Command, stdout: NodeJS.WriteStream): void {
   program
     .command("completions")
     .summary("print a script that completes commands in a shell")
-    .description("Prints a script for bash, zsh or fish. It knows this version's commands and options, and starts no process.")
+    .description(
+      "Prints a script for bash, zsh or fish. It knows this version's commands and options, and starts no process.",
+    )
     .addArgument(new Argument("<SHELL>", "for which shell").choices(shells))
     .addHelpText(
       "after",

@@ -26,7 +26,12 @@ function jailProtection(jail: Jail): Protection {
 function debuggerProtection(address: string | undefined): Protection {
   const name = "no debugger"
   if (address === undefined) return { name, isActive: true, detail: "Node's inspector does not listen" }
-  return { name, isActive: false, detail: `Node's inspector listens at ${address}`, fix: "Start Node without --inspect." }
+  return {
+    name,
+    isActive: false,
+    detail: `Node's inspector listens at ${address}`,
+    fix: "Start Node without --inspect.",
+  }
 }
 
 async function sandboxProtections(): Promise<readonly Protection[]> {
@@ -40,7 +45,11 @@ async function sandboxProtections(): Promise<readonly Protection[]> {
   }
 }
 
-export function reported({ isolation, limits, notes }: Pick<ProviderReport, "isolation" | "limits" | "notes">): Protection[] {
+export function reported({
+  isolation,
+  limits,
+  notes,
+}: Pick<ProviderReport, "isolation" | "limits" | "notes">): Protection[] {
   const why = notes.length === 0 ? "the provider does not say why" : notes.join("; ")
   const isolated = isolation === "namespaces"
   return [

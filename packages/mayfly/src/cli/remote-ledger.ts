@@ -29,7 +29,10 @@ export function remoteLedger(api: Api): LedgerReader & AsyncDisposable {
     export: (format, filter = {}) => exportRows(format, oldestFirst(query, filter)),
     async verify({ tenant, expect } = {}) {
       if (tenant !== undefined || expect !== undefined)
-        throw invalid(tenant === undefined ? "--expect" : "--tenant", "works with --data: a server verifies its whole ledger")
+        throw invalid(
+          tenant === undefined ? "--expect" : "--tenant",
+          "works with --data: a server verifies its whole ledger",
+        )
       return (await api.call("GET", "/v1/ledger/verify")) as Verification
     },
     summary: async (run) => (await api.call("GET", `/v1/ledger/summary?${queryOf({ run })}`)) as RunSummary,
@@ -44,7 +47,7 @@ async function* oldestFirst(
 ): AsyncGenerator<readonly RecordedRow[]> {
   const first = await query({ ...filter, limit: pageRows })
   const cursors: string[] = []
-  for (let { next } = first; next !== null; ) {
+  for (let { next } = first; next !== null;) {
     cursors.push(next)
     next = (await query({ ...filter, limit: pageRows, cursor: next })).next
   }

@@ -13,7 +13,10 @@ import { serverEvents } from "./server-events.ts"
 /** The body of `POST /v1/run` for the flags of `mayfly run`. Throws `input.invalid`. */
 export function remoteRunBody(flags: RunFlags, network: RunNetwork, { source }: ProgramText): Record<string, unknown> {
   if (flags.secret !== undefined)
-    throw invalid("--secret", "stays on this machine: keep it on the server with `mayfly secrets set`, and name it in --policy")
+    throw invalid(
+      "--secret",
+      "stays on this machine: keep it on the server with `mayfly secrets set`, and name it in --policy",
+    )
   // The same checks as here come first, so that the same words are wrong.
   const { options } = parseRunFlags(flags, network)
   const { input, env, request } = flags
@@ -48,7 +51,8 @@ export async function* remoteRunEvents(
   const asked = { accept: "text/event-stream", body: [Buffer.from(JSON.stringify(body))], signal }
   for await (const { event, data } of serverEvents(await api.stream("POST", "/v1/run", asked))) {
     if (event === "log" || event === "egress") yield data as RunEvent
-    if (event === "value") yield { type: "value", value: taggedValue((data as { value: unknown }).value, "value") } as RunEvent
+    if (event === "value")
+      yield { type: "value", value: taggedValue((data as { value: unknown }).value, "value") } as RunEvent
     if (event !== "result" && event !== "error") continue
     const { run: json } = data as { run?: RunJson }
     // An error without a run is one of the stream's, not of the program's.
@@ -63,9 +67,7 @@ export async function* remoteRunEvents(
 export function runFromJson(json: RunJson): Run {
   const { error, result, ok, ...rest } = json
   const isFailed = !ok || error !== undefined
-  const outcome = isFailed
-    ? { ok: false, error: errorOf(error) }
-    : { ok: true, result: taggedValue(result, "result") }
+  const outcome = isFailed ? { ok: false, error: errorOf(error) } : { ok: true, result: taggedValue(result, "result") }
   return { ...rest, ...outcome } as unknown as Run
 }
 

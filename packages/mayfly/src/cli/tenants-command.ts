@@ -18,8 +18,7 @@ export async function tenantsCommand(
 ): Promise<number> {
   const act = async (api: Api, body: object): Promise<number> => {
     const path = `/v1/tenants/${encodeURIComponent(tenant)}`
-    if (action === "ls")
-      list(await listAll<TenantInfo>(api, "/v1/tenants?", "tenants"), flags, output)
+    if (action === "ls") list(await listAll<TenantInfo>(api, "/v1/tenants?", "tenants"), flags, output)
     else if (action === "show") show((await api.call("GET", path)) as TenantInfo, flags, output)
     else show((await api.call("PUT", path, body)) as TenantInfo, flags, output)
     return exitCodes.ok
@@ -52,7 +51,14 @@ function list(all: readonly TenantInfo[], { json, tenant }: TenantsFlags, output
 
 function row({ id, suspended, used, running, waiting }: TenantInfo): readonly Cell[] {
   const state: Cell = suspended === null ? "" : { text: "suspended", style: "red" }
-  return [id, `${used.day.runs} runs today`, `cpu ${used.day.cpuMs} ms`, `${running} running`, `${waiting} waiting`, state]
+  return [
+    id,
+    `${used.day.runs} runs today`,
+    `cpu ${used.day.cpuMs} ms`,
+    `${running} running`,
+    `${waiting} waiting`,
+    state,
+  ]
 }
 
 function show(info: TenantInfo, flags: TenantsFlags, output: Output): void {

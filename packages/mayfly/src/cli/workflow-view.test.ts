@@ -4,7 +4,12 @@ import { workflowView } from "./workflow-view.ts"
 
 test("workflowView leaves each step once, with its last state and its time", () => {
   let text = ""
-  const stdout = { isTTY: true, columns: 60, rows: 10, write: (part: string) => (text += part) } as unknown as NodeJS.WriteStream
+  const stdout = {
+    isTTY: true,
+    columns: 60,
+    rows: 10,
+    write: (part: string) => (text += part),
+  } as unknown as NodeJS.WriteStream
   const view = workflowView({ stdout, stderr: stdout, color: false }, () => 9_000)
   const entry = (name: string, phase: string, time: number, attempt = 1) =>
     view.add({ cursor: 1, time, type: "step", step: { name, count: 1, kind: "do" }, phase, attempt })

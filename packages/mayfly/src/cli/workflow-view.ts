@@ -68,8 +68,7 @@ function addStep(steps: Map<string, StepRow>, { step, phase = "", attempt = 1, t
   const isOver = phase === "ok" || phase === "err"
   const known = steps.get(key)
   const name = step.count > 1 ? `${step.name} #${step.count}` : step.name
-  if (known === undefined)
-    steps.set(key, { name, phase, attempt, begunAt: time, endedAt: isOver ? time : undefined })
+  if (known === undefined) steps.set(key, { name, phase, attempt, begunAt: time, endedAt: isOver ? time : undefined })
   else Object.assign(known, { phase, attempt: Math.max(known.attempt, attempt), endedAt: isOver ? time : undefined })
   const [first] = steps.keys()
   if (steps.size > maxRows && first !== undefined) steps.delete(first)
@@ -89,5 +88,7 @@ function duration(ms: number): string {
   if (ms < 1_000) return `${Math.max(0, Math.round(ms))} ms`
   if (ms < 60_000) return `${(ms / 1_000).toFixed(1)} s`
   const minutes = Math.floor(ms / 60_000)
-  return minutes < 60 ? `${minutes} min ${Math.floor((ms % 60_000) / 1_000)} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`
+  return minutes < 60
+    ? `${minutes} min ${Math.floor((ms % 60_000) / 1_000)} s`
+    : `${Math.floor(minutes / 60)} h ${minutes % 60} min`
 }
