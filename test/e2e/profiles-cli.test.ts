@@ -5,19 +5,21 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, before, test } from "node:test"
 import { fileURLToPath } from "node:url"
+import { mayflyHere } from "./mayfly-here.ts"
 import { type Finished, mayfly, startMayfly } from "./mayfly-process.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "mayfly-profiles-"))
 const kept = join(folder, "config", "mayfly", "profiles")
 // What this shell has set must not decide where a test's commands go.
 const env = { XDG_CONFIG_HOME: join(folder, "config"), MAYFLY_URL: "", MAYFLY_KEY: "", MAYFLY_PROFILE: "" }
+Object.assign(process.env, env)
 const server = startMayfly(["serve", "--port", "0", "--data", join(folder, "data")], { env })
 let [url, key] = ["", ""]
 
 before(async () => {
   ;[, key = ""] = await server.output(/admin key: (mf_\S+)/)
   ;[, url = ""] = await server.output(/serving at (\S+)/)
-  assert.equal((await cli(["login", url, "--name", "here"], key)).code, 0)
+  assert.equal((await cli(["login", url, "--name", "here", "--key", key])).code, 0)
 })
 
 after(async () => {
@@ -26,8 +28,9 @@ after(async () => {
   rmSync(folder, { recursive: true })
 })
 
-function cli(args: readonly string[], input = ""): Promise<Finished> {
-  return mayfly(args, { env, input, cwd: folder })
+/** In this process, unless something comes by stdin. */
+function cli(args: readonly string[], input?: string): Promise<Finished> {
+  return input === undefined ? mayflyHere(args) : mayfly(args, { input })
 }
 
 test("login keeps a key that the server takes, in a private file, and shows it nowhere", async () => {
@@ -35,7 +38,7 @@ test("login keeps a key that the server takes, in a private file, and shows it n
   const { name, scopes } = JSON.parse(made.stdout) as { name: string; scopes: string[] }
   assert.deepEqual([made.code, name, scopes.includes("admin")], [0, "prod", true], made.stderr)
   assert.equal(statSync(join(kept, "prod.json")).mode & 0o777, 0o600)
-  const wrong = await cli(["login", url, "--name", "prod"], `mf_${"x".repeat(43)}\n`)
+  const wrong = await cli(["login", url, "--name", "prod", "--key", `mf_${"x".repeat(43)}`])
   assert.deepEqual([wrong.code, /auth\./.test(wrong.stderr)], [1, true], wrong.stderr)
   assert.deepEqual(JSON.parse(readFileSync(join(kept, "prod.json"), "utf8")), { url, key })
   const listed = await cli(["profiles", "--json"])
@@ -73,7 +76,7 @@ test("login asks for the key on a terminal and does not show it", async (context
 test("every list of a server prints an object per line with --json", async () => {
   const set = await cli(["secrets", "set", "TOKEN", "--json", "--profile", "here"], "a long value")
   assert.deepEqual([set.code, set.stdout], [0, '{"ok":true}\n'], set.stderr)
-  await cli(["run", "-", "--profile", "here"], "return 1")
+  await cli(["keys", "create", "ci", "--scope", "run", "--profile", "here"])
   const groups = ["keys", "secrets", "approvals", "workflow", "sandbox", "tenants", "runs", "worker", "ledger"]
   const all = await Promise.all(groups.map((group) => cli([group, "ls", "--json", "--profile", "here"])))
   for (const [index, { code, stdout, stderr }] of all.entries()) {
@@ -81,7 +84,7 @@ test("every list of a server prints an object per line with --json", async () =>
     assert.deepEqual([code, stderr], [0, ""], name)
     const rows = stdout.split("\n").filter((line) => line !== "")
     for (const row of rows) assert.equal(typeof JSON.parse(row), "object", name)
-    if (["secrets", "tenants", "runs"].includes(name)) assert.ok(rows.length > 0, name)
+    if (["secrets", "keys"].includes(name)) assert.ok(rows.length > 0, name)
   }
 })
 
@@ -93,18 +96,19 @@ test("run --profile prints and ends as run does here", async () => {
     "syntax.js": "return (",
   }
   for (const [name, text] of Object.entries(programs)) {
-    writeFileSync(join(folder, name), text)
+    const file = join(folder, name)
+    writeFileSync(file, text)
     const [here, there] = await Promise.all([
-      cli(["run", name, "--input", '{"n":21}']),
-      cli(["run", name, "--input", '{"n":21}', "--profile", "here"]),
+      cli(["run", file, "--input", '{"n":21}']),
+      cli(["run", file, "--input", '{"n":21}', "--profile", "here"]),
     ])
     const told = ({ code, stdout, stderr }: Finished) => ({ code, stdout, stderr: stderr.replace(/^cpu .*$/m, "cpu") })
     assert.deepEqual(told(there), told(here), name)
   }
-  const json = await cli(["run", "throws.js", "--json", "--profile", "here"])
+  const json = await cli(["run", join(folder, "throws.js"), "--json", "--profile", "here"])
   const { ok, error } = JSON.parse(json.stdout) as { ok: boolean; error: { code: string } }
   assert.deepEqual([json.code, ok, error.code], [1, false, "worker.guest"])
-  const secret = await cli(["run", "ok.ts", "--secret", "A=b", "--profile", "here"])
+  const secret = await cli(["run", join(folder, "ok.ts"), "--secret", "A=b", "--profile", "here"])
   assert.deepEqual([secret.code, /mayfly secrets set/.test(secret.stderr)], [2, true])
 })
 
@@ -143,7 +147,10 @@ test("exit codes are those of docs/reference/cli.md", async () => {
   assert.match(codes[1]?.stderr ?? "", /Did you mean ledger/)
   assert.match(codes[2]?.stderr ?? "", /Did you mean --follow/)
   for (const { stderr } of codes) assert.doesNotMatch(stderr, /\n\s+at /)
-  // By now it listens for signals: commands that started after it have ended.
+  const denied = join(folder, "denied.js")
+  writeFileSync(denied, "await fetch('https://denied.example').catch(() => 0)")
+  await cli(["run", denied, "--profile", "here"])
+  await follow.output(/denied\.example/)
   follow.child.kill("SIGTERM")
   assert.equal((await follow.finished).code, 143)
 })

@@ -41,7 +41,7 @@ export function workflowView(output: Output, now: () => number = Date.now): Work
     const lines = [
       ...(hidden > 0 ? [paint(output, "stdout", "dim", `… ${hidden} steps before`)] : []),
       ...rows.slice(hidden).map((row) => stepLine(row, { output, width, now: now() })),
-      ...(isLast ? [] : [cutToWidth(safeLine(status), width)]),
+      ...(isLast || status === "" ? [] : [cutToWidth(safeLine(status), width)]),
     ]
     const back = drawn > 0 ? `\x1b[${drawn}A` : ""
     stdout.write(`${back}\r\x1b[J${lines.map((line) => `${line}\n`).join("")}`)
