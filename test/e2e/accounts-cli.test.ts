@@ -86,10 +86,7 @@ test("tenants set, show, suspend, resume; runs ls, show, cancel; usage in all fo
     [["answer", 1]],
   )
   assert.match(csv, /^worker,runs,failedRuns,.*\r\nanswer,1,0,/)
-  assert.match(
-    people,
-    /acme +1 runs \(0 failed\).*\n.*total .*\nat list prices of \d{4}-\d{2}-\d{2}.*\n.*Cloudflare/s,
-  )
+  assert.match(people, /acme +1 runs \(0 failed\).*\n.*total .*\nat list prices of \d{4}-\d{2}-\d{2}.*\n.*Cloudflare/s)
   assert.match(tenants, /^acme +1 runs today/m)
   assert.deepEqual([bad.code, /week/.test(bad.stderr)], [2, true])
   const details = await mayfly(["runs", "show", String(run["id"]), "--data", data])

@@ -8,6 +8,7 @@ import { openApi } from "./open-api.ts"
 import { type Output, paint } from "./output.ts"
 import { type LedgerReader, remoteLedger } from "./remote-ledger.ts"
 import { safeLine } from "./safe-line.ts"
+import { whileSpinning } from "./spinner.ts"
 
 /** `mayfly ledger …`: reads the ledger of a data directory, whoever owns it. Gives the exit code; never rejects. */
 export async function ledgerCommand(action: LedgerAction, flags: LedgerFlags, output: Output): Promise<number> {
@@ -64,11 +65,12 @@ async function exportAll({ ledger, flags, output, signal }: Context): Promise<vo
 
 async function verify({ ledger, flags, output, signal }: Context): Promise<number> {
   const { tenant, expect } = flags
-  const result = await ledger.verify({
+  const options = {
     ...(tenant === undefined ? {} : { tenant }),
     ...(expect === undefined ? {} : { expect: parseHead(expect) }),
     signal,
-  })
+  }
+  const result = await whileSpinning("reading the ledger", output, () => ledger.verify(options))
   if (flags.json === true) output.stdout.write(jsonLine(result))
   else if (result.ok) {
     const { entries, rows, head } = result

@@ -1,4 +1,6 @@
+import { MayflyError } from "@mayfly/protocol"
 import { askSecret } from "./ask-secret.ts"
+import { boundedText } from "./bounded-text.ts"
 import { errorLine, exitCodeOf, exitCodes, invalid } from "./command-error.ts"
 import { listenForInterrupts } from "./interrupts.ts"
 import { isKey } from "./is-key.ts"
@@ -8,13 +10,15 @@ import { printTable } from "./print-table.ts"
 import { checkProfileName, listProfiles, readProfile, removeProfile, writeProfile } from "./profiles.ts"
 import { safeLine } from "./safe-line.ts"
 import { serverUrl } from "./server-url.ts"
-import { spin } from "./spinner.ts"
+import { whileSpinning } from "./spinner.ts"
 
 export interface LoginFlags {
   readonly key?: string
   readonly name?: string
   readonly json?: boolean
 }
+
+const maxAnswer = 65_536
 
 /** As `GET /v1/keys/self` tells it. */
 interface OwnKey {
@@ -36,7 +40,7 @@ export async function loginCommand(text: string, flags: LoginFlags, output: Outp
     const key = await givenKey(flags, output)
     if (interrupts.exitCode !== undefined) return interrupts.exitCode
     if (!isKey(key)) throw invalid("--key", "is missing, or is no key: it looks like mf_…")
-    const { scopes, tenant, expiresAt } = await checkedKey(url, key, output)
+    const { scopes, tenant, expiresAt } = await checkedKey(url, key, { output, signal: interrupts.signal })
     if (interrupts.exitCode !== undefined) return interrupts.exitCode
     writeProfile({ name, url: url.origin, key })
     if (flags.json === true)
@@ -93,12 +97,33 @@ async function givenKey({ key }: LoginFlags, output: Output): Promise<string> {
     : askSecret("key: ", output)
 }
 
-async function checkedKey(url: URL, key: string, output: Output): Promise<OwnKey> {
-  using _spinner = spin(`asking ${url.origin}`, output)
+const patienceMs = 30_000
+
+async function checkedKey(
+  url: URL,
+  key: string,
+  { output, signal }: { readonly output: Output; readonly signal: AbortSignal },
+): Promise<OwnKey> {
   await using api = serverApi(url, key)
-  const { scopes, tenant, expiresAt } = (await api.call("GET", "/v1/keys/self")) as Partial<OwnKey>
+  const patience = AbortSignal.timeout(patienceMs)
+  const asked = { accept: "application/json", signal: AbortSignal.any([signal, patience]) }
+  const answer = await whileSpinning(`asking ${url.origin}`, output, async () =>
+    boundedText(await api.stream("GET", "/v1/keys/self", asked), maxAnswer),
+  ).catch((error: unknown) => {
+    if (!patience.aborted) throw error
+    throw new MayflyError("server.unreachable", `${url.origin} did not answer within ${patienceMs / 1_000} seconds`)
+  })
+  const { scopes, tenant, expiresAt } = parseAnswer(answer)
   if (!Array.isArray(scopes)) throw invalid("URL", "is no server of Mayfly's")
   return { scopes: scopes.map(String), tenant: tenant ?? null, expiresAt: expiresAt ?? null }
+}
+
+function parseAnswer(text: string): Partial<OwnKey> {
+  try {
+    return (JSON.parse(text) ?? {}) as Partial<OwnKey>
+  } catch {
+    return {}
+  }
 }
 
 function isLoopback(host: string): boolean {

@@ -4,7 +4,6 @@ import { request as requestTls } from "node:https"
 import { connect } from "node:net"
 import { join } from "node:path"
 import { Readable } from "node:stream"
-import { text as textOf } from "node:stream/consumers"
 import { setTimeout as delay } from "node:timers/promises"
 import { createPlatform, providerNames } from "@mayfly/platform"
 import { MayflyError } from "@mayfly/protocol"
@@ -21,6 +20,7 @@ import {
 import { WebSocket } from "ws"
 import type { ApiFlags } from "./api-options.ts"
 import { apiPlace } from "./api-place.ts"
+import { boundedText } from "./bounded-text.ts"
 import { type ServerEvent, serverEvents } from "./server-events.ts"
 
 /** The HTTP API of a data directory, wherever it runs. Whoever opened it disposes it. */
@@ -101,6 +101,9 @@ async function ownApi(path: string): Promise<Api> {
   }
 }
 
+/** More than the largest result and its logs are as JSON. */
+const maxAnswer = 512 << 20
+
 const eventStream = "text/event-stream"
 
 /** An owner that has just started may not listen yet. */
@@ -152,19 +155,19 @@ function remoteApi(reach: Reach): Api {
     isLasting: true,
     async call(method, path, body) {
       const response = await reached(reach, () => send(reach, { method, path }, body))
-      return answerOf(response.statusCode ?? 0, await textOf(response))
+      return answerOf(response.statusCode ?? 0, await boundedText(response, maxAnswer))
     },
     async *events(path, signal) {
       const options = { method: "GET", path, signal, accept: eventStream }
       const response = await reached(reach, () => send(reach, options, undefined))
-      if ((response.statusCode ?? 0) >= 400) answerOf(response.statusCode ?? 0, await textOf(response))
+      if ((response.statusCode ?? 0) >= 400) answerOf(response.statusCode ?? 0, await boundedText(response, maxAnswer))
       yield* serverEvents(response)
     },
     async stream(method, path, { body, ...options }) {
       // A body that has begun can't be sent again.
       const ask = (): Promise<IncomingMessage> => send(reach, { method, path, ...options }, undefined, body)
       const response = await reached(reach, ask, body === undefined)
-      if ((response.statusCode ?? 0) >= 400) answerOf(response.statusCode ?? 0, await textOf(response))
+      if ((response.statusCode ?? 0) >= 400) answerOf(response.statusCode ?? 0, await boundedText(response, maxAnswer))
       return response
     },
     socket: (path) => openSocket(reach, path),
@@ -197,7 +200,7 @@ async function openSocket(reach: Reach, path: string): Promise<WebSocket> {
     })
     socket.on("error", (error) => reject(reach.silent(error)))
     socket.once("unexpected-response", (_request, response) => {
-      textOf(response)
+      boundedText(response, maxAnswer)
         .then((text) => reject(failure(response.statusCode ?? 0, text)))
         .catch(reject)
     })

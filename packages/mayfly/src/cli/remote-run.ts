@@ -1,6 +1,7 @@
 import type { Run, RunEvent } from "@mayfly/platform"
 import { type ErrorJson, MayflyError, type RunJson } from "@mayfly/protocol"
 import { taggedValue } from "@mayfly/server"
+import { boundedText } from "./bounded-text.ts"
 import { invalid } from "./command-error.ts"
 import { jsonModules } from "./json-modules.ts"
 import type { Api } from "./open-api.ts"
@@ -33,13 +34,17 @@ export function remoteRunBody(flags: RunFlags, network: RunNetwork, { source }: 
   }
 }
 
+const maxAnswer = 512 << 20
+
 /** The run as the server's JSON tells it. */
 export async function remoteRunJson(api: Api, body: Record<string, unknown>, signal: AbortSignal): Promise<RunJson> {
   const asked = { accept: "application/json", body: [Buffer.from(JSON.stringify(body))], signal }
-  let text = ""
-  const decoder = new TextDecoder()
-  for await (const chunk of await api.stream("POST", "/v1/run", asked)) text += decoder.decode(chunk, { stream: true })
-  return JSON.parse(text) as RunJson
+  const text = await boundedText(await api.stream("POST", "/v1/run", asked), maxAnswer)
+  try {
+    return JSON.parse(text) as RunJson
+  } catch {
+    throw new MayflyError("server.unreachable", "the answer is no run of Mayfly's")
+  }
 }
 
 /** The same events that a run here has. Leaving the loop cancels the run there. */

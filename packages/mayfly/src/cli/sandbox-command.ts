@@ -12,6 +12,7 @@ import type { SandboxCall, SandboxFlags } from "./sandbox-flags.ts"
 import { type Row, rowsOf, titlesOf } from "./sandbox-rows.ts"
 import { sandboxPath } from "./sandbox-path.ts"
 import { sandboxTerminal } from "./sandbox-terminal.ts"
+import { whileSpinning } from "./spinner.ts"
 import { serverEvents } from "./server-events.ts"
 
 interface Context {
@@ -37,12 +38,13 @@ export async function sandboxCommand(call: SandboxCall, flags: SandboxFlags, out
 
 async function act(call: SandboxCall, body: object, context: Context): Promise<number> {
   const { api, flags } = context
+  const long = <T>(text: string, work: () => Promise<T>): Promise<T> => whileSpinning(text, context.output, work)
   const at = (rest: string, id = "id" in call ? (call.id ?? "") : ""): string => sandboxPath(id, rest, flags)
   switch (call.name) {
     case "create":
-      return print(context, await api.call("POST", at("", ""), body), "id")
+      return print(context, await long("making a sandbox", () => api.call("POST", at("", ""), body)), "id")
     case "fork":
-      return print(context, await api.call("POST", at("/fork", call.from), body), "id")
+      return print(context, await long("copying files", () => api.call("POST", at("/fork", call.from), body)), "id")
     case "ls":
       return list(context, at(""), "sandboxes")
     case "exec":
@@ -169,8 +171,9 @@ async function expose(path: string, body: object, context: Context): Promise<num
 }
 
 async function snapshot(path: string, context: Context): Promise<number> {
-  const { api, flags } = context
-  if (flags.rm === undefined) return print(context, await api.call("POST", path), "id")
+  const { api, flags, output } = context
+  if (flags.rm === undefined)
+    return print(context, await whileSpinning("copying files", output, () => api.call("POST", path)), "id")
   const one = sandboxPath("", "", flags).replace("/v1/sandboxes", `/v1/snapshots/${encodeURIComponent(flags.rm)}`)
   return print(context, await api.call("DELETE", one), undefined)
 }

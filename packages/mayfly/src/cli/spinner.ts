@@ -7,6 +7,12 @@ const everyMs = 100
 /** What is over at once needs no word. */
 const quietMs = 400
 
+/** `work`, with such a line for as long as it takes. */
+export async function whileSpinning<T>(text: string, output: Output, work: () => Promise<T>): Promise<T> {
+  using _spinner = spin(text, output)
+  return await work()
+}
+
 /** One line on a person's terminal while something long goes on; nothing elsewhere. Disposing takes it away, twice is safe. */
 export function spin(text: string, { stderr }: Output): Disposable {
   if (!stderr.isTTY || process.env["TERM"] === "dumb") return { [Symbol.dispose]() {} }

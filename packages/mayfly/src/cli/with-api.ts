@@ -1,9 +1,10 @@
 import type { ApiFlags } from "./api-options.ts"
-import { errorLine, exitCodeOf } from "./command-error.ts"
+import { errorLine, exitCodeOf, exitCodes } from "./command-error.ts"
 import { listenForInterrupts } from "./interrupts.ts"
 import { type Api, openApi } from "./open-api.ts"
 import type { Output } from "./output.ts"
 import { safeLine } from "./safe-line.ts"
+import { whenAborted } from "./when-aborted.ts"
 
 /** One command that talks to the API. */
 export interface ApiCommand<Prepared> {
@@ -21,7 +22,11 @@ export async function withApi<Prepared>({ flags, output, ...command }: ApiComman
   try {
     const prepared = await command.prepare(interrupts.signal)
     await using api = await openApi(flags)
-    const code = await command.act(api, prepared, interrupts.signal)
+    // A server that does not answer must not hold who presses Ctrl-C.
+    const code = await Promise.race([
+      command.act(api, prepared, interrupts.signal),
+      whenAborted(interrupts.signal).then(() => exitCodes.failed),
+    ])
     return interrupts.exitCode ?? code
   } catch (error) {
     if (interrupts.exitCode !== undefined) return interrupts.exitCode

@@ -13,6 +13,7 @@ import { readPlainJsonOption } from "./read-json-option.ts"
 import { readProgram } from "./read-program.ts"
 import { parseLimitFlags } from "./run-flags.ts"
 import { safeLine } from "./safe-line.ts"
+import { whileSpinning } from "./spinner.ts"
 import { withApi } from "./with-api.ts"
 
 /** `mayfly worker deploy|ls|versions|rollback|run|rm`. Gives the exit code; never rejects. */
@@ -46,7 +47,12 @@ async function act(
   } else if (call.name === "rm") {
     await api.call("DELETE", `${path}?${query}`)
     printDone(flags, output)
-  } else if (call.name === "deploy") print((await api.call("PUT", path, body)) as NamedWorkerInfo, flags, output)
+  } else if (call.name === "deploy")
+    print(
+      (await whileSpinning("deploying", output, () => api.call("PUT", path, body))) as NamedWorkerInfo,
+      flags,
+      output,
+    )
   else print((await api.call("POST", `${path}/rollback`, body)) as NamedWorkerInfo, flags, output)
   return exitCodes.ok
 }
