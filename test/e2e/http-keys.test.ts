@@ -228,6 +228,7 @@ const foreign: Readonly<Record<string, readonly (string | number)[] | "own">> = 
   "GET /v1/workflows": "own",
   "POST /v1/sandboxes": "own",
   "GET /v1/sandboxes": "own",
+  "GET /metrics": [403, "auth.forbidden"],
   "GET /v1/ledger": "own",
   "GET /v1/ledger/verify": [403, "auth.forbidden"],
   "GET /v1/ledger/summary": "own",

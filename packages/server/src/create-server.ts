@@ -51,7 +51,7 @@ export interface ServerOptions {
   readonly maxHeldBytes?: number
   /** Wrong keys that one address may send, and in which time. Default 100 a minute. */
   readonly wrongKeys?: WrongKeyLimit
-  /** Default: JSON lines on stderr. */
+  /** Default: defects only, as JSON lines on stderr. */
   readonly log?: ServerLog
   /** What /metrics shows; without it that is not found. The caller disposes it. */
   readonly metrics?: Metrics

@@ -18,7 +18,7 @@ export interface ListenOptions {
   readonly headersTimeoutMs?: number
   /** How long it may take to arrive whole, uploads too. Default one hour; JSON bodies have a limit of their own. */
   readonly requestTimeoutMs?: number
-  /** Default: JSON lines on stderr. */
+  /** Default: defects only, as JSON lines on stderr. */
   readonly log?: ServerLog
   /** How long a client may leave what was sent to it unread. Default 10 minutes. */
   readonly stallMs?: number

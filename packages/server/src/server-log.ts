@@ -15,9 +15,9 @@ export type ServerLog = (entry: LogEntry) => void
 
 let shared: ServerLog | undefined
 
-/** JSON lines on stderr. */
+/** Defects only, as JSON lines on stderr: for those who chose no log of their own. */
 export function stderrLog(entry: LogEntry): void {
-  shared ??= createLog({ level: "info", format: "json" }).log
+  shared ??= createLog({ level: "error", format: "json" }).log
   shared(entry)
 }
 

@@ -47,11 +47,11 @@ describe("createBackup", () => {
   })
 
   it("copies one moment while rows and blobs are written", async () => {
-    using _owner = openDataDirectory(data)
+    using owner = openDataDirectory(data)
     const target = join(folder, "online")
     const finished: string[] = []
     {
-      await using platform = await createPlatform({ dataDir: data, hosts: 1, spare: false })
+      await using platform = await createPlatform({ dataDir: owner, hosts: 1, spare: false })
       let isOver = false
       const writing = (async () => {
         for (let count = 0; !isOver || count < 3; count++) {

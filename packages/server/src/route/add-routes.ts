@@ -27,6 +27,7 @@ function handlerOf(route: Route, parts: ServerParts): Handler {
     const params =
       paramsSchema === undefined ? {} : readInput(paramsSchema, c.req.param(), { kind: "parameter", route: name })
     const query = route.isRawQuery === true ? {} : readQuery(route.query, c.req.queries(), name)
+    checkTenant(route, access, query)
     const key = idempotencyKeyOf(c, route)
     const { fingerprint, body } = await bodyOf(c, route, parts, held, key !== undefined)
     const outlivesClient = key !== undefined
@@ -40,6 +41,12 @@ function handlerOf(route: Route, parts: ServerParts): Handler {
 
 function nameOf({ method, path }: Route): string {
   return `${method.toUpperCase()} ${path}`
+}
+
+/** Before anything is read for it, and for those routes too that would not ask. */
+function checkTenant({ scope }: Route, access: Access, query: unknown): void {
+  const { tenant } = (query ?? {}) as { readonly tenant?: unknown }
+  if (scope !== "open") access.tenantFilter(tenant)
 }
 
 /** Throws `auth.forbidden`, which names what is missing. */

@@ -1,6 +1,5 @@
 import { MayflyError } from "@mayfly/protocol"
 import type { Handler } from "hono"
-import { z } from "zod"
 import { type Route, route } from "../route/route.ts"
 import type { Metrics } from "./metrics.ts"
 
@@ -13,7 +12,6 @@ export const metricsRoutes: readonly Route[] = [
     tag: "Health",
     summary: "Numbers for Prometheus",
     description: "Needs no key where `metrics.access` is `open`.",
-    query: z.looseObject({}),
     answer: { description: "Prometheus' text.", media: ["text/plain"] },
     errors: ["server.not-found"],
     handle: ({ c, server: { metrics } }) =>
