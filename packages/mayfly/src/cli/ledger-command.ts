@@ -6,6 +6,7 @@ import { listenForInterrupts } from "./interrupts.ts"
 import { type LedgerAction, type LedgerFlags, parseFilter, parseHead, parseLimit } from "./ledger-flags.ts"
 import { openApi } from "./open-api.ts"
 import { type Output, paint } from "./output.ts"
+import { type Cell, printTable } from "./print-table.ts"
 import { type LedgerReader, remoteLedger } from "./remote-ledger.ts"
 import { safeLine } from "./safe-line.ts"
 import { whileSpinning } from "./spinner.ts"
@@ -49,7 +50,9 @@ const actions: Readonly<Record<LedgerAction, (context: Context) => Promise<numbe
 async function list({ ledger, flags, output, signal }: Context): Promise<void> {
   const filter = parseFilter(flags, Date.now())
   const { rows, latest } = await ledger.query({ ...filter, limit: parseLimit(flags.limit) })
-  for (const row of rows.toReversed()) printRow(row, flags, output)
+  const oldestFirst = rows.toReversed()
+  if (flags.json === true) for (const row of oldestFirst) printRow(row, flags, output)
+  else printTable(["time", "decision", "method", "where", "outcome", "tenant", "run"], oldestFirst.map(cells), output)
   if (flags.follow !== true) return
   for await (const { row } of ledger.follow({ ...filter, cursor: latest, signal })) printRow(row, flags, output)
 }
@@ -96,11 +99,17 @@ function printRow(row: RecordedRow, { json }: LedgerFlags, output: Output): void
 }
 
 function line(row: RecordedRow, output: Output): string {
+  return cells(row)
+    .map((cell) => (typeof cell === "string" ? safeLine(cell) : paint(output, "stdout", cell.style, safeLine(cell.text))))
+    .join("  ")
+}
+
+function cells(row: RecordedRow): readonly Cell[] {
   const { time, tenant, runId, method, origin, path, decision, reason, status, outcome, durationMs } = row
-  const color = decision === "deny" ? "red" : outcome === "unknown" ? "yellow" : "green"
+  const style = decision === "deny" ? "red" : outcome === "unknown" ? "yellow" : "green"
   const end =
     decision === "deny" ? (reason ?? "") : outcome === "known" ? `${status ?? reason ?? ""} ${durationMs} ms` : outcome
-  const words = [new Date(time).toISOString(), paint(output, "stdout", color, decision.padEnd(5))]
-  const rest = [method, `${origin}${path}`, end, paint(output, "stdout", "dim", safeLine(`${tenant} ${runId}`))]
-  return [...words, ...rest.map((word, index) => (index === 3 ? word : safeLine(word)))].join("  ")
+  const where = `${origin}${path}`
+  const whose = [tenant, runId].map((text): Cell => ({ text, style: "dim" }))
+  return [new Date(time).toISOString(), { text: decision.padEnd(5), style }, method, where, end, ...whose]
 }

@@ -96,6 +96,9 @@ async function bodyOf(call: SandboxCall, flags: SandboxFlags): Promise<object> {
         ...(timeout === undefined ? {} : { timeoutMs: numberOf("--timeout", timeout) }),
         ...(stdin === true ? { stdin: toTaggedJson(new Uint8Array(await buffer(process.stdin))) } : {}),
       }
+    case "sh":
+      if (flags.json === true) throw invalid("--json", "is for commands that print something; `sandbox sh` is a terminal")
+      return {}
     case "expose":
       return {
         port: numberOf("PORT", call.port),

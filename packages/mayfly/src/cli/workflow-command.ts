@@ -1,29 +1,23 @@
-import { errorLine, exitCodeOf, exitCodes, invalid } from "./command-error.ts"
-import { type Interrupts, listenForInterrupts } from "./interrupts.ts"
-import { type Api, apiError, openApi } from "./open-api.ts"
+import { exitCodes, invalid } from "./command-error.ts"
+import { type Api, apiError } from "./open-api.ts"
 import type { Output } from "./output.ts"
 import { entryLine, type ShownEntry, type ShownWorkflow, workflowLines, workflowRow } from "./print-workflow.ts"
 import { printDone } from "./print-done.ts"
 import { printTable } from "./print-table.ts"
 import { readPlainJsonOption } from "./read-json-option.ts"
 import { readWorkflow } from "./read-workflow.ts"
-import { safeLine } from "./safe-line.ts"
 import { workflowView } from "./workflow-view.ts"
+import { withApi } from "./with-api.ts"
 import type { WorkflowCall, WorkflowFlags } from "./workflow-flags.ts"
 
 /** `mayfly workflow …`. Gives the exit code; never rejects. */
 export async function workflowCommand(call: WorkflowCall, flags: WorkflowFlags, output: Output): Promise<number> {
-  using interrupts = listenForInterrupts()
-  try {
-    // Before the directory is opened: a wrong option starts nothing.
-    const body = await bodyOf(call, flags, interrupts.signal)
-    await using api = await openApi(flags)
-    return await act({ api, call, flags, output, interrupts, body })
-  } catch (error) {
-    if (interrupts.exitCode !== undefined) return interrupts.exitCode
-    output.stderr.write(`${safeLine(errorLine(error))}\n`)
-    return exitCodeOf(error)
-  }
+  return withApi({
+    flags,
+    output,
+    prepare: (signal) => bodyOf(call, flags, signal),
+    act: (api, body, signal) => act({ api, call, flags, output, signal, body }),
+  })
 }
 
 interface Context {
@@ -31,7 +25,7 @@ interface Context {
   readonly call: WorkflowCall
   readonly flags: WorkflowFlags
   readonly output: Output
-  readonly interrupts: Interrupts
+  readonly signal: AbortSignal
   readonly body: Record<string, unknown>
 }
 
@@ -117,10 +111,10 @@ async function history(context: Context, id: string): Promise<number> {
 
 /** Follows it to its end. */
 async function watch(context: Context, id: string): Promise<number> {
-  const { api, flags, interrupts } = context
+  const { api, flags, signal } = context
   // Plain lines for who reads later, and for programs.
   using view = flags.json === true || !isScreen(context.output) ? undefined : workflowView(context.output)
-  for await (const { event, data } of api.events(pathOf(id, "/events", flags), interrupts.signal)) {
+  for await (const { event, data } of api.events(pathOf(id, "/events", flags), signal)) {
     if (event === "instance" || event === "step") {
       if (view === undefined) printEntry(data as ShownEntry, context)
       else view.add(data as ShownEntry)
@@ -131,7 +125,7 @@ async function watch(context: Context, id: string): Promise<number> {
     print(data as ShownWorkflow, context)
     return (data as ShownWorkflow).status === "complete" ? exitCodes.ok : exitCodes.failed
   }
-  if (interrupts.exitCode !== undefined) return interrupts.exitCode
+  if (signal.aborted) return exitCodes.failed
   context.output.stderr.write("mayfly: the server has stopped; the workflow goes on when it starts again\n")
   return exitCodes.failed
 }
