@@ -12,6 +12,8 @@ const oxfmt = join(modules, "oxfmt", "bin", "oxfmt")
 /** @type {(name: string) => string[]} */
 const script = (name) => ["--disable-warning=ExperimentalWarning", join(root, "scripts", name)]
 
+const contract = join("contract", "check-contract.ts")
+
 /**
  * Lint comes after types: its type-aware rules read what `tsc -b` emits.
  * @type {readonly Check[]}
@@ -33,9 +35,9 @@ const checks = [
     fix: ["--conditions=source", ...script("check-reference.ts"), "--write"],
   },
   {
-    name: "OpenAPI document",
-    command: ["--conditions=source", ...script("check-open-api.ts")],
-    fix: ["--conditions=source", ...script("check-open-api.ts"), "--write"],
+    name: "contract",
+    command: ["--conditions=source", ...script(contract)],
+    fix: ["--conditions=source", ...script(contract), "--write"],
   },
 ]
 
