@@ -100,7 +100,9 @@ function printRow(row: RecordedRow, { json }: LedgerFlags, output: Output): void
 
 function line(row: RecordedRow, output: Output): string {
   return cells(row)
-    .map((cell) => (typeof cell === "string" ? safeLine(cell) : paint(output, "stdout", cell.style, safeLine(cell.text))))
+    .map((cell) =>
+      typeof cell === "string" ? safeLine(cell) : paint(output, "stdout", cell.style, safeLine(cell.text)),
+    )
     .join("  ")
 }
 

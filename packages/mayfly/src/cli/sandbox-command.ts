@@ -97,7 +97,8 @@ async function bodyOf(call: SandboxCall, flags: SandboxFlags): Promise<object> {
         ...(stdin === true ? { stdin: toTaggedJson(new Uint8Array(await buffer(process.stdin))) } : {}),
       }
     case "sh":
-      if (flags.json === true) throw invalid("--json", "is for commands that print something; `sandbox sh` is a terminal")
+      if (flags.json === true)
+        throw invalid("--json", "is for commands that print something; `sandbox sh` is a terminal")
       return {}
     case "expose":
       return {
