@@ -5,6 +5,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, before, test } from "node:test"
 import { fileURLToPath } from "node:url"
+import { serverApi } from "../../packages/mayfly/src/cli/open-api.ts"
+import { remoteLedger } from "../../packages/mayfly/src/cli/remote-ledger.ts"
 import { mayflyHere } from "./mayfly-here.ts"
 import { type Finished, mayfly, startMayfly } from "./mayfly-process.ts"
 
@@ -51,6 +53,11 @@ test("login keeps a key that the server takes, in a private file, and shows it n
   chmodSync(join(kept, "prod.json"), 0o644)
   const open = await cli(["runs", "ls", "--profile", "prod"])
   assert.deepEqual([open.code, /others may read/.test(open.stderr)], [2, true])
+  // Where no folder can be made, the system's reason is one line.
+  process.env["XDG_CONFIG_HOME"] = join(kept, "here.json")
+  const full = await cli(["login", url, "--name", "prod", "--key", key])
+  process.env["XDG_CONFIG_HOME"] = env.XDG_CONFIG_HOME
+  assert.deepEqual([full.code, /^mayfly: E[A-Z]+:.*\n$/.test(full.stderr)], [1, true], full.stderr)
   assert.equal((await cli(["logout", "prod"])).code, 0)
   assert.equal((await cli(["logout", "prod"])).code, 2)
 })
@@ -86,6 +93,21 @@ test("every list of a server prints an object per line with --json", async () =>
     for (const row of rows) assert.equal(typeof JSON.parse(row), "object", name)
     if (["secrets", "keys"].includes(name)) assert.ok(rows.length > 0, name)
   }
+})
+
+test("the ledger of a server is exported as it is there, the oldest row first, page by page", async () => {
+  const file = join(folder, "fetches.js")
+  writeFileSync(file, "for (let n = 0; n < 5; n++) await fetch(`https://denied.example/${n}`).catch(() => 0)")
+  await cli(["run", file, "--profile", "here"])
+  const [here, there] = await Promise.all([
+    cli(["ledger", "export", "--data", join(folder, "data")]),
+    cli(["ledger", "export", "--profile", "here"]),
+  ])
+  assert.deepEqual([there.stdout, there.stdout.split("\n").length], [here.stdout, 6])
+  await using ledger = remoteLedger(serverApi(new URL(url), key), 2)
+  assert.equal((await Array.fromAsync(ledger.export("jsonl"))).join(""), here.stdout)
+  const verified = await cli(["ledger", "verify", "--profile", "here", "--json"])
+  assert.equal((JSON.parse(verified.stdout) as { ok: boolean }).ok, true)
 })
 
 test("run --profile prints and ends as run does here", async () => {

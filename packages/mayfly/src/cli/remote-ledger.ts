@@ -14,10 +14,8 @@ import type { Api } from "./open-api.ts"
 /** What reading needs of a ledger. */
 export type LedgerReader = Pick<Ledger, "query" | "follow" | "export" | "verify" | "summary">
 
-const pageRows = 1_000
-
 /** The ledger of a server, through its API, which it owns from now on. */
-export function remoteLedger(api: Api): LedgerReader & AsyncDisposable {
+export function remoteLedger(api: Api, pageRows = 1_000): LedgerReader & AsyncDisposable {
   const query = async (wanted: LedgerQuery = {}): Promise<LedgerPage> =>
     (await api.call("GET", `/v1/ledger?${queryOf(wanted)}`)) as LedgerPage
   return {
@@ -26,7 +24,7 @@ export function remoteLedger(api: Api): LedgerReader & AsyncDisposable {
       for await (const { event, data } of api.events(`/v1/ledger?${queryOf(wanted)}`, signal))
         if (event === "row") yield { row: data as RecordedRow, cursor: "" } satisfies FollowedRow
     },
-    export: (format, filter = {}) => exportRows(format, oldestFirst(query, filter)),
+    export: (format, filter = {}) => exportRows(format, oldestFirst(query, { ...filter, limit: pageRows })),
     async verify({ tenant, expect } = {}) {
       if (tenant !== undefined || expect !== undefined)
         throw invalid(
@@ -43,16 +41,16 @@ export function remoteLedger(api: Api): LedgerReader & AsyncDisposable {
 /** The API lists the newest first: cursors are noted on the way back, and pages read again on the way forth, so that one page is held at a time. */
 async function* oldestFirst(
   query: (wanted: LedgerQuery) => Promise<LedgerPage>,
-  filter: LedgerQuery,
+  filter: LedgerQuery & { readonly limit: number },
 ): AsyncGenerator<readonly RecordedRow[]> {
-  const first = await query({ ...filter, limit: pageRows })
+  const first = await query(filter)
   const cursors: string[] = []
   for (let { next } = first; next !== null;) {
     cursors.push(next)
-    next = (await query({ ...filter, limit: pageRows, cursor: next })).next
+    next = (await query({ ...filter, cursor: next })).next
   }
   for (const cursor of cursors.toReversed())
-    yield (await query({ ...filter, limit: pageRows, cursor })).rows.toReversed()
+    yield (await query({ ...filter, cursor })).rows.toReversed()
   yield first.rows.toReversed()
 }
 
