@@ -20,8 +20,11 @@ process.env.MAYFLY_SEED = seed
 ensureBubblewrap()
 
 const counts = { passed: 0, failed: 0, skipped: 0 }
-if (await build()) add(filters.length === 0 ? await check() : {})
-else counts.failed += 1
+if (await build()) {
+  // Commands that tests start are the built ones.
+  process.env["MAYFLY_TEST_BUILT"] = "1"
+  add(filters.length === 0 ? await check() : {})
+} else counts.failed += 1
 console.log(`seed: ${seed} (MAYFLY_SEED=${seed} repeats it)`)
 
 // A build that failed is no reason to hide what the tests say: most of them run on sources.
