@@ -105,7 +105,9 @@ test("the ledger of a server is exported as it is there, the oldest row first, p
   ])
   assert.deepEqual([there.stdout, there.stdout.split("\n").length], [here.stdout, 6])
   await using ledger = remoteLedger(serverApi(new URL(url), key), 2)
-  assert.equal((await Array.fromAsync(ledger.export("jsonl"))).join(""), here.stdout)
+  let rows = ""
+  for await (const page of ledger.export("jsonl")) rows += page
+  assert.equal(rows, here.stdout)
   const verified = await cli(["ledger", "verify", "--profile", "here", "--json"])
   assert.equal((JSON.parse(verified.stdout) as { ok: boolean }).ok, true)
 })

@@ -49,8 +49,7 @@ async function* oldestFirst(
     cursors.push(next)
     next = (await query({ ...filter, cursor: next })).next
   }
-  for (const cursor of cursors.toReversed())
-    yield (await query({ ...filter, cursor })).rows.toReversed()
+  for (const cursor of cursors.toReversed()) yield (await query({ ...filter, cursor })).rows.toReversed()
   yield first.rows.toReversed()
 }
 
