@@ -23,10 +23,10 @@ after(async () => {
 const env = { MAYFLY_URL: url, MAYFLY_KEY: key }
 
 test("a run by curl", async () => {
-  const { stdout } = await promisify(execFile)("curl", [
-    ...["-s", `${url}/v1/run`, "-H", `authorization: Bearer ${key}`, "-H", "content-type: application/json"],
-    ...["-d", '{ "script": "console.log(\\"hi\\"); return input.a * 2", "input": { "a": 21 }, "limits": { "cpuMs": 500 } }'],
-  ])
+  const body =
+    '{ "script": "console.log(\\"hi\\"); return input.a * 2", "input": { "a": 21 }, "limits": { "cpuMs": 500 } }'
+  const headers = ["-H", `authorization: Bearer ${key}`, "-H", "content-type: application/json"]
+  const { stdout } = await promisify(execFile)("curl", ["-s", `${url}/v1/run`, ...headers, "-d", body])
   const { ok, result, logs } = JSON.parse(stdout) as { ok: boolean; result: number; logs: { message: string }[] }
   assert.deepEqual([ok, result, logs.map(({ message }) => message)], [true, 42, ["hi"]])
 })
@@ -87,7 +87,10 @@ test("a sandbox and its shell", { skip: process.platform !== "linux" }, async ()
 test("a report of what was used", async () => {
   const { code, stdout } = await mayfly(["usage", "--json", "--data", data])
   assert.equal(code, 0)
-  const rows = stdout.trim().split("\n").map((line) => JSON.parse(line) as Record<string, unknown>)
+  const rows = stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as Record<string, unknown>)
   assert.match(JSON.stringify(rows), /"cpuMs"/)
   const csv = await fetch(`${url}/v1/usage`, { headers: { authorization: `Bearer ${key}`, accept: "text/csv" } })
   assert.match(await csv.text(), /^[a-zA-Z,]*runs/)
