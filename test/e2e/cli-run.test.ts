@@ -163,12 +163,22 @@ test("--version and --help print and exit with 0, with examples for every comman
 
 test("doctor runs a program and says what protects here", async () => {
   const { code, stdout } = await mayfly(["doctor", "--json"])
-  const { ok, checks } = JSON.parse(stdout) as { ok: boolean; checks: { name: string; status: string }[] }
+  const { ok, checks, protections } = JSON.parse(stdout) as {
+    ok: boolean
+    checks: { name: string; status: string }[]
+    protections: { name: string; isActive: boolean; detail: string; fix?: string }[]
+  }
   assert.deepEqual({ code, ok }, { code: 0, ok: true })
   assert.deepEqual(
     checks.map(({ name }) => name),
     ["node", "isolated-vm", "host process", "docker", "virtual", "jail", "programs", "sandbox", "cores", "memory"],
   )
+  assert.deepEqual(
+    protections.slice(0, 3).map(({ name }) => name),
+    ["jail of host processes", "no debugger", "isolation of sandboxes"],
+  )
+  // What is missing says how to get it, and what is active needs nothing.
+  for (const { name, isActive, fix } of protections) assert.equal(fix === undefined, isActive, name)
 })
 
 test("run --plan says what a program seems to need, and does not run it", async () => {

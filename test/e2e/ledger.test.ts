@@ -68,7 +68,7 @@ test("a served ledger is on HTTP, and for commands beside the server", { timeout
     page.rows.map(({ id: rowId }) => rowId).toReversed(),
   )
   const refused = await mayfly(["ledger", "ls", ...flags, "--decision", "deny", "--since", "1h"])
-  assert.match(refused.stdout, /^\S+ {2}deny {3}GET {2}https:\/\/evil\.example\/ {2}no-rule {2}default run_\S+\n$/)
+  assert.match(refused.stdout, /^\S+ {2}deny {3}GET {2}https:\/\/evil\.example\/ {2}no-rule {2}default {2}run_\S+\n$/)
   const said = await mayfly(["ledger", "summary", ...flags, "--run", id])
   assert.equal(said.stdout, `${summary.text}\n`)
   const verified = await mayfly(["ledger", "verify", ...flags])

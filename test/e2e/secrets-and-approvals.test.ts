@@ -157,8 +157,8 @@ test("secrets and open questions survive kill -9, and commands find them without
   assert.equal(await waiting, "gone")
   const secrets = await mayfly(["secrets", "ls", "--data", data, "--json"])
   assert.deepEqual(
-    (JSON.parse(secrets.stdout) as { name: string }[]).map(({ name }) => name),
-    ["TOKEN"],
+    secrets.stdout.split("\n").map((line) => line !== "" && (JSON.parse(line) as { name: string }).name),
+    ["TOKEN", false],
   )
   const pending = await mayfly(["approvals", "ls", "--status", "pending", "--data", data, "--json"])
   assert.equal((JSON.parse(pending.stdout) as Approval).id, id)

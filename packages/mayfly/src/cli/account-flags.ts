@@ -1,19 +1,16 @@
+import type { ApiFlags } from "./api-options.ts"
+
 /** Options of `mayfly usage`, as commander gives them. */
-export interface UsageFlags {
-  readonly data: string
-  readonly tenant?: string
+export interface UsageFlags extends ApiFlags {
   readonly from?: string
   readonly to?: string
   readonly by?: string
-  readonly json?: boolean
   readonly csv?: boolean
   readonly compare?: boolean
 }
 
 /** Of `mayfly tenants`. */
-export interface TenantsFlags {
-  readonly data: string
-  readonly json?: boolean
+export interface TenantsFlags extends ApiFlags {
   readonly quota?: string
   readonly budget?: string
   readonly reason?: string
@@ -22,10 +19,7 @@ export interface TenantsFlags {
 export type TenantsAction = "ls" | "show" | "set" | "suspend" | "resume"
 
 /** Of `mayfly runs`. */
-export interface RunsFlags {
-  readonly data: string
-  readonly json?: boolean
-  readonly tenant?: string
+export interface RunsFlags extends ApiFlags {
   readonly status?: string
   readonly worker?: string
   readonly limit?: string
@@ -34,10 +28,7 @@ export interface RunsFlags {
 export type RunsAction = "ls" | "show" | "cancel"
 
 /** Of `mayfly worker`. */
-export interface WorkerFlags {
-  readonly data: string
-  readonly json?: boolean
-  readonly tenant?: string
+export interface WorkerFlags extends ApiFlags {
   readonly input?: string
   readonly env?: string
   readonly cpu?: string

@@ -1,18 +1,20 @@
+<<<<<<< HEAD
 import { pathSegment } from "@mayfly/protocol"
+=======
+import type { ApiFlags } from "./api-options.ts"
+>>>>>>> main
 import { userInfo } from "node:os"
 import { type Approval, jsonLine } from "@mayfly/platform"
-import { errorLine, exitCodeOf, exitCodes, invalid } from "./command-error.ts"
-import { openApi } from "./open-api.ts"
+import { exitCodes, invalid } from "./command-error.ts"
+import type { Api } from "./open-api.ts"
 import { type Output, paint } from "./output.ts"
 import { safeLine } from "./safe-line.ts"
+import { withApi } from "./with-api.ts"
 
-export interface ApprovalsFlags {
-  readonly data: string
-  readonly tenant?: string
+export interface ApprovalsFlags extends ApiFlags {
   readonly status?: string
   readonly scope?: string
   readonly for?: string
-  readonly json?: boolean
 }
 
 /** `mayfly approvals ls|allow|deny`. Gives the exit code; never rejects. */
@@ -22,21 +24,25 @@ export async function approvalsCommand(
   flags: ApprovalsFlags,
   output: Output,
 ): Promise<number> {
-  try {
-    await using api = await openApi(flags.data)
+  const prepare = (): object => (action === "ls" ? {} : { by: userInfo().username, ...decisionOf(flags) })
+  const act = async (api: Api, body: object): Promise<number> => {
     if (action === "ls") {
       const { approvals } = (await api.call("GET", `/v1/approvals${queryOf(flags)}`)) as { approvals: Approval[] }
       for (const approval of approvals.toReversed()) print(approval, flags, output)
     } else {
+<<<<<<< HEAD
       const body = { by: userInfo().username, ...decisionOf(flags) }
       const decided = await api.call("POST", `/v1/approvals/${pathSegment(id)}/${action}`, body)
       print(decided as Approval, flags, output)
+=======
+      const path = `/v1/approvals/${encodeURIComponent(id)}/${action}`
+      const tenant = flags.tenant === undefined ? "" : `?tenant=${encodeURIComponent(flags.tenant)}`
+      print((await api.call("POST", `${path}${tenant}`, body)) as Approval, flags, output)
+>>>>>>> main
     }
     return exitCodes.ok
-  } catch (error) {
-    output.stderr.write(`${safeLine(errorLine(error))}\n`)
-    return exitCodeOf(error)
   }
+  return withApi({ flags, output, prepare, act })
 }
 
 function queryOf({ tenant, status }: ApprovalsFlags): string {

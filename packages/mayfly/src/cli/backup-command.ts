@@ -1,6 +1,7 @@
 import { errorLine, exitCodeOf, exitCodes } from "./command-error.ts"
 import type { Output } from "./output.ts"
 import { safeLine } from "./safe-line.ts"
+import { whileSpinning } from "./spinner.ts"
 
 export interface BackupFlags {
   readonly data: string
@@ -12,11 +13,14 @@ export async function backupCommand(
   name: "backup" | "restore",
   folder: string,
   { data, json }: BackupFlags,
-  { stdout, stderr }: Output,
+  output: Output,
 ): Promise<number> {
+  const { stdout, stderr } = output
   try {
     const { createBackup, restoreBackup } = await import("@mayfly/server/backup")
-    const manifest = name === "backup" ? await createBackup(data, folder) : await restoreBackup(folder, data)
+    const manifest = await whileSpinning(name === "backup" ? "backing up" : "restoring", output, () =>
+      name === "backup" ? createBackup(data, folder) : restoreBackup(folder, data),
+    )
     const { files, leftOut, createdAt } = manifest
     const bytes = files.reduce((sum, file) => sum + file.bytes, 0)
     if (json === true) stdout.write(`${JSON.stringify({ files: files.length, bytes, createdAt, leftOut })}\n`)

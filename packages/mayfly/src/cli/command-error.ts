@@ -10,7 +10,9 @@ export function exitCodeOf(error: unknown): number {
 /** One line for a failure that is not a run: what happened and what to change. */
 export function errorLine(error: unknown): string {
   if (error instanceof MayflyError) return `mayfly: ${error.code}: ${error.message}. ${error.fix}`
-  return `mayfly: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`
+  if (!(error instanceof Error)) return `mayfly: ${String(error)}`
+  // What the system refuses (no space, no permission) says all there is; anything else is our mistake, and whoever reports it needs the place.
+  return `mayfly: ${"syscall" in error ? error.message : (error.stack ?? error.message)}`
 }
 
 export function invalid(option: string, problem: string): MayflyError {

@@ -1,4 +1,6 @@
 import type { Command } from "commander"
+import { addCommand } from "./add-command.ts"
+import { withApiOptions } from "./api-options.ts"
 import { examples } from "./examples-text.ts"
 import type { SandboxCall, SandboxFlags } from "./sandbox-flags.ts"
 
@@ -15,15 +17,7 @@ export function addSandbox(program: Command, action: SandboxAction): void {
     // What follows exec's words belongs to the command inside.
     .enablePositionalOptions()
   const add = (usage: string, summary: string, lines: readonly string[]): Command =>
-    sandbox
-      .command(usage)
-      .summary(summary)
-      .description(`${summary[0]?.toUpperCase()}${summary.slice(1)}.`)
-      .option("--data <DIR>", "data directory", "./.mayfly")
-      .option("--url <URL>", "a server in place of a directory (default: MAYFLY_URL); its key is in MAYFLY_KEY")
-      .option("--tenant <NAME>", "whose sandboxes (default default)")
-      .option("--json", "print JSON: one object, or one per line of a list")
-      .addHelpText("after", examples(lines))
+    withApiOptions(addCommand(sandbox, usage, summary, lines))
   const make = (usage: string, summary: string, lines: readonly string[]): Command =>
     add(usage, summary, lines)
       .option("--allow <ORIGIN>", "an origin that it may reach; may be repeated (default: none)", collect)

@@ -1,17 +1,22 @@
+<<<<<<< HEAD
 import { pathSegment } from "@mayfly/protocol"
 import { errorLine, exitCodeOf, exitCodes, invalid } from "./command-error.ts"
+=======
+import type { ApiFlags } from "./api-options.ts"
+import { exitCodes, invalid } from "./command-error.ts"
+>>>>>>> main
 import { listAll } from "./list-all.ts"
-import { type Api, openApi } from "./open-api.ts"
-import { type Output, paint } from "./output.ts"
+import type { Api } from "./open-api.ts"
+import type { Output } from "./output.ts"
+import { printDone } from "./print-done.ts"
+import { type Cell, printTable } from "./print-table.ts"
 import { safeLine } from "./safe-line.ts"
+import { withApi } from "./with-api.ts"
 
-export interface KeysFlags {
-  readonly data: string
-  readonly tenant?: string
+export interface KeysFlags extends ApiFlags {
   readonly scope?: readonly string[]
   readonly allTenants?: boolean
   readonly expires?: string
-  readonly json?: boolean
 }
 
 interface ShownKey {
@@ -32,6 +37,7 @@ export async function keysCommand(
   flags: KeysFlags,
   output: Output,
 ): Promise<number> {
+<<<<<<< HEAD
   try {
     const body = action === "create" ? bodyOf(name, flags) : {}
     await using api = await openApi(flags.data)
@@ -43,6 +49,21 @@ export async function keysCommand(
     output.stderr.write(`${safeLine(errorLine(error))}\n`)
     return exitCodeOf(error)
   }
+=======
+  return withApi({
+    flags,
+    output,
+    prepare: () => (action === "create" ? bodyOf(name, flags) : {}),
+    async act(api, body) {
+      if (action === "create") printNew(await api.call("POST", "/v1/keys", body), flags, output)
+      else if (action === "revoke") {
+        await api.call("DELETE", `/v1/keys/${encodeURIComponent(name)}`)
+        printDone(flags, output)
+      } else printAll(await keysOf(api, flags), flags, output)
+      return exitCodes.ok
+    },
+  })
+>>>>>>> main
 }
 
 function keysOf(api: Api, { tenant }: KeysFlags): Promise<readonly ShownKey[]> {
@@ -80,13 +101,15 @@ function printNew(answer: unknown, { json }: KeysFlags, { stdout, stderr }: Outp
   stderr.write(`${safeLine(`${key.id}: ${key.scopes.join(", ")} of ${whose}. It is shown this once.`)}\n`)
 }
 
-function print(key: ShownKey, { json }: KeysFlags, output: Output): void {
-  if (json === true) return void output.stdout.write(`${JSON.stringify(key)}\n`)
-  const { id, name, scopes, tenant, expiresAt, revokedAt, lastUsedAt } = key
+function printAll(keys: readonly ShownKey[], { json }: KeysFlags, output: Output): void {
+  if (json === true) for (const key of keys) output.stdout.write(`${JSON.stringify(key)}\n`)
+  else printTable(["id", "status", "name", "scopes", "tenant", "used", "until"], keys.map(row), output)
+}
+
+function row({ id, name, scopes, tenant, expiresAt, revokedAt, lastUsedAt }: ShownKey): readonly Cell[] {
   const state = revokedAt !== null ? "revoked" : expiresAt !== null && expiresAt <= Date.now() ? "expired" : "active"
-  const status = paint(output, "stdout", state === "active" ? "green" : "red", state.padEnd(7))
   const used = lastUsedAt === null ? "never used" : `used ${new Date(lastUsedAt).toISOString()}`
-  const until = expiresAt === null ? "" : `  until ${new Date(expiresAt).toISOString()}`
-  const what = `${name}  ${scopes.join(",")}  ${tenant ?? "(all tenants)"}  ${used}${until}`
-  output.stdout.write(`${id}  ${status}  ${safeLine(what)}\n`)
+  const until = expiresAt === null ? "" : `until ${new Date(expiresAt).toISOString()}`
+  const status: Cell = { text: state, style: state === "active" ? "green" : "red" }
+  return [id, status, name, scopes.join(","), tenant ?? "(all tenants)", used, until]
 }

@@ -1,19 +1,22 @@
-import { resolve } from "node:path"
-import { jsonLine, type Ledger, readLedger, type RecordedRow } from "@mayfly/platform"
+import { jsonLine, readLedger, type RecordedRow } from "@mayfly/platform"
 import { directoryOwner } from "@mayfly/server"
+import { apiPlace } from "./api-place.ts"
 import { errorLine, exitCodeOf, exitCodes, invalid } from "./command-error.ts"
 import { listenForInterrupts } from "./interrupts.ts"
 import { type LedgerAction, type LedgerFlags, parseFilter, parseHead, parseLimit } from "./ledger-flags.ts"
+import { openApi } from "./open-api.ts"
 import { type Output, paint } from "./output.ts"
+import { type Cell, printTable } from "./print-table.ts"
+import { type LedgerReader, remoteLedger } from "./remote-ledger.ts"
 import { safeLine } from "./safe-line.ts"
+import { whileSpinning } from "./spinner.ts"
 
 /** `mayfly ledger …`: reads the ledger of a data directory, whoever owns it. Gives the exit code; never rejects. */
 export async function ledgerCommand(action: LedgerAction, flags: LedgerFlags, output: Output): Promise<number> {
   using interrupts = listenForInterrupts()
   try {
     if (flags.csv === true && flags.json === true) throw invalid("--csv", "can't be given together with --json")
-    const directory = resolve(flags.data)
-    await using ledger = await readLedger(directory, { hasOwner: directoryOwner(directory) !== undefined })
+    await using ledger = await openLedger(flags)
     const context = { ledger, flags, output, signal: interrupts.signal }
     return (await actions[action](context)) ?? exitCodes.ok
   } catch (error) {
@@ -23,8 +26,15 @@ export async function ledgerCommand(action: LedgerAction, flags: LedgerFlags, ou
   }
 }
 
+/** A directory's rows are read where they are, which needs no owner and disturbs none. */
+async function openLedger(flags: LedgerFlags): Promise<LedgerReader & AsyncDisposable> {
+  const place = apiPlace(flags)
+  if (place.kind === "server") return remoteLedger(await openApi(flags))
+  return readLedger(place.path, { hasOwner: directoryOwner(place.path) !== undefined })
+}
+
 interface Context {
-  readonly ledger: Ledger
+  readonly ledger: LedgerReader
   readonly flags: LedgerFlags
   readonly output: Output
   readonly signal: AbortSignal
@@ -40,8 +50,9 @@ const actions: Readonly<Record<LedgerAction, (context: Context) => Promise<numbe
 async function list({ ledger, flags, output, signal }: Context): Promise<void> {
   const filter = parseFilter(flags, Date.now())
   const { rows, latest } = await ledger.query({ ...filter, limit: parseLimit(flags.limit) })
-  if (flags.csv === true) throw invalid("--csv", "is for `mayfly ledger export`")
-  for (const row of rows.toReversed()) printRow(row, flags, output)
+  const oldestFirst = rows.toReversed()
+  if (flags.json === true) for (const row of oldestFirst) printRow(row, flags, output)
+  else printTable(["time", "decision", "method", "where", "outcome", "tenant", "run"], oldestFirst.map(cells), output)
   if (flags.follow !== true) return
   for await (const { row } of ledger.follow({ ...filter, cursor: latest, signal })) printRow(row, flags, output)
 }
@@ -57,11 +68,12 @@ async function exportAll({ ledger, flags, output, signal }: Context): Promise<vo
 
 async function verify({ ledger, flags, output, signal }: Context): Promise<number> {
   const { tenant, expect } = flags
-  const result = await ledger.verify({
+  const options = {
     ...(tenant === undefined ? {} : { tenant }),
     ...(expect === undefined ? {} : { expect: parseHead(expect) }),
     signal,
-  })
+  }
+  const result = await whileSpinning("reading the ledger", output, () => ledger.verify(options))
   if (flags.json === true) output.stdout.write(jsonLine(result))
   else if (result.ok) {
     const { entries, rows, head } = result
@@ -87,11 +99,19 @@ function printRow(row: RecordedRow, { json }: LedgerFlags, output: Output): void
 }
 
 function line(row: RecordedRow, output: Output): string {
+  return cells(row)
+    .map((cell) =>
+      typeof cell === "string" ? safeLine(cell) : paint(output, "stdout", cell.style, safeLine(cell.text)),
+    )
+    .join("  ")
+}
+
+function cells(row: RecordedRow): readonly Cell[] {
   const { time, tenant, runId, method, origin, path, decision, reason, status, outcome, durationMs } = row
-  const color = decision === "deny" ? "red" : outcome === "unknown" ? "yellow" : "green"
+  const style = decision === "deny" ? "red" : outcome === "unknown" ? "yellow" : "green"
   const end =
     decision === "deny" ? (reason ?? "") : outcome === "known" ? `${status ?? reason ?? ""} ${durationMs} ms` : outcome
-  const words = [new Date(time).toISOString(), paint(output, "stdout", color, decision.padEnd(5))]
-  const rest = [method, `${origin}${path}`, end, paint(output, "stdout", "dim", safeLine(`${tenant} ${runId}`))]
-  return [...words, ...rest.map((word, index) => (index === 3 ? word : safeLine(word)))].join("  ")
+  const where = `${origin}${path}`
+  const whose = [tenant, runId].map((text): Cell => ({ text, style: "dim" }))
+  return [new Date(time).toISOString(), { text: decision.padEnd(5), style }, method, where, end, ...whose]
 }

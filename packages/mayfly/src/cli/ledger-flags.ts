@@ -1,13 +1,12 @@
+import type { ApiFlags } from "./api-options.ts"
 import type { ChainHead, LedgerFilter } from "@mayfly/platform"
 import { invalid } from "./command-error.ts"
 
 export type LedgerAction = "ls" | "export" | "verify" | "summary"
 
 /** The options of `mayfly ledger` as commander gives them. */
-export interface LedgerFlags {
-  readonly data: string
+export interface LedgerFlags extends ApiFlags {
   readonly run?: string
-  readonly tenant?: string
   readonly decision?: string
   readonly origin?: string
   readonly since?: string
@@ -15,7 +14,6 @@ export interface LedgerFlags {
   readonly limit?: string
   readonly expect?: string
   readonly follow?: boolean
-  readonly json?: boolean
   readonly csv?: boolean
 }
 

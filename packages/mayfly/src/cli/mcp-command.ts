@@ -1,15 +1,14 @@
+import type { ApiFlags } from "./api-options.ts"
 import { text as textOf } from "node:stream/consumers"
 import { serveMcp, type McpApi } from "@mayfly/server"
+import { apiPlace } from "./api-place.ts"
 import { errorLine, exitCodeOf } from "./command-error.ts"
 import { type Interrupts, listenForInterrupts } from "./interrupts.ts"
 import { type Api, openApi } from "./open-api.ts"
 import type { Output } from "./output.ts"
 import { safeLine } from "./safe-line.ts"
 
-export interface McpFlags {
-  readonly data: string
-  readonly url?: string
-  readonly tenant?: string
+export interface McpFlags extends ApiFlags {
   readonly allow?: readonly string[]
 }
 
@@ -17,11 +16,12 @@ export interface McpFlags {
 export async function mcpCommand(flags: McpFlags, output: Output): Promise<number> {
   using interrupts: Interrupts = listenForInterrupts()
   try {
+    const place = apiPlace(flags)
     await using api = await openApi(flags)
     output.stderr.write("mayfly mcp: ready\n")
     await serveMcp({
       api: toolApi(api, flags.tenant),
-      baseUrl: flags.url ?? process.env["MAYFLY_URL"] ?? "http://127.0.0.1:8787",
+      baseUrl: place.kind === "server" ? place.url.origin : "http://127.0.0.1:8787",
       allowedOrigins: flags.allow ?? [],
       signal: interrupts.signal,
     })

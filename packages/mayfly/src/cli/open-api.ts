@@ -2,14 +2,14 @@ import { lstatSync } from "node:fs"
 import { type IncomingMessage, request, type RequestOptions } from "node:http"
 import { request as requestTls } from "node:https"
 import { connect } from "node:net"
-import { join, resolve } from "node:path"
+import { join } from "node:path"
 import { Readable } from "node:stream"
-import { text as textOf } from "node:stream/consumers"
 import { setTimeout as delay } from "node:timers/promises"
 import { createPlatform, providerNames } from "@mayfly/platform"
 import { MayflyError } from "@mayfly/protocol"
 import {
   createKey,
+  createLog,
   createServer,
   directoryOwner,
   hashKey,
@@ -20,7 +20,9 @@ import {
   stderrLog,
 } from "@mayfly/server"
 import { WebSocket } from "ws"
-import { invalid } from "./command-error.ts"
+import type { ApiFlags } from "./api-options.ts"
+import { apiPlace } from "./api-place.ts"
+import { boundedText } from "./bounded-text.ts"
 import { type ServerEvent, serverEvents } from "./server-events.ts"
 
 /** The HTTP API of a data directory, wherever it runs. Whoever opened it disposes it. */
@@ -37,13 +39,6 @@ export interface Api extends AsyncDisposable {
   socket(path: string): Promise<WebSocket>
 }
 
-/** Which API is meant: of a server somewhere, or of a data directory of this machine. */
-export interface ApiPlace {
-  readonly data: string
-  /** Default: MAYFLY_URL, if that is set. Its key is in MAYFLY_KEY. */
-  readonly url?: string | undefined
-}
-
 export interface StreamOptions {
   readonly accept?: string
   readonly body?: AsyncIterable<Uint8Array> | Iterable<Uint8Array>
@@ -51,12 +46,11 @@ export interface StreamOptions {
 }
 
 /** The API of a server, or of the process that owns the directory; when none does, this one owns it meanwhile. */
-export async function openApi(place: string | ApiPlace): Promise<Api> {
-  const { data, url = process.env["MAYFLY_URL"] } = typeof place === "string" ? { data: place, url: undefined } : place
-  if (url !== undefined && url !== "") return serverApi(url, process.env["MAYFLY_KEY"])
-  const path = resolve(data)
-  const owner = directoryOwner(path)
-  return owner === undefined ? ownApi(path) : ownerApi(path, owner.pid)
+export async function openApi(flags: Pick<ApiFlags, "data" | "url" | "profile">): Promise<Api> {
+  const place = apiPlace(flags)
+  if (place.kind === "server") return serverApi(place.url, place.key)
+  const owner = directoryOwner(place.path)
+  return owner === undefined ? ownApi(place.path) : ownerApi(place.path, owner.pid)
 }
 
 /** Whoever has the directory and a terminal is its owner, and may choose what holds a sandbox. */
@@ -73,7 +67,13 @@ async function ownApi(path: string): Promise<Api> {
   const platform = opened.use(await createPlatform({ ...small, dataDir: directory }))
   const key = createKey()
   let keyHashes = [hashKey(key)]
+<<<<<<< HEAD
   const { app, close } = createServer({ platform, keyHashes, log: failures })
+=======
+  // A command is no server: its user reads what went wrong, not a line per request.
+  const { log } = opened.use(createLog({ level: "error", format: "json" }))
+  const { app, close } = createServer({ platform, keyHashes, log })
+>>>>>>> main
   opened.defer(close)
   const held = opened.move()
   return {
@@ -103,7 +103,11 @@ async function ownApi(path: string): Promise<Api> {
       // A person looks at it, maybe for long: other commands find us as they find a server.
       const socket = held.use(await openOwnerSocket(directory))
       keyHashes = [...keyHashes, socket.keyHash]
+<<<<<<< HEAD
       const server = createServer({ platform, keyHashes, log: failures })
+=======
+      const server = createServer({ platform, keyHashes, log })
+>>>>>>> main
       held.defer(server.close)
       socket.serve(server.app)
       return openSocket(directorySocket(path), target)
@@ -111,6 +115,9 @@ async function ownApi(path: string): Promise<Api> {
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   }
 }
+
+/** More than the largest result and its logs are as JSON. */
+const maxAnswer = 512 << 20
 
 const eventStream = "text/event-stream"
 
@@ -142,12 +149,8 @@ function directorySocket(directory: string): Reach {
   }
 }
 
-function serverApi(text: string, key: string | undefined): Api {
-  const url = URL.canParse(text) ? new URL(text) : undefined
-  if (url === undefined || !/^https?:$/.test(url.protocol) || url.pathname !== "/")
-    throw invalid("--url", `must be the address of a server, such as https://mayfly.example.com, not "${text}"`)
-  if (key === undefined || !/^[\x21-\x7e]+$/.test(key))
-    throw invalid("MAYFLY_KEY", "must be set to a key of the server")
+/** The API of a server somewhere. */
+export function serverApi(url: URL, key: string): Api {
   const { hostname, port, protocol } = url
   const host = hostname.replace(/^\[|\]$/g, "")
   const authorization = `Bearer ${key}`
@@ -167,19 +170,19 @@ function remoteApi(reach: Reach): Api {
     isLasting: true,
     async call(method, path, body) {
       const response = await reached(reach, () => send(reach, { method, path }, body))
-      return answerOf(response.statusCode ?? 0, await textOf(response))
+      return answerOf(response.statusCode ?? 0, await boundedText(response, maxAnswer))
     },
     async *events(path, signal) {
       const options = { method: "GET", path, signal, accept: eventStream }
       const response = await reached(reach, () => send(reach, options, undefined))
-      if ((response.statusCode ?? 0) >= 400) answerOf(response.statusCode ?? 0, await textOf(response))
+      if ((response.statusCode ?? 0) >= 400) answerOf(response.statusCode ?? 0, await boundedText(response, maxAnswer))
       yield* serverEvents(response)
     },
     async stream(method, path, { body, ...options }) {
       // A body that has begun can't be sent again.
       const ask = (): Promise<IncomingMessage> => send(reach, { method, path, ...options }, undefined, body)
       const response = await reached(reach, ask, body === undefined)
-      if ((response.statusCode ?? 0) >= 400) answerOf(response.statusCode ?? 0, await textOf(response))
+      if ((response.statusCode ?? 0) >= 400) answerOf(response.statusCode ?? 0, await boundedText(response, maxAnswer))
       return response
     },
     socket: (path) => openSocket(reach, path),
@@ -212,7 +215,7 @@ async function openSocket(reach: Reach, path: string): Promise<WebSocket> {
     })
     socket.on("error", (error) => reject(reach.silent(error)))
     socket.once("unexpected-response", (_request, response) => {
-      textOf(response)
+      boundedText(response, maxAnswer)
         .then((text) => reject(failure(response.statusCode ?? 0, text)))
         .catch(reject)
     })
@@ -271,16 +274,22 @@ async function send(
 
 function answerOf(status: number, text: string): unknown {
   if (status >= 400) throw failure(status, text)
-  return text === "" ? undefined : (JSON.parse(text) as unknown)
+  if (text === "") return undefined
+  try {
+    return JSON.parse(text) as unknown
+  } catch {
+    throw failure(status, text)
+  }
 }
 
 /** Something else than our server may have answered. */
 function failure(status: number, text: string): MayflyError {
   try {
-    return apiError(JSON.parse(text))
+    if (status >= 400) return apiError(JSON.parse(text))
   } catch {
-    return new MayflyError("server.unreachable", `the server answered ${status} with what is no answer of Mayfly's`)
+    // Said below.
   }
+  return new MayflyError("server.unreachable", `the server answered ${status} with what is no answer of Mayfly's`)
 }
 
 /** The error in an answer of the API, or in an event. */

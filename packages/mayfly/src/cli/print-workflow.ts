@@ -1,4 +1,5 @@
 import { type Output, paint } from "./output.ts"
+import type { Cell } from "./print-table.ts"
 import { safeLine } from "./safe-line.ts"
 
 /** As the API shows an instance. */
@@ -44,7 +45,12 @@ const colors: Readonly<Record<string, "green" | "red" | "yellow">> = {
 /** A step's output is a glance; `--json` has all of it. */
 const maxValue = 160
 
-export function workflowLine(workflow: ShownWorkflow, output: Output): string {
+export function workflowRow({ id, status, reason, createdAt }: ShownWorkflow): readonly Cell[] {
+  const style = colors[status]
+  return [time(createdAt), style === undefined ? status : { text: status, style }, id, reason ?? ""]
+}
+
+function workflowLine(workflow: ShownWorkflow, output: Output): string {
   const { id, status, reason, createdAt } = workflow
   return [time(createdAt), word(status, 15, output), safeLine(id), safeLine(reason ?? "")].join("  ").trimEnd()
 }

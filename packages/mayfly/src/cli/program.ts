@@ -1,8 +1,12 @@
 import { readFileSync } from "node:fs"
-import { Command } from "commander"
+import { Argument, Command } from "commander"
+import { addCommand } from "./add-command.ts"
+import { withApiOptions } from "./api-options.ts"
 import type { ApprovalsFlags } from "./approvals-command.ts"
+import { completions, type Shell, shells } from "./completions.ts"
 import { addRuns, addTenants, addUsage } from "./declare-accounts.ts"
 import { addBackup } from "./declare-backup.ts"
+import { addLogin } from "./declare-login.ts"
 import { addSandbox } from "./declare-sandbox.ts"
 import { addWorker } from "./declare-worker.ts"
 import { addWorkflow } from "./declare-workflow.ts"
@@ -16,6 +20,8 @@ import type { SecretsFlags } from "./secrets-command.ts"
 import type { ServeFlags } from "./serve-command.ts"
 
 export interface CommandLine {
+  /** The tree of commands and options. */
+  readonly program: Command
   /** Parses and runs; gives the exit code. Rejects with commander's CommanderError for a wrong command line, and after --help. */
   run(argv: readonly string[]): Promise<number>
 }
@@ -89,11 +95,27 @@ export function createCommandLine(stdout: NodeJS.WriteStream, stderr: NodeJS.Wri
     const { mcpCommand } = await import("./mcp-command.ts")
     exitCode = await mcpCommand(flags, outputOf(true))
   })
+  addLogin(program, {
+    async login(url, flags) {
+      const { loginCommand } = await import("./login-command.ts")
+      exitCode = await loginCommand(url, flags, outputOf(true))
+    },
+    async logout(name, flags) {
+      const { logoutCommand } = await import("./login-command.ts")
+      exitCode = logoutCommand(name, flags, outputOf(true))
+    },
+    async profiles(flags) {
+      const { profilesCommand } = await import("./login-command.ts")
+      exitCode = profilesCommand(flags, outputOf(true))
+    },
+  })
   addDoctor(program, async (flags) => {
     const { doctorCommand } = await import("./doctor-command.ts")
     exitCode = await doctorCommand(flags, outputOf(true))
   })
+  addCompletions(program, stdout)
   return {
+    program,
     async run(argv) {
       await program.parseAsync(argv, { from: "user" })
       return exitCode
@@ -126,6 +148,8 @@ function addRun(program: Command, action: (file: string, flags: RunFlags) => Pro
     )
     .option("--learn", "let it reach every public address, and print the smallest policy for what it did")
     .option("--yes", "no question before --learn")
+    .option("--url <URL>", "run it on this server and not here; its key is in MAYFLY_KEY")
+    .option("--profile <NAME>", "run it on a server that `mayfly login` keeps")
     .option("--language <NAME>", "auto, javascript or typescript (default auto)")
     .option("--tenant <NAME>", "domain of isolation and fairness (default default)")
     .option("--json", "print one JSON object: { id, ok, result | error, logs, usage, egress }")
@@ -142,6 +166,7 @@ function addRun(program: Command, action: (file: string, flags: RunFlags) => Pro
         "mayfly run agent.js --allow https://api.openai.com --secret OPENAI_KEY",
         "mayfly run agent.js --learn > policy.json",
         "mayfly run answer.md --plan",
+        "mayfly run answer.md --profile prod",
         `mayfly run handler.ts --request '{"url":"http://app/items","method":"POST","body":"x"}'`,
       ]),
     )
@@ -216,37 +241,33 @@ function addLedger(program: Command, action: (name: LedgerAction, flags: LedgerF
     .description(
       "Reads the ledger of a data directory, also while a server owns it. Every attempt to reach something is in it.",
     )
-  const add = (name: LedgerAction, summary: string): Command =>
-    ledger
-      .command(name)
-      .summary(summary)
-      .option("--data <DIR>", "data directory", "./.mayfly")
-      .action((flags: LedgerFlags) => action(name, flags))
-  for (const [name, summary] of [
-    ["ls", "list rows, the newest last"],
-    ["export", "print all rows, the oldest first"],
-  ] as const) {
-    add(name, summary)
+  const add = (name: LedgerAction, summary: string, lines: readonly string[]): Command =>
+    withApiOptions(addCommand(ledger, name, summary, lines)).action((flags: LedgerFlags) => action(name, flags))
+  const addRows = (name: LedgerAction, summary: string, lines: readonly string[]): Command =>
+    add(name, summary, lines)
       .option("--run <ID>", "rows of one run")
-      .option("--tenant <NAME>", "rows of one tenant")
       .option("--decision <WORD>", "allow, deny or ask")
       .option("--origin <ORIGIN>", "rows of one origin")
       .option("--since <TIME>", "a date, or how long ago: 30m, 12h, 7d")
       .option("--until <TIME>", "likewise")
-      .option("--json", "one JSON object per line")
-      .option("--csv", "comma-separated values")
-  }
-  ledger.commands
-    .find((command) => command.name() === "ls")
-    ?.option("--limit <N>", "how many rows, 1 to 1000 (default 100)")
+  addRows("ls", "list rows, the newest last", [
+    "mayfly ledger ls --decision deny --since 24h",
+    "mayfly ledger ls --follow",
+  ])
+    .option("--limit <N>", "how many rows, 1 to 1000 (default 100)")
     .option("--follow", "wait for more")
-  add("verify", "check that the ledger is what was written; exit code 1 when it is not")
-    .option("--tenant <NAME>", "count rows of one tenant, name no others")
-    .option("--expect <HEAD>", "a head that was written down earlier, SEQ:HASH")
-    .option("--json", "print one JSON object")
-  add("summary", "say in words what a run did")
-    .requiredOption("--run <ID>", "the run")
-    .option("--json", "print one JSON object")
+  addRows("export", "print all rows, the oldest first", ["mayfly ledger export --csv > egress.csv"]).option(
+    "--csv",
+    "comma-separated values in place of JSON",
+  )
+  add("verify", "check that the ledger is what was written; exit code 1 when it is not", [
+    "mayfly ledger verify",
+    "mayfly ledger verify --expect 1042:9f2c…",
+  ]).option("--expect <HEAD>", "a head that was written down earlier, SEQ:HASH")
+  add("summary", "say in words what a run did", ["mayfly ledger summary --run run_…"]).requiredOption(
+    "--run <ID>",
+    "the run",
+  )
   ledger.addHelpText(
     "after",
     examples([
@@ -268,19 +289,16 @@ function addSecrets(program: Command, action: SecretsAction): void {
       "Secrets are kept encrypted in the data directory. A policy names them (headers, auth, placeholders), and they are added to requests on\n" +
         "their way out.",
     )
-  const add = (usage: string, summary: string): Command =>
-    secrets
-      .command(usage)
-      .summary(summary)
-      .option("--data <DIR>", "data directory", "./.mayfly")
-      .option("--tenant <NAME>", "whose secret (default default)")
-  add("set <NAME>", "set a secret; its value is read from stdin").action((name: string, flags: SecretsFlags) =>
-    action("set", name, flags),
+  const add = (usage: string, summary: string, lines: readonly string[]): Command =>
+    withApiOptions(addCommand(secrets, usage, summary, lines))
+  add("set <NAME>", "set a secret; its value is read from stdin", [
+    "mayfly secrets set OPENAI_KEY < key.txt",
+    "pass show openai | mayfly secrets set OPENAI_KEY --tenant acme",
+  ]).action((name: string, flags: SecretsFlags) => action("set", name, flags))
+  add("ls", "list names", ["mayfly secrets ls"]).action((flags: SecretsFlags) => action("ls", "", flags))
+  add("rm <NAME>", "remove a secret", ["mayfly secrets rm OPENAI_KEY"]).action((name: string, flags: SecretsFlags) =>
+    action("rm", name, flags),
   )
-  add("ls", "list names")
-    .option("--json", "print one JSON array")
-    .action((flags: SecretsFlags) => action("ls", "", flags))
-  add("rm <NAME>", "remove a secret").action((name: string, flags: SecretsFlags) => action("rm", name, flags))
   secrets.addHelpText("after", examples(["mayfly secrets set OPENAI_KEY < key.txt", "mayfly secrets ls"]))
 }
 
@@ -291,20 +309,22 @@ function addKeys(program: Command, action: KeysAction): void {
     .command("keys")
     .summary("make and revoke keys of the HTTP API")
     .description("A key is for certain things (scopes) of one tenant. Only its hash is stored: `create` shows it once.")
-  const add = (usage: string, summary: string): Command =>
-    keys.command(usage).summary(summary).option("--data <DIR>", "data directory", "./.mayfly")
-  add("create <NAME>", "make a key; it alone goes to stdout")
+  const add = (usage: string, summary: string, lines: readonly string[]): Command =>
+    withApiOptions(addCommand(keys, usage, summary, lines))
+  add("create <NAME>", "make a key; it alone goes to stdout", [
+    "mayfly keys create ci --scope run --tenant acme --expires 90d",
+    "mayfly keys create ops --scope admin --all-tenants",
+  ])
     .option("--scope <WORD>", "run, workflows, sandboxes, ledger or admin; may be repeated", collect)
-    .option("--tenant <NAME>", "the only tenant that it reaches (default default)")
-    .option("--all-tenants", "an admin key of all tenants")
+    .option("--all-tenants", "an admin key of all tenants; without it the key is of --tenant")
     .option("--expires <TIME>", "when it ends: 30m, 12h, 90d (default never)")
-    .option("--json", "print one JSON object")
     .action((name: string, flags: KeysFlags) => action("create", name, flags))
-  add("ls", "list keys, those too that ended in the last 30 days")
-    .option("--tenant <NAME>", "of one tenant")
-    .option("--json", "print one JSON object per line")
-    .action((flags: KeysFlags) => action("ls", "", flags))
-  add("revoke <ID>", "end a key at once").action((id: string, flags: KeysFlags) => action("revoke", id, flags))
+  add("ls", "list keys, those too that ended in the last 30 days", ["mayfly keys ls --tenant acme"]).action(
+    (flags: KeysFlags) => action("ls", "", flags),
+  )
+  add("revoke <ID>", "end a key at once", ["mayfly keys revoke key_…"]).action((id: string, flags: KeysFlags) =>
+    action("revoke", id, flags),
+  )
   keys.addHelpText(
     "after",
     examples(["mayfly keys create ci --scope run --tenant acme --expires 90d", "mayfly keys revoke key_…"]),
@@ -318,18 +338,16 @@ function addApprovals(program: Command, action: ApprovalsAction): void {
     .command("approvals")
     .summary("answer what programs ask to reach")
     .description('A policy with defaultPolicy "ask" makes a question of each request that no rule names.')
-  const add = (usage: string, summary: string): Command =>
-    approvals
-      .command(usage)
-      .summary(summary)
-      .option("--data <DIR>", "data directory", "./.mayfly")
-      .option("--json", "print one JSON object per line")
-  add("ls", "list questions, the newest last")
-    .option("--tenant <NAME>", "of one tenant")
+  const add = (usage: string, summary: string, lines: readonly string[]): Command =>
+    withApiOptions(addCommand(approvals, usage, summary, lines))
+  add("ls", "list questions, the newest last", ["mayfly approvals ls --status pending"])
     .option("--status <WORD>", "pending, allowed, denied or expired")
     .action((flags: ApprovalsFlags) => action("ls", "", flags))
-  for (const word of ["allow", "deny"] as const) {
-    add(`${word} <ID>`, `${word} it`)
+  for (const [word, summary] of [
+    ["allow", "let the program go there"],
+    ["deny", "refuse it"],
+  ] as const) {
+    add(`${word} <ID>`, summary, [`mayfly approvals ${word} apr_… --scope worker --for 7d`])
       .option("--scope <WORD>", "once, run, worker or tenant (default once)")
       .option("--for <TIME>", "how long it counts: 30m, 12h, 7d (default 1h)")
       .action((id: string, flags: ApprovalsFlags) => action(word, id, flags))
@@ -341,16 +359,12 @@ function addApprovals(program: Command, action: ApprovalsAction): void {
 }
 
 function addMcp(program: Command, action: (flags: McpFlags) => Promise<void>): void {
-  program
-    .command("mcp")
+  withApiOptions(program.command("mcp"))
     .summary("give an agent tools by the Model Context Protocol (stdio)")
     .description(
       "Speaks MCP on stdin and stdout: run_code, workflows, sandboxes, ask_for_approval; the ledger and runs as resources.\n" +
         "Programs reach only what --allow names; about anything else a person can be asked.",
     )
-    .option("--data <DIR>", "data directory", "./.mayfly")
-    .option("--url <URL>", "a server in place of a directory (default: MAYFLY_URL); its key is in MAYFLY_KEY")
-    .option("--tenant <NAME>", "for whom (default default)")
     .option("--allow <ORIGIN>", "an origin that programs may reach; may be repeated (default: none)", collect)
     .addHelpText(
       "after",
@@ -372,6 +386,25 @@ function addDoctor(program: Command, action: (flags: { json?: boolean }) => Prom
     .option("--json", "print one JSON object")
     .addHelpText("after", examples(["mayfly doctor", "mayfly doctor --json"]))
     .action(action)
+}
+
+function addCompletions(program: Command, stdout: NodeJS.WriteStream): void {
+  program
+    .command("completions")
+    .summary("print a script that completes commands in a shell")
+    .description(
+      "Prints a script for bash, zsh or fish. It knows this version's commands and options, and starts no process.",
+    )
+    .addArgument(new Argument("<SHELL>", "for which shell").choices(shells))
+    .addHelpText(
+      "after",
+      examples([
+        "source <(mayfly completions bash)",
+        `mayfly completions zsh > "\${fpath[1]}/_mayfly"`,
+        "mayfly completions fish > ~/.config/fish/completions/mayfly.fish",
+      ]),
+    )
+    .action((shell: Shell) => void stdout.write(completions(program, shell)))
 }
 
 function collect(value: string, earlier: readonly string[] = []): readonly string[] {

@@ -5,20 +5,24 @@ import {
   planWorker,
   type Platform,
   type Run,
+  type RunEvent,
   runToJson,
 } from "@mayfly/platform"
-import { MayflyError } from "@mayfly/protocol"
-import { failedRun, type Program, runProgram, streamProgram } from "@mayfly/server"
+import { MayflyError, type RunJson } from "@mayfly/protocol"
+import { failedRun, runProgram, streamProgram } from "@mayfly/server"
 import { errorLine, exitCodeOf, exitCodes } from "./command-error.ts"
 import { confirm } from "./confirm.ts"
 import { listenForInterrupts } from "./interrupts.ts"
+import { type Api, openApi } from "./open-api.ts"
 import type { Output } from "./output.ts"
 import { printLearned } from "./print-learned.ts"
 import { printPlan } from "./print-plan.ts"
 import { printLog, printResult, printRun } from "./print-run.ts"
 import { type ProgramText, readProgram } from "./read-program.ts"
+import { remoteRunBody, remoteRunEvents, remoteRunJson } from "./remote-run.ts"
 import { parseRunFlags, type RunFlags } from "./run-flags.ts"
 import { parseNetworkFlags, type RunNetwork } from "./run-network.ts"
+import { spin } from "./spinner.ts"
 import { watchFiles } from "./watch-files.ts"
 import { whenAborted } from "./when-aborted.ts"
 
@@ -29,16 +33,33 @@ export async function runCommand(file: string, flags: RunFlags, output: Output):
     if (flags.watch === true && file === "-") throw new MayflyError("input.invalid", "--watch needs a file, not stdin")
     if (flags.learn === true) await confirm(learning, "--yes", flags.yes === true, output)
     const network = parseNetworkFlags(flags)
-    // One process and nothing in reserve: what a single run needs, started at once.
-    const { secrets } = network
-    const platform = await createPlatform({ hosts: 1, isolates: 1, spare: false, secrets })
-    const runner = new ProgramRunner({ file, flags, network }, output, platform)
-    await using _closed = { [Symbol.asyncDispose]: () => runner.close() }
+    await using place = await openPlace(flags, network)
+    const runner = new ProgramRunner({ file, flags, network }, output, place)
     const code = flags.watch === true ? await runner.watch(interrupts.signal) : await runner.run(interrupts.signal)
     return interrupts.exitCode ?? code
   } catch (error) {
     return interrupts.exitCode ?? report(error, flags, output)
   }
+}
+
+/** Where programs run: here, or on a server that was named. Whoever opened it disposes it. */
+type Place = AsyncDisposable & ({ readonly platform: Platform } | { readonly api: Api })
+
+/** MAYFLY_URL and MAYFLY_PROFILE don't count: code goes to another machine only when this very command says so. */
+async function openPlace(flags: RunFlags, { secrets }: RunNetwork): Promise<Place> {
+  if ((flags.url !== undefined || flags.profile !== undefined) && flags.plan !== true) {
+    const api = await openApi({ ...flags })
+    return { api, [Symbol.asyncDispose]: () => api[Symbol.asyncDispose]() }
+  }
+  // One process and nothing in reserve: what a single run needs, started at once.
+  const platform = await createPlatform({ hosts: 1, isolates: 1, spare: false, secrets })
+  return { platform, [Symbol.asyncDispose]: () => platform.dispose() }
+}
+
+/** One call of a program, as its end or as events. */
+interface Call {
+  end(): Promise<RunJson>
+  events(): AsyncIterable<RunEvent>
 }
 
 const learning = "With --learn the program may reach every public address while it is observed. Continue?"
@@ -54,25 +75,40 @@ class ProgramRunner {
   readonly #flags: RunFlags
   readonly #network: RunNetwork
   readonly #output: Output
-  readonly #platform: Platform
+  readonly #place: Place
   #files: readonly string[] = []
 
-  constructor({ file, flags, network }: Given, output: Output, platform: Platform) {
+  constructor({ file, flags, network }: Given, output: Output, place: Place) {
     this.#file = file
     this.#flags = flags
     this.#network = network
     this.#output = output
-    this.#platform = platform
+    this.#place = place
   }
 
   /** Gives the exit code. */
   async run(signal: AbortSignal): Promise<number> {
     const text = await readProgram(this.#file, signal)
-    const { options, call } = parseRunFlags(this.#flags, this.#network)
-    const program = { options: { ...options, ...text.source, platform: this.#platform }, call }
     this.#files = text.files
+    const call = this.#call(text, signal)
+    if (call instanceof Promise) return call
+    return this.#flags.json === true ? this.#runForPrograms(call) : this.#runForPeople(call, text)
+  }
+
+  /** The call, or the exit code of what was asked in its place. */
+  #call(text: ProgramText, signal: AbortSignal): Call | Promise<number> {
+    if ("api" in this.#place) {
+      const { api } = this.#place
+      const body = remoteRunBody(this.#flags, this.#network, text)
+      return { end: () => remoteRunJson(api, body, signal), events: () => remoteRunEvents(api, body, signal) }
+    }
+    const { options, call } = parseRunFlags(this.#flags, this.#network)
+    const program = { options: { ...options, ...text.source, platform: this.#place.platform }, call }
     if (this.#flags.plan === true) return this.#plan(program.options)
-    return this.#flags.json === true ? this.#runForPrograms(program, signal) : this.#runForPeople(program, text, signal)
+    return {
+      end: async () => runToJson(await runProgram(program, signal)),
+      events: () => streamProgram(program, signal),
+    }
   }
 
   async #plan(options: DynamicWorkerOptions): Promise<number> {
@@ -82,29 +118,24 @@ class ProgramRunner {
     return exitCodes.ok
   }
 
-  close(): Promise<void> {
-    return this.#platform.dispose()
-  }
-
-  #finished(run: Run): number {
+  async #runForPrograms(call: Call): Promise<number> {
+    const run = await call.end()
+    const learned = this.#flags.learn === true ? { policy: learnedPolicy(run.egress) } : {}
+    this.#output.stdout.write(`${JSON.stringify({ ...run, ...learned })}\n`)
     return run.ok ? exitCodes.ok : exitCodes.failed
   }
 
-  async #runForPrograms(program: Program, signal: AbortSignal): Promise<number> {
-    const run = await runProgram(program, signal)
-    const learned = this.#flags.learn === true ? { policy: learnedPolicy(run.egress) } : {}
-    this.#output.stdout.write(`${JSON.stringify({ ...runToJson(run), ...learned })}\n`)
-    return this.#finished(run)
-  }
-
-  async #runForPeople(program: Program, { refused }: ProgramText, signal: AbortSignal): Promise<number> {
+  async #runForPeople(call: Call, { refused }: ProgramText): Promise<number> {
     let exitCode: number = exitCodes.failed
-    for await (const event of streamProgram(program, signal)) {
+    using waiting = spin("running", this.#output)
+    for await (const event of call.events()) {
+      // Its line would stand among the program's own.
+      waiting[Symbol.dispose]()
       if (event.type === "log") printLog(this.#output, event)
       if (event.type === "value") printResult(this.#output, event.value)
       if (event.type !== "result" && event.type !== "error") continue
       this.#print(event.run)
-      exitCode = this.#finished(event.run)
+      exitCode = event.run.ok ? exitCodes.ok : exitCodes.failed
     }
     for (const specifier of refused) {
       this.#output.stderr.write(`note: "${specifier}" leads out of the program's folder and was not read\n`)

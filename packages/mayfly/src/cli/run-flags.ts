@@ -14,6 +14,8 @@ export interface RunFlags extends NetworkFlags {
   readonly wall?: string
   readonly language?: string
   readonly tenant?: string
+  readonly url?: string
+  readonly profile?: string
   readonly json?: boolean
   readonly watch?: boolean
   readonly plan?: boolean

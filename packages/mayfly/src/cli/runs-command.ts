@@ -1,29 +1,38 @@
 import type { ListedRun, RunDetails } from "@mayfly/platform"
 import { pathSegment } from "@mayfly/protocol"
 import type { RunsAction, RunsFlags } from "./account-flags.ts"
-import { errorLine, exitCodeOf, exitCodes } from "./command-error.ts"
-import { openApi } from "./open-api.ts"
+import { exitCodes } from "./command-error.ts"
+import type { Api } from "./open-api.ts"
 import { type Output, paint } from "./output.ts"
+import { printDone } from "./print-done.ts"
 import { printLog, usageLine } from "./print-run.ts"
+import { type Cell, printTable } from "./print-table.ts"
 import { safeLine } from "./safe-line.ts"
+import { withApi } from "./with-api.ts"
 
 /** `mayfly runs ls|show|cancel`. Gives the exit code; never rejects. */
 export async function runsCommand(action: RunsAction, id: string, flags: RunsFlags, output: Output): Promise<number> {
+<<<<<<< HEAD
   try {
     await using api = await openApi(flags.data)
     const path = `/v1/runs/${pathSegment(id)}`
+=======
+  const act = async (api: Api): Promise<number> => {
+    const path = `/v1/runs/${encodeURIComponent(id)}`
+>>>>>>> main
     const query = queryOf(flags)
-    if (action === "cancel") await api.call("POST", `${path}/cancel?${query}`)
-    else if (action === "show") show((await api.call("GET", `${path}?${query}`)) as RunDetails, flags, output)
+    if (action === "cancel") {
+      await api.call("POST", `${path}/cancel?${query}`)
+      printDone(flags, output)
+    } else if (action === "show") show((await api.call("GET", `${path}?${query}`)) as RunDetails, flags, output)
     else {
       const { runs } = (await api.call("GET", `/v1/runs?${query}`)) as { runs: readonly ListedRun[] }
-      for (const run of runs) line(run, flags, output)
+      if (flags.json === true) for (const run of runs) output.stdout.write(`${JSON.stringify(run)}\n`)
+      else printTable(["ended", "id", "status", "tenant", "worker"], runs.map(row), output)
     }
     return exitCodes.ok
-  } catch (error) {
-    output.stderr.write(`${safeLine(errorLine(error))}\n`)
-    return exitCodeOf(error)
   }
+  return withApi({ flags, output, prepare: () => {}, act })
 }
 
 function queryOf({ tenant, status, worker, limit }: RunsFlags): string {
@@ -31,17 +40,22 @@ function queryOf({ tenant, status, worker, limit }: RunsFlags): string {
   return new URLSearchParams(given.filter((entry): entry is [string, string] => entry[1] !== undefined)).toString()
 }
 
-function line(run: ListedRun, { json }: RunsFlags, { stdout }: Output): void {
-  if (json === true) return void stdout.write(`${JSON.stringify(run)}\n`)
-  const { id, tenant, worker, status, endedAt } = run
+const styles: Readonly<Record<string, "green" | "red" | "yellow">> = {
+  succeeded: "green",
+  failed: "red",
+  cancelled: "yellow",
+}
+
+function row({ id, tenant, worker, status, endedAt }: ListedRun): readonly Cell[] {
   const at = endedAt === undefined ? "now" : new Date(endedAt).toISOString()
+  const style = styles[status]
   // A hash is known by its beginning.
-  stdout.write(`${safeLine(`${at}  ${id}  ${status}  ${tenant}  ${worker.slice(0, 16)}`)}\n`)
+  return [at, id, style === undefined ? status : { text: status, style }, tenant, worker.slice(0, 16)]
 }
 
 function show(run: RunDetails, flags: RunsFlags, output: Output): void {
-  line(run, flags, output)
-  if (flags.json === true) return
+  if (flags.json === true) return void output.stdout.write(`${JSON.stringify(run)}\n`)
+  printTable(["ended", "id", "status", "tenant", "worker"], [row(run)], output)
   const { logs = [], usage, error, result } = run
   for (const log of logs) printLog(output, log)
   if (result !== undefined) output.stdout.write(`${safeLine(JSON.stringify(result))}\n`)

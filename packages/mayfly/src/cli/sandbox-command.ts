@@ -4,13 +4,15 @@ import { errorLine, exitCodeOf, exitCodes, invalid } from "./command-error.ts"
 import { type Interrupts, listenForInterrupts } from "./interrupts.ts"
 import { type Api, apiError, openApi } from "./open-api.ts"
 import type { Output } from "./output.ts"
+import { printTable } from "./print-table.ts"
 import { printable } from "./printable.ts"
 import { safeLine } from "./safe-line.ts"
 import { sandboxCopy } from "./sandbox-copy.ts"
 import type { SandboxCall, SandboxFlags } from "./sandbox-flags.ts"
-import { printRows, type Row, rowsOf } from "./sandbox-rows.ts"
+import { type Row, rowsOf, titlesOf } from "./sandbox-rows.ts"
 import { sandboxPath } from "./sandbox-path.ts"
 import { sandboxTerminal } from "./sandbox-terminal.ts"
+import { whileSpinning } from "./spinner.ts"
 import { serverEvents } from "./server-events.ts"
 
 interface Context {
@@ -36,12 +38,13 @@ export async function sandboxCommand(call: SandboxCall, flags: SandboxFlags, out
 
 async function act(call: SandboxCall, body: object, context: Context): Promise<number> {
   const { api, flags } = context
+  const long = <T>(text: string, work: () => Promise<T>): Promise<T> => whileSpinning(text, context.output, work)
   const at = (rest: string, id = "id" in call ? (call.id ?? "") : ""): string => sandboxPath(id, rest, flags)
   switch (call.name) {
     case "create":
-      return print(context, await api.call("POST", at("", ""), body), "id")
+      return print(context, await long("making a sandbox", () => api.call("POST", at("", ""), body)), "id")
     case "fork":
-      return print(context, await api.call("POST", at("/fork", call.from), body), "id")
+      return print(context, await long("copying files", () => api.call("POST", at("/fork", call.from), body)), "id")
     case "ls":
       return list(context, at(""), "sandboxes")
     case "exec":
@@ -93,6 +96,10 @@ async function bodyOf(call: SandboxCall, flags: SandboxFlags): Promise<object> {
         ...(timeout === undefined ? {} : { timeoutMs: numberOf("--timeout", timeout) }),
         ...(stdin === true ? { stdin: toTaggedJson(new Uint8Array(await buffer(process.stdin))) } : {}),
       }
+    case "sh":
+      if (flags.json === true)
+        throw invalid("--json", "is for commands that print something; `sandbox sh` is a terminal")
+      return {}
     case "expose":
       return {
         port: numberOf("PORT", call.port),
@@ -168,9 +175,16 @@ async function expose(path: string, body: object, context: Context): Promise<num
 }
 
 async function snapshot(path: string, context: Context): Promise<number> {
+<<<<<<< HEAD
   const { api, flags } = context
   if (flags.rm === undefined) return print(context, await api.call("POST", path), "id")
   const one = sandboxPath("", "", flags).replace("/v1/sandboxes", `/v1/snapshots/${pathSegment(flags.rm)}`)
+=======
+  const { api, flags, output } = context
+  if (flags.rm === undefined)
+    return print(context, await whileSpinning("copying files", output, () => api.call("POST", path)), "id")
+  const one = sandboxPath("", "", flags).replace("/v1/sandboxes", `/v1/snapshots/${encodeURIComponent(flags.rm)}`)
+>>>>>>> main
   return print(context, await api.call("DELETE", one), undefined)
 }
 
@@ -195,7 +209,7 @@ async function list({ api, flags, output }: Context, path: string, name: keyof t
     cursor = typeof page["cursor"] === "string" ? page["cursor"] : ""
   } while (cursor !== "")
   if (flags.json === true) for (const row of rows) output.stdout.write(`${JSON.stringify(row)}\n`)
-  else printRows(rows.map(rowsOf[name]), output)
+  else printTable(titlesOf[name], rows.map(rowsOf[name]), output)
   return exitCodes.ok
 }
 

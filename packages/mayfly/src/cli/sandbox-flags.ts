@@ -1,3 +1,5 @@
+import type { ApiFlags } from "./api-options.ts"
+
 /** What `mayfly sandbox` is asked to do. */
 export type SandboxCall =
   | { readonly name: "create" | "fork"; readonly id?: string; readonly from?: string }
@@ -8,11 +10,7 @@ export type SandboxCall =
   | { readonly name: "logs" | "kill"; readonly id: string; readonly process: string }
   | { readonly name: "expose" | "unexpose"; readonly id: string; readonly port: string }
 
-export interface SandboxFlags {
-  readonly data: string
-  readonly url?: string
-  readonly tenant?: string
-  readonly json?: boolean
+export interface SandboxFlags extends ApiFlags {
   readonly allow?: readonly string[]
   readonly memory?: string
   readonly provider?: string

@@ -1,10 +1,12 @@
-import type { Output } from "./output.ts"
-import { safeLine } from "./safe-line.ts"
-
 /** One of a list, as the API tells it. */
 export type Row = Readonly<Record<string, unknown>>
 
-const maxCell = 120
+/** What stands above the cells. */
+export const titlesOf = {
+  sandboxes: ["created", "status", "id", "tenant"],
+  processes: ["started", "status", "id", "pid", "command"],
+  snapshots: ["created", "id", "sandbox", "size"],
+} as const
 
 /** What is shown of each, as cells. */
 export const rowsOf = {
@@ -23,19 +25,6 @@ export const rowsOf = {
     `${(Number(bytes) / 1_048_576).toFixed(1)} MiB`,
   ],
 } as const
-
-/** Columns of one width, each row one line whatever is in it. */
-export function printRows(rows: readonly (readonly string[])[], { stdout }: Output): void {
-  const cells = rows.map((row) => row.map((cell) => safeLine(cell.slice(0, maxCell))))
-  const widths = (cells[0] ?? []).map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)))
-  for (const row of cells)
-    stdout.write(
-      `${row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join("  ")
-        .trimEnd()}\n`,
-    )
-}
 
 function timeOf(value: unknown): string {
   const date = new Date(Number(value))

@@ -1,16 +1,19 @@
+<<<<<<< HEAD
 import { pathSegment } from "@mayfly/protocol"
+=======
+import type { ApiFlags } from "./api-options.ts"
+>>>>>>> main
 import { text as readAll } from "node:stream/consumers"
-import { errorLine, exitCodeOf, exitCodes, invalid } from "./command-error.ts"
+import { askSecret } from "./ask-secret.ts"
+import { exitCodes, invalid } from "./command-error.ts"
 import { listAll } from "./list-all.ts"
-import { openApi } from "./open-api.ts"
+import type { Api } from "./open-api.ts"
 import type { Output } from "./output.ts"
-import { safeLine } from "./safe-line.ts"
+import { printDone } from "./print-done.ts"
+import { printTable } from "./print-table.ts"
+import { withApi } from "./with-api.ts"
 
-export interface SecretsFlags {
-  readonly data: string
-  readonly tenant?: string
-  readonly json?: boolean
-}
+export type SecretsFlags = ApiFlags
 
 /** `mayfly secrets set|ls|rm`. Gives the exit code; never rejects. */
 export async function secretsCommand(
@@ -19,6 +22,7 @@ export async function secretsCommand(
   flags: SecretsFlags,
   output: Output,
 ): Promise<number> {
+<<<<<<< HEAD
   try {
     // Not from an argument: those are seen by every process of the machine and kept in the shell's history.
     const value = action === "set" ? (await readAll(process.stdin)).replace(/\r?\n$/, "") : ""
@@ -29,11 +33,31 @@ export async function secretsCommand(
     if (action === "set") await api.call("PUT", path, { value, tenant })
     else if (action === "rm") await api.call("DELETE", `${path}?tenant=${encodeURIComponent(tenant)}`)
     else print(await listAll(api, `/v1/secrets?tenant=${encodeURIComponent(tenant)}`, "secrets"), flags, output)
+=======
+  const prepare = async (): Promise<string> => (action === "set" ? valueOf(output) : "")
+  const act = async (api: Api, value: string): Promise<number> => {
+    const tenant = flags.tenant === undefined ? {} : { tenant: flags.tenant }
+    const query = new URLSearchParams(tenant).toString()
+    const path = `/v1/secrets/${encodeURIComponent(name)}`
+    if (action === "ls") print(await listAll(api, `/v1/secrets?${query}`, "secrets"), flags, output)
+    else {
+      if (action === "set") await api.call("PUT", path, { value, ...tenant })
+      else await api.call("DELETE", `${path}?${query}`)
+      printDone(flags, output)
+    }
+>>>>>>> main
     return exitCodes.ok
-  } catch (error) {
-    output.stderr.write(`${safeLine(errorLine(error))}\n`)
-    return exitCodeOf(error)
   }
+  return withApi({ flags, output, prepare, act })
+}
+
+/** Not from an argument: those are seen by every process of the machine and kept in the shell's history. */
+async function valueOf(output: Output): Promise<string> {
+  const value = process.stdin.isTTY
+    ? await askSecret("value: ", output)
+    : (await readAll(process.stdin)).replace(/\r?\n$/, "")
+  if (value === "") throw invalid("the secret", "is read from stdin, and nothing came")
+  return value
 }
 
 interface ShownSecret {
@@ -41,7 +65,12 @@ interface ShownSecret {
   readonly updatedAt: number
 }
 
-function print(secrets: readonly ShownSecret[], { json }: SecretsFlags, { stdout }: Output): void {
-  if (json === true) return void stdout.write(`${JSON.stringify(secrets)}\n`)
-  for (const { name, updatedAt } of secrets) stdout.write(`${new Date(updatedAt).toISOString()}  ${safeLine(name)}\n`)
+function print(secrets: readonly ShownSecret[], { json }: SecretsFlags, output: Output): void {
+  if (json === true) for (const secret of secrets) output.stdout.write(`${JSON.stringify(secret)}\n`)
+  else
+    printTable(
+      ["updated", "name"],
+      secrets.map(({ name, updatedAt }) => [new Date(updatedAt).toISOString(), name]),
+      output,
+    )
 }

@@ -1,12 +1,14 @@
 import type { TenantInfo } from "@mayfly/platform"
 import { pathSegment } from "@mayfly/protocol"
 import type { TenantsAction, TenantsFlags } from "./account-flags.ts"
-import { errorLine, exitCodeOf, exitCodes, invalid } from "./command-error.ts"
+import { exitCodes, invalid } from "./command-error.ts"
 import { listAll } from "./list-all.ts"
-import { openApi } from "./open-api.ts"
-import { type Output, paint } from "./output.ts"
+import type { Api } from "./open-api.ts"
+import type { Output } from "./output.ts"
+import { type Cell, printTable } from "./print-table.ts"
 import { readPlainJsonOption } from "./read-json-option.ts"
 import { safeLine } from "./safe-line.ts"
+import { withApi } from "./with-api.ts"
 
 /** `mayfly tenants ls|show|set|suspend|resume`. Gives the exit code; never rejects. */
 export async function tenantsCommand(
@@ -15,6 +17,7 @@ export async function tenantsCommand(
   flags: TenantsFlags,
   output: Output,
 ): Promise<number> {
+<<<<<<< HEAD
   try {
     // Before the directory is opened: a wrong option starts nothing.
     const body = bodyOf(action, flags)
@@ -22,13 +25,22 @@ export async function tenantsCommand(
     const path = `/v1/tenants/${pathSegment(tenant)}`
     if (action === "ls")
       for (const one of await listAll<TenantInfo>(api, "/v1/tenants?", "tenants")) line(one, flags, output)
+=======
+  const act = async (api: Api, body: object): Promise<number> => {
+    const path = `/v1/tenants/${encodeURIComponent(tenant)}`
+    if (action === "ls") list(await listAll<TenantInfo>(api, "/v1/tenants?", "tenants"), flags, output)
+>>>>>>> main
     else if (action === "show") show((await api.call("GET", path)) as TenantInfo, flags, output)
     else show((await api.call("PUT", path, body)) as TenantInfo, flags, output)
     return exitCodes.ok
-  } catch (error) {
-    output.stderr.write(`${safeLine(errorLine(error))}\n`)
-    return exitCodeOf(error)
   }
+  return withApi({ flags, output, prepare: () => checked(action, tenant, flags), act })
+}
+
+function checked(action: TenantsAction, tenant: string, flags: TenantsFlags): Record<string, unknown> {
+  if (action !== "ls" && flags.tenant !== undefined && flags.tenant !== tenant)
+    throw invalid("--tenant", `is "${flags.tenant}", and the command is about "${tenant}"`)
+  return bodyOf(action, flags)
 }
 
 function bodyOf(action: TenantsAction, { quota, budget, reason }: TenantsFlags): Record<string, unknown> {
@@ -42,19 +54,27 @@ function bodyOf(action: TenantsAction, { quota, budget, reason }: TenantsFlags):
   }
 }
 
-function line(info: TenantInfo, { json }: TenantsFlags, output: Output): void {
-  if (json === true) return void output.stdout.write(`${JSON.stringify(info)}\n`)
-  const { id, suspended, used, running, waiting } = info
-  const state = suspended === null ? "" : paint(output, "stdout", "red", "  suspended")
-  const text = safeLine(
-    `${id}  ${used.day.runs} runs today, cpu ${used.day.cpuMs} ms; ${running} running, ${waiting} waiting`,
-  )
-  output.stdout.write(`${text}${state}\n`)
+function list(all: readonly TenantInfo[], { json, tenant }: TenantsFlags, output: Output): void {
+  const wanted = all.filter(({ id }) => tenant === undefined || id === tenant)
+  if (json === true) for (const info of wanted) output.stdout.write(`${JSON.stringify(info)}\n`)
+  else printTable(["tenant", "today", "cpu", "running", "waiting", ""], wanted.map(row), output)
+}
+
+function row({ id, suspended, used, running, waiting }: TenantInfo): readonly Cell[] {
+  const state: Cell = suspended === null ? "" : { text: "suspended", style: "red" }
+  return [
+    id,
+    `${used.day.runs} runs today`,
+    `cpu ${used.day.cpuMs} ms`,
+    `${running} running`,
+    `${waiting} waiting`,
+    state,
+  ]
 }
 
 function show(info: TenantInfo, flags: TenantsFlags, output: Output): void {
-  line(info, flags, output)
-  if (flags.json === true) return
+  if (flags.json === true) return void output.stdout.write(`${JSON.stringify(info)}\n`)
+  list([info], {}, output)
   const { quota, budget, suspended } = info
   const write = (text: string): void => void output.stdout.write(`${safeLine(text)}\n`)
   write(`  quota   ${JSON.stringify(quota)}`)

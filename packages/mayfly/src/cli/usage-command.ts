@@ -1,21 +1,23 @@
 import type { PriceComparison, UsageReport, UsageRow } from "@mayfly/platform"
 import type { UsageFlags } from "./account-flags.ts"
-import { errorLine, exitCodeOf, exitCodes, invalid } from "./command-error.ts"
-import { openApi } from "./open-api.ts"
+import { exitCodes, invalid } from "./command-error.ts"
+import type { Api } from "./open-api.ts"
 import { type Output, paint } from "./output.ts"
+import { printTable } from "./print-table.ts"
 import { safeLine } from "./safe-line.ts"
+import { withApi } from "./with-api.ts"
 
 type Report = UsageReport & { readonly compared?: PriceComparison }
 
 /** `mayfly usage`. Gives the exit code; never rejects. */
 export async function usageCommand(flags: UsageFlags, output: Output): Promise<number> {
-  try {
+  const prepare = (): void => {
     if (flags.csv === true && flags.json === true) throw invalid("--csv", "can't be given together with --json")
     if (flags.csv === true && flags.compare === true) throw invalid("--compare", "can't be given together with --csv")
-    await using api = await openApi(flags.data)
+  }
+  const act = async (api: Api, _: void, signal: AbortSignal): Promise<number> => {
     const path = `/v1/usage?${queryOf(flags)}`
     if (flags.csv === true) {
-      const signal = new AbortController().signal
       for await (const chunk of await api.stream("GET", path, { accept: "text/csv", signal }))
         output.stdout.write(chunk)
       return exitCodes.ok
@@ -24,10 +26,8 @@ export async function usageCommand(flags: UsageFlags, output: Output): Promise<n
     if (flags.json === true) output.stdout.write(`${JSON.stringify(report)}\n`)
     else print(report, output)
     return exitCodes.ok
-  } catch (error) {
-    output.stderr.write(`${safeLine(errorLine(error))}\n`)
-    return exitCodeOf(error)
   }
+  return withApi({ flags, output, prepare, act })
 }
 
 function queryOf({ tenant, from, to, by, compare }: UsageFlags): string {
@@ -40,8 +40,7 @@ function print({ from, to, rows, total, compared }: Report, output: Output): voi
   const { stdout } = output
   const write = (line: string): void => void stdout.write(`${safeLine(line)}\n`)
   stdout.write(`${paint(output, "stdout", "dim", `${from} to ${to}, days in UTC`)}\n`)
-  for (const row of rows) write(`${nameOf(row)}  ${amounts(row)}`)
-  write(`total  ${amounts(total)}`)
+  printTable(titles, [...rows.map((row) => cells(nameOf(row), row)), cells("total", total)], output)
   if (compared === undefined) return
   write(`at list prices of ${compared.asOf}, without base fees:`)
   for (const { service, usd, assumes } of compared.services) write(`  ${service}  $${usd.toFixed(6)}  (${assumes})`)
@@ -52,18 +51,20 @@ function nameOf({ day, tenant, worker }: UsageRow): string {
   return parts.filter((part) => part !== undefined).join("  ")
 }
 
-function amounts(row: Omit<UsageRow, "tenant" | "worker" | "day">): string {
+const titles = ["whose", "runs", "cpu", "wall", "memory", "bytes", "requests", "workflows", "sandboxes"] as const
+
+function cells(name: string, row: Omit<UsageRow, "tenant" | "worker" | "day">): readonly string[] {
   const { runs, failedRuns, cpuMs, wallMs, bytesIn, bytesOut, subRequests } = row
   const { workflowInstances, workflowSteps, sandboxMs } = row
-  const parts = [
+  return [
+    name,
     `${runs} runs (${failedRuns} failed)`,
     `cpu ${cpuMs} ms`,
     `wall ${wallMs} ms`,
     `${row.memoryGbMs} GB-ms`,
     `${bytesIn + bytesOut} bytes`,
+    subRequests > 0 ? `${subRequests} requests` : "",
+    workflowInstances + workflowSteps > 0 ? `${workflowInstances} workflows, ${workflowSteps} steps` : "",
+    sandboxMs > 0 ? `sandboxes ${sandboxMs} ms` : "",
   ]
-  if (subRequests > 0) parts.push(`${subRequests} requests`)
-  if (workflowInstances + workflowSteps > 0) parts.push(`${workflowInstances} workflows, ${workflowSteps} steps`)
-  if (sandboxMs > 0) parts.push(`sandboxes ${sandboxMs} ms`)
-  return parts.join(", ")
 }

@@ -1,30 +1,34 @@
+<<<<<<< HEAD
 import type { DynamicWorkerOptions, NamedWorkerInfo, WorkerVersion } from "@mayfly/platform"
 import { pathSegment, type RunJson } from "@mayfly/protocol"
+=======
+import type { NamedWorkerInfo, WorkerVersion } from "@mayfly/platform"
+import type { RunJson } from "@mayfly/protocol"
+>>>>>>> main
 import type { WorkerCall, WorkerFlags } from "./account-flags.ts"
-import { errorLine, exitCodeOf, exitCodes } from "./command-error.ts"
-import { type Interrupts, listenForInterrupts } from "./interrupts.ts"
+import { exitCodes } from "./command-error.ts"
+import { jsonModules } from "./json-modules.ts"
 import { listAll } from "./list-all.ts"
-import { type Api, openApi } from "./open-api.ts"
+import type { Api } from "./open-api.ts"
 import { type Output, paint } from "./output.ts"
+import { printDone } from "./print-done.ts"
 import { printLog, usageLine } from "./print-run.ts"
+import { printTable } from "./print-table.ts"
 import { readPlainJsonOption } from "./read-json-option.ts"
 import { readProgram } from "./read-program.ts"
 import { parseLimitFlags } from "./run-flags.ts"
 import { safeLine } from "./safe-line.ts"
+import { whileSpinning } from "./spinner.ts"
+import { withApi } from "./with-api.ts"
 
 /** `mayfly worker deploy|ls|versions|rollback|run|rm`. Gives the exit code; never rejects. */
 export async function workerCommand(call: WorkerCall, flags: WorkerFlags, output: Output): Promise<number> {
-  using interrupts = listenForInterrupts()
-  try {
-    // Before the directory is opened: a wrong option starts nothing.
-    const body = await bodyOf(call, flags, interrupts)
-    await using api = await openApi(flags.data)
-    return await act(api, call, flags, { output, body })
-  } catch (error) {
-    if (interrupts.exitCode !== undefined) return interrupts.exitCode
-    output.stderr.write(`${safeLine(errorLine(error))}\n`)
-    return exitCodeOf(error)
-  }
+  return withApi({
+    flags,
+    output,
+    prepare: (signal) => bodyOf(call, flags, signal),
+    act: (api, body) => act(api, call, flags, { output, body }),
+  })
 }
 
 async function act(
@@ -35,8 +39,9 @@ async function act(
 ): Promise<number> {
   const query = flags.tenant === undefined ? "" : `tenant=${encodeURIComponent(flags.tenant)}`
   if (call.name === "ls") {
-    for (const info of await listAll<NamedWorkerInfo>(api, `/v1/workers?${query}`, "workers"))
-      print(info, flags, output)
+    const all = await listAll<NamedWorkerInfo>(api, `/v1/workers?${query}`, "workers")
+    if (flags.json === true) for (const info of all) print(info, flags, output)
+    else printTable(["updated", "name", "version"], all.map(row), output)
     return exitCodes.ok
   }
   const path = `/v1/workers/${pathSegment(call.worker)}`
@@ -44,13 +49,20 @@ async function act(
   if (call.name === "versions") {
     const { versions } = (await api.call("GET", `${path}/versions?${query}`)) as { versions: readonly WorkerVersion[] }
     for (const version of versions) printVersion(version, flags, output)
-  } else if (call.name === "rm") await api.call("DELETE", `${path}?${query}`)
-  else if (call.name === "deploy") print((await api.call("PUT", path, body)) as NamedWorkerInfo, flags, output)
+  } else if (call.name === "rm") {
+    await api.call("DELETE", `${path}?${query}`)
+    printDone(flags, output)
+  } else if (call.name === "deploy")
+    print(
+      (await whileSpinning("deploying", output, () => api.call("PUT", path, body))) as NamedWorkerInfo,
+      flags,
+      output,
+    )
   else print((await api.call("POST", `${path}/rollback`, body)) as NamedWorkerInfo, flags, output)
   return exitCodes.ok
 }
 
-async function bodyOf(call: WorkerCall, flags: WorkerFlags, { signal }: Interrupts): Promise<Record<string, unknown>> {
+async function bodyOf(call: WorkerCall, flags: WorkerFlags, signal: AbortSignal): Promise<Record<string, unknown>> {
   const tenant = flags.tenant === undefined ? {} : { tenant: flags.tenant }
   if (call.name === "rollback") return { ...tenant, version: call.version }
   if (call.name === "run")
@@ -70,17 +82,6 @@ async function bodyOf(call: WorkerCall, flags: WorkerFlags, { signal }: Interrup
   }
 }
 
-/** As the API takes them: bytes are base64. */
-function jsonModules(modules: NonNullable<DynamicWorkerOptions["modules"]>): Record<string, unknown> {
-  const entries = Object.entries(modules).map(([name, module]): [string, unknown] => {
-    if (typeof module === "string") return [name, module]
-    const [[kind, content] = ["", ""]] = Object.entries(module) as [string, unknown][]
-    const isBytes = content instanceof Uint8Array || content instanceof ArrayBuffer
-    return [name, { [kind]: isBytes ? Buffer.from(content as Uint8Array).toString("base64") : content }]
-  })
-  return Object.fromEntries(entries)
-}
-
 function networkOf({ allow = [], policy }: WorkerFlags): Record<string, unknown> {
   const given = policy === undefined ? {} : (readPlainJsonOption("--policy", `@${policy}`) as Record<string, unknown>)
   if (allow.length === 0) return given
@@ -89,8 +90,11 @@ function networkOf({ allow = [], policy }: WorkerFlags): Record<string, unknown>
 
 function print(info: NamedWorkerInfo, { json }: WorkerFlags, { stdout }: Output): void {
   if (json === true) return void stdout.write(`${JSON.stringify(info)}\n`)
-  const { name, version, updatedAt } = info
-  stdout.write(`${safeLine(`${new Date(updatedAt).toISOString()}  ${name}  ${version}`)}\n`)
+  stdout.write(`${safeLine(row(info).join("  "))}\n`)
+}
+
+function row({ name, version, updatedAt }: NamedWorkerInfo): readonly string[] {
+  return [new Date(updatedAt).toISOString(), name, version]
 }
 
 function printVersion(version: WorkerVersion, { json }: WorkerFlags, { stdout }: Output): void {

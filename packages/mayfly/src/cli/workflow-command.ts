@@ -1,27 +1,24 @@
 import { pathSegment } from "@mayfly/protocol"
-import { errorLine, exitCodeOf, exitCodes, invalid } from "./command-error.ts"
-import { type Interrupts, listenForInterrupts } from "./interrupts.ts"
-import { type Api, openApi } from "./open-api.ts"
+import { exitCodes, invalid } from "./command-error.ts"
+import { type Api, apiError } from "./open-api.ts"
 import type { Output } from "./output.ts"
-import { entryLine, type ShownEntry, type ShownWorkflow, workflowLine, workflowLines } from "./print-workflow.ts"
+import { entryLine, type ShownEntry, type ShownWorkflow, workflowLines, workflowRow } from "./print-workflow.ts"
+import { printDone } from "./print-done.ts"
+import { printTable } from "./print-table.ts"
 import { readPlainJsonOption } from "./read-json-option.ts"
 import { readWorkflow } from "./read-workflow.ts"
-import { safeLine } from "./safe-line.ts"
+import { workflowView } from "./workflow-view.ts"
+import { withApi } from "./with-api.ts"
 import type { WorkflowCall, WorkflowFlags } from "./workflow-flags.ts"
 
 /** `mayfly workflow …`. Gives the exit code; never rejects. */
 export async function workflowCommand(call: WorkflowCall, flags: WorkflowFlags, output: Output): Promise<number> {
-  using interrupts = listenForInterrupts()
-  try {
-    // Before the directory is opened: a wrong option starts nothing.
-    const body = await bodyOf(call, flags, interrupts.signal)
-    await using api = await openApi(flags.data)
-    return await act({ api, call, flags, output, interrupts, body })
-  } catch (error) {
-    if (interrupts.exitCode !== undefined) return interrupts.exitCode
-    output.stderr.write(`${safeLine(errorLine(error))}\n`)
-    return exitCodeOf(error)
-  }
+  return withApi({
+    flags,
+    output,
+    prepare: (signal) => bodyOf(call, flags, signal),
+    act: (api, body, signal) => act({ api, call, flags, output, signal, body }),
+  })
 }
 
 interface Context {
@@ -29,7 +26,7 @@ interface Context {
   readonly call: WorkflowCall
   readonly flags: WorkflowFlags
   readonly output: Output
-  readonly interrupts: Interrupts
+  readonly signal: AbortSignal
   readonly body: Record<string, unknown>
 }
 
@@ -56,6 +53,7 @@ async function act(context: Context): Promise<number> {
     }
     case "rm":
       await api.call("DELETE", pathOf(call.id, "", flags))
+      printDone(flags, context.output)
       return exitCodes.ok
     default:
       print((await api.call("POST", pathOf(call.id, `/${call.name}`, flags), body)) as ShownWorkflow, context)
@@ -96,9 +94,9 @@ async function list(context: Context): Promise<number> {
   if (!/^\d{1,4}$/.test(limit)) throw invalid("--limit", "must be a whole number from 1 to 1000")
   const query = queryOf({ tenant, status, limit })
   const { workflows } = (await api.call("GET", `/v1/workflows${query}`)) as { workflows: ShownWorkflow[] }
-  for (const workflow of workflows.toReversed()) {
-    write(context, flags.json === true ? JSON.stringify(workflow) : workflowLine(workflow, output))
-  }
+  const all = workflows.toReversed()
+  if (flags.json === true) for (const workflow of all) write(context, JSON.stringify(workflow))
+  else printTable(["started", "status", "id", "reason"], all.map(workflowRow), output)
   return exitCodes.ok
 }
 
@@ -114,17 +112,27 @@ async function history(context: Context, id: string): Promise<number> {
 
 /** Follows it to its end. */
 async function watch(context: Context, id: string): Promise<number> {
-  const { api, flags, interrupts } = context
-  for await (const { event, data } of api.events(pathOf(id, "/events", flags), interrupts.signal)) {
-    if (event === "instance" || event === "step") printEntry(data as ShownEntry, context)
-    if (event === "error") throw new Error((data as { error: { message: string } }).error.message)
+  const { api, flags, signal } = context
+  // Plain lines for who reads later, and for programs.
+  using view = flags.json === true || !isScreen(context.output) ? undefined : workflowView(context.output)
+  for await (const { event, data } of api.events(pathOf(id, "/events", flags), signal)) {
+    if (event === "instance" || event === "step") {
+      if (view === undefined) printEntry(data as ShownEntry, context)
+      else view.add(data as ShownEntry)
+    }
+    if (event === "error") throw apiError(data)
     if (event !== "end") continue
+    view?.[Symbol.dispose]()
     print(data as ShownWorkflow, context)
     return (data as ShownWorkflow).status === "complete" ? exitCodes.ok : exitCodes.failed
   }
-  if (interrupts.exitCode !== undefined) return interrupts.exitCode
+  if (signal.aborted) return exitCodes.failed
   context.output.stderr.write("mayfly: the server has stopped; the workflow goes on when it starts again\n")
   return exitCodes.failed
+}
+
+function isScreen({ stdout }: Output): boolean {
+  return stdout.isTTY && process.env["TERM"] !== "dumb"
 }
 
 function pathOf(

@@ -1,7 +1,6 @@
-export interface WorkflowFlags {
-  readonly data: string
-  readonly tenant?: string
-  readonly json?: boolean
+import type { ApiFlags } from "./api-options.ts"
+
+export interface WorkflowFlags extends ApiFlags {
   readonly id?: string
   readonly params?: string
   readonly status?: string
