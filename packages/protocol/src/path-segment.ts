@@ -5,7 +5,7 @@ import { MayflyError } from "./mayfly-error.ts"
  * another route's path, and the caller's key would be used for that.
  */
 export function pathSegment(text: string, what = "id"): string {
-  if (text !== "" && text !== "." && text !== ".." && text.isWellFormed()) return encodeURIComponent(text)
+  if (text !== "." && text !== ".." && text.isWellFormed()) return encodeURIComponent(text)
   throw new MayflyError("input.invalid", `${what} can't be ${JSON.stringify(text)}`, { details: { path: what } })
 }
 

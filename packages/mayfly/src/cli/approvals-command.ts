@@ -1,10 +1,7 @@
-<<<<<<< HEAD
-import { pathSegment } from "@mayfly/protocol"
-=======
 import type { ApiFlags } from "./api-options.ts"
->>>>>>> main
 import { userInfo } from "node:os"
 import { type Approval, jsonLine } from "@mayfly/platform"
+import { pathSegment } from "@mayfly/protocol"
 import { exitCodes, invalid } from "./command-error.ts"
 import type { Api } from "./open-api.ts"
 import { type Output, paint } from "./output.ts"
@@ -30,15 +27,9 @@ export async function approvalsCommand(
       const { approvals } = (await api.call("GET", `/v1/approvals${queryOf(flags)}`)) as { approvals: Approval[] }
       for (const approval of approvals.toReversed()) print(approval, flags, output)
     } else {
-<<<<<<< HEAD
-      const body = { by: userInfo().username, ...decisionOf(flags) }
-      const decided = await api.call("POST", `/v1/approvals/${pathSegment(id)}/${action}`, body)
-      print(decided as Approval, flags, output)
-=======
-      const path = `/v1/approvals/${encodeURIComponent(id)}/${action}`
+      const path = `/v1/approvals/${pathSegment(id)}/${action}`
       const tenant = flags.tenant === undefined ? "" : `?tenant=${encodeURIComponent(flags.tenant)}`
       print((await api.call("POST", `${path}${tenant}`, body)) as Approval, flags, output)
->>>>>>> main
     }
     return exitCodes.ok
   }

@@ -1,10 +1,6 @@
-<<<<<<< HEAD
 import { pathSegment } from "@mayfly/protocol"
-import { errorLine, exitCodeOf, exitCodes, invalid } from "./command-error.ts"
-=======
 import type { ApiFlags } from "./api-options.ts"
 import { exitCodes, invalid } from "./command-error.ts"
->>>>>>> main
 import { listAll } from "./list-all.ts"
 import type { Api } from "./open-api.ts"
 import type { Output } from "./output.ts"
@@ -37,19 +33,6 @@ export async function keysCommand(
   flags: KeysFlags,
   output: Output,
 ): Promise<number> {
-<<<<<<< HEAD
-  try {
-    const body = action === "create" ? bodyOf(name, flags) : {}
-    await using api = await openApi(flags.data)
-    if (action === "create") printNew(await api.call("POST", "/v1/keys", body), flags, output)
-    else if (action === "revoke") await api.call("DELETE", `/v1/keys/${pathSegment(name)}`)
-    else for (const key of await keysOf(api, flags)) print(key, flags, output)
-    return exitCodes.ok
-  } catch (error) {
-    output.stderr.write(`${safeLine(errorLine(error))}\n`)
-    return exitCodeOf(error)
-  }
-=======
   return withApi({
     flags,
     output,
@@ -57,13 +40,12 @@ export async function keysCommand(
     async act(api, body) {
       if (action === "create") printNew(await api.call("POST", "/v1/keys", body), flags, output)
       else if (action === "revoke") {
-        await api.call("DELETE", `/v1/keys/${encodeURIComponent(name)}`)
+        await api.call("DELETE", `/v1/keys/${pathSegment(name)}`)
         printDone(flags, output)
       } else printAll(await keysOf(api, flags), flags, output)
       return exitCodes.ok
     },
   })
->>>>>>> main
 }
 
 function keysOf(api: Api, { tenant }: KeysFlags): Promise<readonly ShownKey[]> {

@@ -13,11 +13,9 @@ import {
   createServer,
   directoryOwner,
   hashKey,
-  type LogEntry,
   openDataDirectory,
   openOwnerSocket,
   ownerSocketName,
-  stderrLog,
 } from "@mayfly/server"
 import { WebSocket } from "ws"
 import type { ApiFlags } from "./api-options.ts"
@@ -56,24 +54,15 @@ export async function openApi(flags: Pick<ApiFlags, "data" | "url" | "profile">)
 /** Whoever has the directory and a terminal is its owner, and may choose what holds a sandbox. */
 const small = { hosts: 1, isolates: 0, spare: false, sandboxes: { offer: providerNames } }
 
-/** A command is no server: of its own requests only what failed is worth a line. */
-function failures(entry: LogEntry): void {
-  if (entry.level === "error") stderrLog(entry)
-}
-
 async function ownApi(path: string): Promise<Api> {
   await using opened = new AsyncDisposableStack()
   const directory = opened.use(openDataDirectory(path))
   const platform = opened.use(await createPlatform({ ...small, dataDir: directory }))
   const key = createKey()
   let keyHashes = [hashKey(key)]
-<<<<<<< HEAD
-  const { app, close } = createServer({ platform, keyHashes, log: failures })
-=======
   // A command is no server: its user reads what went wrong, not a line per request.
   const { log } = opened.use(createLog({ level: "error", format: "json" }))
   const { app, close } = createServer({ platform, keyHashes, log })
->>>>>>> main
   opened.defer(close)
   const held = opened.move()
   return {
@@ -103,11 +92,7 @@ async function ownApi(path: string): Promise<Api> {
       // A person looks at it, maybe for long: other commands find us as they find a server.
       const socket = held.use(await openOwnerSocket(directory))
       keyHashes = [...keyHashes, socket.keyHash]
-<<<<<<< HEAD
-      const server = createServer({ platform, keyHashes, log: failures })
-=======
       const server = createServer({ platform, keyHashes, log })
->>>>>>> main
       held.defer(server.close)
       socket.serve(server.app)
       return openSocket(directorySocket(path), target)

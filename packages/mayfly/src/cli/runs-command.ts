@@ -12,14 +12,8 @@ import { withApi } from "./with-api.ts"
 
 /** `mayfly runs ls|show|cancel`. Gives the exit code; never rejects. */
 export async function runsCommand(action: RunsAction, id: string, flags: RunsFlags, output: Output): Promise<number> {
-<<<<<<< HEAD
-  try {
-    await using api = await openApi(flags.data)
-    const path = `/v1/runs/${pathSegment(id)}`
-=======
   const act = async (api: Api): Promise<number> => {
-    const path = `/v1/runs/${encodeURIComponent(id)}`
->>>>>>> main
+    const path = `/v1/runs/${pathSegment(id)}`
     const query = queryOf(flags)
     if (action === "cancel") {
       await api.call("POST", `${path}/cancel?${query}`)

@@ -175,16 +175,10 @@ async function expose(path: string, body: object, context: Context): Promise<num
 }
 
 async function snapshot(path: string, context: Context): Promise<number> {
-<<<<<<< HEAD
-  const { api, flags } = context
-  if (flags.rm === undefined) return print(context, await api.call("POST", path), "id")
-  const one = sandboxPath("", "", flags).replace("/v1/sandboxes", `/v1/snapshots/${pathSegment(flags.rm)}`)
-=======
   const { api, flags, output } = context
   if (flags.rm === undefined)
     return print(context, await whileSpinning("copying files", output, () => api.call("POST", path)), "id")
-  const one = sandboxPath("", "", flags).replace("/v1/sandboxes", `/v1/snapshots/${encodeURIComponent(flags.rm)}`)
->>>>>>> main
+  const one = sandboxPath("", "", flags).replace("/v1/sandboxes", `/v1/snapshots/${pathSegment(flags.rm)}`)
   return print(context, await api.call("DELETE", one), undefined)
 }
 

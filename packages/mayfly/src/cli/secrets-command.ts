@@ -1,9 +1,6 @@
-<<<<<<< HEAD
-import { pathSegment } from "@mayfly/protocol"
-=======
 import type { ApiFlags } from "./api-options.ts"
->>>>>>> main
 import { text as readAll } from "node:stream/consumers"
+import { pathSegment } from "@mayfly/protocol"
 import { askSecret } from "./ask-secret.ts"
 import { exitCodes, invalid } from "./command-error.ts"
 import { listAll } from "./list-all.ts"
@@ -22,30 +19,17 @@ export async function secretsCommand(
   flags: SecretsFlags,
   output: Output,
 ): Promise<number> {
-<<<<<<< HEAD
-  try {
-    // Not from an argument: those are seen by every process of the machine and kept in the shell's history.
-    const value = action === "set" ? (await readAll(process.stdin)).replace(/\r?\n$/, "") : ""
-    if (action === "set" && value === "") throw invalid("the secret", "is read from stdin, and nothing came")
-    await using api = await openApi(flags.data)
-    const tenant = flags.tenant ?? "default"
-    const path = `/v1/secrets/${pathSegment(name)}`
-    if (action === "set") await api.call("PUT", path, { value, tenant })
-    else if (action === "rm") await api.call("DELETE", `${path}?tenant=${encodeURIComponent(tenant)}`)
-    else print(await listAll(api, `/v1/secrets?tenant=${encodeURIComponent(tenant)}`, "secrets"), flags, output)
-=======
   const prepare = async (): Promise<string> => (action === "set" ? valueOf(output) : "")
   const act = async (api: Api, value: string): Promise<number> => {
     const tenant = flags.tenant === undefined ? {} : { tenant: flags.tenant }
     const query = new URLSearchParams(tenant).toString()
-    const path = `/v1/secrets/${encodeURIComponent(name)}`
+    const path = `/v1/secrets/${pathSegment(name)}`
     if (action === "ls") print(await listAll(api, `/v1/secrets?${query}`, "secrets"), flags, output)
     else {
       if (action === "set") await api.call("PUT", path, { value, ...tenant })
       else await api.call("DELETE", `${path}?${query}`)
       printDone(flags, output)
     }
->>>>>>> main
     return exitCodes.ok
   }
   return withApi({ flags, output, prepare, act })

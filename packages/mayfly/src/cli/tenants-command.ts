@@ -17,19 +17,9 @@ export async function tenantsCommand(
   flags: TenantsFlags,
   output: Output,
 ): Promise<number> {
-<<<<<<< HEAD
-  try {
-    // Before the directory is opened: a wrong option starts nothing.
-    const body = bodyOf(action, flags)
-    await using api = await openApi(flags.data)
-    const path = `/v1/tenants/${pathSegment(tenant)}`
-    if (action === "ls")
-      for (const one of await listAll<TenantInfo>(api, "/v1/tenants?", "tenants")) line(one, flags, output)
-=======
   const act = async (api: Api, body: object): Promise<number> => {
-    const path = `/v1/tenants/${encodeURIComponent(tenant)}`
+    const path = `/v1/tenants/${pathSegment(tenant)}`
     if (action === "ls") list(await listAll<TenantInfo>(api, "/v1/tenants?", "tenants"), flags, output)
->>>>>>> main
     else if (action === "show") show((await api.call("GET", path)) as TenantInfo, flags, output)
     else show((await api.call("PUT", path, body)) as TenantInfo, flags, output)
     return exitCodes.ok

@@ -1,10 +1,5 @@
-<<<<<<< HEAD
-import type { DynamicWorkerOptions, NamedWorkerInfo, WorkerVersion } from "@mayfly/platform"
-import { pathSegment, type RunJson } from "@mayfly/protocol"
-=======
 import type { NamedWorkerInfo, WorkerVersion } from "@mayfly/platform"
-import type { RunJson } from "@mayfly/protocol"
->>>>>>> main
+import { pathSegment, type RunJson } from "@mayfly/protocol"
 import type { WorkerCall, WorkerFlags } from "./account-flags.ts"
 import { exitCodes } from "./command-error.ts"
 import { jsonModules } from "./json-modules.ts"
