@@ -57,6 +57,22 @@ export function mcpSuite(connected: () => Client, decide: (link: string) => Prom
     )
   })
 
+  test("paths and ids of an agent lead to no other route of the API", async () => {
+    const up = "../../../keys"
+    for (const [name, args] of [
+      ["sandbox_read_file", { path: up }],
+      ["sandbox_read_file", { path: `/${up}` }],
+      ["sandbox_read_file", { sandbox: "..", path: "x" }],
+      ["sandbox_write_file", { path: "../../../secrets/TOKEN", content: '{"value":"x"}' }],
+      ["get_workflow", { id: ".." }],
+      ["workflow_history", { id: ".." }],
+    ] as const) {
+      const { isError, text } = await call(name, args)
+      assert.equal(isError, true)
+      assert.match(text, /^(?:input\.invalid|sandbox\.\S+):/, name)
+    }
+  })
+
   test("a workflow runs its steps, and a person's approval reaches the agent", async () => {
     const steps = [
       { name: "one", code: "() => 20" },

@@ -177,6 +177,8 @@ export class DynamicWorker implements AsyncDisposable {
     } catch (error) {
       signal?.throwIfAborted()
       throw sessionError(error)
+    } finally {
+      stub[Symbol.dispose]()
     }
   }
 
@@ -216,6 +218,8 @@ export class DynamicWorker implements AsyncDisposable {
       throw sessionError(error)
     } finally {
       signal?.removeEventListener("abort", cancel)
+      // Else both sides keep it for as long as the connection lasts.
+      stub[Symbol.dispose]()
     }
   }
 }

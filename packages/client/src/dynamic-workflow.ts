@@ -1,4 +1,4 @@
-import { type ErrorCode, errorTable, fromTaggedJson, MayflyError, toTaggedJson } from "@mayfly/protocol"
+import { type ErrorCode, errorTable, fromTaggedJson, MayflyError, toTaggedJson, pathSegment } from "@mayfly/protocol"
 import type { Http } from "./http.ts"
 import { followEvents } from "./server-events.ts"
 import { withoutFunctions } from "./without-functions.ts"
@@ -168,7 +168,7 @@ export class DynamicWorkflow {
   }
 
   #path(rest: string): string {
-    return `/v1/workflows/${encodeURIComponent(this.id)}${rest}`
+    return `/v1/workflows/${pathSegment(this.id)}${rest}`
   }
 }
 
@@ -192,7 +192,7 @@ export class WorkflowBinding {
 
   /** Rejects with `workflow.not-found`. */
   async get(id: string): Promise<DynamicWorkflow> {
-    await this.#http.json("GET", `/v1/workflows/${encodeURIComponent(id)}`)
+    await this.#http.json("GET", `/v1/workflows/${pathSegment(id)}`)
     return new DynamicWorkflow(this.#http, id)
   }
 

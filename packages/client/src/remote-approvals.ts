@@ -1,3 +1,4 @@
+import { pathSegment } from "@mayfly/protocol"
 import type { Http } from "./http.ts"
 
 export interface Approval {
@@ -28,14 +29,14 @@ export class RemoteApprovals {
   }
 
   async get(id: string): Promise<Approval> {
-    return this.#http.json("GET", `/v1/approvals/${encodeURIComponent(id)}`)
+    return this.#http.json("GET", `/v1/approvals/${pathSegment(id)}`)
   }
 
   async allow(id: string, decision: Decision = {}): Promise<Approval> {
-    return this.#http.json("POST", `/v1/approvals/${encodeURIComponent(id)}/allow`, { json: decision })
+    return this.#http.json("POST", `/v1/approvals/${pathSegment(id)}/allow`, { json: decision })
   }
 
   async deny(id: string, decision: Decision = {}): Promise<Approval> {
-    return this.#http.json("POST", `/v1/approvals/${encodeURIComponent(id)}/deny`, { json: decision })
+    return this.#http.json("POST", `/v1/approvals/${pathSegment(id)}/deny`, { json: decision })
   }
 }

@@ -1,3 +1,4 @@
+import { pathSegment } from "@mayfly/protocol"
 import type { Http } from "./http.ts"
 
 /** Credentials that the server adds to requests on their way out. Values never come back. */
@@ -10,7 +11,7 @@ export class RemoteSecrets {
 
   async set(name: string, value: string): Promise<void> {
     const tenant = this.#http.tenant === undefined ? {} : { tenant: this.#http.tenant }
-    await this.#http.json("PUT", `/v1/secrets/${encodeURIComponent(name)}`, { json: { value, ...tenant } })
+    await this.#http.json("PUT", `/v1/secrets/${pathSegment(name)}`, { json: { value, ...tenant } })
   }
 
   async list(): Promise<readonly { readonly name: string; readonly updatedAt: number }[]> {
@@ -18,6 +19,6 @@ export class RemoteSecrets {
   }
 
   async delete(name: string): Promise<void> {
-    await this.#http.json("DELETE", `/v1/secrets/${encodeURIComponent(name)}`)
+    await this.#http.json("DELETE", `/v1/secrets/${pathSegment(name)}`)
   }
 }

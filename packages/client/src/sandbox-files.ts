@@ -1,3 +1,4 @@
+import { filePathSegments } from "@mayfly/protocol"
 import { followable } from "./followable.ts"
 import type { SandboxHttp } from "./sandbox-http.ts"
 
@@ -97,8 +98,6 @@ export class SandboxFiles {
   }
 }
 
-/** An absolute path begins with an encoded slash. */
 function at(path: string): string {
-  const parts = path.replace(/^\/+/, "").split("/").map(encodeURIComponent).join("/")
-  return `/files/${path.startsWith("/") ? "%2F" : ""}${parts}`
+  return `/files/${filePathSegments(path)}`
 }

@@ -1,3 +1,4 @@
+import { pathSegment } from "@mayfly/protocol"
 import type { Call, Http } from "./http.ts"
 import { eventError, eventsOf, type ServerEvent } from "./server-events.ts"
 
@@ -15,7 +16,7 @@ export class SandboxHttp {
 
   constructor(http: Http, id: string) {
     this.#http = http
-    this.#prefix = `/v1/sandboxes/${encodeURIComponent(id)}`
+    this.#prefix = `/v1/sandboxes/${pathSegment(id)}`
   }
 
   get http(): Http {

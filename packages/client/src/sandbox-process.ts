@@ -1,4 +1,4 @@
-import { MayflyError } from "@mayfly/protocol"
+import { MayflyError, pathSegment } from "@mayfly/protocol"
 import { followable } from "./followable.ts"
 import type { Command, OutputChunk, SandboxHttp } from "./sandbox-http.ts"
 
@@ -137,7 +137,7 @@ export class SandboxProcess {
   }
 
   #path(rest: string): string {
-    return `/processes/${encodeURIComponent(this.id)}${rest}`
+    return `/processes/${pathSegment(this.id)}${rest}`
   }
 }
 

@@ -1,3 +1,4 @@
+import { pathSegment } from "@mayfly/protocol"
 import { execute, type ExecOptions, type ExecResult } from "./sandbox-exec.ts"
 import type { SandboxHttp } from "./sandbox-http.ts"
 
@@ -44,6 +45,6 @@ export class SandboxShell implements AsyncDisposable {
   }
 
   get #path(): string {
-    return `/shells/${encodeURIComponent(this.id)}`
+    return `/shells/${pathSegment(this.id)}`
   }
 }

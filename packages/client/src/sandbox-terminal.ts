@@ -1,4 +1,4 @@
-import { MayflyError } from "@mayfly/protocol"
+import { MayflyError, pathSegment } from "@mayfly/protocol"
 import { errorFromJson } from "./api-error.ts"
 import { openSocket } from "./open-socket.ts"
 import type { SandboxHttp } from "./sandbox-http.ts"
@@ -81,7 +81,7 @@ export class SandboxTerminal implements AsyncDisposable {
 
   /** Ends the terminal and what runs in it. */
   async kill(): Promise<void> {
-    await this.#http.json("DELETE", `/terminals/${encodeURIComponent(this.id)}`)
+    await this.#http.json("DELETE", `/terminals/${pathSegment(this.id)}`)
   }
 
   /** Closes the view. */

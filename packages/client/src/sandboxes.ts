@@ -1,4 +1,4 @@
-import { MayflyError, type NetworkPolicy } from "@mayfly/protocol"
+import { MayflyError, type NetworkPolicy, pathSegment } from "@mayfly/protocol"
 import type { Http } from "./http.ts"
 import type { RemotePlatform } from "./remote-platform.ts"
 import { Sandbox } from "./sandbox.ts"
@@ -54,7 +54,7 @@ export class Sandboxes {
 
   /** Rejects with `sandbox.not-found`. */
   async get(id: string): Promise<Sandbox> {
-    await this.http.json("GET", `/v1/sandboxes/${encodeURIComponent(id)}`)
+    await this.http.json("GET", `/v1/sandboxes/${pathSegment(id)}`)
     return new Sandbox(this, id)
   }
 
@@ -81,7 +81,7 @@ export class Sandboxes {
 
   async destroy(id: string): Promise<void> {
     try {
-      await this.http.json("DELETE", `/v1/sandboxes/${encodeURIComponent(id)}`)
+      await this.http.json("DELETE", `/v1/sandboxes/${pathSegment(id)}`)
     } catch (error) {
       if (!(error instanceof MayflyError) || error.code !== "sandbox.not-found") throw error
     }
@@ -93,6 +93,6 @@ export class Sandboxes {
   }
 
   async deleteSnapshot(id: string): Promise<void> {
-    await this.http.json("DELETE", `/v1/snapshots/${encodeURIComponent(id)}`)
+    await this.http.json("DELETE", `/v1/snapshots/${pathSegment(id)}`)
   }
 }

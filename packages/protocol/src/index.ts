@@ -13,6 +13,7 @@ export { type ErrorCode, type ErrorRow, errorTable } from "./error-table.ts"
 export { defaultLimits, type Limits, limitTable, parseLimits } from "./limits.ts"
 export { MayflyError, type MayflyErrorOptions } from "./mayfly-error.ts"
 export type { LedgerRow, NetworkPolicy, OriginRule, SecretHeader, NamedSecret, BasicAuth, AwsAuth } from "./network.ts"
+export { filePathSegments, pathSegment } from "./path-segment.ts"
 export type { ErrorJson, LogLevel, LogLine, RunJson, Usage } from "./run.ts"
 export {
   activeSpan,

@@ -150,17 +150,18 @@ export class SandboxRegistry {
     return rows.map(recordOf)
   }
 
-  async addSnapshot(snapshot: SnapshotInfo): Promise<void> {
+  /** Rejects with `quota.count` when its tenant has `most` already. */
+  async addSnapshot(snapshot: SnapshotInfo, most: number = Number.MAX_SAFE_INTEGER): Promise<void> {
     const { id, sandboxId, tenant, createdAt, bytes, limits, provider } = snapshot
-    await this.#write("INSERT INTO sandbox_snapshots VALUES (?, ?, ?, ?, ?, ?, ?)", [
-      id,
-      sandboxId,
-      tenant,
-      createdAt,
-      bytes,
-      JSON.stringify(limits),
-      provider,
-    ])
+    const added = await this.#write(
+      `INSERT INTO sandbox_snapshots SELECT ?, ?, ?, ?, ?, ?, ?
+       WHERE (SELECT COUNT(*) FROM sandbox_snapshots WHERE tenant = ?) < ?`,
+      [id, sandboxId, tenant, createdAt, bytes, JSON.stringify(limits), provider, tenant, most],
+    )
+    if (added > 0) return
+    throw new MayflyError("quota.count", `tenant "${tenant}" has ${most} snapshots`, {
+      details: { tenant, what: "snapshots", most },
+    })
   }
 
   async getSnapshot(id: string): Promise<SnapshotInfo | undefined> {

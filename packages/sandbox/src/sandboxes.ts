@@ -42,6 +42,11 @@ export interface SandboxesOptions {
   readonly docker?: DockerOptions
 }
 
+/** A tenant without a quota keeps at most this many; they take disk, as sandboxes do. */
+const maxSnapshots = 10_000
+/** For each sandbox that its quota allows. */
+const snapshotsPerSandbox = 10
+
 interface Home {
   readonly directory: string
   readonly providers: SandboxProviders
@@ -160,13 +165,25 @@ export class Sandboxes implements AsyncDisposable {
   /** @internal */
   async snapshot(live: LiveSandbox): Promise<SnapshotInfo> {
     live.checkUsable()
+    const { tenant } = live.record
+    const sandboxes = await this.#governor.mayCreate(tenant)
+    const most = sandboxes === null ? maxSnapshots : sandboxes * snapshotsPerSandbox
+    return this.#snapshot(live, most)
+  }
+
+  async #snapshot(live: LiveSandbox, most?: number): Promise<SnapshotInfo> {
     const { registry, providers } = await this.#open()
     const { id: sandboxId, tenant, limits, provider: name } = live.record
     const provider = await providers.get(name)
     const id = `snap-${randomBytes(8).toString("hex")}`
     const bytes = await live.exclusively((running) => provider.snapshot(specOf(live.record), id, running))
     const snapshot = { id, sandboxId, tenant, provider: name, createdAt: Date.now(), bytes, limits }
-    await registry.addSnapshot(snapshot)
+    try {
+      await registry.addSnapshot(snapshot, most)
+    } catch (error) {
+      await provider.removeSnapshot(id)
+      throw error
+    }
     return snapshot
   }
 
@@ -174,8 +191,11 @@ export class Sandboxes implements AsyncDisposable {
   async fork(live: LiveSandbox, options: SandboxOptions): Promise<Sandbox> {
     // Before files are copied; and spread over the original's limits, what is none would look like none.
     parseSandboxOptions(options)
+    live.checkUsable()
     const { limits, network, env, sleepAfterMs, tenant } = live.record
-    const snapshot = await this.snapshot(live)
+    await this.#governor.mayCreate(tenant)
+    // It is gone when the fork is there: none of those that the tenant keeps.
+    const snapshot = await this.#snapshot(live)
     try {
       return await this.create({
         network,

@@ -124,6 +124,8 @@ function partsOf({
       hooks: new RequestSlots(100),
       followers: new RequestSlots(100),
       workflowFollowers: new RequestSlots(500),
+      // As many as the listener takes; one tenant has half of them.
+      sockets: new RequestSlots(1_000),
     },
     body: { maxBytes: maxBodyBytes, budget: new BodyBudget(maxHeldBytes), timeoutMs: bodyTimeoutMs },
     draining,

@@ -1,6 +1,7 @@
 import type { ApiFlags } from "./api-options.ts"
 import { userInfo } from "node:os"
 import { type Approval, jsonLine } from "@mayfly/platform"
+import { pathSegment } from "@mayfly/protocol"
 import { exitCodes, invalid } from "./command-error.ts"
 import type { Api } from "./open-api.ts"
 import { type Output, paint } from "./output.ts"
@@ -26,7 +27,7 @@ export async function approvalsCommand(
       const { approvals } = (await api.call("GET", `/v1/approvals${queryOf(flags)}`)) as { approvals: Approval[] }
       for (const approval of approvals.toReversed()) print(approval, flags, output)
     } else {
-      const path = `/v1/approvals/${encodeURIComponent(id)}/${action}`
+      const path = `/v1/approvals/${pathSegment(id)}/${action}`
       const tenant = flags.tenant === undefined ? "" : `?tenant=${encodeURIComponent(flags.tenant)}`
       print((await api.call("POST", `${path}${tenant}`, body)) as Approval, flags, output)
     }

@@ -1,3 +1,4 @@
+import { pathSegment } from "@mayfly/protocol"
 import type { ApiFlags } from "./api-options.ts"
 import { exitCodes, invalid } from "./command-error.ts"
 import { listAll } from "./list-all.ts"
@@ -39,7 +40,7 @@ export async function keysCommand(
     async act(api, body) {
       if (action === "create") printNew(await api.call("POST", "/v1/keys", body), flags, output)
       else if (action === "revoke") {
-        await api.call("DELETE", `/v1/keys/${encodeURIComponent(name)}`)
+        await api.call("DELETE", `/v1/keys/${pathSegment(name)}`)
         printDone(flags, output)
       } else printAll(await keysOf(api, flags), flags, output)
       return exitCodes.ok

@@ -1,4 +1,5 @@
 import type { ListedRun, RunDetails } from "@mayfly/platform"
+import { pathSegment } from "@mayfly/protocol"
 import type { RunsAction, RunsFlags } from "./account-flags.ts"
 import { exitCodes } from "./command-error.ts"
 import type { Api } from "./open-api.ts"
@@ -12,7 +13,7 @@ import { withApi } from "./with-api.ts"
 /** `mayfly runs ls|show|cancel`. Gives the exit code; never rejects. */
 export async function runsCommand(action: RunsAction, id: string, flags: RunsFlags, output: Output): Promise<number> {
   const act = async (api: Api): Promise<number> => {
-    const path = `/v1/runs/${encodeURIComponent(id)}`
+    const path = `/v1/runs/${pathSegment(id)}`
     const query = queryOf(flags)
     if (action === "cancel") {
       await api.call("POST", `${path}/cancel?${query}`)

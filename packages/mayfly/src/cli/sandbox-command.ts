@@ -1,5 +1,5 @@
 import { buffer } from "node:stream/consumers"
-import { toTaggedJson } from "@mayfly/protocol"
+import { toTaggedJson, pathSegment } from "@mayfly/protocol"
 import { errorLine, exitCodeOf, exitCodes, invalid } from "./command-error.ts"
 import { type Interrupts, listenForInterrupts } from "./interrupts.ts"
 import { type Api, apiError, openApi } from "./open-api.ts"
@@ -60,13 +60,13 @@ async function act(call: SandboxCall, body: object, context: Context): Promise<n
     case "ps":
       return list(context, at("/processes"), "processes")
     case "logs":
-      return logs(at(`/processes/${encodeURIComponent(call.process)}/logs`), context)
+      return logs(at(`/processes/${pathSegment(call.process)}/logs`), context)
     case "kill":
-      return print(context, await api.call("POST", at(`/processes/${encodeURIComponent(call.process)}/kill`), body), undefined) // oxfmt-ignore
+      return print(context, await api.call("POST", at(`/processes/${pathSegment(call.process)}/kill`), body), undefined) // oxfmt-ignore
     case "expose":
       return expose(at("/ports"), body, context)
     case "unexpose":
-      return print(context, await api.call("DELETE", at(`/ports/${encodeURIComponent(call.port)}`)), undefined)
+      return print(context, await api.call("DELETE", at(`/ports/${pathSegment(call.port)}`)), undefined)
     case "snapshot":
       return snapshot(at("/snapshots"), context)
     case "snapshots":
@@ -178,7 +178,7 @@ async function snapshot(path: string, context: Context): Promise<number> {
   const { api, flags, output } = context
   if (flags.rm === undefined)
     return print(context, await whileSpinning("copying files", output, () => api.call("POST", path)), "id")
-  const one = sandboxPath("", "", flags).replace("/v1/sandboxes", `/v1/snapshots/${encodeURIComponent(flags.rm)}`)
+  const one = sandboxPath("", "", flags).replace("/v1/sandboxes", `/v1/snapshots/${pathSegment(flags.rm)}`)
   return print(context, await api.call("DELETE", one), undefined)
 }
 

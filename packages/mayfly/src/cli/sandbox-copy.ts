@@ -2,6 +2,7 @@ import { statSync } from "node:fs"
 import { mkdtemp, open, rename, rm } from "node:fs/promises"
 import { basename, dirname, join, resolve } from "node:path"
 import type { Readable } from "node:stream"
+import { filePathSegments } from "@mayfly/protocol"
 import { packTar } from "modern-tar/fs"
 import { invalid } from "./command-error.ts"
 import { isCode } from "./is-code.ts"
@@ -53,7 +54,7 @@ async function upload(from: string, target: Place, context: CopyContext): Promis
   const path = isPiped ? target.path : await pathInside(target, basename(resolve(from)), context)
   const size = isFolder ? undefined : found?.size
   const named = new URLSearchParams(isFolder ? { path, format: "tar" } : {})
-  const rest = isFolder ? "/archive" : `/files/${encodeURIComponent(path)}`
+  const rest = isFolder ? "/archive" : `/files/${filePathSegments(path)}`
   if (isPiped) await context.api.call("GET", sandboxPath(target.id, "", context.flags))
   const bytes = isPiped ? process.stdin : isFolder ? packTar(resolve(from)) : await opened(from)
   const counted = withProgress(bytes, { output: context.output, name: from, size })
@@ -97,7 +98,7 @@ async function download(source: Place, to: string, context: CopyContext): Promis
   const type = await typeOf(source, context)
   if (type === "directory") return downloadFolder(source, to, context)
   const { id, path } = source
-  const bytes = await api.stream("GET", sandboxPath(id, `/files/${encodeURIComponent(path)}`, flags), { signal })
+  const bytes = await api.stream("GET", sandboxPath(id, `/files/${filePathSegments(path)}`, flags), { signal })
   if (to === "-") {
     let sent = 0
     for await (const chunk of bytes) {

@@ -1,3 +1,4 @@
+import { pathSegment } from "@mayfly/protocol"
 import type { SandboxFlags } from "./sandbox-flags.ts"
 
 /** The API's path for a sandbox, or for all of them when the id is empty. */
@@ -9,5 +10,5 @@ export function sandboxPath(
 ): string {
   if (tenant !== undefined) query.set("tenant", tenant)
   const text = query.toString()
-  return `/v1/sandboxes${id === "" ? "" : `/${encodeURIComponent(id)}`}${rest}${text === "" ? "" : `?${text}`}`
+  return `/v1/sandboxes${id === "" ? "" : `/${pathSegment(id)}`}${rest}${text === "" ? "" : `?${text}`}`
 }

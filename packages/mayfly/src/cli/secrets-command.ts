@@ -1,5 +1,6 @@
 import type { ApiFlags } from "./api-options.ts"
 import { text as readAll } from "node:stream/consumers"
+import { pathSegment } from "@mayfly/protocol"
 import { askSecret } from "./ask-secret.ts"
 import { exitCodes, invalid } from "./command-error.ts"
 import { listAll } from "./list-all.ts"
@@ -22,7 +23,7 @@ export async function secretsCommand(
   const act = async (api: Api, value: string): Promise<number> => {
     const tenant = flags.tenant === undefined ? {} : { tenant: flags.tenant }
     const query = new URLSearchParams(tenant).toString()
-    const path = `/v1/secrets/${encodeURIComponent(name)}`
+    const path = `/v1/secrets/${pathSegment(name)}`
     if (action === "ls") print(await listAll(api, `/v1/secrets?${query}`, "secrets"), flags, output)
     else {
       if (action === "set") await api.call("PUT", path, { value, ...tenant })

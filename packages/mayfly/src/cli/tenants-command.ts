@@ -1,4 +1,5 @@
 import type { TenantInfo } from "@mayfly/platform"
+import { pathSegment } from "@mayfly/protocol"
 import type { TenantsAction, TenantsFlags } from "./account-flags.ts"
 import { exitCodes, invalid } from "./command-error.ts"
 import { listAll } from "./list-all.ts"
@@ -17,7 +18,7 @@ export async function tenantsCommand(
   output: Output,
 ): Promise<number> {
   const act = async (api: Api, body: object): Promise<number> => {
-    const path = `/v1/tenants/${encodeURIComponent(tenant)}`
+    const path = `/v1/tenants/${pathSegment(tenant)}`
     if (action === "ls") list(await listAll<TenantInfo>(api, "/v1/tenants?", "tenants"), flags, output)
     else if (action === "show") show((await api.call("GET", path)) as TenantInfo, flags, output)
     else show((await api.call("PUT", path, body)) as TenantInfo, flags, output)

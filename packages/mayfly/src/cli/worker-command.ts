@@ -1,5 +1,5 @@
 import type { NamedWorkerInfo, WorkerVersion } from "@mayfly/platform"
-import type { RunJson } from "@mayfly/protocol"
+import { pathSegment, type RunJson } from "@mayfly/protocol"
 import type { WorkerCall, WorkerFlags } from "./account-flags.ts"
 import { exitCodes } from "./command-error.ts"
 import { jsonModules } from "./json-modules.ts"
@@ -39,7 +39,7 @@ async function act(
     else printTable(["updated", "name", "version"], all.map(row), output)
     return exitCodes.ok
   }
-  const path = `/v1/workers/${encodeURIComponent(call.worker)}`
+  const path = `/v1/workers/${pathSegment(call.worker)}`
   if (call.name === "run") return printRun((await api.call("POST", `${path}/run`, body)) as RunJson, flags, output)
   if (call.name === "versions") {
     const { versions } = (await api.call("GET", `${path}/versions?${query}`)) as { versions: readonly WorkerVersion[] }

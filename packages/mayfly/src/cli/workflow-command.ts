@@ -1,3 +1,4 @@
+import { pathSegment } from "@mayfly/protocol"
 import { exitCodes, invalid } from "./command-error.ts"
 import { type Api, apiError } from "./open-api.ts"
 import type { Output } from "./output.ts"
@@ -140,7 +141,7 @@ function pathOf(
   { tenant }: WorkflowFlags,
   query: Readonly<Record<string, string>> = {},
 ): string {
-  return `/v1/workflows/${encodeURIComponent(id)}${rest}${queryOf({ tenant, ...query })}`
+  return `/v1/workflows/${pathSegment(id)}${rest}${queryOf({ tenant, ...query })}`
 }
 
 function queryOf(given: Readonly<Record<string, string | undefined>>): string {

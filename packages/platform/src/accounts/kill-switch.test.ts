@@ -3,7 +3,8 @@ import { after, test } from "node:test"
 import { MayflyError } from "@mayfly/protocol"
 import { createPlatform, DynamicWorkflow, Sandbox } from "../index.ts"
 
-const platform = await createPlatform({ hosts: 1, isolates: 2, spare: false })
+const sandboxes = { offer: ["virtual"] } as const
+const platform = await createPlatform({ hosts: 1, isolates: 2, spare: false, sandboxes })
 after(() => platform.dispose())
 
 function coded(code: string): (error: unknown) => boolean {
@@ -106,6 +107,25 @@ test("a suspended tenant's sandbox stops and does not start; its time awake is c
   assert.ok(total.sandboxMs > 0)
   await platform.tenants.resume(tenant)
   assert.equal((await sandbox.exec("echo back")).stdout, "back\n")
+  await sandbox.destroy()
+})
+
+test("a quota of sandboxes bounds their snapshots too, also when many are taken at once; a suspended tenant takes none", async () => {
+  const tenant = "copies"
+  await platform.tenants.set(tenant, { quota: { sandboxes: 1 } })
+  const sandboxes = platform.sandboxes(tenant)
+  const sandbox = await sandboxes.create({ provider: "virtual" })
+  const taken = await Promise.allSettled(Array.from({ length: 12 }, () => sandbox.snapshot()))
+  const codes = taken.flatMap((one) => (one.status === "rejected" ? [(one.reason as MayflyError).code] : []))
+  assert.deepEqual(codes, ["quota.count", "quota.count"])
+  const [first, ...more] = await sandboxes.snapshots()
+  assert.equal(more.length, 9)
+  await sandboxes.removeSnapshot(first?.id ?? "")
+  await sandbox.snapshot()
+  await platform.tenants.suspend(tenant)
+  await assert.rejects(sandbox.snapshot(), coded("tenant.suspended"))
+  await platform.tenants.resume(tenant)
+  for (const { id } of await sandboxes.snapshots()) await sandboxes.removeSnapshot(id)
   await sandbox.destroy()
 })
 

@@ -125,10 +125,8 @@ export class RemoteValues {
     if (typeof whenAborted !== "function") throw new TypeError("malformed message: signal")
     const ended = Promise.resolve(this.#hold(whenAborted as RemoteFunction)({ text: "j[]", capabilities: [] }))
     const end = (reason: unknown): void => abort.abort(reason)
-    ended.then(
-      (reason) => end(this.decode(reason)),
-      () => end(new Error("the connection ended")),
-    )
+    // The answer may be anything: what is no message ends it too, and must not be a rejection that nobody handles.
+    ended.then((reason) => this.decode(reason)).then(end, () => end(new Error("the connection ended")))
     if (aborted) end(undefined)
     return abort.signal
   }

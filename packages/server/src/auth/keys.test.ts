@@ -48,6 +48,24 @@ test("Keys keeps hashes, last uses and revocations over a restart, and no key", 
   rmSync(directory, { recursive: true })
 })
 
+test("Keys of one tenant do not take the places of others, also when many are made at once; ended ones give way", async () => {
+  await using store = await openStore()
+  const keys = new Keys(async () => store, { maxKeys: 5, maxKeysOfTenant: 3 })
+  const made = await Promise.allSettled(Array.from({ length: 6 }, () => keys.create(given)))
+  const own = made.flatMap((one) => (one.status === "fulfilled" ? [one.value.info.id] : []))
+  assert.equal(own.length, 3)
+  await keys.revoke(own[0] ?? "", "acme")
+  const { info } = await keys.create({ ...given, name: "new" })
+  const other = { ...given, tenant: "other" }
+  await keys.create(other)
+  await keys.create({ ...other, tenant: null })
+  await assert.rejects(keys.create(other), { code: "auth.too-many-keys" })
+  const later = new Keys(async () => store)
+  const kept = (await later.list("acme")).map(({ id }) => id)
+  assert.deepEqual(kept.toSorted(), [own[1], own[2], info.id].toSorted())
+  await Promise.all([keys.close(), later.close()])
+})
+
 test("Keys forgets keys that ended long ago", async () => {
   await using store = await openStore()
   const keys = new Keys(async () => store)

@@ -39,6 +39,8 @@ interface KeyRow {
 }
 
 const maxKeys = 10_000
+/** One tenant's admin leaves room for the others. */
+const maxKeysOfTenant = 1_000
 /** How long a key that counts no more is listed. */
 const keepMs = 30 * 86_400_000
 const flushMs = 5_000
@@ -51,8 +53,11 @@ export class Keys {
   #opening: Promise<Tables> | undefined
   #flush: NodeJS.Timeout | undefined
 
-  constructor(store: () => Promise<Store>) {
+  readonly #bounds: { readonly maxKeys: number; readonly maxKeysOfTenant: number }
+
+  constructor(store: () => Promise<Store>, bounds = { maxKeys, maxKeysOfTenant }) {
     this.#store = store
+    this.#bounds = bounds
   }
 
   /** The key with this hash, if there is one; it may have ended. */
@@ -71,8 +76,6 @@ export class Keys {
   /** The key itself is in this answer and nowhere else. Rejects with `auth.too-many-keys`. */
   async create(given: NewKey): Promise<{ readonly key: string; readonly info: KeyInfo }> {
     const tables = await this.#open()
-    if (this.#byHash.size >= maxKeys)
-      throw new MayflyError("auth.too-many-keys", `there are ${maxKeys} keys already`, { details: { limit: maxKeys } })
     const key = createKey()
     const hash = hashKey(key)
     const info: KeyInfo = {
@@ -82,9 +85,38 @@ export class Keys {
       revokedAt: null,
       lastUsedAt: null,
     }
-    await tables.write([insertOf(hash, info)])
+    const forgotten = this.#makeRoom(given.tenant)
+    // Counted before it is written: of many that are made at once none may be too many.
     this.#byHash.set(hash, new KnownKey(info))
+    try {
+      await tables.write([...forgotten, insertOf(hash, info)])
+    } catch (error) {
+      this.#byHash.delete(hash)
+      throw error
+    }
     return { key, info }
+  }
+
+  /** Forgets the oldest keys that count no more, where a new one would be too many. Gives what is to be written. Throws `auth.too-many-keys`. */
+  #makeRoom(tenant: string | null): Statement[] {
+    const all = [...this.#byHash]
+    const ofTenant = tenant === null ? [] : all.filter(([, { info }]) => info.tenant === tenant)
+    const bounds = [
+      { keys: ofTenant, most: this.#bounds.maxKeysOfTenant, whose: ` of tenant "${tenant}"` },
+      { keys: all, most: this.#bounds.maxKeys, whose: "" },
+    ]
+    const gone = new Set<string>()
+    for (const { keys, most, whose } of bounds) {
+      if (keys.filter(([hash]) => !gone.has(hash)).length < most) continue
+      const ended = keys.find(([hash, key]) => !gone.has(hash) && key.problem(Date.now()) !== undefined)
+      if (ended === undefined)
+        throw new MayflyError("auth.too-many-keys", `there are ${most} keys${whose} already`, {
+          details: { limit: most },
+        })
+      gone.add(ended[0])
+    }
+    for (const hash of gone) this.#byHash.delete(hash)
+    return [...gone].map((hash) => ({ sql: "DELETE FROM keys_keys WHERE hash = ?", parameters: [hash] }))
   }
 
   /** Those of one tenant, or all. */

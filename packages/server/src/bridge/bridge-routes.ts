@@ -78,6 +78,7 @@ export const bridgeRoutes: readonly Route[] = [
     ...common,
     method: "get",
     path: "/v1/sandbox/:id/pty",
+    place: "sockets",
     summary: "Look at the terminal of a session (WebSocket)",
     query: bridgeQuery.extend({
       cols: z.string().optional(),
@@ -100,7 +101,7 @@ export const bridgeRoutes: readonly Route[] = [
         const command = shell === undefined ? {} : { command: [shell] }
         const terminal = await terminalOf(sandbox, key, () => sandbox.terminal({ ...size, ...command }))
         terminal.resize(size.cols, size.rows)
-        return upgrade.accept(showTerminal(terminal, { replay: true, signal: call.signal }))
+        return upgrade.accept(showTerminal(terminal, { replay: true, signal: call.signal }), call.held.move())
       }),
   }),
   route({

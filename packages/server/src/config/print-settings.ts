@@ -38,7 +38,8 @@ function shown(value: unknown, isSecret: boolean): unknown {
 
 /** Addresses may hold a credential. */
 function withoutPassword(text: string): string {
-  return text.replace(/^(https?:\/\/)[^/@]+@/, "$1***@")
+  // Up to the last @ before the path: passwords with one in them are common, and wrong.
+  return text.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/?#]*@/i, "$1***@")
 }
 
 function valueOf(settings: object, name: string): unknown {

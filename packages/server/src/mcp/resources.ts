@@ -1,3 +1,4 @@
+import { pathSegment } from "@mayfly/protocol"
 import { type McpServer, ResourceTemplate } from "@modelcontextprotocol/server"
 import type { McpOptions } from "./mcp-api.ts"
 import { json } from "./tool-result.ts"
@@ -31,6 +32,6 @@ export function addResources(server: McpServer, { api }: McpOptions): void {
     "run",
     new ResourceTemplate("mayfly://runs/{id}", { list: undefined }),
     { title: "A run", description: "Outcome, logs and usage of an earlier run.", mimeType },
-    (uri, { id }) => read(uri, `/v1/runs/${encodeURIComponent(String(id))}`),
+    (uri, { id }) => read(uri, `/v1/runs/${pathSegment(String(id))}`),
   )
 }

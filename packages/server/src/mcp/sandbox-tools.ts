@@ -1,4 +1,4 @@
-import { MayflyError } from "@mayfly/protocol"
+import { MayflyError, filePathSegments, pathSegment } from "@mayfly/protocol"
 import type { McpServer } from "@modelcontextprotocol/server"
 import { z } from "zod"
 import type { McpOptions } from "./mcp-api.ts"
@@ -16,11 +16,8 @@ interface Executed {
 
 /** Tools for a persistent shell and its files. */
 export function addSandboxTools(server: McpServer, { api, allowedOrigins = [] }: McpOptions): void {
-  const at = (id: string, rest = ""): string => `/v1/sandboxes/${encodeURIComponent(id)}${rest}`
-  const fileAt = (id: string, path: string): string => {
-    const parts = path.replace(/^\/+/, "").split("/").map(encodeURIComponent).join("/")
-    return at(id, `/files/${path.startsWith("/") ? "%2F" : ""}${parts}`)
-  }
+  const at = (id: string, rest = ""): string => `/v1/sandboxes/${pathSegment(id)}${rest}`
+  const fileAt = (id: string, path: string): string => at(id, `/files/${filePathSegments(path)}`)
 
   /** There, or made now. */
   async function open(id: string, signal: AbortSignal): Promise<void> {

@@ -1,3 +1,4 @@
+import { pathSegment } from "@mayfly/protocol"
 import type { McpServer } from "@modelcontextprotocol/server"
 import { z } from "zod"
 import type { McpOptions } from "./mcp-api.ts"
@@ -27,7 +28,7 @@ type WorkflowJson = Readonly<Record<string, unknown>> & { readonly id: string; r
 
 /** Tools for flows of several steps that outlive the agent. */
 export function addWorkflowTools(server: McpServer, { api, allowedOrigins = [], baseUrl }: McpOptions): void {
-  const at = (id: string, rest = ""): string => `/v1/workflows/${encodeURIComponent(id)}${rest}`
+  const at = (id: string, rest = ""): string => `/v1/workflows/${pathSegment(id)}${rest}`
   const shown = ({ waits, ...workflow }: WorkflowJson): Record<string, unknown> => ({
     ...workflow,
     waits: (Array.isArray(waits) ? (waits as { step: string; type: string; hook: string }[]) : []).map(

@@ -7,7 +7,7 @@ import type { ServerLog } from "../server-log.ts"
 import type { Metrics } from "../telemetry/metrics.ts"
 
 /** Each kind of place is bounded apart, so that those who stay long don't take the places of short calls. */
-export type PlaceName = "requests" | "sandboxes" | "hooks" | "followers" | "workflowFollowers"
+export type PlaceName = "requests" | "sandboxes" | "hooks" | "followers" | "workflowFollowers" | "sockets"
 
 /** What handlers work with: one object for all routes of a server. */
 export interface ServerParts {

@@ -19,6 +19,7 @@ export const terminalRoutes: readonly Route[] = [
     ...common,
     method: "get",
     path: "/v1/sandboxes/:id/terminal",
+    place: "sockets",
     summary: "Look at a terminal, a new one or one that is there (WebSocket)",
     description:
       'Binary messages are what is typed and what is shown. Texts are JSON: `{ type: "resize", cols, rows }` from the viewer; `{ type: "ready", terminal }`, ' +
@@ -43,7 +44,7 @@ export const terminalRoutes: readonly Route[] = [
         id === undefined
           ? await sandbox.terminal({ ...given({ cols, rows, cwd }), ...line })
           : partOf(sandbox.terminals(), id, "terminal")
-      return upgrade.accept(showTerminal(terminal, { replay, signal: call.signal }))
+      return upgrade.accept(showTerminal(terminal, { replay, signal: call.signal }), call.held.move())
     },
   }),
   route({

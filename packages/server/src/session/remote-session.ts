@@ -3,8 +3,9 @@ import { MayflyError } from "@mayfly/protocol"
 import { type RemoteMessage, RemoteValues } from "@mayfly/protocol/remote"
 import { RpcTarget } from "capnweb"
 import { asRecord, checkFields } from "../parse-fields.ts"
+import type { HeldBytes } from "./held-bytes.ts"
 import { outcomeOf } from "./outcome.ts"
-import { RemoteWorker } from "./remote-worker.ts"
+import { lengthOf, RemoteWorker } from "./remote-worker.ts"
 
 export interface SessionParts {
   readonly platform: Platform
@@ -12,6 +13,8 @@ export interface SessionParts {
   tenantOf(named: string | undefined): string
   /** A place for one run, until it is disposed. Throws `worker.queue-full`. */
   takeSlot(): Disposable
+  /** Where programs, inputs and results count. */
+  readonly held: HeldBytes
   /** The connection ended, or the server stops. */
   readonly signal: AbortSignal
 }
@@ -35,6 +38,7 @@ const maxWorkers = 1_000
 export class RemoteSession extends RpcTarget {
   readonly #parts: SessionParts
   readonly #workers = new Set<RemoteWorker>()
+  #making = 0
 
   constructor(parts: SessionParts) {
     super()
@@ -44,10 +48,18 @@ export class RemoteSession extends RpcTarget {
   async createWorker(message: unknown): Promise<{ worker: RemoteWorker; hash: string } | { error: RemoteMessage }> {
     const values = new RemoteValues()
     const created = await outcomeOf(values, async () => {
-      if (this.#workers.size >= maxWorkers)
+      // Counted before it is there: a thousand may be asked for at once.
+      if (this.#workers.size + this.#making >= maxWorkers)
         throw new MayflyError("worker.queue-full", `a session has at most ${maxWorkers} workers`, { retry: false })
-      const worker = await DynamicWorker.create(this.#options(values.decode(message)))
-      return { worker: this.#offer(worker, values), hash: worker.hash }
+      this.#making++
+      try {
+        using program = new DisposableStack()
+        program.use(this.#parts.held.take(lengthOf(message)))
+        const worker = await DynamicWorker.create(this.#options(values.decode(message)))
+        return { worker: this.#offer(worker, values, program.move()), hash: worker.hash }
+      } finally {
+        this.#making--
+      }
     })
     if ("error" in created) values.dispose()
     return created
@@ -64,8 +76,11 @@ export class RemoteSession extends RpcTarget {
     return { ...given, tenant: tenantOf(given["tenant"] as string | undefined), platform }
   }
 
-  #offer(worker: DynamicWorker, values: RemoteValues): RemoteWorker {
-    const offered = new RemoteWorker(worker, values, this.#parts, () => this.#workers.delete(offered))
+  #offer(worker: DynamicWorker, values: RemoteValues, program: Disposable): RemoteWorker {
+    const offered = new RemoteWorker(worker, values, this.#parts, () => {
+      this.#workers.delete(offered)
+      program[Symbol.dispose]()
+    })
     this.#workers.add(offered)
     return offered
   }

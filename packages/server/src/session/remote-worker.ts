@@ -4,10 +4,16 @@ import type { RemoteMessage, RemoteValues } from "@mayfly/protocol/remote"
 import { RpcTarget } from "capnweb"
 import { asRecord, checkFields, invalid } from "../parse-fields.ts"
 import { outcomeOf } from "./outcome.ts"
-import { RemoteCall } from "./remote-call.ts"
+import { type HeldOutcome, RemoteCall } from "./remote-call.ts"
 import type { SessionParts } from "./remote-session.ts"
 
 type Sink = ((event: RemoteMessage) => Promise<void>) & { dup?: () => Sink & Disposable }
+
+/** A response's body streams, and counts on its way. */
+interface Ended {
+  readonly run?: RemoteMessage
+  readonly response?: Response
+}
 
 const callFields = ["input", "limits", "props", "reuse", "stubs"]
 
@@ -27,7 +33,7 @@ export class RemoteWorker extends RpcTarget {
   }
 
   execute(message: unknown): RemoteCall {
-    return this.#call(async (signal) => {
+    return this.#call(message, async (signal) => {
       const { input, options } = this.#parse(message)
       return { run: this.#encode(await this.#worker.execute(input, { ...options, signal })) }
     })
@@ -36,7 +42,7 @@ export class RemoteWorker extends RpcTarget {
   /** Gives `sink` one event at a time; it answers when it wants the next. */
   stream(message: unknown, sink: Sink): RemoteCall {
     const kept: Sink & Partial<Disposable> = sink.dup?.() ?? sink
-    return this.#call(async (signal) => {
+    return this.#call(message, async (signal) => {
       const { input, options } = this.#parse(message)
       try {
         for await (const event of this.#worker.stream(input, { ...options, signal })) {
@@ -52,7 +58,7 @@ export class RemoteWorker extends RpcTarget {
   }
 
   fetch(request: unknown, message: unknown): RemoteCall {
-    return this.#call(async (signal) => {
+    return this.#call(message, async (signal) => {
       if (!(request instanceof Request)) throw invalid("request", "must be a Request")
       const given = asRecord(this.#values.decode(message), "options")
       checkFields(given, ["reuse"], "")
@@ -77,14 +83,19 @@ export class RemoteWorker extends RpcTarget {
     void this.#worker.dispose()
   }
 
-  #call<T extends object>(act: (signal: AbortSignal) => Promise<T>): RemoteCall {
-    const { signal, takeSlot } = this.#parts
-    return new RemoteCall(signal, (cancelled) =>
-      outcomeOf(this.#values, async () => {
+  #call(message: unknown, act: (signal: AbortSignal) => Promise<Ended>): RemoteCall {
+    const { signal, takeSlot, held } = this.#parts
+    return new RemoteCall(signal, async (cancelled): Promise<HeldOutcome> => {
+      let result: Disposable | undefined
+      const outcome = await outcomeOf(this.#values, async () => {
         using _slot = takeSlot()
-        return await act(cancelled)
-      }),
-    )
+        using _given = held.take(lengthOf(message))
+        const done = await act(cancelled)
+        result = held.take(lengthOf(done.run))
+        return done
+      })
+      return { outcome, held: result ?? { [Symbol.dispose]: () => {} } }
+    })
   }
 
   #encode(run: Run): RemoteMessage {
@@ -102,4 +113,10 @@ export class RemoteWorker extends RpcTarget {
 /** The end of a run is told once, by the call. */
 function endOf(event: RunEvent): Run | undefined {
   return event.type === "result" || event.type === "error" ? event.run : undefined
+}
+
+/** Of a message of values, whose text is nearly all of it. */
+export function lengthOf(message: unknown): number {
+  const { text } = (message ?? {}) as { readonly text?: unknown }
+  return typeof text === "string" ? text.length : 0
 }

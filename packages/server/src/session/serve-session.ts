@@ -1,14 +1,15 @@
-import { newWebSocketRpcSession } from "capnweb"
-import type { WebSocket } from "ws"
+import { RpcSession } from "capnweb"
 import { publicError } from "../error-response.ts"
 import type { SocketHandler } from "../sockets/socket-upgrade.ts"
+import { GuardedTransport } from "./guarded-transport.ts"
+import { HeldBytes } from "./held-bytes.ts"
 import { RemoteSession, type SessionParts } from "./remote-session.ts"
 
 /** A program with all its modules, and its quotation marks. */
 const maxMessageBytes = 128 << 20
 
 /** Speaks Cap'n Web with a client: it makes workers, whose `env` functions stay with it. Ends with the key, and when the server stops. */
-export function serveSession(parts: SessionParts): SocketHandler {
+export function serveSession(parts: Omit<SessionParts, "held">, maxHeldBytes?: number): SocketHandler {
   return {
     maxMessageBytes,
     open(socket) {
@@ -18,8 +19,12 @@ export function serveSession(parts: SessionParts): SocketHandler {
       parts.signal.addEventListener("abort", end, { once: true })
       socket.once("close", () => parts.signal.removeEventListener("abort", end))
       if (parts.signal.aborted) end()
-      const session = new RemoteSession({ ...parts, signal: AbortSignal.any([ended.signal, parts.signal]) })
-      newWebSocketRpcSession(asStandard(socket), session, { limits: { maxMessageSize: maxMessageBytes }, onSendError })
+      const held = new HeldBytes(maxHeldBytes)
+      socket.once("close", () => held[Symbol.dispose]())
+      const session = new RemoteSession({ ...parts, held, signal: AbortSignal.any([ended.signal, parts.signal]) })
+      const stats = (): ReturnType<typeof connection.getStats> => connection.getStats()
+      const transport = new GuardedTransport(socket, { held, stats })
+      const connection = new RpcSession(transport, session, { onSendError })
     },
   }
 }
@@ -28,9 +33,4 @@ export function serveSession(parts: SessionParts): SocketHandler {
 function onSendError(error: Error): Error {
   const { message } = publicError(error)
   return new Error(message)
-}
-
-/** `ws` has the standard's interface, as far as it is used here. */
-function asStandard(socket: WebSocket): globalThis.WebSocket {
-  return socket as unknown as globalThis.WebSocket
 }

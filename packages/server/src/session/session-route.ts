@@ -17,7 +17,8 @@ export const sessionRoutes: readonly Route[] = [
     query: z.strictObject({ tenant: z.string().optional().describe("default: the key's own, or default") }),
     answer: { status: 101, description: "A WebSocket." },
     errors: ["server.upgrade-required"],
-    handle({ c, server, access, query, signal }) {
+    place: "sockets",
+    handle({ c, server, access, query, signal, held }) {
       const upgrade = upgradeOf(c)
       // Refused now, and not when the first worker asks for it.
       const own = access.tenantFilter(query.tenant)
@@ -25,9 +26,10 @@ export const sessionRoutes: readonly Route[] = [
         serveSession({
           platform: server.platform,
           tenantOf: (named) => access.tenant(named ?? own),
-          takeSlot: () => server.places.requests.take(),
+          takeSlot: () => server.places.requests.take(access.ownTenant),
           signal,
         }),
+        held.move(),
       )
     },
   }),

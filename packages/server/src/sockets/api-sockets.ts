@@ -14,6 +14,8 @@ export interface ApiSocketOptions {
   readonly maxSockets?: number
   /** How often clients have to show that they are there. Default 30 s. */
   readonly beatMs?: number
+  /** Bytes of messages that have not come whole yet, of all WebSockets. Default 512 MiB. */
+  readonly maxUnfinishedBytes?: number
 }
 
 const maxMessageBytes = 1 << 20
@@ -26,14 +28,18 @@ const bearerPrefix = "bearer."
 export class ApiSockets {
   readonly #maxSockets: number
   readonly #beatMs: number
+  readonly #maxUnfinishedBytes: number
   readonly #sockets = new Set<Socket>()
   readonly #silent = new WeakSet<WebSocket>()
   readonly #clients = new Set<WebSocket>()
   /** By the largest message that they take. */
   readonly #servers = new Map<number, WebSocketServer>()
   #beat: NodeJS.Timeout | undefined
+  #unfinishedBytes = 0
 
-  constructor({ maxSockets = 1_000, beatMs = 30_000 }: ApiSocketOptions = {}) {
+  constructor({ maxSockets = 1_000, beatMs = 30_000, maxUnfinishedBytes = 512 << 20 }: ApiSocketOptions = {}) {
+    // A thousand large messages that never end would take all memory.
+    this.#maxUnfinishedBytes = maxUnfinishedBytes
     this.#maxSockets = maxSockets
     this.#beatMs = beatMs
   }
@@ -108,6 +114,7 @@ export class ApiSockets {
     server.handleUpgrade(message, socket, Buffer.alloc(0), (client) => {
       this.#clients.add(client)
       client.on("error", () => {})
+      this.#bound(client, socket)
       client.on("pong", () => this.#silent.delete(client))
       // Whoever asks and never reads the answers would fill our memory with them.
       client.on("ping", (data) => {
@@ -124,6 +131,19 @@ export class ApiSockets {
       handler.open(client)
     })
     return isOpen
+  }
+
+  /** Counts what came since the last whole message. */
+  #bound(client: WebSocket, socket: Socket): void {
+    let bytes = 0
+    const count = (more: number): void => {
+      this.#unfinishedBytes += more
+      bytes += more
+      if (this.#unfinishedBytes > this.#maxUnfinishedBytes) client.terminate()
+    }
+    socket.on("data", (chunk: Buffer) => count(chunk.byteLength))
+    client.on("message", () => count(-bytes))
+    client.once("close", () => count(-bytes))
   }
 
   /** A client that has gone without a word is noticed. One that we do not read from can't answer. */

@@ -20,9 +20,20 @@ export class SocketUpgrade {
     return this.#handler
   }
 
-  /** Agrees. The answer that it gives is never sent: it tells the middleware that all is well. */
-  accept(handler: SocketHandler): Response {
-    this.#handler = handler
+  /** Agrees. The answer that it gives is never sent: it tells the middleware that all is well. `place` is given back when the WebSocket ends. */
+  accept(handler: SocketHandler, place?: Disposable): Response {
+    const leave = (): void => place?.[Symbol.dispose]()
+    this.#handler = {
+      ...(handler.maxMessageBytes === undefined ? {} : { maxMessageBytes: handler.maxMessageBytes }),
+      open(socket) {
+        socket.once("close", leave)
+        handler.open(socket)
+      },
+      lost() {
+        leave()
+        handler.lost?.()
+      },
+    }
     return new Response(null, { status: 204 })
   }
 }
