@@ -71,7 +71,8 @@ test("wallMs: a worker's limit, a run's own over it, and null", { timeout: 60_00
     { code: "ok" },
     { code: "ok" },
   ])
-  for (const { usage } of runs.slice(0, 2)) assert.ok(usage.wallMs >= 39 && usage.cpuMs < 39, JSON.stringify(usage))
+  // The process that ends it has a clock of its own.
+  for (const { usage } of runs.slice(0, 2)) assert.ok(usage.wallMs >= 35 && usage.cpuMs < 35, JSON.stringify(usage))
 })
 
 test("wallMs starts when the run gets its isolate: queueing is queueMs", { timeout: 60_000 }, async () => {
