@@ -10,7 +10,7 @@ const folder = mkdtempSync(join(tmpdir(), "mayfly-corpus-"))
 after(() => rmSync(folder, { recursive: true }))
 
 /** A process for each case: all of them only when there is time. */
-const sampleSize = 25
+const sampleSize = 15
 const seed = Number(process.env["MAYFLY_SEED"] ?? Date.now() % 2 ** 31)
 const cases = readCorpus().filter(({ tools }) => Object.keys(tools).length === 0)
 const isFull = process.env["MAYFLY_FULL"] === "1"

@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url"
 
 const root = fileURLToPath(new URL("../../", import.meta.url))
 const pages = ["migrating.md"]
+const built = process.env["MAYFLY_TEST_BUILT"] === "1" ? [] : ["--conditions=source"]
 // Below the checkout, so that "mayfly" is found.
 const cache = join(root, "node_modules", ".cache")
 mkdirSync(cache, { recursive: true })
@@ -27,7 +28,7 @@ for (const page of pages) {
     test(`program ${at + 1} of ${page} runs and checks itself`, { timeout: 60_000 }, async () => {
       const path = join(folder, `${page}-${at}.mjs`)
       writeFileSync(path, program)
-      const flags = ["--conditions=source", "--disable-warning=ExperimentalWarning"]
+      const flags = [...built, "--disable-warning=ExperimentalWarning"]
       const child = spawn(process.execPath, [...flags, path], { stdio: ["ignore", "pipe", "pipe"] })
       let output = ""
       for (const stream of [child.stdout, child.stderr])

@@ -21,6 +21,21 @@ export {
   type WorkflowOptions,
   type WorkflowStatus,
 } from "./dynamic-workflow.ts"
+export type {
+  KeyInfo,
+  ListedRun,
+  RemoteKeys,
+  RemoteRuns,
+  RemoteTenants,
+  RemoteUsage,
+  RunDetails,
+  Scope,
+  Tenant,
+  UsageQuery,
+  UsageReport,
+  UsageTotals,
+} from "./remote-accounts.ts"
+export type { NamedWorker, RemoteWorkers, WorkerDefinition } from "./remote-workers.ts"
 export type { LedgerFilter, LedgerPage, RemoteLedger } from "./remote-ledger.ts"
 export type { Approval, Decision, RemoteApprovals } from "./remote-approvals.ts"
 export type { RemoteSecrets } from "./remote-secrets.ts"

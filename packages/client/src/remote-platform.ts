@@ -3,9 +3,11 @@ import { errorFromJson } from "./api-error.ts"
 import type { Run } from "./dynamic-worker.ts"
 import { WorkflowBinding } from "./dynamic-workflow.ts"
 import { Http } from "./http.ts"
+import { RemoteKeys, RemoteRuns, RemoteTenants, RemoteUsage } from "./remote-accounts.ts"
 import { RemoteApprovals } from "./remote-approvals.ts"
 import { RemoteLedger } from "./remote-ledger.ts"
 import { RemoteSecrets } from "./remote-secrets.ts"
+import { RemoteWorkers } from "./remote-workers.ts"
 import { Sandboxes } from "./sandboxes.ts"
 import { Session } from "./session.ts"
 
@@ -42,6 +44,12 @@ export class RemotePlatform implements AsyncDisposable {
   readonly ledger: RemoteLedger
   readonly approvals: RemoteApprovals
   readonly secrets: RemoteSecrets
+  readonly usage: RemoteUsage
+  readonly runs: RemoteRuns
+  readonly keys: RemoteKeys
+  readonly tenants: RemoteTenants
+  /** Named workers of the platform's tenant. */
+  readonly namedWorkers: RemoteWorkers
   /** The WebSocket on which workers with functions in their `env` live. */
   readonly session: Session
 
@@ -52,12 +60,22 @@ export class RemotePlatform implements AsyncDisposable {
     this.ledger = new RemoteLedger(this.#http)
     this.approvals = new RemoteApprovals(this.#http)
     this.secrets = new RemoteSecrets(this.#http)
+    this.usage = new RemoteUsage(this.#http)
+    this.runs = new RemoteRuns(this.#http)
+    this.keys = new RemoteKeys(this.#http)
+    this.tenants = new RemoteTenants(this.#http)
+    this.namedWorkers = new RemoteWorkers(this.#http)
     this.session = new Session(this.#http)
   }
 
   /** The workflows of one tenant, with a key of all. */
   workflows(tenant: string): WorkflowBinding {
     return new WorkflowBinding(this.#http.forTenant(tenant))
+  }
+
+  /** The named workers of one tenant, with a key of all. */
+  workers(tenant: string): RemoteWorkers {
+    return new RemoteWorkers(this.#http.forTenant(tenant))
   }
 
   /** The sandboxes of one tenant, with a key of all. */

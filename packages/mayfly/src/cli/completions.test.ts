@@ -10,7 +10,9 @@ test("completions complete commands, commands below them and options in bash", (
   const script = completions(program, "bash")
   const complete = (...words: string[]): string[] => {
     const line = `COMP_WORDS=(${words.map((word) => `'${word}'`).join(" ")}); COMP_CWORD=${words.length - 1}; _mayfly; printf '%s\\n' "\${COMPREPLY[@]}"`
-    const { stdout, stderr, status } = spawnSync("bash", ["-u", "-c", `${script}\n${line}`], { encoding: "utf8" })
+    const { stdout, stderr, status } = spawnSync("bash", ["--norc", "-u", "-c", `${script}\n${line}`], {
+      encoding: "utf8",
+    })
     assert.deepEqual([stderr, status], ["", 0])
     return stdout.split("\n").filter((word) => word !== "")
   }

@@ -103,8 +103,10 @@ function platformOptions({
   openRuns,
   retention,
   sandboxProviders,
+  quota,
+  budget,
 }: Settings): PlatformOptions {
-  const { ledgerMs } = retention
+  const { ledgerMs, runs, runsMs } = retention
   const [provider, ...offer] = sandboxProviders
   return {
     attended: true,
@@ -114,6 +116,10 @@ function platformOptions({
     limits: given(limits),
     facets: given(objects),
     openRuns: given(openRuns),
+    // The platform checks what is in them.
+    quota,
+    budget,
+    history: runs === 0 ? false : { maxRuns: runs, maxAgeMs: runsMs },
     ...(provider === undefined ? {} : { sandboxes: { provider, offer } }),
     ...(ledgerMs === undefined ? {} : { retainLedgerMs: ledgerMs }),
   }

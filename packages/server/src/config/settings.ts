@@ -78,6 +78,12 @@ export const settingsSchema = z.strictObject({
   }),
   isolates: told(whole(0, 1_000).default(8), { description: "warm isolates per host process, about 1.5 MB each" }),
   spare: told(z.boolean().default(true), { description: "one more host process stands ready to replace a dead one" }),
+  quota: told(z.record(z.string(), z.unknown()).default({}), {
+    description: 'what a tenant without a quota of its own may have at once, such as `{ "concurrentRuns": 50 }`',
+  }),
+  budget: told(z.record(z.string(), z.unknown()).default({}), {
+    description: 'what such a tenant may use per day and month, such as `{ "day": { "hard": { "cpuMs": 3600000 } } }`',
+  }),
   sandboxProviders: told(names.default([]), {
     flag: "--sandbox-provider",
     description:
@@ -143,6 +149,10 @@ export const settingsSchema = z.strictObject({
     }),
   }),
   retention: z.strictObject({
+    runs: told(whole(0, 100_000_000).default(50_000), { description: "runs that the history keeps; 0: it is off" }),
+    runsMs: told(whole(1, 3_650 * day).default(7 * day), {
+      description: "runs of the history that are older are forgotten, in milliseconds",
+    }),
     ledgerMs: told(whole(1, Number.MAX_SAFE_INTEGER).optional(), {
       description: "rows of the ledger that are older are forgotten, in milliseconds",
       otherwise: "never",
