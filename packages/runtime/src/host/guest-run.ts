@@ -228,10 +228,7 @@ export class GuestRun implements LaneMember {
   #park(): void {
     const { wallMs } = this.order
     // Until here the lane has watched the clock; most runs never wait.
-    if (wallMs !== null && this.#wallTimer === undefined) {
-      const left = Math.max(0, Math.min(wallMs - this.wallMs, 2_147_483_647))
-      this.#wallTimer = setTimeout(() => this.#wallOver(wallMs), left)
-    }
+    if (wallMs !== null && this.#wallTimer === undefined) this.#waitForWall(wallMs)
     this.#timers.arm()
     const isWaiting = this.#isOpen || this.#timers.size > 0 || this.#pending.size > 0 || this.#queuedTurns > 0
     const canBeCalled = this.order.call === "object"
@@ -434,6 +431,16 @@ export class GuestRun implements LaneMember {
       this.#pending.add(id)
       this.answer(id, false, JSON.stringify(errorText(error)))
     }
+  }
+
+  /** Timers drop fractions and count from when the loop last looked at the clock: one that comes early waits for the rest. */
+  #waitForWall(wallMs: number): void {
+    const look = (): void => {
+      if (performance.now() - this.startedAt < wallMs) this.#waitForWall(wallMs)
+      else this.#wallOver(wallMs)
+    }
+    const left = Math.ceil(wallMs - (performance.now() - this.startedAt))
+    this.#wallTimer = setTimeout(look, Math.max(0, Math.min(left, 2_147_483_647)))
   }
 
   /** Called by the lane while a turn is under way. */
