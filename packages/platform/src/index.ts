@@ -6,6 +6,7 @@ provideDefaultRuntime(() => defaultPlatform().runtime)
 provideDefaultSandboxes(() => defaultPlatform().env.SANDBOX)
 
 export { missingSandboxNeeds, providerNames, Sandbox, Sandboxes, TenantSandboxes } from "@mayfly/sandbox"
+export type { HeldFiles } from "./hold-files.ts"
 export { type GuestSandbox, sandboxBinding, type SandboxRights } from "./sandbox-binding.ts"
 export type {
   CodeContextInfo,

@@ -14,6 +14,7 @@ import { sandboxGovernor } from "./accounts/sandbox-governor.ts"
 import { Tenants } from "./accounts/tenants.ts"
 import { UsageReports } from "./accounts/usage.ts"
 import { workflowGovernor } from "./accounts/workflow-governor.ts"
+import { type HeldFiles, holdFiles } from "./hold-files.ts"
 import { LazyStore } from "./lazy-store.ts"
 import { PlatformApprovals } from "./platform-approvals.ts"
 import { PlatformSecrets } from "./platform-secrets.ts"
@@ -64,6 +65,11 @@ export interface Platform extends AsyncDisposable {
   onAlert(listener: (alert: SecretAlert) => void): () => void
   /** Where the parts keep rows and blobs: in `dataDir`, without one in memory. Opened at its first use; the platform closes it. */
   store(): Promise<Store>
+  /**
+   * Keeps files of sandboxes and databases of objects still for whoever copies them from `dataDir`, such as `mayfly backup`: paths relative to it. What uses them waits
+   * until what it gives is disposed.
+   */
+  hold(paths: readonly string[]): Promise<HeldFiles>
   /** For gauges. */
   stats(): PlatformStats
   /** Ports that this platform's own servers listen on: no policy lets a program reach them on this machine. */
@@ -219,6 +225,7 @@ function startPlatform(options: PlatformOptions): Platform {
     runs: new RunHistory(accounts),
     onAlert,
     store: () => store.get(),
+    hold: (paths) => holdFiles(paths, { sandboxes, objects: runtime.objects }),
     stats: () => ({
       pool: runtime.pool.stats(),
       sandboxes: sandboxes.running,

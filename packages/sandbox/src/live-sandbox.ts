@@ -95,6 +95,33 @@ export class LiveSandbox {
     return done
   }
 
+  /**
+   * Its files stay as they are until what this gives is disposed: what runs is paused, and it is neither started nor removed. Undefined when it was destroyed.
+   * Rejects with `sandbox.unsupported` when its provider can't.
+   */
+  async hold(): Promise<AsyncDisposable | undefined> {
+    if (this.#isDestroyed) return undefined
+    const hold = this.#provider.hold?.bind(this.#provider)
+    if (hold === undefined)
+      throw new MayflyError("sandbox.unsupported", `the provider "${this.#provider.name}" can't hold files still`)
+    const { promise: isReleased, resolve: release } = Promise.withResolvers<void>()
+    const { promise: isHeld, resolve: held, reject } = Promise.withResolvers<void>()
+    const over = this.exclusively(async (running) => {
+      if (running === undefined) await this.#stopping
+      await using _still = await hold(specOf(this.record), running)
+      held()
+      await isReleased
+    })
+    over.catch(reject)
+    await isHeld
+    return {
+      async [Symbol.asyncDispose]() {
+        release()
+        await over
+      },
+    }
+  }
+
   /** Not while it starts or stops: a start has one policy from its first moment. */
   setPolicy(network: NetworkPolicy, save: (record: SandboxRecord) => Promise<void>): Promise<void> {
     return this.exclusively(async () => {

@@ -51,6 +51,11 @@ export interface SandboxProvider {
   remove(id: string): Promise<void>
   /** Keeps a copy of the files as `snapshot`; gives its size on disk. The sandbox may run. On throw nothing is left. */
   snapshot(spec: SandboxSpec, snapshot: string, running: ProviderSandbox | undefined): Promise<number>
+  /**
+   * Keeps the files still, for whoever copies them from the provider's folder: what was written is there, and nothing in the sandbox writes more until what it gives
+   * is disposed. It may be stopped meanwhile, and is not started. One without this is left out of backups of a server that runs.
+   */
+  hold?(spec: SandboxSpec, running: ProviderSandbox | undefined): Promise<AsyncDisposable | Disposable>
   removeSnapshot(snapshot: string): Promise<void>
   /** Clears what a supervisor that was killed left behind, except what belongs to these sandboxes and snapshots. */
   recover(sandboxes: ReadonlySet<string>, snapshots: ReadonlySet<string>): Promise<void>

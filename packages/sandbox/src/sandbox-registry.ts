@@ -143,6 +143,12 @@ export class SandboxRegistry {
     return rows[0] === undefined ? undefined : recordOf(rows[0])
   }
 
+  async withKey(key: string): Promise<SandboxRecord | undefined> {
+    const sql = "SELECT * FROM sandbox_boxes WHERE key = ? AND state = 'ready'"
+    const [row] = await this.#tables.read<BoxRow>(sql, [key])
+    return row === undefined ? undefined : recordOf(row)
+  }
+
   async list(tenant: string | undefined): Promise<readonly SandboxRecord[]> {
     const where = tenant === undefined ? "" : "AND tenant = ?"
     const sql = `SELECT * FROM sandbox_boxes WHERE state = 'ready' ${where} ORDER BY id, tenant`

@@ -264,6 +264,21 @@ export class Sandboxes implements AsyncDisposable {
     await registry.setOptions(live.record)
   }
 
+  /**
+   * Keeps the files of a sandbox still, named by the key that its folder has, for whoever copies the folder: what runs is paused until what this gives is disposed.
+   * Undefined when there is none. Rejects with `sandbox.unsupported` when its provider can't.
+   */
+  async hold(key: string): Promise<AsyncDisposable | undefined> {
+    const { registry, providers } = await this.#open()
+    const record = await registry.withKey(key)
+    if (record === undefined) return undefined
+    const provider = await providers.get(record.provider).catch(() => undefined)
+    // One that can't be had here runs nothing.
+    if (provider === undefined) return new AsyncDisposableStack()
+    this.#handle(record, provider)
+    return this.#handles.get(nameOf(record.tenant, record.id))?.live.hold()
+  }
+
   /** Stops what a tenant has awake; the files stay. */
   async stopOf(tenant: string): Promise<void> {
     const all = [...this.#handles.values()].filter(({ live }) => live.record.tenant === tenant)

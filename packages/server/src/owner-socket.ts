@@ -2,10 +2,11 @@ import { chmodSync, rmSync } from "node:fs"
 import { createServer, type IncomingMessage } from "node:http"
 import type { Socket } from "node:net"
 import { join } from "node:path"
-import type { DataDirectory } from "@mayfly/platform"
+import type { DataDirectory, Platform } from "@mayfly/platform"
 import { MayflyError } from "@mayfly/protocol"
 import { createKey, hashKey } from "./auth/api-key.ts"
 import type { ServerApp } from "./create-server.ts"
+import { answerHold, holdPath } from "./hold-files.ts"
 import { ApiSockets } from "./sockets/api-sockets.ts"
 import { isWebSocketUpgrade } from "./worker/web-socket-handshake.ts"
 
@@ -25,7 +26,10 @@ const maxPathBytes = 107
  * Listens in the data directory. Only its owner may enter that, and only the owner may connect: what is asked there is asked by whoever could read
  * all of the files anyway.
  */
-export async function openOwnerSocket(directory: DataDirectory): Promise<OwnerSocket> {
+export async function openOwnerSocket(
+  directory: DataDirectory,
+  platform: Pick<Platform, "hold">,
+): Promise<OwnerSocket> {
   const { getRequestListener } = await import("@hono/node-server")
   const path = join(directory.path, ownerSocketName)
   if (Buffer.byteLength(path) > maxPathBytes) {
@@ -45,6 +49,7 @@ export async function openOwnerSocket(directory: DataDirectory): Promise<OwnerSo
   }
   const sockets = new ApiSockets()
   const server = createServer({ shouldUpgradeCallback: isWebSocketUpgrade }, (request, response) => {
+    if (request.method === "POST" && request.url === holdPath) return void answerHold(platform, request, response)
     authorize(request)
     void listener(request, response)
   })

@@ -3,5 +3,6 @@ export { type DataDirectory, isDataDirectory, openDataDirectory } from "./data-d
 export { directoryOwner } from "./directory-lock.ts"
 export { moduleBeside } from "./module-beside.ts"
 export { openStore, type StoreOptions } from "./open-store.ts"
+export { removeTree } from "./remove-tree.ts"
 export type { Procedure, Procedures, SqlRow, SqlValue, Statement, StatementResult, Steps } from "./steps.ts"
 export type { ArgumentOf, ReadOptions, ResultOf, Store, StoreOwner, Tables } from "./store.ts"

@@ -10,11 +10,12 @@ export function addBackup(program: Command, action: BackupAction): void {
     .command("backup")
     .summary("copy a data directory, also while a server owns it")
     .description(
-      "Copies rows, blobs and keys to a new folder DIR. While a server owns the data directory, files of sandboxes and of Durable\n" +
-        "Objects are left out. The copy holds keys: keep it as you keep the data directory.",
+      "Copies a data directory to a new folder DIR. While a server owns it, rows are of one moment, and each sandbox and Durable Object is\n" +
+        "held still as long as it is copied. The copy holds keys: keep it as you keep the data directory. Run it as the server's user.",
     )
     .argument("<DIR>", "a folder that does not exist yet")
     .option("--data <DIR>", "data directory", "./.mayfly")
+    .option("--no-key", "leave out secrets.key: without it nobody can read the secrets in the copy")
     .option("--json", "print one JSON object")
     .addHelpText("after", examples(["mayfly backup /backup/mayfly-2026-11-23 --data /var/lib/mayfly"]))
     .action((folder: string, flags: BackupFlags) => action("backup", folder, flags))

@@ -90,7 +90,7 @@ async function ownApi(path: string): Promise<Api> {
     },
     async socket(target) {
       // A person looks at it, maybe for long: other commands find us as they find a server.
-      const socket = held.use(await openOwnerSocket(directory))
+      const socket = held.use(await openOwnerSocket(directory, platform))
       keyHashes = [...keyHashes, socket.keyHash]
       const server = createServer({ platform, keyHashes, log })
       held.defer(server.close)

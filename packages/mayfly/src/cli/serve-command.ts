@@ -61,7 +61,7 @@ async function serve(
   const webhooks = readWebhooks(settings, directory, output)
   await using platform = await createPlatform({ ...platformOptions(settings), dataDir: directory, webhooks })
   if (settings.require === "hardened") await requireHardened(settings, platform)
-  await using socket = await openOwnerSocket(directory)
+  await using socket = await openOwnerSocket(directory, platform)
   platform.onAlert((alert) => printAlert(output, alert))
   await using telemetry = await openTelemetry(settings, platform, log.log)
   if (flags.demo === true) await runDemo(platform, output, interrupted)

@@ -7,14 +7,19 @@ const everyMs = 100
 /** What is over at once needs no word. */
 const quietMs = 400
 
-/** `work`, with such a line for as long as it takes. */
-export async function whileSpinning<T>(text: string, output: Output, work: () => Promise<T>): Promise<T> {
-  using _spinner = spin(text, output)
-  return await work()
+/** `work`, with such a line for as long as it takes; it may say what it is at. */
+export async function whileSpinning<T>(
+  text: string,
+  output: Output,
+  work: (say: (what: string) => void) => Promise<T>,
+): Promise<T> {
+  let said = text
+  using _spinner = spin(() => said, output)
+  return await work((what) => (said = `${text}: ${what}`))
 }
 
 /** One line on a person's terminal while something long goes on; nothing elsewhere. Disposing takes it away, twice is safe. */
-export function spin(text: string, { stderr }: Output): Disposable {
+export function spin(text: string | (() => string), { stderr }: Output): Disposable {
   if (!stderr.isTTY || process.env["TERM"] === "dumb") return { [Symbol.dispose]() {} }
   const started = performance.now()
   let isShown = false
@@ -23,7 +28,7 @@ export function spin(text: string, { stderr }: Output): Disposable {
     if (ms < quietMs) return
     isShown = true
     const frame = frames[Math.floor(ms / everyMs) % frames.length] ?? ""
-    const line = `${frame} ${safeLine(text)} ${Math.floor(ms / 1_000)} s`
+    const line = `${frame} ${safeLine(typeof text === "string" ? text : text())} ${Math.floor(ms / 1_000)} s`
     stderr.write(`\r\x1b[K${cutToWidth(line, (stderr.columns || 80) - 1)}`)
   }, everyMs).unref()
   return {

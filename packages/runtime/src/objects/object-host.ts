@@ -4,6 +4,7 @@ import { join } from "node:path"
 import { MayflyError } from "@mayfly/protocol"
 import type { Runtime } from "../runtime.ts"
 import { listAlarmFiles, type PendingAlarm } from "./alarm-file.ts"
+import { FileLocks } from "./file-locks.ts"
 import { filesOf, keyText, type ObjectKey, tenantFolder } from "./object-key.ts"
 import { ObjectSlot } from "./object-slot.ts"
 import { StoragePool } from "./storage-pool.ts"
@@ -28,6 +29,7 @@ export class ObjectHost {
   readonly #runtime: Pick<Runtime, "pool" | "egress" | "gate">
   readonly #options: ObjectHostOptions
   readonly #storage = new StoragePool()
+  readonly #locks = new FileLocks()
   readonly #slots = new Map<string, ObjectSlot>()
   #sweeper: NodeJS.Timeout | undefined
   #temporary: string | undefined
@@ -53,6 +55,7 @@ export class ObjectHost {
       parentId,
       files: filesOf(this.#directory, key),
       storagePool: this.#storage,
+      locks: this.#locks,
       maxBytes: this.#options.maxBytes ?? defaultMaxBytes,
       runtime: this.#runtime,
       admit: () => this.#admit(),
@@ -66,6 +69,14 @@ export class ObjectHost {
   async alarms(tenant: string, namespace: string): Promise<PendingAlarm[]> {
     const all = await listAlarmFiles(tenantFolder(this.#directory, tenant))
     return all.filter(({ key }) => key.tenant === tenant && key.namespace === namespace)
+  }
+
+  /**
+   * Keeps databases still, named as `<tenant's folder>/<file>.sqlite` below the directory: nothing is written to them, nor to what lies beside them, until what it
+   * gives is disposed. Whoever wants to waits.
+   */
+  hold(databases: readonly string[]): Promise<Disposable> {
+    return this.#locks.hold(databases.map((name) => join(this.#directory, name)))
   }
 
   get #directory(): string {

@@ -4,6 +4,7 @@ import { readAlarmFile } from "./alarm-file.ts"
 import { DurableObjectClass } from "./durable-object-class.ts"
 import type { DurableObjectId } from "./durable-object-id.ts"
 import { type ObjectCall, ObjectInstance } from "./object-instance.ts"
+import type { FileLocks } from "./file-locks.ts"
 import type { ObjectFiles, ObjectKey } from "./object-key.ts"
 import { ObjectStorage } from "./object-storage.ts"
 import type { StoragePool } from "./storage-pool.ts"
@@ -22,6 +23,7 @@ export interface SlotOptions {
   readonly parentId: { readonly id: string; readonly name?: string }
   readonly files: ObjectFiles
   readonly storagePool: StoragePool
+  readonly locks: FileLocks
   readonly maxBytes: number
   readonly runtime: Pick<Runtime, "pool" | "egress" | "gate">
   /** Makes room for one more instance. Throws when there is none. */
@@ -54,8 +56,8 @@ export class ObjectSlot {
   constructor(options: SlotOptions) {
     this.#options = options
     this.key = options.key
-    const { key, files, storagePool: pool, maxBytes } = options
-    this.#storage = new ObjectStorage({ key, files, pool, maxBytes, onAlarm: (at) => this.#armAlarm(at) })
+    const { key, files, storagePool: pool, locks, maxBytes } = options
+    this.#storage = new ObjectStorage({ key, files, pool, locks, maxBytes, onAlarm: (at) => this.#armAlarm(at) })
   }
 
   /** How often it was aborted: a stub from before an abort is not valid any more. */

@@ -3,15 +3,18 @@ import { MayflyError } from "@mayfly/protocol"
 import type { StoreReply } from "../pool/isolate-pool.ts"
 import type { Head } from "../wire/frame-channel.ts"
 import { removeAlarmFile, writeAlarmFile } from "./alarm-file.ts"
+import type { FileLocks } from "./file-locks.ts"
 import type { ObjectFiles, ObjectKey } from "./object-key.ts"
 import type { StoragePool } from "./storage-pool.ts"
-import { type StorageAnswer, StorageGone, type StorageProcess } from "./storage-process.ts"
+import { type StorageAnswer, StorageGone, type StorageProcess, type StorageRequest } from "./storage-process.ts"
 import { TransactionLog } from "./transaction-log.ts"
 
 export interface ObjectStorageOptions {
   readonly key: ObjectKey
   readonly files: ObjectFiles
   readonly pool: StoragePool
+  /** Of the files of all objects. */
+  readonly locks: FileLocks
   /** Most bytes of the database. */
   readonly maxBytes: number
   /** The alarm that is committed has changed. */
@@ -114,8 +117,10 @@ export class ObjectStorage {
     await this.close()
     const { database, alarm } = this.#options.files
     // The database first: without it SQLite throws a write-ahead log away.
-    for (const path of [database, `${database}-wal`, `${database}-shm`, `${database}-journal`, alarm, `${alarm}.new`])
-      await rm(path, { force: true })
+    await this.#options.locks.share(database, async () => {
+      for (const path of [database, `${database}-wal`, `${database}-shm`, `${database}-journal`, alarm, `${alarm}.new`])
+        await rm(path, { force: true })
+    })
     this.#alarm = null
     this.#pendingAlarm = null
     this.#writtenAlarm = null
@@ -148,13 +153,18 @@ export class ObjectStorage {
   }
 
   async #send(process: StorageProcess, head: Head, payload: string, timeoutMs: number): Promise<StorageAnswer> {
-    const answer = await process.request({ object: this.#id, head, payload, timeoutMs })
+    const answer = await this.#ask(process, { head, payload, timeoutMs })
     this.#isUncommitted = answer.isInTransaction
     if (!answer.isInTransaction) this.#transaction.clear()
     if (head.t === "close") return answer
     this.#pendingAlarm = answer.alarm
     if (!answer.isInTransaction) this.#committed(answer.alarm)
     return answer
+  }
+
+  #ask(process: StorageProcess, request: Omit<StorageRequest, "object">): Promise<StorageAnswer> {
+    const { locks, files } = this.#options
+    return locks.share(files.database, () => process.request({ object: this.#id, ...request }))
   }
 
   #committed(alarm: number | null): void {
@@ -193,12 +203,7 @@ export class ObjectStorage {
     const entries = this.#transaction.entries
     if (entries === undefined) throw goneError()
     for (const { payload, reply } of entries) {
-      const answer = await process.request({
-        object: this.#id,
-        head: { t: "call" },
-        payload,
-        timeoutMs: systemTimeoutMs,
-      })
+      const answer = await this.#ask(process, { head: { t: "call" }, payload, timeoutMs: systemTimeoutMs })
       if (answer.isLost || replyOf(answer) !== reply) throw goneError()
       this.#pendingAlarm = answer.alarm
     }
@@ -212,7 +217,7 @@ export class ObjectStorage {
       try {
         const head = { t: "open", file: files.database, maxBytes }
         // Not by #send, for which an answer without a transaction means that there is none to do again.
-        const answer = await process.request({ object: this.#id, head, payload: "", timeoutMs: systemTimeoutMs })
+        const answer = await this.#ask(process, { head, payload: "", timeoutMs: systemTimeoutMs })
         if (!answer.isOk) throw storageFailed(answer.text)
         this.#pendingAlarm = answer.alarm
         this.#committed(answer.alarm)

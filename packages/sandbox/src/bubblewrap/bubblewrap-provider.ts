@@ -17,7 +17,7 @@ import type {
 import { etcFiles } from "./bubblewrap-profile.ts"
 import { type CgroupPlaces, findCgroupPlaces } from "./cgroup-places.ts"
 import { findHostPrograms, type HostPrograms, unavailable } from "./host-programs.ts"
-import { copyImage, makeImage, waitUntilDetached } from "./loop-images.ts"
+import { copyImage, freeze, makeImage, type Mounted, waitUntilDetached } from "./loop-images.ts"
 import { forgetEmptyGroups, removeStaleGroups, ResourceGroup } from "./resource-group.ts"
 import { BubblewrapSandbox, type SandboxPlace, startSandbox } from "./start-sandbox.ts"
 import { chooseUserId } from "./user-ids.ts"
@@ -127,6 +127,13 @@ export class BubblewrapProvider implements SandboxProvider {
     }
   }
 
+  async hold({ id }: SandboxSpec, running: ProviderSandbox | undefined): Promise<AsyncDisposable | Disposable> {
+    const hasImage = existsSync(this.#image(id))
+    if (running instanceof BubblewrapSandbox) return hasImage ? freeze(this.#mounted(running)) : running.pause()
+    if (hasImage) await waitUntilDetached(this.#image(id))
+    return new DisposableStack()
+  }
+
   async removeSnapshot(snapshot: string): Promise<void> {
     await rm(this.#snapshot(snapshot, this.#find()), { force: true })
   }
@@ -178,8 +185,11 @@ export class BubblewrapProvider implements SandboxProvider {
   }
 
   async #copyImage(id: string, to: string, running: ProviderSandbox | undefined): Promise<void> {
-    if (!(running instanceof BubblewrapSandbox)) return copyImage(this.#image(id), to)
-    await copyImage(this.#image(id), to, { pid: running.outerPid, mount: `${this.#stage()}/files` })
+    await copyImage(this.#image(id), to, running instanceof BubblewrapSandbox ? this.#mounted(running) : undefined)
+  }
+
+  #mounted({ outerPid }: BubblewrapSandbox): Mounted {
+    return { pid: outerPid, mount: `${this.#stage()}/files` }
   }
 
   async #pack(spec: SandboxSpec, to: string, running: ProviderSandbox | undefined): Promise<void> {
@@ -201,7 +211,7 @@ export class BubblewrapProvider implements SandboxProvider {
       etc: join(folder, "etc"),
       mounts: join(folder, "mounts"),
       given: join(folder, "given"),
-      user: host.isRoot ? Number(await readFile(join(folder, "user"), "utf8")) : undefined,
+      user: host.isRoot ? parseUser(await readFile(join(folder, "user"), "utf8"), id) : undefined,
       stage: this.#stage(),
     }
   }
@@ -231,6 +241,13 @@ export class BubblewrapProvider implements SandboxProvider {
   #snapshot(id: string, host: Host): string {
     return join(this.#directory, "snapshots", `${id}${host.hasImages ? ".img" : ".tar.zst"}`)
   }
+}
+
+/** It may come from a backup that somebody has changed: no sandbox is root's. */
+function parseUser(text: string, id: string): number {
+  const user = Number(text)
+  if (Number.isInteger(user) && user > 0) return user
+  throw new MayflyError("store.corrupt", `the sandbox "${id}" has no user of its own: its file "user" is damaged`)
 }
 
 /** The name tells whose it is, so that others can clear it away when that process is gone. */

@@ -1,5 +1,8 @@
+import { spawn } from "node:child_process"
+import { once } from "node:events"
 import { readdirSync, readFileSync } from "node:fs"
 import { open } from "node:fs/promises"
+import { text } from "node:stream/consumers"
 import { setTimeout as pause } from "node:timers/promises"
 import { MayflyError } from "@mayfly/protocol"
 import { findProgram } from "./find-program.ts"
@@ -41,28 +44,45 @@ function backingFile(name: string): string | undefined {
   }
 }
 
-/**
- * Copies an image. One that is mounted, at `mount` in the mount namespace of `pid`, is held still meanwhile. The program that does so must not be
- * interrupted: a filesystem that nobody thaws can't be unmounted.
- */
-export async function copyImage(from: string, to: string, mounted?: { pid: number; mount: string }): Promise<void> {
-  const copy = ["cp", "--sparse=always", "--reflink=auto", "--", from, to]
-  if (mounted === undefined) {
-    await waitUntilDetached(from)
-    return check(await runProgram("/bin/sh", ["-c", '"$@"', "sh", ...copy], 600_000))
-  }
-  const script = `trap '' INT TERM HUP
-mount=$1; shift
-fsfreeze -f "$mount" || exit 1
-"$@"; code=$?
-fsfreeze -u "$mount"
-exit $code`
-  const args = [`--mount=/proc/${mounted.pid}/ns/mnt`, "--", "/bin/sh", "-c", script, "sh", mounted.mount, ...copy]
-  check(await runProgram(findProgram("nsenter") ?? "nsenter", args, 0))
+/** A filesystem that is mounted in the mount namespace of a process. */
+export interface Mounted {
+  readonly pid: number
+  readonly mount: string
 }
 
-function check({ isOk, stderr }: { readonly isOk: boolean; readonly stderr: string }): void {
-  if (isOk) return
-  const isFull = stderr.includes("No space left")
-  throw new MayflyError(isFull ? "sandbox.disk-full" : "sandbox.unavailable", `the copy failed: ${stderr.trim()}`)
+/** Copies an image. One that is mounted is held still meanwhile. */
+export async function copyImage(from: string, to: string, mounted?: Mounted): Promise<void> {
+  if (mounted === undefined) await waitUntilDetached(from)
+  await using _still = mounted === undefined ? undefined : await freeze(mounted)
+  const copied = await runProgram("cp", ["--sparse=always", "--reflink=auto", "--", from, to], 600_000)
+  if (copied.isOk) return
+  const isFull = copied.stderr.includes("No space left")
+  throw new MayflyError(isFull ? "sandbox.disk-full" : "sandbox.unavailable", `the copy failed: ${copied.stderr.trim()}`)
+}
+
+/** A filesystem that nobody thaws can't be unmounted: the program that does so must not be interrupted, and does so too when this process has died. */
+const freezeScript = `trap '' INT TERM HUP
+fsfreeze -f "$1" || exit 1
+echo frozen
+read -r _ || true
+fsfreeze -u "$1"`
+
+/** All that was written is in the image, and nothing more is until what this gives is disposed. Rejects with `sandbox.unavailable`. */
+export async function freeze({ pid, mount }: Mounted): Promise<AsyncDisposable> {
+  const args = [`--mount=/proc/${pid}/ns/mnt`, "--", "/bin/sh", "-c", freezeScript, "sh", mount]
+  const child = spawn(findProgram("nsenter") ?? "nsenter", args, {
+    env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C" },
+    stdio: ["pipe", "pipe", "pipe"],
+  })
+  child.stdin.on("error", () => {})
+  const complaint = text(child.stderr)
+  const gone = new Promise<void>((resolve) => child.once("close", () => resolve()).once("error", () => resolve()))
+  const isFrozen = await Promise.race([once(child.stdout, "data").then(() => true), gone.then(() => false)])
+  if (!isFrozen) throw new MayflyError("sandbox.unavailable", `the disk can't be held still: ${(await complaint).trim()}`)
+  return {
+    async [Symbol.asyncDispose]() {
+      child.stdin.end()
+      await gone
+    },
+  }
 }

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs"
+import { processesBelow, readOr } from "../processes-below.ts"
 
 const everyMs = 100
 
@@ -29,19 +29,9 @@ export function memoryBelow(root: number): { memoryBytes: number; processes: num
   return { memoryBytes: pids.reduce((sum, pid) => sum + ownMemory(pid), 0), processes: pids.length }
 }
 
-function processesBelow(root: number): number[] {
-  const found = [root]
-  for (let index = 0; index < found.length; index++) {
-    const pid = found[index]
-    for (const child of read(`/proc/${pid}/task/${pid}/children`).split(" "))
-      if (child !== "") found.push(Number(child))
-  }
-  return found
-}
-
 /** What is not a mapped file. Shared memory counts: a limit on private memory is passed by with MAP_SHARED. */
 function ownMemory(pid: number): number {
-  const status = read(`/proc/${pid}/status`)
+  const status = readOr(`/proc/${pid}/status`, "")
   const kilobytes = (name: string): number => Number(new RegExp(`${name}:\\s+(\\d+) kB`).exec(status)?.[1] ?? 0)
   return (kilobytes("RssAnon") + kilobytes("RssShmem")) * 1_024
 }
@@ -51,13 +41,5 @@ function kill(pid: number): void {
     process.kill(pid, "SIGKILL")
   } catch {
     // It has ended.
-  }
-}
-
-function read(path: string): string {
-  try {
-    return readFileSync(path, "utf8")
-  } catch {
-    return ""
   }
 }

@@ -1,5 +1,4 @@
 import { type ChildProcess, spawn } from "node:child_process"
-import { readFileSync } from "node:fs"
 import type { Socket } from "node:net"
 import type { Duplex } from "node:stream"
 import { resultOf } from "../agent-answer.ts"
@@ -19,14 +18,15 @@ import { diskUsage, watchDisk } from "./disk-watchdog.ts"
 import { findProgram } from "./find-program.ts"
 import { type HostPrograms, unavailable } from "./host-programs.ts"
 import { giveFiles, prepareStage } from "./stage.ts"
+import { watchAgent } from "../watch-agent.ts"
 import { launchScript } from "./launch-script.ts"
 import { memoryBelow, watchMemory } from "./memory-watchdog.ts"
+import { pauseProcesses } from "../pause-processes.ts"
+import { childrenOf, processesBelow } from "../processes-below.ts"
 import { processesOfOurs, type ResourceGroup } from "./resource-group.ts"
 
 const mebibyte = 1_048_576
 const startMs = 30_000
-const pingEveryMs = 10_000
-const pingMs = 60_000
 const maxComplaint = 8_192
 
 /** Where a sandbox's files are. */
@@ -74,9 +74,17 @@ export class BubblewrapSandbox extends AgentSandbox {
   /** The process in whose mount namespace the files are mounted. */
   readonly outerPid: number
 
+  readonly #running: Running
+
   constructor(running: Running) {
     super(running)
+    this.#running = running
     this.outerPid = running.outerPid
+  }
+
+  /** Nothing in it runs until what this gives is disposed. */
+  pause(): Promise<Disposable> {
+    return this.#running.pause()
   }
 }
 
@@ -89,6 +97,7 @@ class Running {
   readonly #timers: (() => void)[] = []
   #end: SandboxEnd | undefined
   #complaint = ""
+  #pauses = 0
 
   constructor(options: StartOptions) {
     this.#options = options
@@ -111,6 +120,15 @@ class Running {
 
   get outerPid(): number {
     return this.#child.pid ?? 0
+  }
+
+  async pause(): Promise<Disposable> {
+    this.#pauses++
+    // Without the outermost, which only waits: it must see it when the sandbox is stopped meanwhile.
+    using paused = new DisposableStack()
+    paused.defer(() => this.#pauses++)
+    paused.use(await pauseProcesses(() => processesBelow(this.outerPid).slice(1)))
+    return paused.move()
   }
 
   /** Waits for the agent and the network, which take their time side by side. */
@@ -205,25 +223,8 @@ class Running {
       const onExceeded = (bytes: number): void => exceed("diskMb", `its files have ${bytes} bytes`)
       this.#timers.push(watchDisk(place.files, { diskBytes: diskMb * mebibyte, onExceeded }))
     }
-    this.#ping()
-  }
-
-  /** A guest can stop the agent, which has its user. Nobody should wait for that for ever. */
-  #ping(): void {
-    const timer = setInterval(() => {
-      const late = setTimeout(
-        () => void this.stop({ reason: "crashed", detail: "the agent does not answer" }),
-        pingMs,
-      ).unref()
-      const done = (): void => clearTimeout(late)
-      try {
-        this.link.open({ op: "ping" }).closed.then(done, done)
-      } catch {
-        // Full: those calls will be answered, or the link is broken already.
-        done()
-      }
-    }, pingEveryMs).unref()
-    this.#timers.push(() => clearInterval(timer))
+    const onSilent = (): void => void this.stop({ reason: "crashed", detail: "the agent does not answer" })
+    this.#timers.push(watchAgent(this.link, { onSilent, pauses: () => this.#pauses }))
   }
 
   #innerPids(): number[] {
@@ -338,15 +339,6 @@ function stagedPaths(stage: string, hasUsableNull: boolean): ProfilePaths {
 async function imageUsage(image: string, { limits }: SandboxSpec): Promise<number | null> {
   const used = await diskUsage(image)
   return used === null ? null : Math.min(used, limits.diskMb * mebibyte)
-}
-
-function childrenOf(pid: number): number[] {
-  try {
-    const text = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim()
-    return text === "" ? [] : text.split(" ").map(Number)
-  } catch {
-    return []
-  }
 }
 
 function kill(pid: number): void {

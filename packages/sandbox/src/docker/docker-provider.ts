@@ -4,11 +4,11 @@ import { chown, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } fr
 import { join } from "node:path"
 import { pipeline } from "node:stream/promises"
 import { MayflyError } from "@mayfly/protocol"
+import { removeTree } from "@mayfly/store"
 import { objectOf } from "../agent-answer.ts"
 import { packFiles, unpackFiles } from "../archive.ts"
 import { agentFolder } from "../bubblewrap/host-programs.ts"
 import { chooseUserId } from "../bubblewrap/user-ids.ts"
-import { removeTree } from "../remove-tree.ts"
 import type {
   Enforcement,
   ProviderReport,
@@ -21,7 +21,7 @@ import { containerEtc, homeLabel } from "./container-options.ts"
 import type { DockerOptions } from "./docker-options.ts"
 import { EngineClient } from "./engine-client.ts"
 import { seccompProfile } from "./seccomp-profile.ts"
-import { removeContainer, startContainer } from "./start-container.ts"
+import { ContainerSandbox, removeContainer, startContainer } from "./start-container.ts"
 
 export type { DockerOptions } from "./docker-options.ts"
 
@@ -118,6 +118,10 @@ export class DockerProvider implements SandboxProvider {
     } finally {
       if (running === undefined) await sandbox.stop()
     }
+  }
+
+  async hold(_spec: SandboxSpec, running: ProviderSandbox | undefined): Promise<AsyncDisposable | Disposable> {
+    return running instanceof ContainerSandbox ? running.pause() : new DisposableStack()
   }
 
   async removeSnapshot(snapshot: string): Promise<void> {

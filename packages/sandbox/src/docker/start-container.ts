@@ -6,7 +6,6 @@ import { diskUsage, watchDisk } from "../bubblewrap/disk-watchdog.ts"
 import { errorOfEnd } from "../error-of-end.ts"
 import { SupervisorLink } from "../link/supervisor-link.ts"
 import type {
-  ProviderSandbox,
   ProviderStartOptions,
   SandboxEnd,
   SandboxSpec,
@@ -31,7 +30,7 @@ export interface ContainerStartOptions {
 }
 
 /** Makes a container, attaches to it and starts it. On throw nothing of it is left. */
-export async function startContainer(options: ContainerStartOptions): Promise<ProviderSandbox> {
+export async function startContainer(options: ContainerStartOptions): Promise<ContainerSandbox> {
   const { engine, request } = options
   const { body } = await engine.call("POST", "/containers/create", { body: containerOptions(request) })
   const container = String(objectOf(body)["Id"])
@@ -40,7 +39,7 @@ export async function startContainer(options: ContainerStartOptions): Promise<Pr
     const running = new Running(options, container, await engine.attach(container))
     try {
       await running.ready()
-      return new AgentSandbox(running)
+      return new ContainerSandbox(running)
     } catch (error) {
       await running.stop()
       throw error
@@ -57,6 +56,21 @@ export async function removeContainer(engine: EngineClient, container: string): 
   await engine.call("DELETE", `/containers/${container}?force=1&v=1`, { allowed: [404, 409] })
 }
 
+/** One that can be held still. */
+export class ContainerSandbox extends AgentSandbox {
+  readonly #running: Running
+
+  constructor(running: Running) {
+    super(running)
+    this.#running = running
+  }
+
+  /** Nothing in it runs until what this gives is disposed. */
+  pause(): Promise<AsyncDisposable> {
+    return this.#running.pause()
+  }
+}
+
 class Running {
   readonly link: SupervisorLink
   readonly ended: Promise<SandboxEnd>
@@ -66,6 +80,7 @@ class Running {
   readonly #timers: (() => void)[] = []
   #end: SandboxEnd | undefined
   #complaint = ""
+  #pauses = 0
 
   constructor(
     options: ContainerStartOptions,
@@ -105,6 +120,19 @@ class Running {
       clearTimeout(late)
     }
     this.#watch()
+  }
+
+  async pause(): Promise<AsyncDisposable> {
+    const { engine } = this.#options
+    this.#pauses++
+    await engine.call("POST", `/containers/${this.#container}/pause`)
+    return {
+      [Symbol.asyncDispose]: async () => {
+        this.#pauses++
+        // 404, 409: it has ended meanwhile.
+        await engine.call("POST", `/containers/${this.#container}/unpause`, { allowed: [404, 409, 500] })
+      },
+    }
   }
 
   async usage(): Promise<SandboxUsage> {
@@ -172,7 +200,8 @@ class Running {
     }
     const onExceeded = (bytes: number): void => exceed("diskMb", `its files have ${bytes} bytes`)
     this.#timers.push(watchDisk(files, { diskBytes: diskMb * mebibyte, onExceeded }))
-    this.#timers.push(watchAgent(this.link, () => void this.stop({ reason: "crashed", detail: "the agent is silent" })))
+    const onSilent = (): void => void this.stop({ reason: "crashed", detail: "the agent is silent" })
+    this.#timers.push(watchAgent(this.link, { onSilent, pauses: () => this.#pauses }))
   }
 }
 

@@ -10,9 +10,10 @@ import { AgentSandbox } from "../agent-sandbox.ts"
 import { diskUsage, watchDisk } from "../bubblewrap/disk-watchdog.ts"
 import { errorOfEnd } from "../error-of-end.ts"
 import { SupervisorLink } from "../link/supervisor-link.ts"
+import { pauseProcesses } from "../pause-processes.ts"
+import { processesBelow } from "../processes-below.ts"
 import type {
   ProviderProcess,
-  ProviderSandbox,
   ProviderStartOptions,
   SandboxEnd,
   SandboxSpec,
@@ -39,7 +40,7 @@ export interface VirtualStartOptions extends ProviderStartOptions {
 }
 
 /** Starts the process that imitates a shell. On throw nothing of it runs. */
-export async function startVirtual(options: VirtualStartOptions): Promise<ProviderSandbox> {
+export async function startVirtual(options: VirtualStartOptions): Promise<VirtualSandbox> {
   const running = new Running(options)
   try {
     await running.ready()
@@ -50,7 +51,20 @@ export async function startVirtual(options: VirtualStartOptions): Promise<Provid
   }
 }
 
-class VirtualSandbox extends AgentSandbox {
+/** One that can be held still. */
+export class VirtualSandbox extends AgentSandbox {
+  readonly #running: Running
+
+  constructor(running: Running) {
+    super(running)
+    this.#running = running
+  }
+
+  /** Nothing in it runs until what this gives is disposed. */
+  pause(): Promise<Disposable> {
+    return this.#running.pause()
+  }
+
   /** All of a command's stdin is read before it starts: what comes later would reach nobody. */
   override async spawn(request: SpawnRequest): Promise<ProviderProcess> {
     const process = await super.spawn(request)
@@ -66,6 +80,7 @@ class Running {
   readonly #timers: (() => void)[] = []
   #end: SandboxEnd | undefined
   #complaint = ""
+  #pauses = 0
 
   constructor(options: VirtualStartOptions) {
     this.#options = options
@@ -101,6 +116,15 @@ class Running {
     const fetch = await this.#options.onRequests?.()
     if (fetch !== undefined) await relayRequests(this.link, fetch)
     this.#watch()
+  }
+
+  async pause(): Promise<Disposable> {
+    this.#pauses++
+    using paused = new DisposableStack()
+    paused.defer(() => this.#pauses++)
+    const pid = this.#child.pid
+    paused.use(await pauseProcesses(() => (pid === undefined ? [] : processesBelow(pid))))
+    return paused.move()
   }
 
   async usage(): Promise<SandboxUsage> {
@@ -171,7 +195,7 @@ class Running {
     const onExceeded = (bytes: number): void => exceed("diskMb", `its files have ${bytes} bytes`)
     this.#timers.push(watchDisk(root, { diskBytes: diskMb * mebibyte, onExceeded }))
     const onSilent = (): void => void this.stop({ reason: "crashed", detail: "the agent does not answer" })
-    this.#timers.push(watchAgent(this.link, onSilent))
+    this.#timers.push(watchAgent(this.link, { onSilent, pauses: () => this.#pauses }))
   }
 }
 

@@ -2,6 +2,7 @@ import { existsSync, realpathSync } from "node:fs"
 import { mkdir, readdir, rename } from "node:fs/promises"
 import { join } from "node:path"
 import { MayflyError } from "@mayfly/protocol"
+import { removeTree } from "@mayfly/store"
 import type {
   ProviderReport,
   ProviderSandbox,
@@ -9,11 +10,10 @@ import type {
   SandboxProvider,
   SandboxSpec,
 } from "../sandbox-provider.ts"
-import { removeTree } from "../remove-tree.ts"
 import { realFolders } from "../virtual-agent/place-operation.ts"
 import { copyTree } from "./copy-tree.ts"
 import { findJustBash, type JustBash } from "./find-just-bash.ts"
-import { startVirtual } from "./start-virtual.ts"
+import { startVirtual, VirtualSandbox } from "./start-virtual.ts"
 
 export interface VirtualOptions {
   /** Holds the files of all sandboxes and snapshots; made when needed. */
@@ -90,6 +90,10 @@ export class VirtualProvider implements SandboxProvider {
       await removeTree(unfinished)
       throw asDiskFull(error)
     }
+  }
+
+  async hold(_spec: SandboxSpec, running: ProviderSandbox | undefined): Promise<Disposable> {
+    return running instanceof VirtualSandbox ? running.pause() : new DisposableStack()
   }
 
   async removeSnapshot(snapshot: string): Promise<void> {

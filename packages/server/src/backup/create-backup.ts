@@ -4,37 +4,49 @@ import { join, resolve } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { MayflyError } from "@mayfly/protocol"
 import { type DataDirectory, directoryOwner, openDataDirectory } from "@mayfly/platform"
-import { copyTree } from "./copy-tree.ts"
-import { filesIn, type Manifest, writeManifest } from "./manifest.ts"
+import { removeTree } from "@mayfly/store"
+import { ownerSocketName } from "../owner-socket.ts"
+import { copyFiles } from "./copy-files.ts"
+import { copyInUse } from "./copy-in-use.ts"
+import { entriesIn, filesIn, type Manifest, writeManifest } from "./manifest.ts"
+
+export interface BackupOptions {
+  /** Leave out `secrets.key`: whoever has the backup alone can read no secret. Default false. */
+  readonly withoutKey?: boolean
+  /** Called now and then with what is copied next. */
+  readonly onProgress?: (what: string) => void
+}
 
 const database = "mayfly.db"
+const keyFile = "secrets.key"
 /** Of a process that lives; and what SQLite keeps beside a database, which the copy does not need. */
 const passing = /^(lock.*|owner\.sock|mayfly\.db(-wal|-shm|-journal)?)$/
-/** In use while a server runs: a copy would be of no single moment. */
+/** What changes while a server runs. */
 const inUse = ["objects", "sandboxes"]
 
 /**
- * Copies a data directory to `target`, which must not exist. A server may own it meanwhile: rows are those of one moment then, and what stands in `leftOut` is
- * not in the copy. Nothing is left of one that fails. Throws `input.invalid`.
+ * Copies a data directory to `target`, which must not exist. A server may own it meanwhile: rows are those of one moment then, and so is each sandbox and each object,
+ * a little later. What could not be had stands in `leftOut`. Nothing is left of one that fails. Throws `input.invalid`, `platform.data-dir-in-use`, `store.full`.
  */
-export async function createBackup(data: string, target: string): Promise<Manifest> {
+export async function createBackup(data: string, target: string, options: BackupOptions = {}): Promise<Manifest> {
   const from = resolve(data)
   const to = resolve(target)
   if (!existsSync(join(from, database))) throw invalid(`"${from}" is no data directory: there is no ${database}`)
   if (existsSync(to)) throw invalid(`"${to}" exists already, and is not overwritten`)
   using held = hold(from)
   const unfinished = `${to}.unfinished`
-  await rm(unfinished, { recursive: true, force: true })
+  await removeTree(unfinished)
   try {
     await mkdir(unfinished, { recursive: true, mode: 0o700 })
-    const leftOut = held === undefined ? inUse.filter((name) => existsSync(join(from, name))) : []
-    await copyParts(from, unfinished, leftOut)
+    const leftOut = await copyParts(from, unfinished, { ...options, isInUse: held === undefined })
+    options.onProgress?.("checking")
+    leftOut.push(...(await removeOddities(unfinished)))
     const manifest: Manifest = { format: 1, createdAt: Date.now(), leftOut, files: await filesIn(unfinished) }
     await writeManifest(unfinished, manifest)
     await rename(unfinished, to)
     return manifest
   } catch (error) {
-    await rm(unfinished, { recursive: true, force: true })
+    await removeTree(unfinished)
     throw error
   }
 }
@@ -45,13 +57,42 @@ function hold(from: string): DataDirectory | undefined {
   return openDataDirectory(from)
 }
 
-async function copyParts(from: string, to: string, leftOut: readonly string[]): Promise<void> {
-  const names = (await readdir(from)).filter((name) => !passing.test(name) && !leftOut.includes(name))
+async function copyParts(
+  from: string,
+  to: string,
+  { isInUse, withoutKey = false, onProgress = () => {} }: BackupOptions & { readonly isInUse: boolean },
+): Promise<string[]> {
+  const unwanted = withoutKey ? [keyFile] : []
+  const all = (await readdir(from)).filter((name) => !passing.test(name) && !unwanted.includes(name))
+  const leftOut = unwanted.filter((name) => existsSync(join(from, name)))
+  const copy = async (names: readonly string[]): Promise<void> => {
+    leftOut.push(...(await copyFiles(pathsOf(from, names), to)))
+  }
   // The ledger's head and blobs before the rows: a head may be older than the chain and never newer, and a row's blob must be there.
-  for (const name of names) await copyTree(join(from, name), join(to, name))
+  onProgress("rows")
+  await copy(all.filter((name) => !inUse.includes(name)))
   copyDatabase(join(from, database), join(to, database))
   // Blobs that came between; those that went were nobody's any more.
-  if (names.includes("blobs")) await copyTree(join(from, "blobs"), join(to, "blobs"))
+  await copy(all.filter((name) => name === "blobs"))
+  // After the rows: a step that they don't know of is done again, one that they know of would not be.
+  const changing = all.filter((name) => inUse.includes(name))
+  if (!isInUse) await copy(changing)
+  // The owner is a program of the user's, which nobody can ask.
+  else if (!existsSync(join(from, ownerSocketName))) leftOut.push(...changing)
+  else leftOut.push(...(await copyInUse(from, to, { onProgress })))
+  return leftOut
+}
+
+function pathsOf(folder: string, names: readonly string[]): string[] {
+  return names.map((name) => join(folder, name))
+}
+
+/** A process of a guest's may have made a link or a pipe where none of ours are, to have a restore refused. */
+async function removeOddities(folder: string): Promise<string[]> {
+  const odd: string[] = []
+  for await (const { path, kind } of entriesIn(folder)) if (kind === "other") odd.push(path)
+  for (const path of odd) await rm(join(folder, path))
+  return odd
 }
 
 /** All of one moment, without the write-ahead log. */

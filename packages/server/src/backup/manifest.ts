@@ -1,7 +1,7 @@
-import { createHash } from "node:crypto"
-import { createReadStream } from "node:fs"
-import { readdir, readFile, stat, writeFile } from "node:fs/promises"
-import { join, relative } from "node:path"
+import { createHash, type Hash } from "node:crypto"
+import { createReadStream, type Dirent } from "node:fs"
+import { lstat, readdir, readFile, readlink, stat, writeFile } from "node:fs/promises"
+import { join } from "node:path"
 import { pipeline } from "node:stream/promises"
 import { MayflyError } from "@mayfly/protocol"
 
@@ -9,11 +9,12 @@ import { MayflyError } from "@mayfly/protocol"
 export interface Manifest {
   readonly format: 1
   readonly createdAt: number
-  /** Parts of the data directory that were in use and are not in it. */
+  /** What could not be had, or was not wanted. */
   readonly leftOut: readonly string[]
   readonly files: readonly ManifestFile[]
 }
 
+/** A file, or a folder of a guest's with all that is in it: those are many, and their names a guest's. */
 export interface ManifestFile {
   readonly path: string
   readonly bytes: number
@@ -21,17 +22,42 @@ export interface ManifestFile {
 }
 
 export const manifestName = "manifest.json"
+const maxManifestBytes = 256 << 20
 
-/** Every regular file below `folder`. */
+/** Folders in which a guest has made what it liked: links, pipes, files that nobody may read. */
+const guestFolder = /^sandboxes\/(?:docker\/|virtual\/)?(?:boxes\/[^/]+\/(?:files|root)|snapshots\/[^/]+)$/
+
+export interface BackupEntry {
+  /** Relative, with "/". */
+  readonly path: string
+  readonly kind: "file" | "folder" | "guest-folder" | "other"
+}
+
+/** All of a data directory or a backup, sorted, a guest's folder as one. */
+export async function* entriesIn(folder: string, below = ""): AsyncGenerator<BackupEntry> {
+  for (const entry of await sortedEntries(join(folder, below))) {
+    const path = below === "" ? entry.name : `${below}/${entry.name}`
+    if (path === manifestName) continue
+    if (entry.isFile()) yield { path, kind: "file" }
+    else if (!entry.isDirectory()) yield { path, kind: "other" }
+    else if (guestFolder.test(path)) yield { path, kind: "guest-folder" }
+    else {
+      yield { path, kind: "folder" }
+      yield* entriesIn(folder, path)
+    }
+  }
+}
+
+/** What a manifest says of `folder`. */
 export async function filesIn(folder: string): Promise<ManifestFile[]> {
   const found: ManifestFile[] = []
-  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
-    const path = join(entry.parentPath, entry.name)
-    const name = relative(folder, path)
-    if (!entry.isFile() || name === manifestName) continue
-    found.push({ path: name, bytes: (await stat(path)).size, sha256: await hashOf(path) })
+  for await (const { path, kind } of entriesIn(folder)) {
+    if (kind === "file") {
+      const hash = createHash("sha256")
+      found.push({ path, bytes: await addFile(hash, join(folder, path)), sha256: hash.digest("hex") })
+    } else if (kind === "guest-folder") found.push({ path, ...(await hashTree(join(folder, path))) })
   }
-  return found.sort((a, b) => (a.path < b.path ? -1 : 1))
+  return found
 }
 
 export async function writeManifest(folder: string, manifest: Manifest): Promise<void> {
@@ -55,21 +81,68 @@ export async function checkBackup(folder: string): Promise<Manifest> {
 
 async function readManifest(folder: string): Promise<Manifest> {
   try {
-    const parsed = JSON.parse(await readFile(join(folder, manifestName), "utf8")) as Partial<Manifest> | null
-    const { format, files, leftOut = [], createdAt = 0 } = parsed ?? {}
-    if (format === 1 && Array.isArray(files)) return { format, files, leftOut, createdAt }
+    const path = join(folder, manifestName)
+    const { size } = await stat(path)
+    if (size > maxManifestBytes) throw new Error(`its ${manifestName} has ${size} bytes`)
+    return parseManifest(JSON.parse(await readFile(path, "utf8")) as unknown)
   } catch (cause) {
     throw damaged(folder, (cause as Error).message)
   }
-  throw damaged(folder, `its ${manifestName} is of no format that is known here`)
+}
+
+function parseManifest(value: unknown): Manifest {
+  const { format, files, leftOut = [], createdAt = 0 } = (value ?? {}) as Partial<Manifest>
+  const isWhole =
+    format === 1 &&
+    Number.isFinite(createdAt) &&
+    Array.isArray(leftOut) &&
+    leftOut.every((path) => typeof path === "string") &&
+    Array.isArray(files) &&
+    files.every((file: Partial<ManifestFile> | null) => typeof file?.path === "string")
+  if (!isWhole) throw new Error(`its ${manifestName} is of no format that is known here`)
+  return { format, files, leftOut, createdAt }
 }
 
 function damaged(folder: string, problem: string): MayflyError {
   return new MayflyError("input.invalid", `"${folder}" is no whole backup: ${problem}`, { details: { path: "backup" } })
 }
 
-async function hashOf(path: string): Promise<string> {
+/** Of names, modes and contents. Links are not followed. */
+async function hashTree(folder: string): Promise<Omit<ManifestFile, "path">> {
   const hash = createHash("sha256")
-  await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), hash)
-  return hash.digest("hex")
+  return { bytes: await addTree(hash, Buffer.from(folder), Buffer.of()), sha256: hash.digest("hex") }
+}
+
+const slash = Buffer.from("/")
+
+/** Names are bytes: a guest's need not be a text. */
+async function addTree(hash: Hash, root: Buffer, below: Buffer): Promise<number> {
+  let bytes = 0
+  const folder = Buffer.concat([root, below])
+  const entries = await readdir(folder, { withFileTypes: true, encoding: "buffer" })
+  for (const entry of entries.sort((a, b) => Buffer.compare(a.name, b.name))) {
+    const name = Buffer.concat([below, slash, entry.name])
+    const path = Buffer.concat([root, name])
+    const { mode, size } = await lstat(path)
+    hash.update(`${JSON.stringify([name.toString("hex"), mode, entry.isFile() ? size : 0])}\n`)
+    if (entry.isDirectory()) bytes += await addTree(hash, root, name)
+    else if (entry.isSymbolicLink()) hash.update(`${await readlink(path, "hex")}\n`)
+    else if (entry.isFile()) bytes += await addFile(hash, path)
+  }
+  return bytes
+}
+
+async function addFile(hash: Hash, path: string | Buffer): Promise<number> {
+  let bytes = 0
+  await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), async (chunks: AsyncIterable<Buffer>) => {
+    for await (const chunk of chunks) {
+      hash.update(chunk)
+      bytes += chunk.length
+    }
+  })
+  return bytes
+}
+
+async function sortedEntries(folder: string): Promise<Dirent[]> {
+  return (await readdir(folder, { withFileTypes: true })).sort((a, b) => (a.name < b.name ? -1 : 1))
 }
