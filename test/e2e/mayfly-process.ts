@@ -21,6 +21,8 @@ export interface StartOptions {
   readonly env?: Readonly<Record<string, string>>
   /** Default: this one. */
   readonly node?: string
+  /** A command that runs the rest, as another user for instance. */
+  readonly through?: readonly string[]
 }
 
 const bin = fileURLToPath(new URL("../../packages/mayfly/bin/mayfly.mjs", import.meta.url))
@@ -31,7 +33,8 @@ const sourceFlags = isBuilt ? [] : ["--conditions=source", "--disable-warning=Ex
 /** Starts the real command: as it was built by `npm test`, else on sources as these tests are. */
 export function startMayfly(args: readonly string[], options: StartOptions = {}): MayflyProcess {
   const flags = options.node === undefined ? sourceFlags : []
-  const child = spawn(options.node ?? process.execPath, [...flags, bin, ...args], {
+  const [command = "", ...rest] = [...(options.through ?? []), options.node ?? process.execPath, ...flags, bin, ...args]
+  const child = spawn(command, rest, {
     cwd: options.cwd,
     env: { ...process.env, NO_COLOR: "1", ...options.env },
     stdio: ["pipe", "pipe", "pipe"],

@@ -1,9 +1,9 @@
 import { createHash, type Hash } from "node:crypto"
-import { createReadStream, type Dirent } from "node:fs"
+import type { Dirent } from "node:fs"
 import { lstat, readdir, readFile, readlink, stat, writeFile } from "node:fs/promises"
 import { join } from "node:path"
-import { pipeline } from "node:stream/promises"
 import { MayflyError } from "@mayfly/protocol"
+import { hashFile } from "./hash-file.ts"
 
 /** What a backup holds, so that a restore can tell whether it is whole. */
 export interface Manifest {
@@ -54,7 +54,7 @@ export async function filesIn(folder: string): Promise<ManifestFile[]> {
   for await (const { path, kind } of entriesIn(folder)) {
     if (kind === "file") {
       const hash = createHash("sha256")
-      found.push({ path, bytes: await addFile(hash, join(folder, path)), sha256: hash.digest("hex") })
+      found.push({ path, bytes: await hashFile(hash, join(folder, path)), sha256: hash.digest("hex") })
     } else if (kind === "guest-folder") found.push({ path, ...(await hashTree(join(folder, path))) })
   }
   return found
@@ -127,19 +127,8 @@ async function addTree(hash: Hash, root: Buffer, below: Buffer): Promise<number>
     hash.update(`${JSON.stringify([name.toString("hex"), mode, entry.isFile() ? size : 0])}\n`)
     if (entry.isDirectory()) bytes += await addTree(hash, root, name)
     else if (entry.isSymbolicLink()) hash.update(`${await readlink(path, "hex")}\n`)
-    else if (entry.isFile()) bytes += await addFile(hash, path)
+    else if (entry.isFile()) bytes += await hashFile(hash, path)
   }
-  return bytes
-}
-
-async function addFile(hash: Hash, path: string | Buffer): Promise<number> {
-  let bytes = 0
-  await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), async (chunks: AsyncIterable<Buffer>) => {
-    for await (const chunk of chunks) {
-      hash.update(chunk)
-      bytes += chunk.length
-    }
-  })
   return bytes
 }
 
