@@ -11,7 +11,7 @@ export interface ApiFlags {
 
 /** Said once, so that a word means the same everywhere. */
 export const apiOptions = [
-  ["--data <DIR>", "data directory of this machine (default ./.mayfly)"],
+  ["--data <DIR>", "data directory of this machine (default: MAYFLY_DATA, else ./.mayfly)"],
   ["--url <URL>", "a server in place of a directory (default: MAYFLY_URL); its key is in MAYFLY_KEY"],
   ["--profile <NAME>", "a server that `mayfly login` keeps (default: MAYFLY_PROFILE)"],
   ["--tenant <NAME>", "for which tenant (default: the key's, else default; ledger, approvals, keys, runs, usage: all)"],

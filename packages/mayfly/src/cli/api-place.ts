@@ -11,7 +11,7 @@ export type ApiPlace =
   | { readonly kind: "server"; readonly url: URL; readonly key: string }
 
 /**
- * `--url` first, then `--profile`, then `--data`; MAYFLY_URL and MAYFLY_PROFILE count when none of these is given, so that what somebody typed is
+ * `--url` first, then `--profile`, then `--data`; MAYFLY_URL, MAYFLY_PROFILE and MAYFLY_DATA count when none of these is given, so that what somebody typed is
  * what happens. Throws `input.invalid`.
  */
 export function apiPlace({ data, url, profile }: Pick<ApiFlags, "data" | "url" | "profile">): ApiPlace {
@@ -21,7 +21,12 @@ export function apiPlace({ data, url, profile }: Pick<ApiFlags, "data" | "url" |
   if (data !== undefined) return { kind: "directory", path: resolve(data) }
   if (MAYFLY_URL !== undefined && MAYFLY_URL !== "") return named(MAYFLY_URL, "MAYFLY_URL")
   if (MAYFLY_PROFILE !== undefined && MAYFLY_PROFILE !== "") return kept(MAYFLY_PROFILE, "MAYFLY_PROFILE")
-  return { kind: "directory", path: resolve("./.mayfly") }
+  return { kind: "directory", path: resolve(dataDefault()) }
+}
+
+/** Where a server that is started with the same environment has its data. */
+export function dataDefault(): string {
+  return process.env["MAYFLY_DATA"] || "./.mayfly"
 }
 
 function named(text: string, option: string): ApiPlace {

@@ -1,10 +1,11 @@
+import { dataDefault } from "./api-place.ts"
 import { errorLine, exitCodeOf, exitCodes } from "./command-error.ts"
 import type { Output } from "./output.ts"
 import { safeLine } from "./safe-line.ts"
 import { whileSpinning } from "./spinner.ts"
 
 export interface BackupFlags {
-  readonly data: string
+  readonly data?: string
   readonly json?: boolean
   /** Of a backup: without the key of the secrets. */
   readonly key?: boolean
@@ -14,7 +15,7 @@ export interface BackupFlags {
 export async function backupCommand(
   name: "backup" | "restore",
   folder: string,
-  { data, json, key }: BackupFlags,
+  { data = dataDefault(), json, key }: BackupFlags,
   output: Output,
 ): Promise<number> {
   const { stdout, stderr } = output

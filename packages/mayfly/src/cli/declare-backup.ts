@@ -14,7 +14,7 @@ export function addBackup(program: Command, action: BackupAction): void {
         "held still as long as it is copied. The copy holds keys: keep it as you keep the data directory. Run it as the server's user.",
     )
     .argument("<DIR>", "a folder that does not exist yet")
-    .option("--data <DIR>", "data directory", "./.mayfly")
+    .option("--data <DIR>", "data directory (default: MAYFLY_DATA, else ./.mayfly)")
     .option("--no-key", "leave out secrets.key: without it nobody can read the secrets in the copy")
     .option("--json", "print one JSON object")
     .addHelpText("after", examples(["mayfly backup /backup/mayfly-2026-11-23 --data /var/lib/mayfly"]))
@@ -26,7 +26,7 @@ export function addBackup(program: Command, action: BackupAction): void {
       "Checks every file of the backup and its database first. The data directory must not exist, or be empty.",
     )
     .argument("<DIR>", "what `mayfly backup` made")
-    .option("--data <DIR>", "data directory", "./.mayfly")
+    .option("--data <DIR>", "data directory (default: MAYFLY_DATA, else ./.mayfly)")
     .option("--json", "print one JSON object")
     .addHelpText("after", examples(["mayfly restore /backup/mayfly-2026-11-23 --data /var/lib/mayfly"]))
     .action((folder: string, flags: BackupFlags) => action("restore", folder, flags))

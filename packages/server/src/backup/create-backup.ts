@@ -1,5 +1,7 @@
+import { once } from "node:events"
 import { existsSync } from "node:fs"
 import { mkdir, readdir, rename, rm } from "node:fs/promises"
+import { connect } from "node:net"
 import { join, resolve } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { MayflyError } from "@mayfly/protocol"
@@ -33,7 +35,8 @@ export async function createBackup(data: string, target: string, options: Backup
   const to = resolve(target)
   if (!existsSync(join(from, database))) throw invalid(`"${from}" is no data directory: there is no ${database}`)
   if (existsSync(to)) throw invalid(`"${to}" exists already, and is not overwritten`)
-  using held = hold(from)
+  if (`${to}/`.startsWith(`${from}/`)) throw invalid(`"${to}" is in the data directory itself`)
+  using held = await hold(from)
   const unfinished = `${to}.unfinished`
   await removeTree(unfinished)
   try {
@@ -52,9 +55,22 @@ export async function createBackup(data: string, target: string, options: Backup
 }
 
 /** The directory when nobody else has it: all of it can be copied then. */
-function hold(from: string): DataDirectory | undefined {
-  if (directoryOwner(from) !== undefined) return undefined
+async function hold(from: string): Promise<DataDirectory | undefined> {
+  if (directoryOwner(from) !== undefined || (await listens(join(from, ownerSocketName)))) return undefined
   return openDataDirectory(from)
+}
+
+/** An owner in another container can't be seen by its number, and does not look alive. */
+async function listens(path: string): Promise<boolean> {
+  const socket = connect(path)
+  try {
+    await once(socket, "connect")
+    return true
+  } catch {
+    return false
+  } finally {
+    socket.destroy()
+  }
 }
 
 async function copyParts(
