@@ -60,6 +60,7 @@ export {
   type ListApprovals,
   openApprovals,
 } from "./approvals/approvals.ts"
+export { sealSame, unseal } from "./secrets/seal.ts"
 export { parseSecretKey, type SecretKey, secretKeyFile } from "./secrets/secret-key.ts"
 export type { SecretAlert } from "./secrets/secret-guard.ts"
 export { checkSecret, openSecretVault, type SecretInfo, type SecretVault } from "./secrets/secret-vault.ts"

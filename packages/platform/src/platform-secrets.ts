@@ -17,6 +17,7 @@ const keyVariable = "MAYFLY_SECRETS_KEY"
 export class PlatformSecrets implements SecretVault {
   readonly #options: PlatformSecretsOptions
   #opening: Promise<SecretVault> | undefined
+  #known: SecretKey | undefined
 
   constructor(options: PlatformSecretsOptions) {
     this.#options = options
@@ -50,10 +51,15 @@ export class PlatformSecrets implements SecretVault {
   }
 
   async #open(): Promise<SecretVault> {
-    return openSecretVault(await this.#options.store(), this.#key())
+    return openSecretVault(await this.#options.store(), this.key())
   }
 
-  #key(): SecretKey {
+  /** What all secrets of the platform are encrypted with. Made at the first call where there is none. */
+  key(): SecretKey {
+    return (this.#known ??= this.#readKey())
+  }
+
+  #readKey(): SecretKey {
     const text = process.env[keyVariable]
     if (text !== undefined && text !== "") return parseSecretKey(text, keyVariable)
     const { dataDir } = this.#options

@@ -154,7 +154,7 @@ function startPlatform(options: PlatformOptions): Platform {
     return () => void alerts.delete(listener)
   }
   const stopWebhooks = startWebhooks(rest.webhooks, { approvals, tenants, onAlert })
-  const shelf = new WorkerShelf({ runtime, store: () => store.get(), accounts })
+  const shelf = new WorkerShelf({ runtime, store: () => store.get(), accounts, key: () => secrets.key() })
   const sandboxes = new Sandboxes({
     store: () => store.get(),
     egress: createSandboxEgress(egress),

@@ -1,7 +1,7 @@
-import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto"
 import { MayflyError } from "@mayfly/protocol"
 import type { Store, StoreOwner, Tables } from "@mayfly/store"
 import { isSecretName } from "../policy/secret-name.ts"
+import { seal, unseal } from "./seal.ts"
 import type { SecretKey } from "./secret-key.ts"
 import { minSecretLength } from "./secret-forms.ts"
 
@@ -41,8 +41,6 @@ const owner: StoreOwner = {
 }
 
 const maxValueLength = 65_536
-const nonceBytes = 12
-const tagBytes = 16
 
 /** The vault in `store`, under `key`. */
 export async function openSecretVault(store: Store, key: SecretKey): Promise<SecretVault> {
@@ -64,7 +62,7 @@ export async function openSecretVault(store: Store, key: SecretKey): Promise<Sec
     resolve: async (tenant, name) => {
       const sql = "SELECT name, key_id, sealed, updated_at FROM secrets_secrets WHERE tenant = ? AND name = ?"
       const [row] = await tables.read<Row>(sql, [tenant, name])
-      return row === undefined ? null : unseal(row, key, tenant)
+      return row === undefined ? null : open(row, key, tenant)
     },
   }
 }
@@ -79,7 +77,7 @@ async function set(tables: Tables, key: SecretKey, secret: Named & { readonly va
   checkSecret(name, value)
   const sql = `INSERT INTO secrets_secrets (tenant, name, key_id, sealed, updated_at) VALUES (?, ?, ?, ?, ?)
     ON CONFLICT (tenant, name) DO UPDATE SET key_id = excluded.key_id, sealed = excluded.sealed, updated_at = excluded.updated_at`
-  await tables.write([{ sql, parameters: [tenant, name, key.id, seal(value, key, secret), Date.now()] }])
+  await tables.write([{ sql, parameters: [tenant, name, key.id, seal(value, key, [tenant, name]), Date.now()] }])
 }
 
 /** Throws `input.invalid`. The message never holds the value. */
@@ -102,27 +100,13 @@ export function checkSecret(name: string, value: unknown): asserts value is stri
     throw invalid("value", `the secret "${name}" must not hold line breaks; is there one at its end?`)
 }
 
-/** AES-256-GCM. Tenant and name are authenticated: a row that is moved to another tenant or name can't be read. */
-function seal(value: string, key: SecretKey, named: Named): Buffer {
-  const nonce = randomBytes(nonceBytes)
-  const cipher = createCipheriv("aes-256-gcm", key.bytes, nonce).setAAD(identity(named))
-  return Buffer.concat([nonce, cipher.update(value, "utf8"), cipher.final(), cipher.getAuthTag()])
-}
-
-function unseal({ name, key_id, sealed }: Row, key: SecretKey, tenant: string): string {
+function open({ name, key_id, sealed }: Row, key: SecretKey, tenant: string): string {
   if (key_id !== key.id) throw unreadable(name, "it was encrypted with another key")
   try {
-    const nonce = sealed.subarray(0, nonceBytes)
-    const decipher = createDecipheriv("aes-256-gcm", key.bytes, nonce, { authTagLength: tagBytes })
-    decipher.setAAD(identity({ tenant, name })).setAuthTag(sealed.subarray(-tagBytes))
-    return Buffer.concat([decipher.update(sealed.subarray(nonceBytes, -tagBytes)), decipher.final()]).toString()
+    return unseal(sealed, key, [tenant, name])
   } catch {
     throw unreadable(name, "what is stored was changed")
   }
-}
-
-function identity({ tenant, name }: Named): Buffer {
-  return Buffer.from(JSON.stringify([tenant, name]))
 }
 
 function unreadable(name: string, why: string): MayflyError {

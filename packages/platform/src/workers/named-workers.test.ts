@@ -1,10 +1,12 @@
 import assert from "node:assert/strict"
-import { mkdtempSync, rmSync } from "node:fs"
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { test, type TestContext } from "node:test"
 import { MayflyError } from "@mayfly/protocol"
+import { parseSecretKey } from "@mayfly/mesh"
 import { createPlatform } from "../index.ts"
+import { encodeDefinition, readDefinition, storedDefinition } from "./worker-definition.ts"
 
 const small = { hosts: 1, isolates: 2, spare: false } as const
 
@@ -84,4 +86,38 @@ test("what is wrong is refused, and the version that is called stays", async (t)
   assert.deepEqual([versions.length, versions[0]?.isCurrent], [20, true])
   await platform.tenants.suspend("acme")
   await assert.rejects(workers.deploy("one", { script: "9" }), coded("tenant.suspended"))
+})
+
+test("the environment of a worker stands in no file, and is bound to its key, tenant and name", async (t) => {
+  const dataDir = folder(t)
+  const secret = "sk-live-0123456789"
+  const definition = { script: handler, env: { greeting: secret, at: new Date(0) } }
+  {
+    await using platform = await createPlatform({ ...small, dataDir })
+    const first = await platform.workers("acme").deploy("greet", definition)
+    assert.equal((await platform.workers("acme").deploy("greet", definition)).version, first.version)
+    assert.equal((await platform.workers("acme").versions("greet")).length, 1)
+  }
+  const files = readdirSync(dataDir, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
+  const holders = files.filter(({ parentPath, name }) => readFileSync(join(parentPath, name)).includes(secret))
+  assert.deepEqual(holders, [])
+  {
+    await using platform = await createPlatform({ ...small, dataDir })
+    const run = await platform.workers("acme").execute("greet", "!")
+    assert.equal(run.ok && run.result, `${secret}!`)
+  }
+  rmSync(join(dataDir, "secrets.key"))
+  await using platform = await createPlatform({ ...small, dataDir })
+  await assert.rejects(platform.workers("acme").execute("greet"), coded("mesh.secret-unreadable"))
+})
+
+test("a version from before environments were encrypted is read as it is", () => {
+  const definition = { script: "1", env: { greeting: "hello" } }
+  const key = parseSecretKey("11".repeat(32), "test")
+  const [here, there] = [{ tenant: "acme", name: "greet" }, { tenant: "thief", name: "greet" }]
+  const encoded = encodeDefinition(definition)
+  assert.deepEqual(readDefinition(encoded, here, () => key), definition)
+  const stored = storedDefinition(encoded, here, () => key)
+  assert.deepEqual(readDefinition(stored, here, () => key), definition)
+  assert.throws(() => readDefinition(stored, there, () => key), coded("mesh.secret-unreadable"))
 })

@@ -1,3 +1,4 @@
+import type { SecretKey } from "@mayfly/mesh"
 import { MayflyError } from "@mayfly/protocol"
 import {
   DynamicWorker,
@@ -11,9 +12,10 @@ import {
 import type { Store, Tables } from "@mayfly/store"
 import type { Accounts } from "../accounts/accounts.ts"
 import {
-  decodeDefinition,
   encodeDefinition,
   parseWorkerName,
+  readDefinition,
+  storedDefinition,
   versionOf,
   type WorkerDefinition,
 } from "./worker-definition.ts"
@@ -43,6 +45,8 @@ export interface NamedWorkersOptions {
   readonly runtime: Runtime
   readonly store: () => Promise<Store>
   readonly accounts: Accounts
+  /** What environments are encrypted with. */
+  readonly key: () => SecretKey
 }
 
 /** A version that is compiled. */
@@ -88,22 +92,22 @@ export class WorkerShelf {
   }
 
   async deploy(tenant: string, name: string, definition: WorkerDefinition): Promise<void> {
-    const { accounts, store } = this.#options
+    const { accounts, store, key } = this.#options
     const account = await accounts.account(tenant)
     account.check()
     const encoded = encodeDefinition(definition)
     // What does not compile is not stored.
     const worker = await this.compile(tenant, name, definition)
-    const bytes = new TextEncoder().encode(encoded)
-    const blob = await (await store()).blobs.put(bytes)
+    const stored = storedDefinition(encoded, { tenant, name }, key)
+    const blob = await (await store()).blobs.put(new TextEncoder().encode(stored))
     const tables = await this.tables()
     await tables.call("deploy", {
       tenant,
       name,
-      version: versionOf(encoded),
+      version: versionOf(stored),
       hash: worker.hash,
       blob,
-      bytes: bytes.length,
+      bytes: Buffer.byteLength(encoded),
       now: Date.now(),
       maxWorkers: account.quota.workers ?? defaultMaxWorkers,
       maxVersions,
@@ -129,7 +133,7 @@ export class WorkerShelf {
     if (row === undefined) throw notFound(name)
     const bytes = await (await this.#options.store()).blobs.get(row.blob)
     if (bytes === null) throw new MayflyError("store.corrupt", `the program of the worker "${name}" is missing`)
-    const definition = decodeDefinition(new TextDecoder().decode(bytes))
+    const definition = readDefinition(new TextDecoder().decode(bytes), { tenant, name }, this.#options.key)
     return { worker: await this.compile(tenant, name, definition), reuse: definition.reuse === true }
   }
 

@@ -1,9 +1,13 @@
 import { createHash } from "node:crypto"
+import { sealSame, type SecretKey, unseal } from "@mayfly/mesh"
 import { MayflyError } from "@mayfly/protocol"
 import { CloneError, CloneTooLargeError, decodeValue, encodeValue } from "@mayfly/protocol/clone"
 import type { DynamicWorkerOptions } from "@mayfly/runtime"
 
-/** A worker as it is deployed: a program, and what it may use. Its `env` is data, and not for secrets: `network` names those. */
+/**
+ * A worker as it is deployed: a program, and what it may use. Its `env` is data that the program can read, and is stored encrypted; a secret that the program should
+ * not see is named by `network`.
+ */
 export type WorkerDefinition = Pick<
   DynamicWorkerOptions,
   "script" | "modules" | "mainModule" | "language" | "limits" | "network" | "env" | "typecheck" | "declarations"
@@ -47,13 +51,60 @@ export function encodeDefinition(given: WorkerDefinition): string {
   }
 }
 
-export function decodeDefinition(text: string): WorkerDefinition {
-  return decodeValue(text) as WorkerDefinition
+/** Where a definition is stored; its environment can't be read elsewhere. */
+export interface WorkerPlace {
+  readonly tenant: string
+  readonly name: string
+}
+
+/** Versions from before environments were encrypted have `env` as it is. */
+type StoredDefinition = WorkerDefinition & { readonly sealedEnv?: SealedEnv }
+
+interface SealedEnv {
+  /** The id of the key. */
+  readonly key: string
+  readonly bytes: string
+}
+
+type Env = NonNullable<WorkerDefinition["env"]>
+
+/** The definition as it is stored: the same text for the same definition. */
+export function storedDefinition(encoded: string, place: WorkerPlace, key: () => SecretKey): string {
+  const { env, ...rest } = decodeValue(encoded) as WorkerDefinition
+  if (env === undefined) return encoded
+  const bytes = sealSame(encodeValue(env), key(), placeOf(place)).toString("base64")
+  return encodeValue({ ...rest, sealedEnv: { key: key().id, bytes } })
+}
+
+/** Throws `mesh.secret-unreadable`. */
+export function readDefinition(stored: string, place: WorkerPlace, key: () => SecretKey): WorkerDefinition {
+  const { sealedEnv, ...definition } = decodeValue(stored) as StoredDefinition
+  if (sealedEnv === undefined) return definition
+  return { ...definition, env: openEnv(sealedEnv, place, key()) }
+}
+
+function openEnv(sealed: SealedEnv, place: WorkerPlace, key: SecretKey): Env {
+  if (sealed.key !== key.id) throw unreadable(place, "it was encrypted with another key")
+  try {
+    return decodeValue(unseal(Buffer.from(sealed.bytes, "base64"), key, placeOf(place))) as Env
+  } catch {
+    throw unreadable(place, "what is stored was changed")
+  }
+}
+
+function placeOf({ tenant, name }: WorkerPlace): readonly string[] {
+  return ["env of a worker", tenant, name]
+}
+
+function unreadable({ name }: WorkerPlace, why: string): MayflyError {
+  return new MayflyError("mesh.secret-unreadable", `the env of the worker "${name}" can't be decrypted: ${why}`, {
+    details: { name },
+  })
 }
 
 /** Names a version: everything that it is made of. */
-export function versionOf(encoded: string): string {
-  return createHash("sha256").update(encoded).digest("hex")
+export function versionOf(stored: string): string {
+  return createHash("sha256").update(stored).digest("hex")
 }
 
 /** Throws `input.invalid`. */
