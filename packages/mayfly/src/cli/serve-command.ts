@@ -13,6 +13,7 @@ import {
 import type { Settings } from "@mayfly/server/config"
 import { exitCodeOf, exitCodes } from "./command-error.ts"
 import { listenForInterrupts } from "./interrupts.ts"
+import { openStored } from "./open-stored.ts"
 import { type Output, paint } from "./output.ts"
 import { printable } from "./printable.ts"
 import { readWebhooks } from "./read-webhooks.ts"
@@ -60,6 +61,7 @@ async function serve(
   if (key.created !== undefined) output.stdout.write(`admin key: ${key.created}\n`)
   const webhooks = readWebhooks(settings, directory, output)
   await using platform = await createPlatform({ ...platformOptions(settings), dataDir: directory, webhooks })
+  await openStored(platform, directory)
   if (settings.require === "hardened") await requireHardened(settings, platform)
   await using socket = await openOwnerSocket(directory, platform)
   platform.onAlert((alert) => printAlert(output, alert))

@@ -1,5 +1,21 @@
 import assert from "node:assert/strict"
-import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs"
+import { execFileSync } from "node:child_process"
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, before, describe, it } from "node:test"
@@ -79,6 +95,7 @@ describe("createBackup", () => {
     await createBackup(data, target)
     await assert.rejects(createBackup(data, target), /exists already/)
     await assert.rejects(createBackup(join(folder, "none"), join(folder, "other")), /no data directory/)
+    await assert.rejects(createBackup(data, join(data, "inside")), /in the data directory itself/)
     await assert.rejects(restoreBackup(target, data), /is not empty/)
     assert.equal(existsSync(join(folder, "other")), false)
     assert.deepEqual(
@@ -88,6 +105,12 @@ describe("createBackup", () => {
   })
 })
 
+/** A sandbox whose whole folder leads out: only what is in one may. */
+function linkGuest(path: string): void {
+  mkdirSync(join(path, "sandboxes", "boxes", "sb-1"), { recursive: true })
+  symlinkSync("/etc", join(path, "sandboxes", "boxes", "sb-1", "files"))
+}
+
 describe("restoreBackup", () => {
   it("refuses a backup with a file that is missing, changed or not its own", async () => {
     const damages: [name: string, damage: (path: string) => void][] = [
@@ -96,6 +119,13 @@ describe("restoreBackup", () => {
       ["extra", (path) => writeFileSync(join(path, "more"), "")],
       ["no manifest", (path) => rmSync(join(path, "manifest.json"))],
       ["null", (path) => writeFileSync(join(path, "manifest.json"), "null")],
+      ["no list", (path) => writeFileSync(join(path, "manifest.json"), '{"format":1,"files":[null]}')],
+      ["huge", (path) => truncateSync(join(path, "manifest.json"), 300 << 20)],
+      ["link", (path) => symlinkSync("/etc/passwd", join(path, "admin-key.json.new"))],
+      ["linked folder", (path) => symlinkSync("/etc", join(path, "objects"))],
+      ["replaced", (path) => (rmSync(join(path, "secrets.key")), symlinkSync("/etc/hostname", join(path, "secrets.key")))],
+      ["linked guest", (path) => linkGuest(path)],
+      ["pipe", (path) => void execFileSync("mkfifo", [join(path, "objects")])],
     ]
     const whole = join(folder, "whole")
     await createBackup(data, whole)
@@ -107,5 +137,70 @@ describe("restoreBackup", () => {
       await assert.rejects(restoreBackup(target, restored), /is no whole backup/, name)
       assert.equal(existsSync(restored), false)
     }
+  })
+
+  it("is led nowhere by paths that stand in a manifest", async () => {
+    const target = join(folder, "paths")
+    await createBackup(data, target)
+    const manifest = JSON.parse(readFileSync(join(target, "manifest.json"), "utf8")) as { files: object[] }
+    manifest.files.push({ path: "../../etc/passwd", bytes: 1, sha256: "0".repeat(64) })
+    writeFileSync(join(target, "manifest.json"), JSON.stringify(manifest))
+    await assert.rejects(restoreBackup(target, join(folder, "paths-restored")), /missing or changed: \.\.\/\.\.\/etc/)
+  })
+
+  it("keeps what guests have made, and nothing else's modes, owners and rights", async () => {
+    const source = join(folder, "guests")
+    cpSync(data, source, { recursive: true })
+    const files = join(source, "sandboxes", "boxes", "sb-1", "files")
+    mkdirSync(join(files, "workspace"), { recursive: true })
+    symlinkSync("/etc/passwd", join(files, "workspace", "link"))
+    writeFileSync(Buffer.concat([Buffer.from(`${files}/workspace/`), Buffer.of(0xff, 0x0a)]), "no text")
+    writeFileSync(join(files, "workspace", "program"), "", { mode: 0o755 })
+    mkdirSync(join(source, "objects"))
+    symlinkSync("/etc/passwd", join(source, "objects", "x.sqlite"))
+    chmodSync(join(source, "mayfly.db"), 0o666)
+    const target = join(folder, "guests-backup")
+    assert.deepEqual((await createBackup(source, target)).leftOut, ["objects/x.sqlite"])
+    chmodSync(join(target, "mayfly.db"), 0o4777)
+    chmodSync(target, 0o777)
+    const isRoot = process.getuid?.() === 0
+    if (isRoot) for (const name of ["mayfly.db", "."]) chownSync(join(target, name), 12_345, 12_345)
+    const restored = join(folder, "guests-restored")
+    await restoreBackup(target, restored)
+    const guests = join(restored, "sandboxes", "boxes", "sb-1", "files", "workspace")
+    assert.equal(readlinkSync(join(guests, "link")), "/etc/passwd")
+    assert.equal(statSync(join(guests, "program")).mode & 0o7777, 0o755)
+    assert.equal(readdirSync(guests, { encoding: "buffer" }).some((name) => name[0] === 0xff), true)
+    for (const [name, mode] of [
+      ["mayfly.db", 0o600],
+      [".", 0o700],
+      ["secrets.key", 0o600],
+    ] as const) {
+      const found = statSync(join(restored, name))
+      assert.deepEqual([name, found.mode & 0o7777, found.uid], [name, mode, process.getuid?.()])
+    }
+    // A file of a guest's that is changed is told like any other.
+    writeFileSync(join(target, "sandboxes", "boxes", "sb-1", "files", "workspace", "program"), "x")
+    await assert.rejects(restoreBackup(target, join(folder, "guests-again")), /changed: sandboxes\/boxes\/sb-1\/files/)
+  })
+
+  it("refuses a place that is another user's", { skip: process.getuid?.() !== 0 && "needs root" }, async () => {
+    const target = join(folder, "other")
+    await createBackup(data, target)
+    const place = join(folder, "others-place")
+    mkdirSync(place)
+    chownSync(place, 12_345, 12_345)
+    await assert.rejects(restoreBackup(target, place), /is user 12345's/)
+  })
+
+  it("has no secrets without the key, and with it all of them", async () => {
+    const target = join(folder, "keyless")
+    assert.deepEqual((await createBackup(data, target, { withoutKey: true })).leftOut, ["secrets.key"])
+    const restored = join(folder, "keyless-restored")
+    await restoreBackup(target, restored)
+    assert.equal(existsSync(join(restored, "secrets.key")), false)
+    cpSync(join(data, "secrets.key"), join(restored, "secrets.key"))
+    await using platform = await createPlatform({ dataDir: restored, hosts: 1, spare: false })
+    assert.equal(await platform.secrets.resolve("default", "TOKEN"), "a secret value")
   })
 })

@@ -1,5 +1,5 @@
 import { once } from "node:events"
-import { existsSync } from "node:fs"
+import { chmodSync, existsSync } from "node:fs"
 import { mkdir, readdir, rename, rm } from "node:fs/promises"
 import { connect } from "node:net"
 import { join, resolve } from "node:path"
@@ -116,6 +116,7 @@ function copyDatabase(from: string, to: string): void {
   const opened = new DatabaseSync(from, { readOnly: true, timeout: 10_000 })
   try {
     opened.prepare("VACUUM INTO ?").run(to)
+    chmodSync(to, 0o600)
   } finally {
     opened.close()
   }

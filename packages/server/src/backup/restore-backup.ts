@@ -71,7 +71,8 @@ async function makePrivate(folder: string): Promise<void> {
     const full = join(folder, path)
     const found = await stat(full)
     if (uid !== undefined && gid !== undefined && (found.uid !== uid || found.gid !== gid)) await lchown(full, uid, gid)
-    await chmod(full, found.mode & (/^sandboxes\/./.test(path) ? 0o755 : 0o700))
+    const own = kind === "folder" ? 0o700 : 0o600
+    await chmod(full, found.mode & (path.startsWith("sandboxes/") ? 0o755 : own))
   }
 }
 
