@@ -2,7 +2,7 @@ import assert from "node:assert/strict"
 import { networkInterfaces } from "node:os"
 import { test } from "node:test"
 import { noNamespaces, sandboxNetwork } from "./sandbox-network.ts"
-import { echo, serveHttp, serveTcp } from "./upstream.ts"
+import { echo, serveHttp, serveSocket } from "./upstream.ts"
 
 const skip = noNamespaces
 
@@ -22,7 +22,7 @@ test(
   "nothing but the proxy can be reached: not this machine, not the network, not metadata services, not by UDP or raw sockets",
   { skip },
   async (t) => {
-    const port = await serveTcp(t, () => assert.fail("this machine was reached"))
+    const port = await serveSocket(t, () => assert.fail("this machine was reached"))
     const net = await sandboxNetwork(t, { policy: { allowedOrigins: ["http://api.test"] } })
     const own = Object.values(networkInterfaces())
       .flatMap((all) => all ?? [])
