@@ -49,7 +49,9 @@ test("a data directory of a later version is refused at the start, with a code",
   {
     using database = new DatabaseSync(join(data, "mayfly.db"))
     database.exec("UPDATE store_migrations SET version = 99 WHERE owner = 'secrets'")
-    database.exec("INSERT INTO store_migrations SELECT owner, 0, hash, applied_at FROM store_migrations WHERE version = 99")
+    database.exec(
+      "INSERT INTO store_migrations SELECT owner, 0, hash, applied_at FROM store_migrations WHERE version = 99",
+    )
   }
   const { code, stderr } = await mayfly(["serve", "--port", "0", "--data", data])
   assert.equal(code, 1)

@@ -17,7 +17,7 @@ export const asOrdinaryUser: readonly string[] = ["unshare", "--mount", "sh", "-
 export function reasonWithoutUser(file: string): string | false {
   if (process.getuid?.() !== 0) return "this process is an ordinary user's, so the other tests have done it"
   const program = `require("fs").readFileSync(${JSON.stringify(file)})`
-  const [command = "", ...args] = [...asOrdinaryUser, process.execPath, "-e", program]
+  const [command, ...args] = [...asOrdinaryUser, process.execPath, "-e", program]
   const tried = spawnSync(command, args, { encoding: "utf8" })
   return tried.status === 0 ? false : `an ordinary user can't read this checkout here: ${tried.stderr.slice(0, 200)}`
 }

@@ -28,7 +28,8 @@ export async function answerHold(
     await gone
     clearTimeout(late)
   } catch (error) {
-    const { code, message } = error instanceof MayflyError ? error : new MayflyError("server.internal", "the files can't be held")
+    const { code, message } =
+      error instanceof MayflyError ? error : new MayflyError("server.internal", "the files can't be held")
     response.writeHead(409, { "content-type": "application/json" }).end(JSON.stringify({ error: { code, message } }))
   }
 }
@@ -45,7 +46,8 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
 function parsePaths(text: string): readonly string[] {
   try {
     const { paths } = JSON.parse(text) as { readonly paths?: unknown }
-    if (Array.isArray(paths) && paths.length <= maxPaths && paths.every((path) => typeof path === "string")) return paths
+    if (Array.isArray(paths) && paths.length <= maxPaths && paths.every((path) => typeof path === "string"))
+      return paths
   } catch {
     // Said below.
   }

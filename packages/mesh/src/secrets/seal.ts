@@ -11,7 +11,9 @@ export function seal(value: string, key: SecretKey, place: readonly string[]): B
 
 /** The same bytes for the same value at the same place, for what is stored by its content; who has no key can't tell from them what the value was. */
 export function sealSame(value: string, key: SecretKey, place: readonly string[]): Buffer {
-  const nonce = createHmac("sha256", key.bytes).update(JSON.stringify(["mayfly nonce", ...place, value])).digest()
+  const nonce = createHmac("sha256", key.bytes)
+    .update(JSON.stringify(["mayfly nonce", ...place, value]))
+    .digest()
   return sealWith(nonce.subarray(0, nonceBytes), { value, key, place })
 }
 

@@ -114,10 +114,19 @@ test("the environment of a worker stands in no file, and is bound to its key, te
 test("a version from before environments were encrypted is read as it is", () => {
   const definition = { script: "1", env: { greeting: "hello" } }
   const key = parseSecretKey("11".repeat(32), "test")
-  const [here, there] = [{ tenant: "acme", name: "greet" }, { tenant: "thief", name: "greet" }]
+  const [here, there] = [
+    { tenant: "acme", name: "greet" },
+    { tenant: "thief", name: "greet" },
+  ]
   const encoded = encodeDefinition(definition)
-  assert.deepEqual(readDefinition(encoded, here, () => key), definition)
+  assert.deepEqual(
+    readDefinition(encoded, here, () => key),
+    definition,
+  )
   const stored = storedDefinition(encoded, here, () => key)
-  assert.deepEqual(readDefinition(stored, here, () => key), definition)
+  assert.deepEqual(
+    readDefinition(stored, here, () => key),
+    definition,
+  )
   assert.throws(() => readDefinition(stored, there, () => key), coded("mesh.secret-unreadable"))
 })

@@ -57,7 +57,10 @@ export async function copyImage(from: string, to: string, mounted?: Mounted): Pr
   const copied = await runProgram("cp", ["--sparse=always", "--reflink=auto", "--", from, to], 600_000)
   if (copied.isOk) return
   const isFull = copied.stderr.includes("No space left")
-  throw new MayflyError(isFull ? "sandbox.disk-full" : "sandbox.unavailable", `the copy failed: ${copied.stderr.trim()}`)
+  throw new MayflyError(
+    isFull ? "sandbox.disk-full" : "sandbox.unavailable",
+    `the copy failed: ${copied.stderr.trim()}`,
+  )
 }
 
 /** A filesystem that nobody thaws can't be unmounted: the program that does so must not be interrupted, and does so too when this process has died. */
@@ -78,7 +81,8 @@ export async function freeze({ pid, mount }: Mounted): Promise<AsyncDisposable> 
   const complaint = text(child.stderr)
   const gone = new Promise<void>((resolve) => child.once("close", () => resolve()).once("error", () => resolve()))
   const isFrozen = await Promise.race([once(child.stdout, "data").then(() => true), gone.then(() => false)])
-  if (!isFrozen) throw new MayflyError("sandbox.unavailable", `the disk can't be held still: ${(await complaint).trim()}`)
+  if (!isFrozen)
+    throw new MayflyError("sandbox.unavailable", `the disk can't be held still: ${(await complaint).trim()}`)
   return {
     async [Symbol.asyncDispose]() {
       child.stdin.end()

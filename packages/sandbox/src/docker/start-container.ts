@@ -4,12 +4,7 @@ import { missingConfinement } from "../bubblewrap/check-confinement.ts"
 import { diskUsage } from "../bubblewrap/disk-watchdog.ts"
 import { errorOfEnd } from "../error-of-end.ts"
 import { SupervisorLink } from "../link/supervisor-link.ts"
-import type {
-  ProviderStartOptions,
-  SandboxEnd,
-  SandboxSpec,
-  SandboxUsage,
-} from "../sandbox-provider.ts"
+import type { ProviderStartOptions, SandboxEnd, SandboxSpec, SandboxUsage } from "../sandbox-provider.ts"
 import { didNotStart, unavailable } from "../unavailable.ts"
 import { watchRunning } from "../watch-running.ts"
 import { AttachedStream } from "./attached-stream.ts"

@@ -123,7 +123,10 @@ describe("restoreBackup", () => {
       ["huge", (path) => truncateSync(join(path, "manifest.json"), 300 << 20)],
       ["link", (path) => symlinkSync("/etc/passwd", join(path, "admin-key.json.new"))],
       ["linked folder", (path) => symlinkSync("/etc", join(path, "objects"))],
-      ["replaced", (path) => (rmSync(join(path, "secrets.key")), symlinkSync("/etc/hostname", join(path, "secrets.key")))],
+      [
+        "replaced",
+        (path) => (rmSync(join(path, "secrets.key")), symlinkSync("/etc/hostname", join(path, "secrets.key"))),
+      ],
       ["linked guest", (path) => linkGuest(path)],
       ["pipe", (path) => void execFileSync("mkfifo", [join(path, "objects")])],
     ]
@@ -170,7 +173,10 @@ describe("restoreBackup", () => {
     const guests = join(restored, "sandboxes", "boxes", "sb-1", "files", "workspace")
     assert.equal(readlinkSync(join(guests, "link")), "/etc/passwd")
     assert.equal(statSync(join(guests, "program")).mode & 0o7777, 0o755)
-    assert.equal(readdirSync(guests, { encoding: "buffer" }).some((name) => name[0] === 0xff), true)
+    assert.equal(
+      readdirSync(guests, { encoding: "buffer" }).some((name) => name[0] === 0xff),
+      true,
+    )
     for (const [name, mode] of [
       ["mayfly.db", 0o600],
       [".", 0o700],

@@ -19,7 +19,11 @@ export interface CopyInUseOptions {
  * Copies files of sandboxes and databases of objects from a data directory whose owner works on: each is as it was at one moment, at which the owner holds it still.
  * Gives what could not be had.
  */
-export async function copyInUse(from: string, to: string, { onProgress }: CopyInUseOptions): Promise<readonly string[]> {
+export async function copyInUse(
+  from: string,
+  to: string,
+  { onProgress }: CopyInUseOptions,
+): Promise<readonly string[]> {
   const leftOut = await copyObjects(from, to, onProgress)
   for (const home of sandboxHomes) leftOut.push(...(await copySandboxes({ from, to, home }, onProgress)))
   return leftOut

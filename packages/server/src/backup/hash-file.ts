@@ -53,7 +53,10 @@ async function dataRanges(path: string, size: number): Promise<Range[]> {
     const { stdout } = await promisify(execFile)("filefrag", ["-s", "-v", "-b4096", path], { env, maxBuffer: 64 << 20 })
     if (!/ extents? found$/m.test(stdout)) return whole
     const found = [...stdout.matchAll(/^\s*\d+:\s*(\d+)\.\.\s*(\d+):/gm)]
-    return joined(found.map(([, first, last]) => ({ start: Number(first) * 4_096, end: (Number(last) + 1) * 4_096 })), size)
+    return joined(
+      found.map(([, first, last]) => ({ start: Number(first) * 4_096, end: (Number(last) + 1) * 4_096 })),
+      size,
+    )
   } catch {
     return whole
   }

@@ -172,13 +172,16 @@ function folderFor(owner: number | undefined): string {
   return folder
 }
 
-const startAsUser: Start = (args, cwd) =>
-  startMayfly(args, { cwd, through: asOrdinaryUser, env: { HOME: cwd } })
+const startAsUser: Start = (args, cwd) => startMayfly(args, { cwd, through: asOrdinaryUser, env: { HOME: cwd } })
 const startHere: Start = (args, cwd) => startMayfly(args, { cwd })
 
-test("a backup beside a server that works holds all that was committed, and works when it is restored", { timeout }, async () => {
-  await backupInFlight(startHere, folderFor(undefined))
-})
+test(
+  "a backup beside a server that works holds all that was committed, and works when it is restored",
+  { timeout },
+  async () => {
+    await backupInFlight(startHere, folderFor(undefined))
+  },
+)
 
 test(
   "so does one of an ordinary user's, whose sandboxes have folders and not disk images",
