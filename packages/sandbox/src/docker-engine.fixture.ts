@@ -9,7 +9,7 @@ import { setTimeout as pause } from "node:timers/promises"
 /** What the image of the tests holds: packages of this machine, with all that they need. */
 const packages = [
   "bash", "dash", "coreutils", "tar", "util-linux", "bsdutils", "grep", "sed", "findutils", "mawk", "git", "python3", "curl", "procps",
-  "ca-certificates", "libstdc++6", "libatomic1",
+  "libc-bin", "bubblewrap", "iproute2", "zstd", "ca-certificates", "libstdc++6", "libatomic1",
 ] // oxfmt-ignore
 const image = "mayfly-test"
 
@@ -69,6 +69,8 @@ export async function startEngine(): Promise<TestEngine> {
   const stop = async (): Promise<void> => {
     daemon.kill("SIGTERM")
     if (daemon.exitCode === null && daemon.signalCode === null) await once(daemon, "exit")
+    // It leaves this behind when a container had the machine's network.
+    spawnSync("umount", [join(folder, "exec", "netns", "default")])
     // containerd ends a moment after the one that started it.
     await removeWhenFree(folder)
   }
