@@ -114,7 +114,9 @@ test(
     assert.equal((await call("/run", { script: "export default (n) => n * 2", input: 21 }))["result"], 42)
     await call("/workflows", { id: "waits", steps: [{ name: "go", waitForEvent: "go" }] })
     await call("/sandboxes", { id: "box" })
-    const { stdout } = await call("/sandboxes/box/exec", { command: "echo kept > f; id -u; grep -c ^CapEff:.*[1-9a-f] /proc/self/status" })
+    const { stdout } = await call("/sandboxes/box/exec", {
+      command: "echo kept > f; id -u; grep -c ^CapEff:.*[1-9a-f] /proc/self/status",
+    })
     assert.equal(stdout, "1000\n0\n")
     assert.match(await inside(id, ["/node", bin, "doctor"]), /ok {7}jail {10}bubblewrap\+seccomp/)
     assert.match(await inside(id, ["/node", bin, "backup", "/backup/one"]), /backed up \d+ files/)

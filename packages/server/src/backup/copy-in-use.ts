@@ -1,9 +1,8 @@
-import { existsSync } from "node:fs"
+import { existsSync, lstatSync } from "node:fs"
 import { mkdir, readdir } from "node:fs/promises"
-import { dirname, join } from "node:path"
-import { MayflyError } from "@mayfly/protocol"
+import { basename, dirname, join } from "node:path"
 import { copyFiles } from "./copy-files.ts"
-import { whileHeld } from "./hold-owner.ts"
+import { isNotHeld, whileHeld } from "./hold-owner.ts"
 
 /** Where each provider keeps its sandboxes. */
 const sandboxHomes = ["sandboxes", "sandboxes/docker", "sandboxes/virtual"]
@@ -39,17 +38,24 @@ async function copyObjects(from: string, to: string, onProgress: (what: string) 
       onProgress(`objects, ${start} of ${databases.length}`)
       const some = databases.slice(start, start + batch)
       const paths = some.map((name) => join(folder, name))
-      leftOut.push(...(await whileHeld(from, paths, () => copyObjectFiles(join(from, folder), join(to, folder), some))))
+      const copy = (held: readonly string[]): Promise<readonly string[]> =>
+        copyObjectFiles(
+          join(from, folder),
+          join(to, folder),
+          held.map((path) => basename(path)),
+        )
+      leftOut.push(...(await whileHeld(from, paths, copy)))
     }
   }
   return leftOut
 }
 
-/** With what is not yet in the database itself, and with its alarm. */
+/** With what is not yet in the database itself, and with its alarm. A process of a guest's may have put something else there, which is left out. */
 function copyObjectFiles(from: string, to: string, databases: readonly string[]): Promise<readonly string[]> {
   const names = databases.flatMap((name) => [name, `${name}-wal`, name.replace(/\.sqlite$/, ".alarm")])
+  const paths = names.map((name) => join(from, name))
   return copyFiles(
-    names.map((name) => join(from, name)).filter((path) => existsSync(path)),
+    paths.filter((path) => lstatSync(path, { throwIfNoEntry: false })?.isFile() === true),
     to,
   )
 }
@@ -84,7 +90,7 @@ async function copySandboxes(
   return leftOut
 }
 
-/** Nothing of one that has no owner: it is being made, or removed. */
+/** Nothing of one that has no owner: it is being made, or removed. One that can't be held still must not keep all others from being copied. */
 async function copyHeld(
   from: string,
   path: string,
@@ -93,7 +99,7 @@ async function copyHeld(
   try {
     return await whileHeld(from, [path], async (held) => (held.length === 0 ? [] : copy()))
   } catch (error) {
-    if (error instanceof MayflyError && error.code === "sandbox.unsupported") return [path]
+    if (isNotHeld(error)) return [path]
     throw error
   }
 }

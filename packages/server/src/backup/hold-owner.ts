@@ -8,10 +8,16 @@ import { ownerSocketName } from "../owner-socket.ts"
 /** A sandbox may be starting, and an object's turn may last. */
 const holdMs = 120_000
 const maxLine = 1 << 20
+/** Of one sandbox: its provider can't, or what runs in it does not let itself be stopped. */
+const notHeld = ["sandbox.unsupported", "sandbox.unavailable"] as const
+
+export function isNotHeld(error: unknown): boolean {
+  return error instanceof MayflyError && notHeld.some((code) => code === error.code)
+}
 
 /**
  * Does `work` while the process that owns the data directory keeps these files of it still; `work` learns which of them there are. Rejects with
- * `platform.data-dir-in-use` when the owner does not answer, or lets go before `work` is done.
+ * `platform.data-dir-in-use` when the owner does not answer, or lets go before `work` is done; see `isNotHeld` too.
  */
 export async function whileHeld<T>(
   directory: string,
@@ -50,7 +56,8 @@ async function heldPaths(response: IncomingMessage): Promise<readonly string[]> 
     readonly error?: { readonly code?: string; readonly message?: string }
   }
   if (Array.isArray(paths)) return paths
-  if (error?.code === "sandbox.unsupported") throw new MayflyError("sandbox.unsupported", String(error.message))
+  const code = notHeld.find((known) => known === error?.code)
+  if (code !== undefined) throw new MayflyError(code, String(error?.message))
   throw inUse(`can't hold files still: ${error?.message ?? "it is another version; start it again"}`)
 }
 
