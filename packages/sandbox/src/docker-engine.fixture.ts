@@ -111,7 +111,7 @@ function answers(socketPath: string): Promise<boolean> {
 /** No registry is asked: the image is made of this machine's own files. */
 async function importImage(socketPath: string): Promise<void> {
   const tar = spawn("tar", ["-C", "/", "--no-recursion", "-cf", "-", "-T", "-"], { stdio: ["pipe", "pipe", "ignore"] })
-  tar.stdin.end(imageFiles().join("\n"))
+  tar.stdin.end(filesOf(packages).join("\n"))
   const status = await new Promise<number>((resolve, reject) => {
     const sent = request(
       {
@@ -130,12 +130,13 @@ async function importImage(socketPath: string): Promise<void> {
   if (status !== 200) throw new Error(`the image could not be imported: ${status}`)
 }
 
-function imageFiles(): string[] {
+/** Files of packages of this machine and of all that they need, relative to its root. */
+export function filesOf(names: readonly string[]): string[] {
   const flags = ["recommends", "suggests", "conflicts", "breaks", "replaces", "enhances"].map((name) => `--no-${name}`)
-  const names = output("apt-cache", ["depends", "--recurse", "--installed", ...flags, ...packages])
+  const needed = output("apt-cache", ["depends", "--recurse", "--installed", ...flags, ...names])
     .split("\n")
     .filter((line) => /^\w/.test(line))
-  const installed = names.filter((name) => spawnSync("dpkg", ["-L", name]).status === 0)
+  const installed = needed.filter((name) => spawnSync("dpkg", ["-L", name]).status === 0)
   const files = output("dpkg", ["-L", ...installed])
     .split("\n")
     .map((path) => path.replace(/^\/(bin|sbin|lib|lib64)\//, "/usr/$1/"))
