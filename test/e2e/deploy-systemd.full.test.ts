@@ -30,8 +30,11 @@ const folder = mkdtempSync(join(tmpdir(), "mayfly-systemd-"))
 const tree = join(folder, "root")
 let machine: ChildProcess | undefined
 after(async () => {
-  machine?.kill("SIGKILL")
-  if (machine !== undefined && machine.exitCode === null && machine.signalCode === null) await once(machine, "exit")
+  if (machine !== undefined && machine.exitCode === null) {
+    // With its first process all others go, and nspawn; without nspawn they would stay.
+    process.kill(Number(leader()), "SIGKILL")
+    await once(machine, "exit")
+  }
   rmSync(folder, { recursive: true, force: true })
 })
 
@@ -77,11 +80,14 @@ function makeTree(): void {
   copyFileSync(join(root, "deploy/mayfly.service"), join(tree, "etc/systemd/system/mayfly.service"))
 }
 
+function leader(): string {
+  return readFileSync(`/proc/${machine?.pid}/task/${machine?.pid}/children`, "utf8").trim().split(" ")[0] ?? ""
+}
+
 function inside(...command: readonly string[]): string {
-  const [leader = ""] = readFileSync(`/proc/${machine?.pid}/task/${machine?.pid}/children`, "utf8").trim().split(" ")
   const enter = [
     "-t",
-    leader,
+    leader(),
     "-m",
     "-u",
     "-i",

@@ -64,7 +64,7 @@ export async function copyImage(from: string, to: string, mounted?: Mounted): Pr
 }
 
 /** A filesystem that nobody thaws can't be unmounted: the program that does so must not be interrupted, and does so too when this process has died. */
-const freezeScript = `trap '' INT TERM HUP
+const freezeScript = `trap '' INT TERM HUP PIPE
 fsfreeze -f "$1" || exit 1
 echo frozen
 read -r _ || true
