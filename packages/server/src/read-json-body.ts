@@ -1,5 +1,6 @@
 import { MayflyError } from "@mayfly/protocol"
 import type { BodyBudget } from "./body-budget.ts"
+import { maxJsonValues, ValueCount } from "./value-count.ts"
 
 export interface BodyLimits {
   readonly maxBytes: number
@@ -75,10 +76,17 @@ class HeldBytes {
 
 async function readBytes(request: Request, held: HeldBytes): Promise<Uint8Array> {
   const announced = request.headers.get("content-length")
+  const values = new ValueCount()
   try {
-    if (announced === null) return await readChunks(request, held)
+    if (announced === null) {
+      return await readChunks(request, (chunk) => {
+        held.add(chunk.byteLength)
+        values.add(chunk)
+      })
+    }
     // The HTTP parser sees to it that no more comes than was announced.
     held.add(Number(announced))
+    if (Number(announced) > maxJsonValues) return await readChunks(request, (chunk) => values.add(chunk))
     return new Uint8Array(await request.arrayBuffer())
   } catch (error) {
     if (error instanceof MayflyError) throw error
@@ -86,10 +94,10 @@ async function readBytes(request: Request, held: HeldBytes): Promise<Uint8Array>
   }
 }
 
-async function readChunks(request: Request, held: HeldBytes): Promise<Uint8Array> {
+async function readChunks(request: Request, check: (chunk: Uint8Array) => void): Promise<Uint8Array> {
   const chunks: Uint8Array[] = []
   for await (const chunk of (request.body ?? []) as AsyncIterable<Uint8Array>) {
-    held.add(chunk.byteLength)
+    check(chunk)
     chunks.push(chunk)
   }
   return Buffer.concat(chunks)
