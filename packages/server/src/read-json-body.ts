@@ -7,6 +7,8 @@ export interface BodyLimits {
   readonly budget: BodyBudget
   /** How long it may take to arrive. */
   readonly timeoutMs: number
+  /** Whose body it is. Default: nobody's in particular. */
+  readonly holder?: string | null
 }
 
 /** A body as text. Whoever reads it disposes it. */
@@ -58,18 +60,18 @@ class HeldBytes {
   }
 
   add(bytes: number): void {
-    const { maxBytes, budget } = this.#limits
+    const { maxBytes, budget, holder = null } = this.#limits
     if (this.#bytes + bytes > maxBytes) {
       throw new MayflyError("server.too-large", `the request body is larger than ${maxBytes} bytes`, {
         details: { limit: maxBytes },
       })
     }
-    budget.take(bytes)
+    budget.take(bytes, holder)
     this.#bytes += bytes
   }
 
   giveBack(): void {
-    this.#limits.budget.giveBack(this.#bytes)
+    this.#limits.budget.giveBack(this.#bytes, this.#limits.holder ?? null)
     this.#bytes = 0
   }
 }

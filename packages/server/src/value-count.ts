@@ -1,7 +1,7 @@
 import { MayflyError } from "@mayfly/protocol"
 
 /** Values and names of fields that a JSON text may hold. */
-export const maxJsonValues = 1_000_000
+export const maxJsonValues = 500_000
 
 /** What each byte is: most are nothing. */
 const kinds = new Uint8Array(256)
@@ -12,7 +12,7 @@ kinds["\\".charCodeAt(0)] = backslash
 
 /**
  * Counts values before they are parsed. Bytes alone bound neither the time nor the memory of that: 96 MiB of `[[[[` take ten seconds, in which nobody else is
- * answered, and 3 GB; two of them ended the process. One text is nearly free. Text that is no JSON counts for something, and is refused later.
+ * answered, and 3 GB; two of them ended the process. One long text is nearly free. What is no JSON counts for something, and is refused later.
  */
 export class ValueCount {
   #count = 1
@@ -36,6 +36,16 @@ export class ValueCount {
     this.#skipped = at - bytes.length
     if (count > maxJsonValues) throw tooMany()
   }
+}
+
+/** Throws `server.too-large`. */
+export function checkJsonBytes(bytes: Uint8Array): void {
+  if (bytes.byteLength > maxJsonValues) new ValueCount().add(bytes)
+}
+
+/** The same for JSON that came inside of a string. */
+export function checkJsonText(text: string): void {
+  if (text.length > maxJsonValues) new ValueCount().add(Buffer.from(text))
 }
 
 function tooMany(): MayflyError {
