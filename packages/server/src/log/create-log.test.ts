@@ -40,7 +40,8 @@ describe("createLog", () => {
     const path = join(folder, "few")
     using opened = createLog({ level: "info", format: "json", descriptor: openSync(path, "w") })
     const come = async (count: number): Promise<void> => {
-      while (readFileSync(path, "utf8").split("\n").length <= count) await new Promise((resolve) => setImmediate(resolve))
+      while (readFileSync(path, "utf8").split("\n").length <= count)
+        await new Promise((resolve) => setImmediate(resolve))
     }
     opened.log({ level: "info", message: "one" })
     await come(1)
