@@ -15,7 +15,8 @@ export interface Growth {
   readonly serverBytes: number
   readonly otherBytes: number
   readonly descriptors: number
-  readonly isFlat: boolean
+  /** Undefined after too few operations to tell. */
+  readonly isFlat: boolean | undefined
 }
 
 /** One small object that is kept for each operation is more. */
@@ -24,6 +25,8 @@ const maxServerBytes = 256
 const maxOtherBytes = 1_024
 /** A host process takes two. */
 const maxDescriptors = 4
+/** Before that the heap still grows to where its garbage is collected. */
+const leastOperations = 20_000
 
 /** By medians, because memory goes up and down with the garbage and with the processes. */
 export function growthOf(samples: readonly SoakSample[]): Growth {
@@ -36,7 +39,8 @@ export function growthOf(samples: readonly SoakSample[]): Growth {
   const otherBytes = grown("otherBytes") / operations
   const descriptors = grown("descriptors")
   const isFlat = serverBytes < maxServerBytes && otherBytes < maxOtherBytes && descriptors <= maxDescriptors
-  return { serverBytes, otherBytes, descriptors, isFlat }
+  const isLong = (samples.at(-1)?.done ?? 0) >= leastOperations
+  return { serverBytes, otherBytes, descriptors, isFlat: isLong ? isFlat : undefined }
 }
 
 export const flatMeans = `less than ${maxServerBytes} bytes for each operation in the server, ${maxOtherBytes} in its other processes, at most ${maxDescriptors} descriptors more`

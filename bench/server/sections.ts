@@ -43,6 +43,7 @@ export function soakText({ operations, failures, seconds, samples, growth }: Soa
   const rows = samples.filter((_, index) => index % 10 === 9)
   const megabytes = (bytes: number): string => figure(bytes / 2 ** 20)
   const each = (bytes: number): string => `${megabytes(bytes * 10_000)} MB`
+  const verdict = growth.isFlat === undefined ? "Too short to tell" : growth.isFlat ? "Flat" : "NOT FLAT"
   return [
     `soak: ${operations} operations in ${figure(seconds)} s, ${failures} that went wrong`,
     table(
@@ -55,6 +56,6 @@ export function soakText({ operations, failures, seconds, samples, growth }: Soa
       ]),
     ),
     `for each 10,000 operations, from the third quarter to the last (medians): ${each(growth.serverBytes)} in the server, ${each(growth.otherBytes)} in its ` +
-      `other processes; ${growth.descriptors} descriptors more. ${growth.isFlat ? "Flat" : "NOT FLAT"} (${flatMeans}).`,
+      `other processes; ${growth.descriptors} descriptors more. ${verdict} (${flatMeans}).`,
   ].join("\n")
 }
