@@ -84,7 +84,7 @@ export function atLeast(name: string, value: number | undefined, limit: number, 
 }
 
 function goal(name: string, wanted: string, value: number | undefined, unit: string, isMet: boolean | undefined): Goal {
-  const isUnknown = value === undefined || Number.isNaN(value)
+  const isUnknown = value === undefined || !Number.isFinite(value)
   return {
     name,
     goal: wanted,

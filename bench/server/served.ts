@@ -11,8 +11,8 @@ const bin = fileURLToPath(new URL("../../packages/mayfly/bin/mayfly.mjs", import
 export interface Served extends AsyncDisposable {
   readonly url: string
   readonly key: string
-  /** Of the server and its host processes. */
-  memoryBytes(): number | undefined
+  /** Of the server itself, and of the processes below it. */
+  memory(): { readonly serverBytes: number; readonly otherBytes: number }
   /** Open descriptors of the server itself. */
   descriptors(): number
   readonly hasEnded: boolean
@@ -38,7 +38,11 @@ export async function serve(flags: readonly string[] = []): Promise<Served> {
   return {
     url: /http:\/\/[^\s/]+/.exec(text)?.[0] ?? "",
     key: /admin key: (mf_\S+)/.exec(text)?.[1] ?? "",
-    memoryBytes: () => pssBytes(processTree(pid)),
+    memory() {
+      const server = serverOf(pid)
+      const others = processTree(server).filter((one) => one !== server)
+      return { serverBytes: pssBytes([server]) ?? NaN, otherBytes: sum(others.map((one) => pssBytes([one]) ?? 0)) }
+    },
     descriptors: () => readdirSync(`/proc/${serverOf(pid)}/fd`).length,
     get hasEnded() {
       return hasEnded
@@ -49,6 +53,11 @@ export async function serve(flags: readonly string[] = []): Promise<Served> {
       rmSync(folder, { recursive: true, force: true })
     },
   }
+}
+
+/** Processes that have just ended count for nothing. */
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0)
 }
 
 /** The launcher may have started the server as a process of its own. */

@@ -1,24 +1,23 @@
 import { script } from "./load.ts"
+import { type Growth, growthOf, type SoakSample } from "./flat.ts"
 import type { Served } from "./served.ts"
 
 export interface Soak {
   readonly operations: number
   readonly failures: number
-  readonly samples: readonly { readonly done: number; readonly memoryMb: number; readonly descriptors: number }[]
+  readonly seconds: number
+  readonly samples: readonly SoakSample[]
+  readonly growth: Growth
 }
 
 /** Mixed work at once: runs, failing runs, event streams, clients that go away, workflows, handlers. Memory and descriptors must stay flat. */
 export async function soak(served: Served, operations: number, clients = 8): Promise<Soak> {
-  const samples: Soak["samples"][number][] = []
+  const samples: SoakSample[] = []
+  const started = performance.now()
   let done = 0
   let failures = 0
-  const sample = (): void =>
-    void samples.push({
-      done,
-      memoryMb: (served.memoryBytes() ?? NaN) / 2 ** 20,
-      descriptors: served.descriptors(),
-    })
-  const step = Math.max(1, Math.floor(operations / 10))
+  const sample = (): void => void samples.push({ done, ...served.memory(), descriptors: served.descriptors() })
+  const step = Math.max(1, Math.floor(operations / 100))
   const client = async (): Promise<void> => {
     while (done < operations) {
       const kind = kinds[done % kinds.length] as Kind
@@ -28,7 +27,8 @@ export async function soak(served: Served, operations: number, clients = 8): Pro
     }
   }
   await Promise.all(Array.from({ length: clients }, client))
-  return { operations: done, failures, samples }
+  const seconds = (performance.now() - started) / 1_000
+  return { operations: done, failures, seconds, samples, growth: growthOf(samples) }
 }
 
 type Kind = (served: Served, index: number) => Promise<boolean>

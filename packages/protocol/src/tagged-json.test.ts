@@ -58,3 +58,13 @@ test("fromTaggedJson leaves alone what is no tag of ours", () => {
   ]
   for (const value of values) assert.deepStrictEqual(fromTaggedJson(value), value)
 })
+
+test("fromTaggedJson copies only what a tag is in", () => {
+  const plain = JSON.parse('{"a":[1,{"b":2}],"__proto__":{"c":3}}') as Record<string, unknown>
+  assert.equal(fromTaggedJson(plain), plain)
+  const mixed = { plain, tagged: { list: [1, { $number: "NaN" }] } }
+  const untagged = fromTaggedJson(mixed) as typeof mixed
+  assert.deepStrictEqual(untagged, { plain, tagged: { list: [1, NaN] } })
+  assert.equal(untagged.plain, plain)
+  assert.deepStrictEqual(mixed.tagged, { list: [1, { $number: "NaN" }] })
+})

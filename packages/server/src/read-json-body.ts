@@ -1,11 +1,14 @@
 import { MayflyError } from "@mayfly/protocol"
 import type { BodyBudget } from "./body-budget.ts"
+import { maxJsonValues, ValueCount } from "./value-count.ts"
 
 export interface BodyLimits {
   readonly maxBytes: number
   readonly budget: BodyBudget
   /** How long it may take to arrive. */
   readonly timeoutMs: number
+  /** Whose body it is. Default: nobody's in particular. */
+  readonly holder?: string | null
 }
 
 /** A body as text. Whoever reads it disposes it. */
@@ -57,28 +60,35 @@ class HeldBytes {
   }
 
   add(bytes: number): void {
-    const { maxBytes, budget } = this.#limits
+    const { maxBytes, budget, holder = null } = this.#limits
     if (this.#bytes + bytes > maxBytes) {
       throw new MayflyError("server.too-large", `the request body is larger than ${maxBytes} bytes`, {
         details: { limit: maxBytes },
       })
     }
-    budget.take(bytes)
+    budget.take(bytes, holder)
     this.#bytes += bytes
   }
 
   giveBack(): void {
-    this.#limits.budget.giveBack(this.#bytes)
+    this.#limits.budget.giveBack(this.#bytes, this.#limits.holder ?? null)
     this.#bytes = 0
   }
 }
 
 async function readBytes(request: Request, held: HeldBytes): Promise<Uint8Array> {
   const announced = request.headers.get("content-length")
+  const values = new ValueCount()
   try {
-    if (announced === null) return await readChunks(request, held)
+    if (announced === null) {
+      return await readChunks(request, (chunk) => {
+        held.add(chunk.byteLength)
+        values.add(chunk)
+      })
+    }
     // The HTTP parser sees to it that no more comes than was announced.
     held.add(Number(announced))
+    if (Number(announced) > maxJsonValues) return await readChunks(request, (chunk) => values.add(chunk))
     return new Uint8Array(await request.arrayBuffer())
   } catch (error) {
     if (error instanceof MayflyError) throw error
@@ -86,10 +96,10 @@ async function readBytes(request: Request, held: HeldBytes): Promise<Uint8Array>
   }
 }
 
-async function readChunks(request: Request, held: HeldBytes): Promise<Uint8Array> {
+async function readChunks(request: Request, check: (chunk: Uint8Array) => void): Promise<Uint8Array> {
   const chunks: Uint8Array[] = []
   for await (const chunk of (request.body ?? []) as AsyncIterable<Uint8Array>) {
-    held.add(chunk.byteLength)
+    check(chunk)
     chunks.push(chunk)
   }
   return Buffer.concat(chunks)

@@ -9,6 +9,13 @@ export interface RemoteMessage {
 
 export type RemoteOutcome = { readonly value: RemoteMessage } | { readonly error: RemoteMessage }
 
+export interface RemoteValuesOptions {
+  /** Of the functions that came from the other side, so many are kept, the newest. Default 10,000. */
+  readonly maxHeld?: number
+  /** Looks at the text of each message that comes, before it is parsed. */
+  readonly check?: (text: string) => void
+}
+
 type Callable = (...args: unknown[]) => unknown
 /** How a function looks on the connection: it takes its arguments and gives its outcome as messages. */
 type RemoteFunction = (message: RemoteMessage) => Promise<RemoteOutcome>
@@ -28,10 +35,11 @@ const natives = [ReadableStream, WritableStream, Request, Response, Headers, URL
 export class RemoteValues {
   readonly #held: Disposable[] = []
   readonly #maxHeld: number
+  readonly #check: (text: string) => void
 
-  /** Of the functions that came from the other side, the newest `maxHeld` are kept. */
-  constructor({ maxHeld = 10_000 }: { readonly maxHeld?: number } = {}) {
+  constructor({ maxHeld = 10_000, check = () => {} }: RemoteValuesOptions = {}) {
     this.#maxHeld = maxHeld
+    this.#check = check
   }
 
   /** Throws CloneError naming the path of what can't be passed. */
@@ -45,9 +53,10 @@ export class RemoteValues {
     return { text: encodeValue(value, { root, stacks: false, onCapability }), capabilities }
   }
 
-  /** Throws TypeError for a message that is none: it may come from anybody. */
+  /** Throws TypeError for a message that is none: it may come from anybody. And what the check throws. */
   decode(message: unknown): unknown {
     const { text, capabilities } = parseMessage(message)
+    this.#check(text)
     const onStub = (index: string): unknown => this.#received(capabilities[Number(index)])
     return decodeValue(text, { onStub })
   }

@@ -16,6 +16,8 @@ export interface HostPoolOptions {
   readonly spare?: boolean
   /** Waiting runs per tenant before `worker.queue-full`. Default 10,000. */
   readonly maxQueued?: number
+  /** How long more processes than `hosts` take runs, since runs had to wait for one. Default 10 s. */
+  readonly burstMs?: number
 }
 
 /** When no lane came free for this long, another tenant's run gets a host of its own. */
@@ -27,7 +29,6 @@ const burstFactor = 4
 const lanesKeptFree = 2
 /** A tenant counts as active for this long after it asked for a run. */
 const activeMs = 3_000
-const burstIdleMs = 10_000
 const maxRunsPerHost = 64
 /** A process is replaced after this many runs: whatever leaks, leaks no further. */
 const recycleAfterRuns = 20_000
@@ -40,6 +41,7 @@ export class HostPool implements IsolatePool {
   readonly #base: number
   readonly #max: number
   readonly #maxQueued: number
+  readonly #burstMs: number
   readonly #wantsSpare: boolean
   readonly #pace = new WarmPace()
   readonly #queue = new FairQueue<PoolRun>()
@@ -49,6 +51,7 @@ export class HostPool implements IsolatePool {
   readonly #lastActive = new Map<string, number>()
   #running = 0
   #burstTimer: NodeJS.Timeout | undefined
+  #burstUntil = 0
   #beat: NodeJS.Timeout | undefined
   #retirement: NodeJS.Timeout | undefined
   #startFailures = 0
@@ -64,6 +67,7 @@ export class HostPool implements IsolatePool {
     this.#base = options.hosts ?? availableParallelism()
     this.#max = Math.max(this.#base * burstFactor, this.#base + 2)
     this.#maxQueued = options.maxQueued ?? 10_000
+    this.#burstMs = options.burstMs ?? 10_000
     this.#wantsSpare = options.spare ?? true
     for (let count = 0; count < this.#base; count++) this.#hosts.add(this.#launch())
   }
@@ -245,7 +249,7 @@ export class HostPool implements IsolatePool {
   #hostFor(run: PoolRun): HostProcess | undefined {
     let best: HostProcess | undefined
     let bestCost = Infinity
-    for (const host of this.#hosts) {
+    for (const host of this.#openHosts()) {
       const cost = this.#cost(host, run)
       if (cost < bestCost) {
         best = host
@@ -255,8 +259,17 @@ export class HostPool implements IsolatePool {
     return best
   }
 
+  /** No more than there are cores, but in a burst: what came with one is left alone after it, so that it rests and goes. */
+  #openHosts(): readonly HostProcess[] {
+    const usable = [...this.#hosts].filter(isUsable)
+    return (this.#isBursting ? usable : usable.slice(0, this.#base)).filter(({ isLong }) => !isLong)
+  }
+
+  get #isBursting(): boolean {
+    return performance.now() < this.#burstUntil
+  }
+
   #cost(host: HostProcess, run: PoolRun): number {
-    if (!host.isReady || host.isLong || host.isRetiring || host.size >= maxRunsPerHost) return Infinity
     const { starting } = host
     const { keep } = run.request
     if (starting >= this.#pace.line(run.isAlone ? undefined : keep)) return Infinity
@@ -267,17 +280,20 @@ export class HostPool implements IsolatePool {
   }
 
   #armBurst(lanes: ReadonlyMap<string, number>, waiting: PoolRun): void {
-    if (this.#burstTimer !== undefined || this.#hosts.size >= this.#max) return
+    if (this.#burstTimer !== undefined || (this.#isBursting && this.#hosts.size >= this.#max)) return
     const isOthers = [...lanes.keys()].some((tenant) => tenant !== waiting.request.tenant)
     this.#burstTimer = setTimeout(() => this.#burst(), isOthers ? burstForOthersMs : burstForSelfMs)
   }
 
   #burst(): void {
     this.#burstTimer = undefined
-    if (this.#isDisposed || this.#queue.size === 0 || this.#hosts.size >= this.#max) return
+    if (this.#isDisposed || this.#queue.size === 0) return
+    // What rests after an earlier burst comes first; when that is not enough, there is a next time.
+    const rests = !this.#isBursting && this.#hosts.size > this.#base
+    this.#burstUntil = performance.now() + this.#burstMs
     // Hosts that are still starting will take what waits.
-    if ([...this.#hosts].some((host) => !host.isReady)) return
-    this.#hosts.add(this.#takeSpare())
+    const starts = [...this.#hosts].some((host) => !host.isReady)
+    if (!rests && !starts && this.#hosts.size < this.#max) this.#hosts.add(this.#takeSpare())
     this.#dispatch()
   }
 
@@ -296,13 +312,13 @@ export class HostPool implements IsolatePool {
   #retireLater(): void {
     this.#retireIdle()
     clearTimeout(this.#retirement)
-    this.#retirement = setTimeout(() => this.#retireIdle(), burstIdleMs + beatMs).unref()
+    this.#retirement = setTimeout(() => this.#retireIdle(), this.#burstMs + beatMs).unref()
   }
 
   #retireIdle(): void {
     const now = performance.now()
     for (const host of this.#hosts) {
-      const isSurplus = this.#hosts.size > this.#base && now - host.idleSince > burstIdleMs
+      const isSurplus = this.#hosts.size > this.#base && now - host.idleSince > this.#burstMs
       if (host.size === 0 && host.isReady && (host.isRetiring || isSurplus)) {
         this.#hosts.delete(host)
         host.kill()
@@ -320,4 +336,8 @@ export class HostPool implements IsolatePool {
     await Promise.all([...this.#all()].map((host) => host.stop()))
     this.#hosts.clear()
   }
+}
+
+function isUsable({ isReady, isRetiring, size }: HostProcess): boolean {
+  return isReady && !isRetiring && size < maxRunsPerHost
 }

@@ -35,6 +35,24 @@ describe("createLog", () => {
     const text = 16 << 10
     assert.deepEqual(last, { level: "error", message: "x".repeat(text), stack: "s".repeat(text), requestId: "r\n1" })
   })
+
+  it("writes lines that nothing follows, too", { timeout: 10_000 }, async () => {
+    const path = join(folder, "few")
+    using opened = createLog({ level: "info", format: "json", descriptor: openSync(path, "w") })
+    const come = async (count: number): Promise<void> => {
+      while (readFileSync(path, "utf8").split("\n").length <= count)
+        await new Promise((resolve) => setImmediate(resolve))
+    }
+    opened.log({ level: "info", message: "one" })
+    await come(1)
+    opened.log({ level: "info", message: "two" })
+    opened.log({ level: "warn", message: "three" })
+    await come(3)
+    assert.deepEqual(
+      linesOf(path).map(({ message }) => message),
+      ["one", "two", "three"],
+    )
+  })
 })
 
 describe("prettyLine", () => {

@@ -4,7 +4,7 @@ import type { ContentfulStatusCode } from "hono/utils/http-status"
 import type { Access } from "../auth/access.ts"
 import type { ServerApp } from "../create-server.ts"
 import { answerOnce, fingerprintOf, idempotencyKeyOf } from "../idempotency/answer-once.ts"
-import { parseJson, readBody } from "../read-json-body.ts"
+import { type BodyLimits, parseJson, readBody } from "../read-json-body.ts"
 import { RequestCall } from "./call.ts"
 import { readInput, readQuery } from "./read-input.ts"
 import type { Route } from "./route.ts"
@@ -22,14 +22,14 @@ function handlerOf(route: Route, parts: ServerParts): Handler {
     const access = c.get("access") as Access
     checkScope(route, access)
     using held = new DisposableStack()
-    if (route.place !== undefined)
-      held.use(parts.places[route.place].take(route.scope === "open" ? null : access.ownTenant))
+    const holder = route.scope === "open" ? null : access.ownTenant
+    if (route.place !== undefined) held.use(parts.places[route.place].take(holder))
     const params =
       paramsSchema === undefined ? {} : readInput(paramsSchema, c.req.param(), { kind: "parameter", route: name })
     const query = route.isRawQuery === true ? {} : readQuery(route.query, c.req.queries(), name)
     checkTenant(route, access, query)
     const key = idempotencyKeyOf(c, route)
-    const { fingerprint, body } = await bodyOf(c, route, parts, held, key !== undefined)
+    const { fingerprint, body } = await bodyOf(c, route, { ...parts.body, holder }, held, key !== undefined)
     const outlivesClient = key !== undefined
     const call = new RequestCall(c, parts, { access, params, query, body, held, outlivesClient })
     const act = async (): Promise<Response> => responseOf(c, route, await route.handle(call))
@@ -76,7 +76,7 @@ interface RequestBody {
 async function bodyOf(
   c: Context,
   route: Route,
-  { body: limits }: ServerParts,
+  limits: BodyLimits,
   held: DisposableStack,
   isKeyed: boolean,
 ): Promise<RequestBody> {

@@ -3,6 +3,7 @@ import { MayflyError } from "@mayfly/protocol"
 import { type RemoteMessage, RemoteValues } from "@mayfly/protocol/remote"
 import { RpcTarget } from "capnweb"
 import { asRecord, checkFields } from "../parse-fields.ts"
+import { checkJsonText } from "../value-count.ts"
 import type { HeldBytes } from "./held-bytes.ts"
 import { outcomeOf } from "./outcome.ts"
 import { lengthOf, RemoteWorker } from "./remote-worker.ts"
@@ -13,6 +14,8 @@ export interface SessionParts {
   tenantOf(named: string | undefined): string
   /** A place for one run, until it is disposed. Throws `worker.queue-full`. */
   takeSlot(): Disposable
+  /** The tenant whose key opened it, where it is one's. */
+  readonly holder?: string | null
   /** Where programs, inputs and results count. */
   readonly held: HeldBytes
   /** The connection ended, or the server stops. */
@@ -46,7 +49,7 @@ export class RemoteSession extends RpcTarget {
   }
 
   async createWorker(message: unknown): Promise<{ worker: RemoteWorker; hash: string } | { error: RemoteMessage }> {
-    const values = new RemoteValues()
+    const values = new RemoteValues({ check: checkJsonText })
     const created = await outcomeOf(values, async () => {
       // Counted before it is there: a thousand may be asked for at once.
       if (this.#workers.size + this.#making >= maxWorkers)

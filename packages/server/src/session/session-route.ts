@@ -26,6 +26,7 @@ export const sessionRoutes: readonly Route[] = [
         serveSession({
           platform: server.platform,
           tenantOf: (named) => access.tenant(named ?? own),
+          holder: access.ownTenant,
           takeSlot: () => server.places.requests.take(access.ownTenant),
           signal,
         }),
