@@ -10,6 +10,7 @@ export type {
   HeaderPairs,
 } from "./egress.ts"
 export { type ErrorCode, type ErrorRow, errorTable } from "./error-table.ts"
+export { jsonWeight, maxJsonWeight } from "./json-weight.ts"
 export { defaultLimits, type Limits, limitTable, parseLimits } from "./limits.ts"
 export { MayflyError, type MayflyErrorOptions } from "./mayfly-error.ts"
 export type { LedgerRow, NetworkPolicy, OriginRule, SecretHeader, NamedSecret, BasicAuth, AwsAuth } from "./network.ts"

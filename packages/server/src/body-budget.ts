@@ -1,29 +1,26 @@
 import { MayflyError } from "@mayfly/protocol"
+import { FairShare } from "./fair-share.ts"
 
-/** The memory that request bodies may take together: a thousand large ones at once would end the process. */
+/** The memory that what clients send may take together: a thousand large bodies at once would end the process. */
 export class BodyBudget {
-  readonly #maxBytes: number
-  #usedBytes = 0
+  readonly #share: FairShare
 
   constructor(maxBytes: number) {
-    this.#maxBytes = maxBytes
+    this.#share = new FairShare(maxBytes)
   }
 
-  /** Throws `worker.queue-full` when others hold too much. The caller gives back what it took. */
-  take(bytes: number): void {
-    if (this.#usedBytes + bytes > this.#maxBytes) {
-      throw new MayflyError("worker.queue-full", "the server holds too many large request bodies already", {
-        details: { limit: this.#maxBytes, retryAfterMs: 1_000 },
-      })
-    }
-    this.#usedBytes += bytes
+  /** `holder` is the tenant, where a key is one's. Throws `worker.queue-full` when it or all hold too much. The caller gives back what it took. */
+  take(bytes: number, holder: string | null = null): void {
+    const full = this.#share.take(bytes, holder)
+    if (full === undefined) return
+    const { limit, ofHolder } = full
+    const who = ofHolder ? `for tenant "${holder}" the server holds` : "the server holds"
+    throw new MayflyError("worker.queue-full", `${who} too many large bodies already`, {
+      details: { limit, retryAfterMs: 1_000 },
+    })
   }
 
-  giveBack(bytes: number): void {
-    this.#usedBytes -= bytes
-  }
-
-  get usedBytes(): number {
-    return this.#usedBytes
+  giveBack(bytes: number, holder: string | null = null): void {
+    this.#share.giveBack(bytes, holder)
   }
 }

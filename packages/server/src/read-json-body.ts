@@ -1,12 +1,20 @@
-import { MayflyError } from "@mayfly/protocol"
+import { jsonWeight, maxJsonWeight, MayflyError } from "@mayfly/protocol"
 import type { BodyBudget } from "./body-budget.ts"
 
 export interface BodyLimits {
   readonly maxBytes: number
   readonly budget: BodyBudget
+  /** Who leaves half of the budget to others; null: nobody in particular. */
+  readonly holder?: string | null
   /** How long it may take to arrive. */
   readonly timeoutMs: number
 }
+
+/** Counts memory that what is made of a body takes, until the body is disposed. Throws `worker.queue-full`. */
+export type Hold = (bytes: number) => void
+
+/** On their way to a program values stand in memory several times. It also keeps the heaviest bodies of one tenant from following each other at once. */
+const bytesPerWeight = 64
 
 /** A body as text. Whoever reads it disposes it. */
 export interface TextBody extends Disposable {
@@ -18,16 +26,16 @@ export async function readTextBody(request: Request, limits: BodyLimits): Promis
   return readBody(request, limits, (text) => text)
 }
 
-/** A body as `parse` makes it. Whoever reads it disposes it, when nothing of it is needed any longer. Rejects as `readTextBody` does. */
+/** A body as `parse` makes it, which may hold memory for that. Whoever reads it disposes it, when nothing of it is needed any longer. Rejects as `readTextBody` does. */
 export async function readBody<T>(
   request: Request,
   limits: BodyLimits,
-  parse: (text: string) => T,
+  parse: (text: string, hold: Hold) => T,
 ): Promise<Disposable & { readonly value: T }> {
   const held = new HeldBytes(limits)
   try {
     const text = decode(await within(limits.timeoutMs, readBytes(request, held)))
-    return { value: parse(text), [Symbol.dispose]: () => held.giveBack() }
+    return { value: parse(text, (bytes) => held.hold(bytes)), [Symbol.dispose]: () => held.giveBack() }
   } catch (error) {
     held.giveBack()
     throw error
@@ -57,18 +65,22 @@ class HeldBytes {
   }
 
   add(bytes: number): void {
-    const { maxBytes, budget } = this.#limits
+    const { maxBytes } = this.#limits
     if (this.#bytes + bytes > maxBytes) {
       throw new MayflyError("server.too-large", `the request body is larger than ${maxBytes} bytes`, {
         details: { limit: maxBytes },
       })
     }
-    budget.take(bytes)
+    this.hold(bytes)
+  }
+
+  hold(bytes: number): void {
+    this.#limits.budget.take(bytes, this.#limits.holder)
     this.#bytes += bytes
   }
 
   giveBack(): void {
-    this.#limits.budget.giveBack(this.#bytes)
+    this.#limits.budget.giveBack(this.#bytes, this.#limits.holder)
     this.#bytes = 0
   }
 }
@@ -103,9 +115,17 @@ function decode(bytes: Uint8Array): string {
   }
 }
 
-/** Throws `input.invalid`. */
-export function parseJson(text: string): unknown {
+/** Throws `input.invalid`, `server.too-large` for too many values, and what `hold` throws. */
+export function parseJson(text: string, hold: Hold = () => {}): unknown {
   if (text.trim() === "") throw new MayflyError("input.invalid", "the request body is empty: send JSON")
+  const weight = jsonWeight(text, maxJsonWeight)
+  if (weight > maxJsonWeight)
+    throw new MayflyError(
+      "server.too-large",
+      `the request body has more than ${maxJsonWeight} values, where a list or an object counts for four more`,
+      { details: { limit: maxJsonWeight }, fix: "Send less at once, or large data as bytes or as one text." },
+    )
+  hold(weight * bytesPerWeight)
   try {
     return JSON.parse(text)
   } catch (error) {

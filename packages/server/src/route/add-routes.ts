@@ -4,7 +4,7 @@ import type { ContentfulStatusCode } from "hono/utils/http-status"
 import type { Access } from "../auth/access.ts"
 import type { ServerApp } from "../create-server.ts"
 import { answerOnce, fingerprintOf, idempotencyKeyOf } from "../idempotency/answer-once.ts"
-import { parseJson, readBody } from "../read-json-body.ts"
+import { type BodyLimits, type Hold, parseJson, readBody } from "../read-json-body.ts"
 import { RequestCall } from "./call.ts"
 import { readInput, readQuery } from "./read-input.ts"
 import type { Route } from "./route.ts"
@@ -29,7 +29,8 @@ function handlerOf(route: Route, parts: ServerParts): Handler {
     const query = route.isRawQuery === true ? {} : readQuery(route.query, c.req.queries(), name)
     checkTenant(route, access, query)
     const key = idempotencyKeyOf(c, route)
-    const { fingerprint, body } = await bodyOf(c, route, parts, held, key !== undefined)
+    const limits = { ...parts.body, holder: access?.ownTenant ?? null }
+    const { fingerprint, body } = await bodyOf(c, route, limits, held, key !== undefined)
     const outlivesClient = key !== undefined
     const call = new RequestCall(c, parts, { access, params, query, body, held, outlivesClient })
     const act = async (): Promise<Response> => responseOf(c, route, await route.handle(call))
@@ -76,15 +77,15 @@ interface RequestBody {
 async function bodyOf(
   c: Context,
   route: Route,
-  { body: limits }: ServerParts,
+  limits: BodyLimits,
   held: DisposableStack,
   isKeyed: boolean,
 ): Promise<RequestBody> {
-  const parse = (text: string): RequestBody => ({
+  const parse = (text: string, hold?: Hold): RequestBody => ({
     body:
       route.body === undefined
         ? undefined
-        : readInput(route.body, parseJson(text), { kind: "field", route: nameOf(route) }),
+        : readInput(route.body, parseJson(text, hold), { kind: "field", route: nameOf(route) }),
     fingerprint: isKeyed ? fingerprintOf(c, text) : "",
   })
   const isMissing = route.body === undefined || (route.isBodyOptional === true && !hasBody(c))

@@ -1,4 +1,4 @@
-import { MayflyError } from "@mayfly/protocol"
+import { jsonWeight, maxJsonWeight, MayflyError } from "@mayfly/protocol"
 import type { WebSocket } from "ws"
 import { publicError } from "../error-response.ts"
 import { checkMessage, isAskedFor, type SessionMessage } from "./check-message.ts"
@@ -185,6 +185,7 @@ export class GuardedTransport {
 }
 
 function parse(text: string): unknown {
+  if (jsonWeight(text, maxJsonWeight) > maxJsonWeight) throw tooMuch("values in a message")
   try {
     return JSON.parse(text)
   } catch (cause) {

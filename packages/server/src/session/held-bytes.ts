@@ -7,11 +7,14 @@ const shared = new BodyBudget(1 << 30)
 /** What is held for one session: programs, inputs, results and what was not read yet. All is given back when it is disposed; what comes later counts for nothing. */
 export class HeldBytes implements Disposable {
   readonly #max: number
+  readonly #holder: string | null
   #bytes = 0
   #isDisposed = false
 
-  constructor(max = 256 << 20) {
+  /** `holder` is the tenant, where the key is one's: it leaves half of what all sessions may hold to others. */
+  constructor(max = 256 << 20, holder: string | null = null) {
     this.#max = max
+    this.#holder = holder
   }
 
   /** Throws `worker.queue-full`. The caller disposes it; disposing twice is safe. */
@@ -25,7 +28,7 @@ export class HeldBytes implements Disposable {
           details: { limit: this.#max, retryAfterMs: 1_000 },
         },
       )
-    shared.take(bytes)
+    shared.take(bytes, this.#holder)
     this.#bytes += bytes
     let isTaken = true
     return {
@@ -33,7 +36,7 @@ export class HeldBytes implements Disposable {
         if (!isTaken || this.#isDisposed) return
         isTaken = false
         this.#bytes -= bytes
-        shared.giveBack(bytes)
+        shared.giveBack(bytes, this.#holder)
       },
     }
   }
@@ -45,7 +48,7 @@ export class HeldBytes implements Disposable {
   [Symbol.dispose](): void {
     if (this.#isDisposed) return
     this.#isDisposed = true
-    shared.giveBack(this.#bytes)
+    shared.giveBack(this.#bytes, this.#holder)
     this.#bytes = 0
   }
 }

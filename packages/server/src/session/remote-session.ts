@@ -1,5 +1,5 @@
 import { DynamicWorker, type DynamicWorkerOptions, type Platform } from "@mayfly/platform"
-import { MayflyError } from "@mayfly/protocol"
+import { maxJsonWeight, MayflyError } from "@mayfly/protocol"
 import { type RemoteMessage, RemoteValues } from "@mayfly/protocol/remote"
 import { RpcTarget } from "capnweb"
 import { asRecord, checkFields } from "../parse-fields.ts"
@@ -13,6 +13,8 @@ export interface SessionParts {
   tenantOf(named: string | undefined): string
   /** A place for one run, until it is disposed. Throws `worker.queue-full`. */
   takeSlot(): Disposable
+  /** The tenant, where the key is one's: it leaves half of what sessions may hold to others. */
+  readonly holder?: string | null
   /** Where programs, inputs and results count. */
   readonly held: HeldBytes
   /** The connection ended, or the server stops. */
@@ -46,7 +48,7 @@ export class RemoteSession extends RpcTarget {
   }
 
   async createWorker(message: unknown): Promise<{ worker: RemoteWorker; hash: string } | { error: RemoteMessage }> {
-    const values = new RemoteValues()
+    const values = new RemoteValues({ maxWeight: maxJsonWeight })
     const created = await outcomeOf(values, async () => {
       // Counted before it is there: a thousand may be asked for at once.
       if (this.#workers.size + this.#making >= maxWorkers)

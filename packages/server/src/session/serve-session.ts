@@ -19,7 +19,7 @@ export function serveSession(parts: Omit<SessionParts, "held">, maxHeldBytes?: n
       parts.signal.addEventListener("abort", end, { once: true })
       socket.once("close", () => parts.signal.removeEventListener("abort", end))
       if (parts.signal.aborted) end()
-      const held = new HeldBytes(maxHeldBytes)
+      const held = new HeldBytes(maxHeldBytes, parts.holder)
       socket.once("close", () => held[Symbol.dispose]())
       const session = new RemoteSession({ ...parts, held, signal: AbortSignal.any([ended.signal, parts.signal]) })
       const stats = (): ReturnType<typeof connection.getStats> => connection.getStats()

@@ -28,6 +28,7 @@ export const sessionRoutes: readonly Route[] = [
           tenantOf: (named) => access.tenant(named ?? own),
           takeSlot: () => server.places.requests.take(access.ownTenant),
           signal,
+          holder: access.ownTenant,
         }),
         held.move(),
       )

@@ -1,0 +1,97 @@
+import assert from "node:assert/strict"
+import { once } from "node:events"
+import { connect as connectSocket } from "node:net"
+import { after, test } from "node:test"
+import { connect, DynamicWorker } from "@mayfly/client"
+import { WebSocket } from "ws"
+import { startTestServer } from "../contract/test-server.ts"
+
+const server = await startTestServer()
+after(() => server.stop())
+const { url, key: admin } = server
+const [loud, quiet] = [await keyOf("loud"), await keyOf("quiet")]
+
+interface Answer {
+  readonly status: number
+  readonly json: { readonly ok?: boolean; readonly key?: string; readonly result?: unknown; readonly error?: { readonly code: string } }
+}
+
+async function post(path: string, key: string, body: string): Promise<Answer> {
+  const headers = { authorization: `Bearer ${key}`, "content-type": "application/json" }
+  const response = await fetch(url + path, { method: "POST", headers, body })
+  return { status: response.status, json: (await response.json()) as Answer["json"] }
+}
+
+async function keyOf(tenant: string): Promise<string> {
+  const { json } = await post("/v1/keys", admin, JSON.stringify({ name: tenant, scopes: ["run", "workflows"], tenant }))
+  assert.ok(json.key)
+  return json.key
+}
+
+/** Whether another tenant is served now, and what it is told otherwise. */
+async function neighbour(): Promise<unknown> {
+  const { json } = await post("/v1/run", quiet, JSON.stringify({ script: "() => 1" }))
+  return json.result ?? json.error?.code
+}
+
+/** Some megabytes of this would hold the server's thread for minutes, and take all of its memory. */
+const heavy = `[${"[],".repeat(500_000)}0]`
+
+test("a body of millions of values is refused before it is read as JSON, on every route", async () => {
+  for (const [path, body] of [
+    ["/v1/run", `{"script":"() => 1","input":${heavy}}`],
+    ["/v1/workflows", `{"steps":${heavy}}`],
+    ["/mcp", heavy],
+  ] as const) {
+    const { status, json } = await post(path, loud, body)
+    assert.deepEqual([status, json.error?.code], [413, "server.too-large"], path)
+  }
+  assert.equal(await neighbour(), 1)
+})
+
+test("a session takes no such value either, in a message or in the text of one", async () => {
+  const open = async (): Promise<WebSocket> => {
+    const socket = new WebSocket(`${url.replace("http", "ws")}/v1/session`, ["mayfly", `bearer.${loud}`])
+    await once(socket, "open")
+    return socket
+  }
+  const plain = await open()
+  const ended = once(plain, "close")
+  plain.send(`["push",["pipeline",0,["createWorker"],[${heavy}]]]`)
+  assert.equal((await ended)[0], 1008)
+  const nested = await open()
+  const answer = once(nested, "message")
+  const message = JSON.stringify({ text: `j{"script":"1","env":{"a":${heavy}}}`, capabilities: [[]] })
+  nested.send(`["push",["pipeline",0,["createWorker"],[${message}]]]`)
+  assert.match(String((await answer)[0]), /server\.too-large/)
+  nested.terminate()
+})
+
+test("a program gives no such value: not as its result, and not to a binding", async () => {
+  const script = "() => Array.from({ length: 500_000 }, () => [])"
+  const limits = { memoryMb: 1_024, cpuMs: 60_000 }
+  const { json } = await post("/v1/run", loud, JSON.stringify({ script, limits }))
+  assert.deepEqual([json.ok, json.error?.code], [false, "worker.output-limit"])
+  assert.equal(await neighbour(), 1)
+  await using platform = connect({ url, key: loud })
+  const calls = `async (_, env) => { try { await env.f((${script})()) } catch (error) { return error.code } }`
+  await using worker = await DynamicWorker.create({ script: calls, env: { f: () => 1 }, limits, platform })
+  assert.equal(await worker.run(), "worker.output-limit")
+})
+
+test("one tenant's announced bodies, of which nothing comes, leave room for another's", async () => {
+  const { hostname, port } = new URL(url)
+  const announce = (bytes: number) => {
+    const socket = connectSocket(Number(port), hostname)
+    socket.on("error", () => {})
+    const lines = ["POST /v1/run HTTP/1.1", `host: ${hostname}:${port}`, `authorization: Bearer ${loud}`]
+    socket.write([...lines, "content-type: application/json", `content-length: ${bytes}`, "", ""].join("\r\n"))
+    return socket
+  }
+  // 512 MiB in all; half of it is one tenant's.
+  const sockets = [88, 88, 88, 88, 88, 72].map((mebibytes) => announce(mebibytes << 20))
+  const [refused] = (await Promise.race(sockets.map((socket) => once(socket, "data")))) as [Buffer]
+  assert.match(refused.toString(), /^HTTP\/1\.1 429 .*worker\.queue-full/s)
+  assert.equal(await neighbour(), 1)
+  for (const socket of sockets) socket.destroy()
+})
