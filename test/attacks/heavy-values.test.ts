@@ -6,14 +6,20 @@ import { connect, DynamicWorker } from "@mayfly/client"
 import { WebSocket } from "ws"
 import { startTestServer } from "../contract/test-server.ts"
 
-const server = await startTestServer()
+// Room for 48 MiB of bodies, and of answers.
+const server = await startTestServer({ maxHeldBytes: 48 << 20, maxBodyBytes: 16 << 20 })
 after(() => server.stop())
 const { url, key: admin } = server
 const [loud, quiet] = [await keyOf("loud"), await keyOf("quiet")]
 
 interface Answer {
   readonly status: number
-  readonly json: { readonly ok?: boolean; readonly key?: string; readonly result?: unknown; readonly error?: { readonly code: string } }
+  readonly json: {
+    readonly ok?: boolean
+    readonly key?: string
+    readonly result?: unknown
+    readonly error?: { readonly code: string }
+  }
 }
 
 async function post(path: string, key: string, body: string): Promise<Answer> {
@@ -88,10 +94,31 @@ test("one tenant's announced bodies, of which nothing comes, leave room for anot
     socket.write([...lines, "content-type: application/json", `content-length: ${bytes}`, "", ""].join("\r\n"))
     return socket
   }
-  // 512 MiB in all; half of it is one tenant's.
-  const sockets = [88, 88, 88, 88, 88, 72].map((mebibytes) => announce(mebibytes << 20))
+  const sockets = [16, 16, 16].map((mebibytes) => announce(mebibytes << 20))
   const [refused] = (await Promise.race(sockets.map((socket) => once(socket, "data")))) as [Buffer]
   assert.match(refused.toString(), /^HTTP\/1\.1 429 .*worker\.queue-full/s)
   assert.equal(await neighbour(), 1)
   for (const socket of sockets) socket.destroy()
+})
+
+test("answers that a tenant does not read are bounded, and its neighbour gets its own", async () => {
+  const body = JSON.stringify({ script: "() => 'x'.repeat(12 << 20)" })
+  const { hostname, port } = new URL(url)
+  const answers = Array.from({ length: 4 }, async () => {
+    const socket = connectSocket(Number(port), hostname)
+    socket.on("error", () => {})
+    const lines = ["POST /v1/run HTTP/1.1", `host: ${hostname}:${port}`, `authorization: Bearer ${loud}`]
+    socket.write([...lines, "content-type: application/json", `content-length: ${body.length}`, "", body].join("\r\n"))
+    const [head] = (await once(socket, "data")) as [Buffer]
+    socket.pause()
+    return { socket, status: Number(/^HTTP\/1\.1 (\d+)/.exec(head.toString("latin1"))?.[1]) }
+  })
+  const all = await Promise.all(answers)
+  assert.deepEqual(
+    [200, 429].map((wanted) => all.filter(({ status }) => status === wanted).length),
+    [1, 3],
+  )
+  const { json } = await post("/v1/run", quiet, body)
+  assert.equal(String(json.result).length, 12 << 20)
+  for (const { socket } of all) socket.destroy()
 })

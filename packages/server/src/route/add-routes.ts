@@ -3,6 +3,7 @@ import type { Context, Handler } from "hono"
 import type { ContentfulStatusCode } from "hono/utils/http-status"
 import type { Access } from "../auth/access.ts"
 import type { ServerApp } from "../create-server.ts"
+import { holdAnswer } from "../hold-answer.ts"
 import { answerOnce, fingerprintOf, idempotencyKeyOf } from "../idempotency/answer-once.ts"
 import { type BodyLimits, type Hold, parseJson, readBody } from "../read-json-body.ts"
 import { RequestCall } from "./call.ts"
@@ -33,7 +34,7 @@ function handlerOf(route: Route, parts: ServerParts): Handler {
     const { fingerprint, body } = await bodyOf(c, route, limits, held, key !== undefined)
     const outlivesClient = key !== undefined
     const call = new RequestCall(c, parts, { access, params, query, body, held, outlivesClient })
-    const act = async (): Promise<Response> => responseOf(c, route, await route.handle(call))
+    const act = async (): Promise<Response> => responseOf(c, route, await route.handle(call), parts)
     // Awaited here: what is held must not be given back before.
     if (key === undefined) return await act()
     return await answerOnce(c, { tenant: access.ownTenant ?? "", key, request: fingerprint }, parts, act)
@@ -97,10 +98,22 @@ function hasBody(c: Context): boolean {
   return Number(c.req.header("content-length") ?? 0) !== 0 || c.req.header("transfer-encoding") !== undefined
 }
 
-async function responseOf(c: Context, { answer }: Route, given: unknown): Promise<Response> {
+async function responseOf(c: Context, { answer }: Route, given: unknown, { answers }: ServerParts): Promise<Response> {
   // Of an answer to HEAD nobody reads the body: a stream would keep its place for ever.
   if (given instanceof Response && c.req.raw.method === "HEAD") await given.body?.cancel()
   if (given instanceof Response) return given
   if (given === undefined) return c.body(null, 204)
-  return c.json(given, (answer.status ?? 200) as ContentfulStatusCode)
+  const text = writeJson(given)
+  holdAnswer(c, text.length, answers)
+  return c.body(text, (answer.status ?? 200) as ContentfulStatusCode, { "content-type": "application/json" })
+}
+
+/** Throws `worker.output-limit` for what is longer than a text can be: only programs make such answers. */
+function writeJson(value: unknown): string {
+  try {
+    return JSON.stringify(value)
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    throw new MayflyError("worker.output-limit", "the answer is too long for JSON", { cause: error })
+  }
 }
