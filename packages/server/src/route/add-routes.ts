@@ -3,6 +3,7 @@ import type { Context, Handler } from "hono"
 import type { ContentfulStatusCode } from "hono/utils/http-status"
 import type { Access } from "../auth/access.ts"
 import type { ServerApp } from "../create-server.ts"
+import { carryBody } from "../carry-body.ts"
 import { holdAnswer } from "../hold-answer.ts"
 import { answerOnce, fingerprintOf, idempotencyKeyOf } from "../idempotency/answer-once.ts"
 import { type BodyLimits, type Hold, parseJson, readBody } from "../read-json-body.ts"
@@ -99,13 +100,20 @@ function hasBody(c: Context): boolean {
 }
 
 async function responseOf(c: Context, { answer }: Route, given: unknown, { answers }: ServerParts): Promise<Response> {
+  const access = c.get("access") as Access | undefined
   // Of an answer to HEAD nobody reads the body: a stream would keep its place for ever.
   if (given instanceof Response && c.req.raw.method === "HEAD") await given.body?.cancel()
-  if (given instanceof Response) return given
+  if (given instanceof Response)
+    return access === undefined || isEvents(given) ? given : carryBody(c, given, access.ended)
   if (given === undefined) return c.body(null, 204)
   const text = writeJson(given)
   holdAnswer(c, text.length, answers)
   return c.body(text, (answer.status ?? 200) as ContentfulStatusCode, { "content-type": "application/json" })
+}
+
+/** Events say why before they end. */
+function isEvents({ headers }: Response): boolean {
+  return headers.get("content-type")?.startsWith("text/event-stream") === true
 }
 
 /** Throws `worker.output-limit` for what is longer than a text can be: only programs make such answers. */
