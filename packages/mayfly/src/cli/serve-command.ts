@@ -103,6 +103,7 @@ function platformOptions({
   openRuns,
   retention,
   sandboxProviders,
+  privateTenants,
   quota,
   budget,
 }: Settings): PlatformOptions {
@@ -115,6 +116,7 @@ function platformOptions({
     spare,
     limits: given(limits),
     facets: given(objects),
+    privateTenants: privateTenants.includes("*") ? "all" : privateTenants,
     openRuns: given(openRuns),
     // The platform checks what is in them.
     quota,
