@@ -19,7 +19,7 @@ after(() => reached.close())
 const origin = `http://127.0.0.1:${(reached.address() as AddressInfo).port}`
 
 const data = join(folder, "data")
-const server = startMayfly(["serve", "--port", "0", "--data", data])
+const server = startMayfly(["serve", "--port", "0", "--data", data, "--set", "privateTenants=*"])
 after(() => server.child.kill("SIGKILL"))
 const [, key = ""] = await server.output(/admin key: (mf_\S+)/)
 const [, url = ""] = await server.output(/serving at (\S+)/)

@@ -9,7 +9,7 @@ test("jsonWeight counts values, and lists and objects more, but nothing in strin
     ['"[[,,{{"', 0],
     [String.raw`"\\\"[,"`, 0],
     [String.raw`["\\",["\"",2]]`, 10],
-    ['{"a":1,"b":[1,2,3]}', 11],
+    ['{"a":1,"b":[1,2,3]}', 13],
     ['"never ends,[', 0],
   ]
   for (const [text, weight] of texts) assert.equal(jsonWeight(text), weight, text)

@@ -1,4 +1,5 @@
 const comma = 0x2c
+const colon = 0x3a
 const quote = 0x22
 const bracket = 0x5b
 const brace = 0x7b
@@ -11,7 +12,7 @@ const container = 4
 export const maxJsonWeight = 2_000_000
 
 /**
- * What a JSON text costs whoever reads it: one for each value in a list or object, four more for each list or object. A megabyte of empty lists takes a
+ * What a JSON text costs whoever reads it: one for each value in a list or object and each key, four more for each list or object. A megabyte of empty lists takes a
  * hundred times as long, and ten times as much memory, as a string of that length. The text is not checked; counting ends when it is heavier than `most`.
  */
 export function jsonWeight(text: string, most = Infinity): number {
@@ -19,7 +20,7 @@ export function jsonWeight(text: string, most = Infinity): number {
   for (let at = 0; at < text.length && weight <= most; at++) {
     const code = text.charCodeAt(at)
     if (code === quote) at = endOfString(text, at)
-    else if (code === comma) weight++
+    else if (code === comma || code === colon) weight++
     else if (code === bracket || code === brace) weight += container
   }
   return weight

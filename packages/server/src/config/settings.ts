@@ -85,7 +85,6 @@ export const settingsSchema = z.strictObject({
     description: 'what such a tenant may use per day and month, such as `{ "day": { "hard": { "cpuMs": 3600000 } } }`',
   }),
   privateTenants: told(names.default(["default"]), {
-    flag: "--private-tenant",
     description:
       "tenants whose policies may open private addresses, such as services of this machine or a cloud's metadata; the tenants of others should not; `*` is all",
   }),
