@@ -1,4 +1,7 @@
 import assert from "node:assert/strict"
+import { once } from "node:events"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -6,7 +9,8 @@ import { after, test } from "node:test"
 import { startMayfly } from "./mayfly-process.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "mayfly-accounts-http-"))
-const start = () => startMayfly(["serve", "--port", "0", "--data", join(folder, "data")])
+// As for others than this machine.
+const start = () => startMayfly(["serve", "--host", "0.0.0.0", "--port", "0", "--data", join(folder, "data")])
 let server = start()
 after(async () => {
   server.child.kill("SIGTERM")
@@ -193,4 +197,18 @@ test("runs are listed, shown and cancelled by the tenant that they are of, and b
     [(next.json["runs"] as { id: string }[]).map((run) => run.id), next.json["cursor"]],
     [[id], undefined],
   )
+})
+
+test("a tenant's policy opens no private address; the operator's own does", async () => {
+  const inside = createServer((_request, response) => response.end("inside")).listen(0, "127.0.0.1")
+  after(() => inside.close())
+  await once(inside, "listening")
+  const origin = `http://127.0.0.1:${(inside.address() as AddressInfo).port}`
+  const script = "(url) => fetch(url).then((response) => response.text())"
+  const outcome = async (key: string): Promise<unknown> => {
+    const body = { script, input: origin, network: { allowedOrigins: [origin] } }
+    const { json } = await call("POST", "/v1/run", body, key)
+    return json["result"] ?? (json["error"] as Json)["code"]
+  }
+  assert.deepEqual([await outcome(quiet), await outcome(admin)], ["mesh.denied", "inside"])
 })

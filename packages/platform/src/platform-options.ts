@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os"
 import { resolve } from "node:path"
 import { checkSecret } from "@mayfly/mesh"
+import { parseTenant } from "@mayfly/runtime"
 import { type Limits, MayflyError, type NetworkPolicy, parseLimits } from "@mayfly/protocol"
 import { type HistoryOptions, type HistoryRules, parseHistory } from "./accounts/history-rules.ts"
 import { parseBudget, parseQuota, type TenantBudget, type TenantQuota } from "./accounts/quota.ts"
@@ -36,6 +37,8 @@ export interface PlatformOptions {
   readonly webhooks?: readonly WebhookOptions[]
   /** Facets: most bytes of each one's storage (default 1 GiB), and how long an unused one stays warm (default 60,000 ms). */
   readonly facets?: { readonly maxBytes?: number; readonly idleMs?: number }
+  /** Tenants whose policies may open private addresses: services of this machine and its network. Default: all. */
+  readonly privateTenants?: readonly string[] | "all"
   /** Of tenants that have none of their own. Default: not limited. */
   readonly quota?: TenantQuota
   readonly budget?: TenantBudget
@@ -71,6 +74,7 @@ const known = [
   "budget",
   "history",
   "sandboxes",
+  "privateTenants",
 ]
 
 type Rest = Omit<PlatformOptions, "dataDir" | "retainLedgerMs" | "webhooks" | "history">
@@ -105,6 +109,9 @@ export function parsePlatformOptions(options: PlatformOptions): ParsedPlatformOp
     ...(dataDir === undefined ? {} : { dataDir: typeof dataDir === "string" ? resolve(dataDir) : dataDir }),
     ...(retainLedgerMs === undefined ? {} : { retainLedgerMs }),
   }
+  const { privateTenants = "all" } = options
+  if (privateTenants !== "all" && !Array.isArray(privateTenants))
+    throw invalid("privateTenants", 'must be "all" or a list of tenants')
   checkOpenRuns(openRuns)
   const limits = parseLimits(options.limits)
   const tenants = { quota: parseQuota(options.quota), budget: parseBudget(options.budget) }
@@ -123,6 +130,7 @@ export function parsePlatformOptions(options: PlatformOptions): ParsedPlatformOp
     openRuns,
     facets,
     sandboxes,
+    privateTenants: privateTenants === "all" ? privateTenants : privateTenants.map(parseTenant),
     ...rest,
   }
 }

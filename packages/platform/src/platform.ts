@@ -121,6 +121,7 @@ function startPlatform(options: PlatformOptions): Platform {
   const ownPorts = new Set<number>()
   const egress = createHttpEgress({
     ownPorts: () => ownPorts,
+    mayReachPrivate: (tenant) => rest.privateTenants === "all" || rest.privateTenants.includes(tenant),
     ledger,
     secrets,
     approvals: { ask: ({ signal, policyHash: _, ...question }) => approvals.ask(question, signal) },

@@ -10,6 +10,8 @@ export type {
   HeaderPairs,
 } from "./egress.ts"
 export { type ErrorCode, type ErrorRow, errorTable } from "./error-table.ts"
+export { isLoopback } from "./is-loopback.ts"
+export { JsonWeight, jsonWeight, maxJsonWeight } from "./json-weight.ts"
 export { defaultLimits, type Limits, limitTable, parseLimits } from "./limits.ts"
 export { MayflyError, type MayflyErrorOptions } from "./mayfly-error.ts"
 export type { LedgerRow, NetworkPolicy, OriginRule, SecretHeader, NamedSecret, BasicAuth, AwsAuth } from "./network.ts"

@@ -32,6 +32,15 @@ test("toTaggedJson has one form for each rich value", () => {
   for (const [value, expected] of cases) assert.deepEqual(toTaggedJson(value), expected)
 })
 
+test("toTaggedJson bounds what references take: a long path, referred to often, is a small value and a huge text", () => {
+  const top: Record<string, unknown> = {}
+  let last = top
+  for (let depth = 0; depth < 500; depth++) last = last["k".repeat(1_000)] = {} as Record<string, unknown>
+  const text = JSON.stringify(toTaggedJson([top, ...Array.from({ length: 800 }, () => last)]))
+  assert.ok(text.length < 18 << 20, String(text.length))
+  assert.match(text, /"\$ref":"\$\[0\]\.k+.*\{"\$deep":true\}\]$/)
+})
+
 test("fromTaggedJson is the inverse", () => {
   const values = [
     undefined,

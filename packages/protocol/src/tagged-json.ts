@@ -5,20 +5,43 @@ import { brandOf, typedArrayName } from "./clone/brand.ts"
  * Rich values on JSON surfaces: plain JSON where nothing is lost, else one tagged object per value.
  * `$undefined`, `$number` (NaN, Infinity, -Infinity, -0), `$bigint` (decimal; hexadecimal with 0x above 10,000 hex digits), `$date` (ISO text, or null when invalid), `$map`, `$set`, `$bytes` (base64;
  * `$kind` names a view that is not a Uint8Array), `$error`, `$regexp`, `$ref` (path to an object that stands earlier: a cycle or shared reference
- * is written once) and `$escape` around an object of the guest's whose only key starts with `$`.
+ * is written once), `$deep` (what is deeper than 1,000, or where paths of references took 16 Mi characters) and `$escape` around an object of the
+ * guest's whose only key starts with `$`.
  */
 export function toTaggedJson(value: unknown): unknown {
-  return tag(value, { path: "$", seen: new Map() }, 0)
+  return tag(value, { seen: new Map(), referenced: 0 }, { depth: 0, key: "$" })
 }
 
 interface Walk {
-  readonly path: string
-  readonly seen: Map<object, string>
+  readonly seen: Map<object, Place>
+  /** Characters of paths that were written. */
+  referenced: number
+}
+
+/** Where a value stands. Its path is written when something refers to it: few are, and paths are long. */
+interface Place {
+  readonly parent?: Place
+  readonly key: string | number
+  readonly depth: number
 }
 
 const maxDepth = 1_000
+/** A path may be a megabyte, and a value may refer to it a million times. */
+const maxReferenced = 16 << 20
 
-function tag(value: unknown, walk: Walk, depth: number): unknown {
+function reference(place: Place, walk: Walk): unknown {
+  let length = 0
+  for (let at: Place | undefined = place; at !== undefined; at = at.parent) length += String(at.key).length + 1
+  walk.referenced += length
+  return walk.referenced > maxReferenced ? { $deep: true } : { $ref: pathOf(place) }
+}
+
+function pathOf({ parent, key }: Place): string {
+  if (parent === undefined) return String(key)
+  return `${pathOf(parent)}${typeof key === "number" ? `[${key}]` : `.${key}`}`
+}
+
+function tag(value: unknown, walk: Walk, place: Place): unknown {
   switch (typeof value) {
     case "undefined":
       return { $undefined: true }
@@ -29,7 +52,7 @@ function tag(value: unknown, walk: Walk, depth: number): unknown {
         ? value
         : { $number: Object.is(value, -0) ? "-0" : String(value) }
     case "object":
-      return value === null ? null : tagObject(value, walk, depth)
+      return value === null ? null : tagObject(value, walk, place)
     default:
       return value
   }
@@ -44,13 +67,13 @@ function digitsOf(value: bigint): string {
 
 const maxDecimal = 10_000
 
-function tagObject(value: object, walk: Walk, depth: number): unknown {
+function tagObject(value: object, walk: Walk, place: Place): unknown {
   const known = walk.seen.get(value)
-  if (known !== undefined) return { $ref: known }
-  if (depth > maxDepth) return { $deep: true }
-  walk.seen.set(value, walk.path)
-  const at = (key: string | number, child: unknown): unknown =>
-    tag(child, { seen: walk.seen, path: `${walk.path}${typeof key === "number" ? `[${key}]` : `.${key}`}` }, depth + 1)
+  if (known !== undefined) return reference(known, walk)
+  if (place.depth > maxDepth) return { $deep: true }
+  walk.seen.set(value, place)
+  const depth = place.depth + 1
+  const at = (key: string | number, child: unknown): unknown => tag(child, walk, { parent: place, key, depth })
   const brand = brandOf(value)
   switch (brand) {
     case "array":
@@ -74,7 +97,7 @@ function tagObject(value: object, walk: Walk, depth: number): unknown {
     case "error":
       return { $error: tagError(value as Error, at) }
     case "boxed":
-      return tag((value as { valueOf(): unknown }).valueOf(), walk, depth)
+      return tag((value as { valueOf(): unknown }).valueOf(), walk, place)
     default:
       return tagPlain(value, at)
   }
@@ -156,7 +179,8 @@ function untag(tagName: string, record: Record<string, unknown>): unknown {
 }
 
 function bigintOf(text: string): unknown {
-  if (/^-?\d{1,20000}$/.test(text)) return BigInt(text)
+  // As many as `digitsOf` writes: reading takes more than linear time, too.
+  if (/^-?\d{1,12050}$/.test(text)) return BigInt(text)
   if (!/^-?0x[\da-f]+$/i.test(text)) return notATag
   return text.startsWith("-") ? -BigInt(text.slice(1)) : BigInt(text)
 }

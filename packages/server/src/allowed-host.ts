@@ -1,4 +1,5 @@
 import { isIP } from "node:net"
+import { isLoopback } from "@mayfly/protocol"
 
 const hostHeader = /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{1,5})?$/i
 
@@ -10,7 +11,7 @@ export function isAllowedHost(header: string, bound: string, more: readonly stri
   const match = hostHeader.exec(header)
   if (match === null) return false
   const name = bare(match[1] ?? "")
-  if (name === "localhost" || name === "::1" || /^127(?:\.\d{1,3}){3}$/.test(name)) return true
+  if (isLoopback(name)) return true
   if (isUnspecified(bound) && isIP(name) !== 0) return true
   return [bound, ...more].some((host) => bare(host) === name)
 }

@@ -1,24 +1,26 @@
 import { MayflyError } from "@mayfly/protocol"
-import { FairShares } from "./fair-shares.ts"
+import { FairShare } from "./fair-share.ts"
 
-/** The memory that request bodies may take together: a thousand large ones at once would end the process. */
+/** The memory that what clients send may take together: a thousand large bodies at once would end the process. */
 export class BodyBudget {
-  readonly #shares: FairShares
+  readonly #share: FairShare
 
   constructor(maxBytes: number) {
-    this.#shares = new FairShares(maxBytes)
+    this.#share = new FairShare(maxBytes)
   }
 
-  /** Throws `worker.queue-full` when others, or the holder itself, hold too much. The caller gives back what it took. */
-  take(bytes: number, holder: string | null): void {
-    const limit = this.#shares.take(bytes, holder)
-    if (limit === undefined) return
-    throw new MayflyError("worker.queue-full", "the server holds too many large request bodies already", {
+  /** `holder` is the tenant, where a key is one's. Throws `worker.queue-full` when it or all hold too much. The caller gives back what it took. */
+  take(bytes: number, holder: string | null = null): void {
+    const full = this.#share.take(bytes, holder)
+    if (full === undefined) return
+    const { limit, ofHolder } = full
+    const who = ofHolder ? `for tenant "${holder}" the server holds` : "the server holds"
+    throw new MayflyError("worker.queue-full", `${who} too many large bodies already`, {
       details: { limit, retryAfterMs: 1_000 },
     })
   }
 
-  giveBack(bytes: number, holder: string | null): void {
-    this.#shares.giveBack(bytes, holder)
+  giveBack(bytes: number, holder: string | null = null): void {
+    this.#share.giveBack(bytes, holder)
   }
 }

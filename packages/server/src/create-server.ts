@@ -12,6 +12,7 @@ import { BodyBudget } from "./body-budget.ts"
 import { checkHost } from "./check-host.ts"
 import { cors } from "./cors.ts"
 import { publicError } from "./error-response.ts"
+import { FairShare } from "./fair-share.ts"
 import { Idempotency } from "./idempotency/idempotency.ts"
 import { refuseDraining } from "./refuse-draining.ts"
 import { requestId } from "./request-id.ts"
@@ -128,6 +129,8 @@ function partsOf({
       sockets: new RequestSlots(1_000),
     },
     body: { maxBytes: maxBodyBytes, budget: new BodyBudget(maxHeldBytes), timeoutMs: bodyTimeoutMs },
+    // As many as of bodies.
+    answers: new FairShare(maxHeldBytes),
     draining,
     stopping,
     log,

@@ -71,7 +71,7 @@ export const hookRoutes: readonly Route[] = [
       const isForm = /^application\/x-www-form-urlencoded\b/i.test(c.req.header("content-type") ?? "")
       try {
         await platform.hooks.find(token)
-        using body = await readTextBody(c.req.raw, limits)
+        using body = await readTextBody(c.req.raw, { ...limits, holder: token })
         const request = { headers: c.req.raw.headers, body: body.value }
         const { isDuplicate } = await platform.hooks.send(token, payloadOf(body.value, isForm), { request })
         if (isDuplicate) throw new MayflyError("workflow.hook-used", "the link was used before")

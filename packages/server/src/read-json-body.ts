@@ -1,15 +1,20 @@
-import { MayflyError } from "@mayfly/protocol"
+import { JsonWeight, jsonWeight, maxJsonWeight, MayflyError } from "@mayfly/protocol"
 import type { BodyBudget } from "./body-budget.ts"
-import { maxJsonValues, ValueCount } from "./value-count.ts"
 
 export interface BodyLimits {
   readonly maxBytes: number
   readonly budget: BodyBudget
+  /** Who leaves half of the budget to others; null: nobody in particular. */
+  readonly holder?: string | null
   /** How long it may take to arrive. */
   readonly timeoutMs: number
-  /** Whose body it is. Default: nobody's in particular. */
-  readonly holder?: string | null
 }
+
+/** Counts memory that what is made of a body takes, until the body is disposed. Throws `worker.queue-full`. */
+export type Hold = (bytes: number) => void
+
+/** On their way to a program values stand in memory several times. It also keeps the heaviest bodies of one tenant from following each other at once. */
+const bytesPerWeight = 64
 
 /** A body as text. Whoever reads it disposes it. */
 export interface TextBody extends Disposable {
@@ -21,16 +26,16 @@ export async function readTextBody(request: Request, limits: BodyLimits): Promis
   return readBody(request, limits, (text) => text)
 }
 
-/** A body as `parse` makes it. Whoever reads it disposes it, when nothing of it is needed any longer. Rejects as `readTextBody` does. */
+/** A body as `parse` makes it, which may hold memory for that. Whoever reads it disposes it, when nothing of it is needed any longer. Rejects as `readTextBody` does. */
 export async function readBody<T>(
   request: Request,
   limits: BodyLimits,
-  parse: (text: string) => T,
+  parse: (text: string, hold: Hold) => T,
 ): Promise<Disposable & { readonly value: T }> {
   const held = new HeldBytes(limits)
   try {
     const text = decode(await within(limits.timeoutMs, readBytes(request, held)))
-    return { value: parse(text), [Symbol.dispose]: () => held.giveBack() }
+    return { value: parse(text, (bytes) => held.hold(bytes)), [Symbol.dispose]: () => held.giveBack() }
   } catch (error) {
     held.giveBack()
     throw error
@@ -60,35 +65,33 @@ class HeldBytes {
   }
 
   add(bytes: number): void {
-    const { maxBytes, budget, holder = null } = this.#limits
+    const { maxBytes } = this.#limits
     if (this.#bytes + bytes > maxBytes) {
       throw new MayflyError("server.too-large", `the request body is larger than ${maxBytes} bytes`, {
         details: { limit: maxBytes },
       })
     }
-    budget.take(bytes, holder)
+    this.hold(bytes)
+  }
+
+  hold(bytes: number): void {
+    this.#limits.budget.take(bytes, this.#limits.holder)
     this.#bytes += bytes
   }
 
   giveBack(): void {
-    this.#limits.budget.giveBack(this.#bytes, this.#limits.holder ?? null)
+    this.#limits.budget.giveBack(this.#bytes, this.#limits.holder)
     this.#bytes = 0
   }
 }
 
 async function readBytes(request: Request, held: HeldBytes): Promise<Uint8Array> {
   const announced = request.headers.get("content-length")
-  const values = new ValueCount()
   try {
-    if (announced === null) {
-      return await readChunks(request, (chunk) => {
-        held.add(chunk.byteLength)
-        values.add(chunk)
-      })
-    }
+    if (announced === null) return await readChunks(request, (bytes) => held.add(bytes))
     // The HTTP parser sees to it that no more comes than was announced.
     held.add(Number(announced))
-    if (Number(announced) > maxJsonValues) return await readChunks(request, (chunk) => values.add(chunk))
+    if (Number(announced) > maxJsonWeight) return await readChunks(request)
     return new Uint8Array(await request.arrayBuffer())
   } catch (error) {
     if (error instanceof MayflyError) throw error
@@ -96,10 +99,15 @@ async function readBytes(request: Request, held: HeldBytes): Promise<Uint8Array>
   }
 }
 
-async function readChunks(request: Request, check: (chunk: Uint8Array) => void): Promise<Uint8Array> {
+/** Weighs what comes as JSON, which refuses the heaviest before it is there. */
+async function readChunks(request: Request, onBytes: (bytes: number) => void = () => {}): Promise<Uint8Array> {
   const chunks: Uint8Array[] = []
+  const weight = new JsonWeight()
   for await (const chunk of (request.body ?? []) as AsyncIterable<Uint8Array>) {
-    check(chunk)
+    onBytes(chunk.byteLength)
+    // A byte per character: the signs that weigh something are one byte each in UTF-8, and part of no other character.
+    weight.add(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength).toString("latin1"), maxJsonWeight)
+    checkWeight(weight.value)
     chunks.push(chunk)
   }
   return Buffer.concat(chunks)
@@ -113,9 +121,12 @@ function decode(bytes: Uint8Array): string {
   }
 }
 
-/** Throws `input.invalid`. */
-export function parseJson(text: string): unknown {
+/** Throws `input.invalid`, `server.too-large` for too many values, and what `hold` throws. */
+export function parseJson(text: string, hold: Hold = () => {}): unknown {
   if (text.trim() === "") throw new MayflyError("input.invalid", "the request body is empty: send JSON")
+  const weight = jsonWeight(text, maxJsonWeight)
+  checkWeight(weight)
+  hold(weight * bytesPerWeight)
   try {
     return JSON.parse(text)
   } catch (error) {
@@ -123,4 +134,16 @@ export function parseJson(text: string): unknown {
       cause: error,
     })
   }
+}
+
+function checkWeight(weight: number): void {
+  if (weight <= maxJsonWeight) return
+  throw new MayflyError(
+    "server.too-large",
+    `the request body has more than ${maxJsonWeight} values, where a list or an object counts for four more`,
+    {
+      details: { limit: maxJsonWeight },
+      fix: 'Send large data as one text or as bytes, `{ "$bytes": "…base64…" }`, and take it apart in the program.',
+    },
+  )
 }

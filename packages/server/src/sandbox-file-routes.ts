@@ -81,7 +81,7 @@ export const sandboxFileRoutes: readonly Route[] = [
     async handle(call) {
       const { mode, append = false } = call.query
       const { files } = await sandboxOf(call)
-      const bytes = readByteStream(call.c.req.raw, call.server.body.timeoutMs)
+      const bytes = readByteStream(call)
       const options = { append, ...(mode === undefined ? {} : { mode: Number.parseInt(mode, 8) }) }
       return { size: await files.write(pathOf(call.c), bytes, options) }
     },

@@ -1,4 +1,4 @@
-import { MayflyError } from "@mayfly/protocol"
+import { isLoopback, MayflyError } from "@mayfly/protocol"
 import { askSecret } from "./ask-secret.ts"
 import { boundedText } from "./bounded-text.ts"
 import { errorLine, exitCodeOf, exitCodes, invalid } from "./command-error.ts"
@@ -124,10 +124,6 @@ function parseAnswer(text: string): Partial<OwnKey> {
   } catch {
     return {}
   }
-}
-
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "[::1]" || /^127(?:\.\d{1,3}){3}$/.test(host)
 }
 
 function report(error: unknown, { stderr }: Output): number {

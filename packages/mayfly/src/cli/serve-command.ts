@@ -1,5 +1,5 @@
 import { createPlatform, detectJail, type Platform, type PlatformOptions, type SecretAlert } from "@mayfly/platform"
-import { MayflyError } from "@mayfly/protocol"
+import { isLoopback, MayflyError } from "@mayfly/protocol"
 import {
   createLog,
   ensureAdminKey,
@@ -105,6 +105,9 @@ function platformOptions({
   openRuns,
   retention,
   sandboxProviders,
+  host,
+  // Who serves others than this machine has tenants that are not the operator.
+  privateTenants = isLoopback(host) ? ["*"] : ["default"],
   quota,
   budget,
 }: Settings): PlatformOptions {
@@ -117,6 +120,7 @@ function platformOptions({
     spare,
     limits: given(limits),
     facets: given(objects),
+    privateTenants: privateTenants.includes("*") ? "all" : privateTenants,
     openRuns: given(openRuns),
     // The platform checks what is in them.
     quota,

@@ -196,10 +196,12 @@ class Clearance {
     const { asked, context, tools, entry, policyHash } = this.#parts
     const { tenant, signal } = context
     const lookup = tools.answers.for(`${tenant}\n${policyHash}`)
-    const ownPorts = tools.options.ownPorts?.() ?? []
+    const { options } = tools
+    const ownPorts = options.ownPorts?.() ?? []
+    const opensPrivate = namesHost && (options.mayReachPrivate?.(tenant) ?? true)
     try {
       // Asked only now: a question to a name server already tells its owner something.
-      const found = await untilAborted(findAddresses(target, { lookup, ownPorts, namesHost }), signal)
+      const found = await untilAborted(findAddresses(target, { lookup, ownPorts, namesHost: opensPrivate }), signal)
       if (found.ok) return found.addresses
       return await this.#refuse(found.reason)
     } catch (cause) {

@@ -250,6 +250,17 @@ test("fetch reaches private addresses only through a rule that names the host", 
   assert.equal(text(await call(named, { policy: { allowedOrigins: [named] }, egress: { lookup } })), "inside")
 })
 
+test("fetch lets no rule of a tenant that may not reach private addresses open one", async (t) => {
+  const origin = await serve(t, (_request, response) => response.end("inside"))
+  const policy = { allowedOrigins: [origin, "http://169.254.169.254"] }
+  for (const url of [origin, "http://169.254.169.254/"]) {
+    const done = await call(url, { policy, egress: { mayReachPrivate: (tenant) => tenant === "operator" } })
+    assert.deepEqual([codeOf(done), done.rows[0]?.reason], ["mesh.denied", "private-address"])
+  }
+  const own = await call(origin, { policy, egress: { mayReachPrivate: (tenant) => tenant !== "operator" } })
+  assert.equal(text(own), "inside")
+})
+
 test("fetch lets no name lead to a metadata service, also when a rule names it", async () => {
   const egress = { lookup: () => Promise.resolve(["169.254.169.254"]) }
   const policy = { allowedOrigins: ["http://partner.example.com"] }

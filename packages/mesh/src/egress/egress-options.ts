@@ -9,6 +9,8 @@ export interface EgressOptions {
   readonly lookupMaxAgeMs?: number
   /** Ports that the platform itself listens on: no rule opens them on this machine. */
   readonly ownPorts?: () => Iterable<number>
+  /** Whether rules of a tenant's open private addresses, which are this machine's and its network's. Default: of every tenant's. */
+  readonly mayReachPrivate?: (tenant: string) => boolean
   /** Certificates of authorities, in PEM, to trust instead of the system's. */
   readonly ca?: string | readonly string[]
   /** Speak HTTP/2 with servers that offer it. Default false: see docs/decisions/0019. */

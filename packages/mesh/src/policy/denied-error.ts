@@ -82,7 +82,8 @@ const reasons: Readonly<Record<RefusalReason, string>> = {
   ask: "this origin needs an approval, and nobody can be asked here",
   "ask-denied": "somebody was asked for an approval and said no",
   pending: "an approval was asked for and is not decided yet",
-  "private-address": "the host is not on the public network, and no rule names exactly this origin",
+  "private-address":
+    "the host is not on the public network, and no rule names exactly this origin, or this tenant may not have such rules",
   "own-listener": "this is the platform's own port, which no program may reach",
   url: "its URL cannot be read",
   scheme: "only http: and https: can be fetched",

@@ -1,6 +1,5 @@
 import type { LedgerRow, LogLine } from "@mayfly/protocol"
-import { decodeValue } from "@mayfly/protocol/clone"
-import { RpcTarget, type Run, runWorker, type WorkerParts } from "@mayfly/runtime"
+import { decodeGuestValue, RpcTarget, type Run, runWorker, type WorkerParts } from "@mayfly/runtime"
 import type { RunTrace } from "@mayfly/workflows"
 import { type FromScript, readMessage, type ToScript } from "./script-messages.ts"
 
@@ -148,7 +147,7 @@ export class ScriptIsolate {
       onLog: (line: LogLine) => void (this.#logs.length < maxTraced && this.#logs.push(line)),
       onEgress: (row: LedgerRow) => void (this.#egress.length < maxTraced && this.#egress.push(row)),
     }
-    const hooks = { decode: (text: string) => decodeValue(text), entry: "default", method: "run", watcher }
+    const hooks = { decode: (text: string) => decodeGuestValue(text), entry: "default", method: "run", watcher }
     const { signal } = this.#over
     try {
       const parts = await load()

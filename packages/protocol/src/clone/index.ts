@@ -1,6 +1,6 @@
 export { base64ToBytes, bytesToBase64, bytesToByteString } from "./bytes.ts"
 export { CloneError, CloneTooLargeError } from "./clone-error.ts"
 export { cloneValue } from "./clone-value.ts"
-export { decodeValue } from "./decode-value.ts"
+export { type DecodeOptions, decodeValue } from "./decode-value.ts"
 export { type EncodeOptions, encodeValue } from "./encode-value.ts"
 export { methodNames } from "./method-names.ts"

@@ -1,4 +1,6 @@
 import { decodeValue, encodeValue } from "../clone/index.ts"
+import { jsonWeight } from "../json-weight.ts"
+import { MayflyError } from "../mayfly-error.ts"
 import { methodNames } from "../clone/method-names.ts"
 
 /** A value on an RPC connection: its data as the text of `encodeValue`, and what crosses by reference beside it, by number. */
@@ -8,13 +10,6 @@ export interface RemoteMessage {
 }
 
 export type RemoteOutcome = { readonly value: RemoteMessage } | { readonly error: RemoteMessage }
-
-export interface RemoteValuesOptions {
-  /** Of the functions that came from the other side, so many are kept, the newest. Default 10,000. */
-  readonly maxHeld?: number
-  /** Looks at the text of each message that comes, before it is parsed. */
-  readonly check?: (text: string) => void
-}
 
 type Callable = (...args: unknown[]) => unknown
 /** How a function looks on the connection: it takes its arguments and gives its outcome as messages. */
@@ -35,11 +30,15 @@ const natives = [ReadableStream, WritableStream, Request, Response, Headers, URL
 export class RemoteValues {
   readonly #held: Disposable[] = []
   readonly #maxHeld: number
-  readonly #check: (text: string) => void
+  readonly #maxWeight: number
 
-  constructor({ maxHeld = 10_000, check = () => {} }: RemoteValuesOptions = {}) {
+  /** Of the functions that came from the other side, the newest `maxHeld` are kept. `maxWeight` is how heavy its values may be (`jsonWeight`). */
+  constructor({
+    maxHeld = 10_000,
+    maxWeight = Infinity,
+  }: { readonly maxHeld?: number; readonly maxWeight?: number } = {}) {
     this.#maxHeld = maxHeld
-    this.#check = check
+    this.#maxWeight = maxWeight
   }
 
   /** Throws CloneError naming the path of what can't be passed. */
@@ -53,10 +52,13 @@ export class RemoteValues {
     return { text: encodeValue(value, { root, stacks: false, onCapability }), capabilities }
   }
 
-  /** Throws TypeError for a message that is none: it may come from anybody. And what the check throws. */
+  /** Throws TypeError for a message that is none: it may come from anybody. Throws `server.too-large`. */
   decode(message: unknown): unknown {
     const { text, capabilities } = parseMessage(message)
-    this.#check(text)
+    if (this.#maxWeight < Infinity && jsonWeight(text, this.#maxWeight) > this.#maxWeight)
+      throw new MayflyError("server.too-large", "the message has too many values", {
+        details: { limit: this.#maxWeight },
+      })
     const onStub = (index: string): unknown => this.#received(capabilities[Number(index)])
     return decodeValue(text, { onStub })
   }

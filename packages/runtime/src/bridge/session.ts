@@ -50,6 +50,8 @@ export interface SessionOptions {
   readonly maxBatch?: number
   /** The longest encoded answer to a call of the other side. Default: any. */
   readonly maxAnswer?: number
+  /** Reads what the other side sent. Default: however much it is. */
+  readonly decode?: typeof decodeValue
   /** Whether error stacks go along. */
   readonly stacks: boolean
   /** Exports that are there from the start: a worker's `env` is the same in all of its runs. */
@@ -173,7 +175,8 @@ export class Session {
 
   #decode(text: string, held: number[] | undefined): unknown {
     const beside = this.#buffers === undefined ? {} : { buffers: this.#buffers }
-    return decodeValue(text, { ...beside, onStub: (stub) => this.#import(stub, held) })
+    const decode = this.#options.decode ?? decodeValue
+    return decode(text, { ...beside, onStub: (stub) => this.#import(stub, held) })
   }
 
   /** The same for what the other side answered: the value can be disposed, and its stubs with it. */

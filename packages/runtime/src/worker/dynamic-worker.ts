@@ -1,7 +1,7 @@
 import { MayflyError } from "@mayfly/protocol"
-import { decodeValue } from "@mayfly/protocol/clone"
 import type { WorkerResponse } from "../socket/worker-response.ts"
 import { collectAnswer, type HandlerAnswer } from "./fetch-run.ts"
+import { decodeGuestValue } from "./decode-guest-value.ts"
 import { decodeHandlerResult, responseOf } from "./handler-answer.ts"
 import { loadWorker } from "./load-worker.ts"
 import type { Run, RunEvent } from "./run.ts"
@@ -67,7 +67,7 @@ export class DynamicWorker implements AsyncDisposable {
    * loop cancels the run: a generator's `finally` blocks have run then, or a second is over.
    */
   async *stream(input?: unknown, options: RunOptions = {}): AsyncGenerator<RunEvent, void, void> {
-    const decode = (text: string): unknown => decodeValue(text)
+    const decode = (text: string): unknown => decodeGuestValue(text)
     yield* streamRun(options, (given, hooks) => this.#run(input, given, { ...hooks, decode, gives: "values" }))
   }
 

@@ -1,7 +1,7 @@
-import { decodeValue } from "@mayfly/protocol/clone"
 import { MayflyError } from "@mayfly/protocol"
 import type { RunWebSocket } from "../socket/run-web-socket.ts"
 import { WorkerResponse } from "../socket/worker-response.ts"
+import { decodeGuestValue } from "./decode-guest-value.ts"
 import type { RunRecord } from "./run-record.ts"
 import { parseWireResponse, responseFromWire, type WireResponse } from "./wire-message.ts"
 
@@ -13,7 +13,7 @@ export type HandlerAnswer =
 
 /** A streamed response's head; its body is read from the guest as the reader asks. Throws when the head makes no sense. */
 export function streamedAnswer(head: string, stream: number, record: RunRecord, outputBytes: number): HandlerAnswer {
-  const response = parseWireResponse({ ...(decodeValue(head) as object), body: new Uint8Array() })
+  const response = parseWireResponse({ ...(decodeGuestValue(head) as object), body: new Uint8Array() })
   if (response.status === 101) return { kind: "upgraded", response, webSocket: record.session.webSocket(stream) }
   const body = record.session
     .readable(stream)

@@ -1,5 +1,5 @@
 import { MayflyError } from "@mayfly/protocol"
-import { decodeValue } from "@mayfly/protocol/clone"
+import { decodeGuestValue } from "./decode-guest-value.ts"
 import type { RunRecord } from "./run-record.ts"
 
 /** The values that a program yields, read one by one: it goes on when the next one is asked for. */
@@ -23,7 +23,7 @@ export class GuestValues {
     if (done === true) return undefined
     if (typeof text !== "string") throw new MayflyError("worker.not-serializable", "the value can't be read")
     this.#count(text.length - 1)
-    return { value: decodeValue(text) }
+    return { value: decodeGuestValue(text) }
   }
 
   #count(bytes: number): void {

@@ -1,4 +1,4 @@
-import { decodeValue } from "@mayfly/protocol/clone"
+import { decodeGuestValue } from "./decode-guest-value.ts"
 import { type HandlerAnswer, toResponse } from "./fetch-run.ts"
 import type { Run } from "./run.ts"
 import { parseWireResponse, type WireResponse } from "./wire-message.ts"
@@ -7,7 +7,7 @@ import { withResolvers } from "./with-resolvers.ts"
 
 /** The `decode` of a handler's run: undefined when the response was streamed, and is over. */
 export function decodeHandlerResult(text: string): unknown {
-  const value = decodeValue(text)
+  const value = decodeGuestValue(text)
   return value === undefined ? undefined : parseWireResponse(value)
 }
 

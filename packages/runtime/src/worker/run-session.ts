@@ -10,6 +10,7 @@ import { importSocket, SocketSource } from "../socket/carry-socket.ts"
 import { type RunWebSocket, RunWebSocketClass, socketInternals } from "../socket/run-web-socket.ts"
 import { WorkerResponse } from "../socket/worker-response.ts"
 import type { CallAnswer, RunPort } from "../pool/isolate-pool.ts"
+import { decodeGuestValue } from "./decode-guest-value.ts"
 import { type CallFailure, callFailure, errorOfGuest } from "./call-failure.ts"
 import type { EnvBindings } from "./env-bindings.ts"
 import { stubExpired } from "./open-runs.ts"
@@ -66,6 +67,7 @@ export class RunSession {
       revive: errorOfGuest,
       expired: (message) => stubExpired(message),
       watch: (stub, gone) => collected.register(stub, gone),
+      decode: decodeGuestValue,
       stacks: false,
       maxAnswer,
       ...(maxBatch < Infinity ? { maxBatch } : {}),

@@ -1,6 +1,6 @@
 import { z } from "zod"
 import { type Route, route } from "../route/route.ts"
-import { bodyChunks } from "../sandboxes/body-chunks.ts"
+import { readByteStream } from "../read-byte-stream.ts"
 import { answering, bridgeAnswer, outside } from "./bridge-error.ts"
 import { bridgeParams, bridgeQuery, bridgeSandbox, workspacePath } from "./bridge-sandbox.ts"
 
@@ -55,7 +55,7 @@ export const bridgeFiles: readonly Route[] = [
         const path = pathOf(call.c.req.raw.url)
         if (path instanceof Response) return path
         const { files } = await bridgeSandbox(call)
-        await files.within("/workspace").write(path, bodyChunks(call.c.req.raw))
+        await files.within("/workspace").write(path, readByteStream(call))
         return { ok: true }
       }),
   }),
@@ -101,7 +101,7 @@ export const bridgeFiles: readonly Route[] = [
         if (call.c.req.header("content-length") === "0" || call.c.req.raw.body === null)
           return bridgeAnswer("Empty tar payload", "invalid_request", 400)
         const sandbox = await bridgeSandbox(call)
-        await sandbox.import(bodyChunks(call.c.req.raw), { path: "/workspace", format: "tar" })
+        await sandbox.import(readByteStream(call), { path: "/workspace", format: "tar" })
         return { ok: true }
       }),
   }),

@@ -84,6 +84,10 @@ export const settingsSchema = z.strictObject({
   budget: told(z.record(z.string(), z.unknown()).default({}), {
     description: 'what such a tenant may use per day and month, such as `{ "day": { "hard": { "cpuMs": 3600000 } } }`',
   }),
+  privateTenants: told(names.optional(), {
+    description:
+      "tenants whose policies may open private addresses, such as services of this machine; `*` is all. Left out: all when bound to loopback, else only `default`",
+  }),
   sandboxProviders: told(names.default([]), {
     flag: "--sandbox-provider",
     description:

@@ -1,4 +1,5 @@
 import { z } from "zod"
+import { holdAnswer } from "../hold-answer.ts"
 import type { Call } from "../route/call.ts"
 import { type Route, route } from "../route/route.ts"
 import { opaque } from "../schema/common.ts"
@@ -41,5 +42,9 @@ async function serve({ c, server, signal, body }: Call): Promise<Response> {
   const handler = createMcpHandler(() => createMcpServer(options), { maxSubscriptions: 0 })
   // The body has been read, within its bounds.
   const given = body === undefined ? {} : { parsedBody: body }
-  return handler.fetch(new Request(url, { method, headers, signal }), given)
+  const response = await handler.fetch(new Request(url, { method, headers, signal }), given)
+  // Without subscriptions each answer has its end.
+  const text = await response.text()
+  holdAnswer(c, text.length, server.answers)
+  return new Response(response.status === 202 ? null : text, response)
 }

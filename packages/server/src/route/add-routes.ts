@@ -3,8 +3,10 @@ import type { Context, Handler } from "hono"
 import type { ContentfulStatusCode } from "hono/utils/http-status"
 import type { Access } from "../auth/access.ts"
 import type { ServerApp } from "../create-server.ts"
+import { carryBody } from "../carry-body.ts"
+import { holdAnswer } from "../hold-answer.ts"
 import { answerOnce, fingerprintOf, idempotencyKeyOf } from "../idempotency/answer-once.ts"
-import { type BodyLimits, parseJson, readBody } from "../read-json-body.ts"
+import { type BodyLimits, type Hold, parseJson, readBody } from "../read-json-body.ts"
 import { RequestCall } from "./call.ts"
 import { readInput, readQuery } from "./read-input.ts"
 import type { Route } from "./route.ts"
@@ -32,7 +34,7 @@ function handlerOf(route: Route, parts: ServerParts): Handler {
     const { fingerprint, body } = await bodyOf(c, route, { ...parts.body, holder }, held, key !== undefined)
     const outlivesClient = key !== undefined
     const call = new RequestCall(c, parts, { access, params, query, body, held, outlivesClient })
-    const act = async (): Promise<Response> => responseOf(c, route, await route.handle(call))
+    const act = async (): Promise<Response> => responseOf(c, route, await route.handle(call), parts)
     // Awaited here: what is held must not be given back before.
     if (key === undefined) return await act()
     return await answerOnce(c, { tenant: access.ownTenant ?? "", key, request: fingerprint }, parts, act)
@@ -80,11 +82,11 @@ async function bodyOf(
   held: DisposableStack,
   isKeyed: boolean,
 ): Promise<RequestBody> {
-  const parse = (text: string): RequestBody => ({
+  const parse = (text: string, hold?: Hold): RequestBody => ({
     body:
       route.body === undefined
         ? undefined
-        : readInput(route.body, parseJson(text), { kind: "field", route: nameOf(route) }),
+        : readInput(route.body, parseJson(text, hold), { kind: "field", route: nameOf(route) }),
     fingerprint: isKeyed ? fingerprintOf(c, text) : "",
   })
   const isMissing = route.body === undefined || (route.isBodyOptional === true && !hasBody(c))
@@ -96,10 +98,29 @@ function hasBody(c: Context): boolean {
   return Number(c.req.header("content-length") ?? 0) !== 0 || c.req.header("transfer-encoding") !== undefined
 }
 
-async function responseOf(c: Context, { answer }: Route, given: unknown): Promise<Response> {
+async function responseOf(c: Context, { answer }: Route, given: unknown, { answers }: ServerParts): Promise<Response> {
+  const access = c.get("access") as Access | undefined
   // Of an answer to HEAD nobody reads the body: a stream would keep its place for ever.
   if (given instanceof Response && c.req.raw.method === "HEAD") await given.body?.cancel()
-  if (given instanceof Response) return given
+  if (given instanceof Response)
+    return access === undefined || isEvents(given) ? given : carryBody(c, given, access.ended)
   if (given === undefined) return c.body(null, 204)
-  return c.json(given, (answer.status ?? 200) as ContentfulStatusCode)
+  const text = writeJson(given)
+  holdAnswer(c, text.length, answers)
+  return c.body(text, (answer.status ?? 200) as ContentfulStatusCode, { "content-type": "application/json" })
+}
+
+/** Events say why before they end. */
+function isEvents({ headers }: Response): boolean {
+  return headers.get("content-type")?.startsWith("text/event-stream") === true
+}
+
+/** Throws `worker.output-limit` for what is longer than a text can be: only programs make such answers. */
+function writeJson(value: unknown): string {
+  try {
+    return JSON.stringify(value)
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    throw new MayflyError("worker.output-limit", "the answer is too long for JSON", { cause: error })
+  }
 }

@@ -1,5 +1,6 @@
 import type { Platform } from "@mayfly/platform"
 import type { Keys } from "../auth/keys.ts"
+import type { FairShare } from "../fair-share.ts"
 import type { Idempotency } from "../idempotency/idempotency.ts"
 import type { BodyLimits } from "../read-json-body.ts"
 import type { RequestSlots } from "../request-slots.ts"
@@ -16,6 +17,8 @@ export interface ServerParts {
   readonly idempotency: Idempotency
   readonly places: Readonly<Record<PlaceName, RequestSlots>>
   readonly body: BodyLimits
+  /** Bytes of answers that wait for their readers. */
+  readonly answers: FairShare
   /** The server takes no new requests: streams that can be taken up again elsewhere end. */
   readonly draining: AbortSignal
   /** Cancels all that is under way. */

@@ -4,7 +4,7 @@ import { flag } from "../route/query-values.ts"
 import { wholeOrPageOf } from "../route/page-of.ts"
 import { type Route, route } from "../route/route.ts"
 import { invalid } from "../parse-fields.ts"
-import { bodyChunks } from "./body-chunks.ts"
+import { readByteStream } from "../read-byte-stream.ts"
 import { sandboxOf, sandboxParams } from "../sandbox-of.ts"
 import { nextCursor, pageQuery, tenantQuery } from "../schema/common.ts"
 import { given, partOf } from "./given-parts.ts"
@@ -163,7 +163,7 @@ export const processRoutes: readonly Route[] = [
     errors: ["sandbox.not-found", "sandbox.exited"],
     handle: async (call) => {
       const process = await processOf(call)
-      for await (const chunk of bodyChunks(call.c.req.raw)) await process.write(chunk)
+      for await (const chunk of readByteStream(call)) await process.write(chunk)
       if (call.query.end === true) process.closeStdin()
     },
   }),

@@ -2,7 +2,7 @@ import type { SnapshotInfo } from "@mayfly/platform"
 import { z } from "zod"
 import { invalid } from "../parse-fields.ts"
 import { type Route, route } from "../route/route.ts"
-import { bodyChunks } from "./body-chunks.ts"
+import { readByteStream } from "../read-byte-stream.ts"
 import { sandboxOf, sandboxParams } from "../sandbox-of.ts"
 import { pageOf, wholeOrPageOf } from "../route/page-of.ts"
 import { nextCursor, pageQuery, tenantQuery } from "../schema/common.ts"
@@ -133,7 +133,7 @@ export const snapshotRoutes: readonly Route[] = [
     errors: ["sandbox.not-found", "sandbox.file", "sandbox.disk-full"],
     handle: async (call) => {
       const { path: folder, format: form } = call.query
-      await (await sandboxOf(call)).import(bodyChunks(call.c.req.raw), given({ path: folder, format: form }))
+      await (await sandboxOf(call)).import(readByteStream(call), given({ path: folder, format: form }))
     },
   }),
 ]

@@ -1,7 +1,6 @@
-import { MayflyError } from "@mayfly/protocol"
+import { jsonWeight, maxJsonWeight, MayflyError } from "@mayfly/protocol"
 import type { WebSocket } from "ws"
 import { publicError } from "../error-response.ts"
-import { checkJsonBytes } from "../value-count.ts"
 import { checkMessage, isAskedFor, type SessionMessage } from "./check-message.ts"
 import type { HeldBytes } from "./held-bytes.ts"
 
@@ -87,7 +86,6 @@ export class GuardedTransport {
     if (this.#failure !== undefined) return
     try {
       if (isBinary) throw new MayflyError("input.invalid", "a session takes messages of text")
-      checkJsonBytes(data)
       const message = checkMessage(parse(data.toString("utf8")))
       this.#look()
       this.#opened(message, data.byteLength)
@@ -187,6 +185,7 @@ export class GuardedTransport {
 }
 
 function parse(text: string): unknown {
+  if (jsonWeight(text, maxJsonWeight) > maxJsonWeight) throw tooMuch("values in a message")
   try {
     return JSON.parse(text)
   } catch (cause) {

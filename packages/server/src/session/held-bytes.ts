@@ -1,7 +1,7 @@
 import { MayflyError } from "@mayfly/protocol"
 import { BodyBudget } from "../body-budget.ts"
 
-/** Of all sessions; those of one tenant have half of it. */
+/** Of all sessions. */
 const shared = new BodyBudget(1 << 30)
 
 /** What is held for one session: programs, inputs, results and what was not read yet. All is given back when it is disposed; what comes later counts for nothing. */
@@ -11,6 +11,7 @@ export class HeldBytes implements Disposable {
   #bytes = 0
   #isDisposed = false
 
+  /** `holder` is the tenant, where the key is one's: it leaves half of what all sessions may hold to others. */
   constructor(max = 256 << 20, holder: string | null = null) {
     this.#max = max
     this.#holder = holder

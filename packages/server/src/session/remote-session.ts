@@ -1,9 +1,8 @@
 import { DynamicWorker, type DynamicWorkerOptions, type Platform } from "@mayfly/platform"
-import { MayflyError } from "@mayfly/protocol"
+import { maxJsonWeight, MayflyError } from "@mayfly/protocol"
 import { type RemoteMessage, RemoteValues } from "@mayfly/protocol/remote"
 import { RpcTarget } from "capnweb"
 import { asRecord, checkFields } from "../parse-fields.ts"
-import { checkJsonText } from "../value-count.ts"
 import type { HeldBytes } from "./held-bytes.ts"
 import { outcomeOf } from "./outcome.ts"
 import { lengthOf, RemoteWorker } from "./remote-worker.ts"
@@ -14,7 +13,7 @@ export interface SessionParts {
   tenantOf(named: string | undefined): string
   /** A place for one run, until it is disposed. Throws `worker.queue-full`. */
   takeSlot(): Disposable
-  /** The tenant whose key opened it, where it is one's. */
+  /** The tenant, where the key is one's: it leaves half of what sessions may hold to others. */
   readonly holder?: string | null
   /** Where programs, inputs and results count. */
   readonly held: HeldBytes
@@ -49,7 +48,7 @@ export class RemoteSession extends RpcTarget {
   }
 
   async createWorker(message: unknown): Promise<{ worker: RemoteWorker; hash: string } | { error: RemoteMessage }> {
-    const values = new RemoteValues({ check: checkJsonText })
+    const values = new RemoteValues({ maxWeight: maxJsonWeight })
     const created = await outcomeOf(values, async () => {
       // Counted before it is there: a thousand may be asked for at once.
       if (this.#workers.size + this.#making >= maxWorkers)

@@ -26,9 +26,9 @@ export const sessionRoutes: readonly Route[] = [
         serveSession({
           platform: server.platform,
           tenantOf: (named) => access.tenant(named ?? own),
-          holder: access.ownTenant,
           takeSlot: () => server.places.requests.take(access.ownTenant),
           signal,
+          holder: access.ownTenant,
         }),
         held.move(),
       )

@@ -4,6 +4,7 @@ import { MayflyError } from "@mayfly/protocol"
 import { type WebSocket, WebSocketServer } from "ws"
 import type { ServerApp } from "../create-server.ts"
 import { errorBody, publicError } from "../error-response.ts"
+import { FairShare } from "../fair-share.ts"
 import { requestOf } from "../worker/node-request.ts"
 import { sendResponse } from "../worker/send-response.ts"
 import { checkHandshake, hasBody } from "../worker/web-socket-handshake.ts"
@@ -28,18 +29,17 @@ const bearerPrefix = "bearer."
 export class ApiSockets {
   readonly #maxSockets: number
   readonly #beatMs: number
-  readonly #maxUnfinishedBytes: number
+  readonly #unfinished: FairShare
   readonly #sockets = new Set<Socket>()
   readonly #silent = new WeakSet<WebSocket>()
   readonly #clients = new Set<WebSocket>()
   /** By the largest message that they take. */
   readonly #servers = new Map<number, WebSocketServer>()
   #beat: NodeJS.Timeout | undefined
-  #unfinishedBytes = 0
 
   constructor({ maxSockets = 1_000, beatMs = 30_000, maxUnfinishedBytes = 512 << 20 }: ApiSocketOptions = {}) {
     // A thousand large messages that never end would take all memory.
-    this.#maxUnfinishedBytes = maxUnfinishedBytes
+    this.#unfinished = new FairShare(maxUnfinishedBytes)
     this.#maxSockets = maxSockets
     this.#beatMs = beatMs
   }
@@ -56,7 +56,7 @@ export class ApiSockets {
       const answer = await (await app).fetch(request, { incoming: message, upgrade })
       const { handler } = upgrade
       const isAgreed = handler !== undefined && answer.status === 204
-      if (isAgreed && attempt.release() && this.#open(message, socket, handler)) return
+      if (isAgreed && attempt.release() && this.#open(message, socket, handler, upgrade.holder)) return
       handler?.lost?.()
       if (!isAgreed) await attempt.answer(answer)
     } catch (error) {
@@ -108,13 +108,13 @@ export class ApiSockets {
   }
 
   /** False when it could not be: then the connection has ended. */
-  #open(message: IncomingMessage, socket: Socket, handler: SocketHandler): boolean {
+  #open(message: IncomingMessage, socket: Socket, handler: SocketHandler, holder: string | null): boolean {
     let isOpen = false
     const server = this.#serverFor(handler.maxMessageBytes ?? maxMessageBytes)
     server.handleUpgrade(message, socket, Buffer.alloc(0), (client) => {
       this.#clients.add(client)
       client.on("error", () => {})
-      this.#bound(client, socket)
+      this.#bound(client, socket, holder)
       client.on("pong", () => this.#silent.delete(client))
       // Whoever asks and never reads the answers would fill our memory with them.
       client.on("ping", (data) => {
@@ -134,16 +134,18 @@ export class ApiSockets {
   }
 
   /** Counts what came since the last whole message. */
-  #bound(client: WebSocket, socket: Socket): void {
+  #bound(client: WebSocket, socket: Socket, holder: string | null): void {
     let bytes = 0
-    const count = (more: number): void => {
-      this.#unfinishedBytes += more
-      bytes += more
-      if (this.#unfinishedBytes > this.#maxUnfinishedBytes) client.terminate()
+    const giveBack = (): void => {
+      this.#unfinished.giveBack(bytes, holder)
+      bytes = 0
     }
-    socket.on("data", (chunk: Buffer) => count(chunk.byteLength))
-    client.on("message", () => count(-bytes))
-    client.once("close", () => count(-bytes))
+    socket.on("data", ({ byteLength }: Buffer) => {
+      if (this.#unfinished.take(byteLength, holder) === undefined) bytes += byteLength
+      else client.terminate()
+    })
+    client.on("message", giveBack)
+    client.once("close", giveBack)
   }
 
   /** A client that has gone without a word is noticed. One that we do not read from can't answer. */

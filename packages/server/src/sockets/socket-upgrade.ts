@@ -1,6 +1,7 @@
 import { MayflyError } from "@mayfly/protocol"
 import type { Context } from "hono"
 import type { WebSocket } from "ws"
+import type { Access } from "../auth/access.ts"
 
 /** What a route does with the WebSocket that it agreed to. */
 export interface SocketHandler {
@@ -14,6 +15,8 @@ export interface SocketHandler {
 /** A request for a WebSocket, while the app decides about it as about any other request. */
 export class SocketUpgrade {
   #handler: SocketHandler | undefined
+  /** The tenant, where the key is one's. */
+  holder: string | null = null
 
   /** What was agreed to, if anything was. */
   get handler(): SocketHandler | undefined {
@@ -41,6 +44,10 @@ export class SocketUpgrade {
 /** Throws `server.upgrade-required` for a request that asks for no WebSocket. */
 export function upgradeOf(c: Context): SocketUpgrade {
   const { upgrade } = (c.env ?? {}) as { readonly upgrade?: unknown }
-  if (upgrade instanceof SocketUpgrade) return upgrade
+  if (upgrade instanceof SocketUpgrade) {
+    const access = c.get("access") as Access | undefined
+    upgrade.holder = access?.ownTenant ?? null
+    return upgrade
+  }
   throw new MayflyError("server.upgrade-required", `${c.req.path} speaks WebSocket only`)
 }

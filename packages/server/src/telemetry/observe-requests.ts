@@ -3,6 +3,7 @@ import type { Context, MiddlewareHandler } from "hono"
 import { routePath } from "hono/route"
 import type { Access } from "../auth/access.ts"
 import type { ServerLog } from "../server-log.ts"
+import { holdUntilEnd } from "../workers/hold-until-end.ts"
 import type { Metrics } from "./metrics.ts"
 
 export interface ObserveOptions {
@@ -78,28 +79,6 @@ function isStream({ headers, body }: Response): boolean {
 /** Counted until it has ended, or its reader has gone. */
 function counted(response: Response, metrics: Metrics): Response {
   metrics.streamOpened()
-  let isOpen = true
-  const close = (): void => {
-    if (isOpen) metrics.streamClosed()
-    isOpen = false
-  }
-  const reader = response.body?.getReader()
-  const body = new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      try {
-        const { done, value } = (await reader?.read()) ?? { done: true, value: undefined }
-        if (!done) return controller.enqueue(value)
-        close()
-        controller.close()
-      } catch (error) {
-        close()
-        controller.error(error)
-      }
-    },
-    async cancel(reason) {
-      close()
-      await reader?.cancel(reason)
-    },
-  })
-  return new Response(body, response)
+  const open = { [Symbol.dispose]: () => metrics.streamClosed() }
+  return new Response(holdUntilEnd(response.body as ReadableStream<Uint8Array>, open), response)
 }

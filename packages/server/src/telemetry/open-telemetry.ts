@@ -1,6 +1,5 @@
 import type { Platform } from "@mayfly/platform"
-import { listenToTelemetry, MayflyError } from "@mayfly/protocol"
-import { isIP } from "node:net"
+import { isLoopback, listenToTelemetry, MayflyError } from "@mayfly/protocol"
 import type { Settings } from "../config/settings.ts"
 import { openGuestLog } from "../log/guest-log.ts"
 import type { ServerLog } from "../server-log.ts"
@@ -36,8 +35,4 @@ function guestLog({ log }: Settings, opened: AsyncDisposableStack): void {
   if (log.guests === undefined) return
   const guests = opened.use(openGuestLog({ target: log.guests, maxBytes: log.guestsMaxBytes }))
   opened.use(listenToTelemetry({ log: (line) => guests.write(line) }))
-}
-
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."))
 }
