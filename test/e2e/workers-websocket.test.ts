@@ -20,6 +20,7 @@ after(() => server.stop())
 const script = `export default { async fetch(request) {
   const { pathname, searchParams } = new URL(request.url)
   if (pathname === "/plain") return new Response("no " + request.headers.get("upgrade"), { status: 404 })
+  if (pathname === "/stream") return new Response(request.body.pipeThrough(new TransformStream()))
   if (pathname === "/throw") throw new TypeError("no socket today")
   const { 0: client, 1: server } = new WebSocketPair()
   server.accept()
@@ -85,8 +86,26 @@ test("text and bytes go both ways, and the run is in the history and the usage",
   assert.deepEqual(await client.closed, [4000, "done"])
   assert.deepEqual(await lastRun(), { status: "succeeded", code: undefined, logs: ["4000 done true"] })
   const { rows } = await platform.usage.query({ tenant: "acme", by: ["worker"] })
-  const [{ worker, runs, wallMs = 0 } = {}] = rows
-  assert.deepEqual([worker, runs, wallMs > 0], ["echo", 1, true])
+  assert.deepEqual(
+    rows.map(({ worker, runs, wallMs }) => [worker, runs, wallMs > 0]),
+    [["echo", 1, true]],
+  )
+  // As text is counted on its way: its characters.
+  assert.deepEqual(await lastBytes(), [2, 2])
+})
+
+/** What the last run took and gave, in MiB. */
+async function lastBytes(): Promise<readonly number[]> {
+  const [last] = await ended()
+  const { usage } = await platform.runs.get(String(last?.id))
+  return [usage?.bytesIn ?? 0, usage?.bytesOut ?? 0].map((bytes) => Math.round((bytes / 1_048_576) * 10) / 10)
+}
+
+test("what streams through a handler counts once each way", async () => {
+  const body = Buffer.alloc(3 << 20)
+  const response = await fetch(urlOf("/stream"), { ...bearer(), method: "POST", body })
+  assert.equal((await response.arrayBuffer()).byteLength, body.byteLength)
+  assert.deepEqual(await lastBytes(), [3, 3])
 })
 
 test("a browser's key is a subprotocol, which the handler does not see; it may choose another", async () => {

@@ -130,7 +130,6 @@ export {
   type UsageReport,
   type UsageReports,
   type UsageRow,
-  usageCsv,
 } from "./accounts/usage.ts"
 export type { NamedWorkerInfo, NamedWorkers, WorkerVersion } from "./workers/named-workers.ts"
 export type { WorkerDefinition } from "./workers/worker-definition.ts"
