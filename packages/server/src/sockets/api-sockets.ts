@@ -3,7 +3,7 @@ import type { Socket } from "node:net"
 import { MayflyError } from "@mayfly/protocol"
 import { type WebSocket, WebSocketServer } from "ws"
 import type { ServerApp } from "../create-server.ts"
-import { errorBody, publicError } from "../error-response.ts"
+import { bareError, publicError } from "../error-response.ts"
 import { requestOf } from "../worker/node-request.ts"
 import { sendResponse } from "../worker/send-response.ts"
 import { checkHandshake, hasBody } from "../worker/web-socket-handshake.ts"
@@ -58,8 +58,7 @@ export class ApiSockets {
       handler?.lost?.()
       if (!isAgreed) await attempt.answer(answer)
     } catch (error) {
-      const known = publicError(error)
-      await attempt.answer(Response.json(errorBody(known, "none"), { status: known.status })).catch(() => {})
+      await attempt.answer(bareError(publicError(error))).catch(() => {})
     }
   }
 

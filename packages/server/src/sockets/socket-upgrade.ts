@@ -42,6 +42,11 @@ export class SocketUpgrade {
   }
 }
 
+/** Whether the answer is a WebSocket. */
+export function isAgreed(c: Context): boolean {
+  return givenUpgrade(c)?.handler !== undefined && c.res.status === 204
+}
+
 export function isUpgrade(c: Context): boolean {
   return givenUpgrade(c) !== undefined
 }
