@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { once } from "node:events"
-import { createServer } from "node:http"
+import { createServer, type IncomingMessage } from "node:http"
 import { type AddressInfo, connect, type Socket } from "node:net"
 import { after, test } from "node:test"
 import { MayflyError } from "@mayfly/protocol"
@@ -102,8 +102,8 @@ test("ApiSockets bounds how many there are, and says goodbye", async () => {
   await once(one, "open")
   const more = await open("/agree")
   more.on("error", () => {})
-  const [, response] = (await once(more, "unexpected-response")) as [unknown, { statusCode: number }]
-  assert.equal(response.statusCode, 429)
+  const [, { statusCode, headers }] = (await once(more, "unexpected-response")) as [unknown, IncomingMessage]
+  assert.deepEqual([statusCode, headers["retry-after"]], [429, "1"])
   sockets.closeAll(1001, "the server stops")
   assert.deepEqual(await once(one, "close"), [1001, Buffer.from("the server stops")])
   const next = await open("/agree")
