@@ -135,6 +135,8 @@ test("what is no WebSocket is answered as to any request", async () => {
   assert.deepEqual(await refused("/?protocol=mayfly", {}, ["mayfly", `bearer.${acme}`]), [422, "worker.guest"])
   assert.deepEqual(await refused("/", {}), [401, "auth.missing"])
   assert.deepEqual(await refused("/", bearer(createKey())), [401, "auth.invalid"])
+  const foreign = { headers: { authorization: `Bearer ${acme}`, origin: "https://evil.example" } }
+  assert.deepEqual(await refused("/", foreign), [403, "auth.host"])
   const { key: other } = await keyOf("other")
   assert.deepEqual(await refused("/", bearer(other)), [404, "worker.not-found"])
   const plain = await fetch(urlOf("/"), bearer())

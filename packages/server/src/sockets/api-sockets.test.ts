@@ -96,6 +96,17 @@ test("ApiSockets cuts clients that answer no ping, and keeps those that do", asy
   assert.equal(alive.readyState, WebSocket.OPEN)
 })
 
+test("ApiSockets cuts clients that take nothing of what waits for them", async () => {
+  const { open, opened } = serve({ beatMs: 40 })
+  const stalled = await open("/agree")
+  await once(stalled, "open")
+  stalled.pause()
+  const [server] = opened
+  assert.ok(server)
+  server.send(Buffer.alloc(32 << 20))
+  assert.equal(((await once(server, "close")) as [number])[0], 1006)
+})
+
 test("ApiSockets bounds how many there are, and says goodbye", async () => {
   const { open, sockets } = serve({ maxSockets: 1 })
   const one = await open("/agree")

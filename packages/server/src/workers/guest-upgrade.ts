@@ -1,13 +1,10 @@
-import { type RunWebSocket, type SocketEnd, takeSocket } from "@mayfly/platform"
+import { type RunWebSocket, type SocketEnd, takeSocket, type UntilRemoved } from "@mayfly/platform"
 import { MayflyError } from "@mayfly/protocol"
 import type { Call } from "../route/call.ts"
 import { bearerPrefix, protocolName } from "../sockets/bearer-protocol.ts"
 import { closeOnAbort } from "../sockets/close-on-abort.ts"
 import { maxRelayedBytes } from "../sockets/socket-relay.ts"
 import { isUpgrade, type SocketHandler, upgradeOf } from "../sockets/socket-upgrade.ts"
-
-/** Fires when the worker is removed. */
-export type Removal = Disposable & { readonly signal: AbortSignal }
 
 /** How long a run may go on when its WebSocket has ended. Most end with it. */
 const cleanupMs = 30_000
@@ -23,18 +20,22 @@ export class GuestUpgrade implements Disposable {
   readonly #run = new AbortController()
   readonly #cancel = (): void => this.#run.abort(this.#ended.reason)
   readonly #kept: DisposableStack
+  /** Undefined when no WebSocket is asked for. */
   readonly #removed: AbortSignal | undefined
 
   /** Throws `worker.queue-full`. The caller disposes it. */
-  constructor(call: Call, untilRemoved: () => Removal) {
+  constructor(call: Call, untilRemoved: () => UntilRemoved) {
     this.#call = call
     this.#ended = call.signal
-    const isSocket = isUpgrade(call.c)
+    this.signal = this.#ended
     using kept = new DisposableStack()
-    if (isSocket) kept.use(call.server.places.sockets.take(call.access.ownTenant))
-    this.#removed = isSocket ? kept.use(untilRemoved()).signal : undefined
-    this.signal = isSocket ? this.#run.signal : this.#ended
-    if (isSocket) this.#ended.addEventListener("abort", this.#cancel, { once: true })
+    if (isUpgrade(call.c)) {
+      kept.use(call.server.places.sockets.take(call.access.ownTenant))
+      this.#removed = kept.use(untilRemoved()).signal
+      this.signal = this.#run.signal
+      this.#ended.addEventListener("abort", this.#cancel, { once: true })
+      if (this.#ended.aborted) this.#cancel()
+    }
     this.#kept = kept.move()
   }
 
