@@ -204,8 +204,11 @@ test("requests that are no HTTP, or whose headers are too many, get a code", asy
     ["GET /v1/workflows HTTP/1.1", ["no colon here"], [400, "input.invalid"]],
     ["POST /v1/run HTTP/1.1", ["content-length: 5", "transfer-encoding: chunked"], [400, "input.invalid"]],
   ] as const) {
-    const { status, text } = await raw(line, headers)
+    const { status, head, text } = await raw(line, headers)
     assert.deepEqual([status, answerOf(status, text).code], expected, line.slice(0, 60))
+    // Also of what never reached the app.
+    for (const guard of ["x-content-type-options: nosniff", "x-frame-options: DENY", "cache-control: no-store"])
+      assert.ok(head.includes(guard), head)
   }
   const many = Array.from({ length: 300 }, (_, n) => `a${n}: b`)
   assert.equal((await raw("GET /healthz HTTP/1.1", many)).status, 200)
@@ -236,7 +239,7 @@ async function raw(
   headers: readonly string[],
   body = "",
   isWhole = true,
-): Promise<{ readonly status: number; readonly text: string }> {
+): Promise<{ readonly status: number; readonly head: string; readonly text: string }> {
   const socket = connect(port, "127.0.0.1")
   let received = ""
   socket.setEncoding("utf8").on("data", (chunk: string) => (received += chunk))
@@ -246,5 +249,5 @@ async function raw(
   socket.write(`${[line, host, "connection: close", ...length, ...headers].join("\r\n")}\r\n\r\n${body}`)
   await once(socket, "close")
   const [head = "", ...rest] = received.split("\r\n\r\n")
-  return { status: Number(/^HTTP\/1\.1 (\d{3})/.exec(head)?.[1] ?? 0), text: rest.join("\r\n\r\n") }
+  return { status: Number(/^HTTP\/1\.1 (\d{3})/.exec(head)?.[1] ?? 0), head, text: rest.join("\r\n\r\n") }
 }

@@ -71,7 +71,9 @@ test("logs are followed as they come, and a killed process is one", async () => 
   const program = "trap '' TERM; echo began; until [ -e /workspace/go ]; do sleep 0.05; done; echo went; sleep 1000"
   const { id } = (await call("POST", "/box/processes", { command: program })).body as { id: string }
   const seen: unknown[] = []
-  for await (const { event, data } of follow(`${base}/box/processes/${id}/logs`, key)) {
+  const ids: (string | undefined)[] = []
+  for await (const { event, data, id: position } of follow(`${base}/box/processes/${id}/logs`, key)) {
+    ids.push(position)
     const { text } = data as { text?: string }
     if (text === "began\n") await fetch(`${base}/box/files/go`, { method: "PUT", headers: { authorization }, body: "" })
     // What ignores SIGTERM is killed after the grace.
@@ -79,6 +81,17 @@ test("logs are followed as they come, and a killed process is one", async () => 
     seen.push(event === "end" ? (data as { status: string }).status : text)
   }
   assert.deepEqual(seen, ["began\n", "went\n", "killed"])
+  // Whoever lost the connection goes on behind what it had, and sees the end also when there is nothing more.
+  for (const [from, rest] of [
+    [ids[0], ["went\n", undefined]],
+    [ids[1], [undefined]],
+  ] as const) {
+    const again: unknown[] = []
+    for await (const { data } of follow(`${base}/box/processes/${id}/logs`, key, from))
+      again.push((data as { text?: string }).text)
+    assert.deepEqual(again, rest)
+  }
+  await assert.rejects(follow(`${base}/box/processes/${id}/logs`, key, "x").next(), /input\.invalid/)
   const { processes } = (await call("GET", "/box/processes")).body as { processes: { id: string }[] }
   assert.equal(processes.length, 2)
   assert.equal((await call("GET", `/box/processes/${id}`)).body["exitCode"], 137)

@@ -234,9 +234,9 @@ test("redirects of a guest's lead to its own paths or elsewhere, never to our AP
   }
 })
 
-test("what fails before it answers is a coded error; a WebSocket is refused", async () => {
+test("what fails before it answers is a coded error; a WebSocket that nobody asked for too", async () => {
   assert.deepEqual(await code("GET", "/v1/workers/echo/fetch/throw"), [422, "worker.guest"])
-  assert.deepEqual(await code("GET", "/v1/workers/echo/fetch/socket"), [501, "worker.unsupported"])
+  assert.deepEqual(await code("GET", "/v1/workers/echo/fetch/socket"), [426, "server.upgrade-required"])
   assert.deepEqual(await code("GET", "/v1/workers/none/fetch/"), [404, "worker.not-found"])
   await call("PUT", "/v1/workers/plain", { script: "1" })
   assert.deepEqual(await code("GET", "/v1/workers/plain/fetch/"), [422, "worker.no-entrypoint"])

@@ -42,9 +42,19 @@ export class RemoteUsage {
     this.#http = http
   }
 
-  /** Default: this month. */
+  /** All rows, from as many pages as there are. Default: this month's. */
   async report({ by, ...query }: UsageQuery = {}): Promise<UsageReport> {
-    return this.#http.json("GET", "/v1/usage", { query: { ...query, by: by?.join(",") } })
+    const wanted = { ...query, by: by?.join(","), limit: 1_000 }
+    const page = (cursor?: string): Promise<UsageReport & { readonly cursor?: string }> =>
+      this.#http.json("GET", "/v1/usage", { query: { ...wanted, cursor } })
+    const { cursor: second, rows, ...rest } = await page()
+    const all = [...rows]
+    for (let cursor = second; cursor !== undefined;) {
+      const next = await page(cursor)
+      all.push(...next.rows)
+      cursor = next.cursor
+    }
+    return { ...rest, rows: all }
   }
 }
 

@@ -1,6 +1,6 @@
 import { pathSegment } from "@mayfly/protocol"
 import type { Call, Http } from "./http.ts"
-import { eventError, eventsOf, type ServerEvent } from "./server-events.ts"
+import { eventError, eventsOf, followEvents, type ServerEvent } from "./server-events.ts"
 
 export type Command = string | readonly string[]
 
@@ -33,6 +33,11 @@ export class SandboxHttp {
 
   at(path: string, query: Call["query"] = {}): URL {
     return this.#http.at(`${this.#prefix}${path}`, query)
+  }
+
+  /** Events that go on behind the last one after a lost connection. */
+  follow(path: string, call: Pick<Call, "query" | "signal">): AsyncGenerator<ServerEvent, void, void> {
+    return followEvents(this.#http, `${this.#prefix}${path}`, call)
   }
 
   /** The events of one call. What it started on the server ends when the loop is left. */

@@ -62,7 +62,7 @@ export class SandboxProcess {
       return
     }
     using left = followable(signal)
-    const events = this.#http.events("GET", this.#path("/logs"), { query: { replay }, signal: left.signal })
+    const events = this.#http.follow(this.#path("/logs"), { query: { replay }, signal: left.signal })
     for await (const { type, data } of left.until(events)) {
       if (type === "end") this.#last = { ...this.#last, ...(data as ProcessJson) }
       else yield { stream: (data as OutputChunk).stream, text: (data as OutputChunk).text }

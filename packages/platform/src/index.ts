@@ -131,9 +131,8 @@ export {
   type UsageReport,
   type UsageReports,
   type UsageRow,
-  usageCsv,
 } from "./accounts/usage.ts"
-export type { NamedWorkerInfo, NamedWorkers, WorkerVersion } from "./workers/named-workers.ts"
+export type { NamedWorkerInfo, NamedWorkers, UntilRemoved, WorkerVersion } from "./workers/named-workers.ts"
 export type { WorkerDefinition } from "./workers/worker-definition.ts"
 export type { PlatformOptions, PlatformSandboxOptions } from "./platform-options.ts"
 export type { PlatformStats, WorkflowStats } from "./platform-stats.ts"

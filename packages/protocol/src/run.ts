@@ -20,9 +20,9 @@ export interface Usage {
   /** From the call to getting an isolate. */
   readonly queueMs: number
   readonly peakMemoryBytes: number
-  /** Bytes of input, and of answers to requests and binding calls. */
+  /** Bytes of input, of calls and messages that it gets, and of answers to its requests and binding calls. */
   readonly bytesIn: number
-  /** Bytes of the result, and of requests and binding calls. */
+  /** Bytes of the result and of what it streams and sends, and of its requests and binding calls. */
   readonly bytesOut: number
   readonly subRequests: number
   readonly bindingCalls: number

@@ -50,3 +50,20 @@ test("a reader that is too slow skips what was let go; an abort ends it", async 
   abort.abort()
   assert.deepEqual(await waiting, { value: undefined, done: true })
 })
+
+test("a reader goes on behind a position, or where what is kept begins", async () => {
+  const log = new ReplayLog(1 << 20)
+  log.append(stdout("ab"))
+  log.append({ stream: "stderr", data: Buffer.from("cd") })
+  log.append(stdout("e"))
+  log.end()
+  const from = (after: number): Promise<string> => readAll(log.follow({ replay: false, after }))
+  assert.deepEqual(await Promise.all([0, 1, 2, 3, 4, 5, 9].map(from)), ["abcde", "bcde", "cde", "de", "e", "", ""])
+  const positions: number[] = []
+  for await (const { position } of log.follow({ replay: true })) positions.push(position)
+  assert.deepEqual(positions, [2, 4, 5])
+  const small = new ReplayLog(8_192)
+  for (const digit of ["1", "2"]) small.append(stdout(digit.repeat(5_000)))
+  small.end()
+  assert.equal(await readAll(small.follow({ replay: false, after: 10 })), "2".repeat(5_000))
+})

@@ -4,9 +4,25 @@ export interface OutputChunk {
   readonly data: Uint8Array
 }
 
+/** A piece that a follower gets. */
+export interface FollowedChunk extends OutputChunk {
+  /** Bytes of output up to its end. */
+  readonly position: number
+}
+
+export interface FollowOptions {
+  /** Begins with what is kept. */
+  readonly replay: boolean
+  /** Begins behind so many bytes of output in place of that, or as near as what is kept allows. */
+  readonly after?: number | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
 /** Small writes share a block: a guest that writes byte by byte must not cost an object for each. */
 interface Block {
   readonly stream: OutputChunk["stream"]
+  /** Bytes of output before it. */
+  readonly start: number
   readonly bytes: Buffer
   length: number
 }
@@ -22,6 +38,8 @@ export class ReplayLog {
   /** Room that blocks take, filled or not. */
   #bytes = 0
   #droppedBytes = 0
+  /** Of all output. */
+  #length = 0
   #hasEnded = false
   #wake = Promise.withResolvers<void>()
 
@@ -40,6 +58,7 @@ export class ReplayLog {
       last.bytes.set(data, last.length)
       last.length += data.length
     } else this.#addBlock(stream, data)
+    this.#length += data.length
     this.#notify()
   }
 
@@ -53,16 +72,9 @@ export class ReplayLog {
     return this.#blocks.map(({ stream, bytes, length }) => ({ stream, data: bytes.subarray(0, length) }))
   }
 
-  /** `replay`: begins with what is kept. Ends with the output, or when the signal aborts. */
-  async *follow({
-    replay,
-    signal,
-  }: {
-    replay: boolean
-    signal?: AbortSignal | undefined
-  }): AsyncGenerator<OutputChunk, void, void> {
-    let next = replay ? this.#first : Math.max(this.#first, this.#first + this.#blocks.length - 1)
-    let offset = replay ? 0 : (this.#blocks.at(-1)?.length ?? 0)
+  /** Ends with the output, or when the signal aborts. */
+  async *follow({ replay, after, signal }: FollowOptions): AsyncGenerator<FollowedChunk, void, void> {
+    let [next, offset] = this.#placeOf(after ?? (replay ? 0 : this.#length))
     const aborted = Promise.withResolvers<void>()
     const onAbort = (): void => aborted.resolve()
     signal?.addEventListener("abort", onAbort, { once: true })
@@ -73,7 +85,7 @@ export class ReplayLog {
         if (block !== undefined && offset < block.length) {
           const data = block.bytes.subarray(offset, block.length)
           offset = block.length
-          yield { stream: block.stream, data }
+          yield { stream: block.stream, data, position: block.start + offset }
         } else if (next < this.#first + this.#blocks.length - 1) [next, offset] = [next + 1, 0]
         else if (this.#hasEnded) return
         else await Promise.race([this.#wake.promise, aborted.promise])
@@ -83,10 +95,18 @@ export class ReplayLog {
     }
   }
 
+  /** The number of the block with the byte behind so many, and how far it stands in there. */
+  #placeOf(position: number): [block: number, offset: number] {
+    const behind = this.#blocks.findIndex(({ start, length }) => start + length > position)
+    const at = behind === -1 ? Math.max(0, this.#blocks.length - 1) : behind
+    const { start = 0, length = 0 } = this.#blocks[at] ?? {}
+    return [this.#first + at, Math.min(Math.max(0, position - start), length)]
+  }
+
   #addBlock(stream: OutputChunk["stream"], data: Uint8Array): void {
     const bytes = Buffer.allocUnsafeSlow(Math.max(blockBytes, data.length))
     bytes.set(data)
-    this.#blocks.push({ stream, bytes, length: data.length })
+    this.#blocks.push({ stream, start: this.#length, bytes, length: data.length })
     this.#bytes += bytes.length
     while (this.#bytes > this.#maxBytes && this.#blocks.length > 1) {
       const dropped = this.#blocks.shift()

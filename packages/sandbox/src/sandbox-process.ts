@@ -2,7 +2,7 @@ import { MayflyError } from "@mayfly/protocol"
 import type { Command } from "./exec-command.ts"
 import { exitCodeOf } from "./exec-command.ts"
 import type { LiveSandbox } from "./live-sandbox.ts"
-import { type OutputChunk, ReplayLog } from "./replay-log.ts"
+import { ReplayLog } from "./replay-log.ts"
 import { checkSignal, invalid, parsePort, parseTimeout } from "./sandbox-options.ts"
 import type { ProviderProcess } from "./sandbox-provider.ts"
 
@@ -19,12 +19,23 @@ export interface LogChunk {
   readonly text: string
 }
 
+/** A piece that came while it was followed. */
+export interface FollowedLog extends LogChunk {
+  /** For `after`. */
+  readonly position: number
+}
+
 export interface LogOptions {
   /** Goes on until the process ends. Default false: what is kept now. */
   readonly follow?: boolean
   /** Begins with what is kept. Default true. */
   readonly replay?: boolean
   readonly signal?: AbortSignal
+}
+
+export interface FollowLogOptions extends Omit<LogOptions, "follow"> {
+  /** Begins behind the piece with this `position`, or as near as what is kept allows. */
+  readonly after?: number | undefined
 }
 
 export interface WaitOptions {
@@ -76,12 +87,25 @@ export class SandboxProcess {
   /** Output in pieces as they came, the last 4 MiB of it. */
   async *logs(options: LogOptions = {}): AsyncGenerator<LogChunk, void, void> {
     const { follow = false, replay = true, signal } = options
-    using _lease = follow ? this.#live.keep() : undefined
-    const decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() }
-    const chunks = follow ? this.#log.follow({ replay, signal }) : replay ? this.#log.kept() : []
-    for await (const { stream, data } of chunks as AsyncIterable<OutputChunk>) {
-      const text = decoders[stream].decode(data, { stream: true })
-      if (text !== "") yield { stream, text }
+    const decode = decoder()
+    if (follow)
+      for await (const { stream, text } of this.follow({ replay, ...(signal && { signal }) })) yield { stream, text }
+    else if (replay)
+      for (const { stream, data } of this.#log.kept()) {
+        const text = decode(stream, data)
+        if (text !== "") yield { stream, text }
+      }
+  }
+
+  /** Goes on until the process ends; a reader that was interrupted may go on behind what it had. */
+  async *follow(options: FollowLogOptions = {}): AsyncGenerator<FollowedLog, void, void> {
+    const { replay = true, after, signal } = options
+    using _lease = this.#live.keep()
+    const decode = decoder()
+    for await (const { stream, data, position } of this.#log.follow({ replay, after, signal })) {
+      const text = decode(stream, data)
+      // A character that is not whole yet comes with the next piece, also for those who go on here.
+      if (text !== "") yield { stream, text, position: position - openBytes(data) }
     }
   }
 
@@ -233,6 +257,21 @@ export class SandboxProcess {
       details: { exitCode: this.#end?.exitCode ?? null },
     })
   }
+}
+
+function decoder(): (stream: LogChunk["stream"], data: Uint8Array) => string {
+  const decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() }
+  return (stream, data) => decoders[stream].decode(data, { stream: true })
+}
+
+/** Bytes at the end that begin a character of UTF-8 and don't end it. */
+function openBytes(data: Uint8Array): number {
+  for (let back = 1; back <= Math.min(3, data.length); back++) {
+    const byte = data[data.length - back] ?? 0
+    if (byte < 0x80) return 0
+    if (byte >= 0xc0) return back < (byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2) ? back : 0
+  }
+  return 0
 }
 
 /** A pattern with the flag g remembers where it was. */

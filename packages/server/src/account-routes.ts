@@ -1,4 +1,4 @@
-import { type TenantChanges, type UsageGroup, type UsageQuery, comparePrices, usageCsv } from "@mayfly/platform"
+import { type TenantChanges, type UsageGroup, type UsageQuery, comparePrices } from "@mayfly/platform"
 import { z } from "zod"
 import { invalid } from "./parse-fields.ts"
 import { pageOf } from "./route/page-of.ts"
@@ -19,28 +19,28 @@ export const accountRoutes: readonly Route[] = [
     scope: "any",
     tag: "Usage",
     summary: "What tenants used",
-    description: "Runs count when they end. With `Accept: text/csv` the rows as CSV.",
-    query: z.strictObject({
+    description: "Runs count when they end. With `Accept: text/csv` all rows as CSV.",
+    query: pageQuery.extend({
       tenant: tenantField.describe("Default: the key's own; for an admin key of all tenants, all."),
       from: day.optional().describe("First UTC day. Default: the first of the month."),
       to: day.optional().describe("Last UTC day. Default: today."),
       by: z.string().optional().describe("tenant, worker, day, or several with commas. Default tenant."),
       compare: flag().optional().describe("Add what it would cost at published prices of hosted services."),
     }),
-    answer: { description: "Rows and their sum.", json: usageReport, media: ["text/csv"] },
-    errors: ["store.too-many-rows"],
-    async handle({ c, server, access, query: { tenant, from, to, by = "tenant", compare = false } }) {
+    answer: { description: "A page of rows, and the sum of all.", json: usageReport, media: ["text/csv"] },
+    async handle({ c, server, access, query: { tenant, by = "tenant", compare = false, ...query } }) {
       const filter = access.tenantFilter(tenant)
-      const given: UsageQuery = {
-        by: groupsOf(by),
-        ...(filter === undefined ? {} : { tenant: filter }),
-        ...(from === undefined ? {} : { from }),
-        ...(to === undefined ? {} : { to }),
-      }
-      const report = await server.platform.usage.query(given)
+      const wanted = Object.fromEntries(Object.entries(query).filter(([, value]) => value !== undefined))
+      const given: UsageQuery = { ...wanted, by: groupsOf(by), ...(filter === undefined ? {} : { tenant: filter }) }
+      const { usage } = server.platform
       if (/\btext\/csv\b/.test(c.req.header("accept") ?? ""))
-        return c.body(usageCsv(report), 200, { "content-type": "text/csv; charset=utf-8" })
-      return compare ? { ...report, compared: comparePrices(report.total) } : report
+        return c.body(csvBody(usage.csv(given)), 200, { "content-type": "text/csv; charset=utf-8" })
+      const { cursor, ...report } = await usage.query(given)
+      return {
+        ...report,
+        ...(compare ? { compared: comparePrices(report.total) } : {}),
+        ...(cursor === null ? {} : { cursor }),
+      }
     },
   }),
   route({
@@ -96,6 +96,11 @@ export const accountRoutes: readonly Route[] = [
     },
   }),
 ]
+
+/** Read no faster than the client takes it. */
+function csvBody(lines: AsyncIterable<string>): ReadableStream {
+  return ReadableStream.from(lines).pipeThrough(new TextEncoderStream())
+}
 
 function groupsOf(text: string): readonly UsageGroup[] {
   const names = text.split(",")

@@ -1,7 +1,7 @@
 import { STATUS_CODES } from "node:http"
 import type { Duplex } from "node:stream"
 import { MayflyError } from "@mayfly/protocol"
-import { errorBody } from "./error-response.ts"
+import { bareHeaders, errorBody } from "./error-response.ts"
 
 /** Answers what is no request that the HTTP parser could read, in the shape of every other failure, and hangs up. */
 export function answerClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
@@ -14,6 +14,7 @@ export function answerClientError(error: NodeJS.ErrnoException, socket: Duplex):
     "content-type: application/json",
     `content-length: ${Buffer.byteLength(body)}`,
     "connection: close",
+    ...Object.entries(bareHeaders(known)).map(([name, value]) => `${name}: ${value}`),
   ]
   socket.end(`${head.join("\r\n")}\r\n\r\n${body}`)
 }

@@ -179,6 +179,7 @@ test("answers carry a request id, the caller's when it is harmless, and headers 
   const response = await app.request("/healthz", { headers: { "x-request-id": "abc-1" } })
   assert.equal(response.headers.get("x-request-id"), "abc-1")
   assert.equal(response.headers.get("x-content-type-options"), "nosniff")
+  assert.equal(response.headers.get("cache-control"), "no-store")
   assert.match(response.headers.get("content-security-policy") ?? "", /default-src 'none'/)
   const odd = await app.request("/healthz", { headers: { "x-request-id": "<script>" } })
   assert.match(odd.headers.get("x-request-id") ?? "", /^req_/)

@@ -23,6 +23,7 @@ import type { ServerParts } from "./route/server-parts.ts"
 import { routes } from "./route-groups.ts"
 import { securityHeaders } from "./security-headers.ts"
 import { type ServerLog, stderrLog, unexpected } from "./server-log.ts"
+import { SocketRelays } from "./sockets/socket-relays.ts"
 import type { Metrics } from "./telemetry/metrics.ts"
 import { openMetrics } from "./telemetry/metrics-routes.ts"
 import { observeRequests } from "./telemetry/observe-requests.ts"
@@ -128,6 +129,7 @@ function partsOf({
       // As many as the listener takes; one tenant has half of them.
       sockets: new RequestSlots(1_000),
     },
+    relays: new SocketRelays(),
     body: { maxBytes: maxBodyBytes, budget: new BodyBudget(maxHeldBytes), timeoutMs: bodyTimeoutMs },
     // As many as of bodies.
     answers: new FairShare(maxHeldBytes),

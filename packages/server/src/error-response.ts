@@ -16,3 +16,27 @@ export function publicError(error: unknown): MayflyError {
     cause: error,
   })
 }
+
+/** What `Retry-After` says of it, in seconds: of everything that was too much, and where it is known. */
+export function retryAfterOf({ status, details: { retryAfterMs } }: MayflyError): string | undefined {
+  const ms = typeof retryAfterMs === "number" ? retryAfterMs : status === 429 ? 1_000 : undefined
+  return ms === undefined ? undefined : String(Math.ceil(ms / 1_000))
+}
+
+/** Headers of failures that the app does not see, as those that it gives to data. */
+export function bareHeaders(error: MayflyError): Readonly<Record<string, string>> {
+  const retryAfter = retryAfterOf(error)
+  return {
+    "cache-control": "no-store",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    ...(retryAfter === undefined ? {} : { "retry-after": retryAfter }),
+  }
+}
+
+/** Such a failure. It has no id: nothing was logged under one. */
+export function bareError(error: MayflyError): Response {
+  return Response.json(errorBody(error, "none"), { status: error.status, headers: bareHeaders(error) })
+}

@@ -5,7 +5,7 @@ import { MayflyError } from "@mayfly/protocol"
 import { bind } from "./bind.ts"
 import { answerClientError } from "./client-error.ts"
 import type { ServerApp } from "./create-server.ts"
-import { errorBody, publicError } from "./error-response.ts"
+import { bareError, publicError } from "./error-response.ts"
 import { type ServerLog, stderrLog, unexpected } from "./server-log.ts"
 import { ApiSockets } from "./sockets/api-sockets.ts"
 import { UnderWay } from "./under-way.ts"
@@ -107,5 +107,5 @@ function malformed(cause: unknown, log: ServerLog): Response {
   const message = "the request can't be read: its target or its Host header is malformed"
   const error = isRequest ? new MayflyError("input.invalid", message, { cause }) : publicError(cause)
   if (error.code === "server.internal") log(unexpected(cause, "none"))
-  return Response.json(errorBody(error, "none"), { status: error.status })
+  return bareError(error)
 }

@@ -6,13 +6,17 @@ import { pagePolicy } from "./page.ts"
 
 /** Headers that tell browsers what answers may do: data nothing, pages what they need. */
 export function securityHeaders(): MiddlewareHandler {
-  return (c, next) => {
-    const { path } = c.req
-    if (guestPaths.test(path)) return guests(c, next)
-    if (path === "/docs") return docs(c, next)
-    if (path === "/" || hookPaths.test(path)) return pages(c, next)
-    return data(c, next)
+  return async (c, next) => {
+    await policyOf(c.req.path)(c, next)
+    // They are of a key, and some hold one.
+    if (!c.res.headers.has("cache-control")) c.header("cache-control", "no-store")
   }
+}
+
+function policyOf(path: string): MiddlewareHandler {
+  if (guestPaths.test(path)) return guests
+  if (path === "/docs") return docs
+  return path === "/" || hookPaths.test(path) ? pages : data
 }
 
 const common = { xFrameOptions: "DENY", strictTransportSecurity: false } as const

@@ -31,14 +31,15 @@ const fetchRoutes = (["get", "post", "put", "patch", "delete", "options"] as con
     summary: "Call a worker's fetch handler",
     description:
       "Path, query, headers and body reach the handler, except Authorization, cookies and what is about the connection. Bodies stream in both directions. Of its headers " +
-      "those come back that speak for the answer only, and names of its own (`x-…`). An admin key names the tenant in `x-mayfly-tenant`.",
+      "those come back that speak for the answer only, and names of its own (`x-…`). An admin key names the tenant in `x-mayfly-tenant`. A WebSocket that the handler answers " +
+      "with is passed on; a browser, which can't send a header, offers the subprotocols `mayfly` and `bearer.KEY`, which the handler does not see.",
     place: "requests",
     params: params.extend({ path: z.string().describe("Any path.") }),
     query: z.looseObject({}),
     isRawQuery: true,
     ...(method === "get" ? {} : { rawBody: { "*/*": null }, refusesIdempotency: "its body and answer are streams" }),
     answer: { description: "What the handler answers, whatever the status.", media: ["*/*"] },
-    errors: [...errors, ...begins, "worker.guest", "worker.no-entrypoint", "worker.unsupported"],
+    errors: [...errors, ...begins, "worker.guest", "worker.no-entrypoint", "server.upgrade-required"],
     handle: (call) => fetchWorker(call),
   }),
 )
@@ -112,7 +113,7 @@ export const workerRoutes: readonly Route[] = [
     scope: "admin",
     tag,
     summary: "Remove a worker with all its versions",
-    description: "Runs under way go on.",
+    description: "Runs under way go on; their WebSockets are closed.",
     params,
     query: tenantQuery,
     answer: { description: "It is gone." },

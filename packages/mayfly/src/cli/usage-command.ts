@@ -1,13 +1,14 @@
 import type { PriceComparison, UsageReport, UsageRow } from "@mayfly/platform"
 import type { UsageFlags } from "./account-flags.ts"
 import { exitCodes, invalid } from "./command-error.ts"
+import { allPages } from "./list-all.ts"
 import type { Api } from "./open-api.ts"
 import { type Output, paint } from "./output.ts"
 import { printTable } from "./print-table.ts"
 import { safeLine } from "./safe-line.ts"
 import { withApi } from "./with-api.ts"
 
-type Report = UsageReport & { readonly compared?: PriceComparison }
+type Report = Omit<UsageReport, "cursor"> & { readonly compared?: PriceComparison }
 
 /** `mayfly usage`. Gives the exit code; never rejects. */
 export async function usageCommand(flags: UsageFlags, output: Output): Promise<number> {
@@ -22,7 +23,7 @@ export async function usageCommand(flags: UsageFlags, output: Output): Promise<n
         output.stdout.write(chunk)
       return exitCodes.ok
     }
-    const report = (await api.call("GET", path)) as Report
+    const report = (await allPages(api, path, "rows")) as unknown as Report
     if (flags.json === true) output.stdout.write(`${JSON.stringify(report)}\n`)
     else print(report, output)
     return exitCodes.ok

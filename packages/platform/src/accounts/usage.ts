@@ -3,7 +3,7 @@ import { csvLine } from "@mayfly/mesh/ledger"
 import type { SqlRow, SqlValue } from "@mayfly/store"
 import { countersOf, sums } from "./account-procedures.ts"
 import type { Accounts } from "./accounts.ts"
-import { type Counters, noCounters, addCounters, totalsOf, type UsageTotals } from "./counters.ts"
+import { noCounters, totalsOf, type UsageTotals } from "./counters.ts"
 import { dayOf, dayText } from "./periods.ts"
 
 export type UsageGroup = "tenant" | "worker" | "day"
@@ -16,6 +16,10 @@ export interface UsageQuery {
   readonly to?: string
   /** Default ["tenant"]. */
   readonly by?: readonly UsageGroup[]
+  /** Of the page before. */
+  readonly cursor?: string
+  /** Rows of a page. Default 100, at most 10,000. */
+  readonly limit?: number
 }
 
 export type UsageRow = UsageTotals & {
@@ -29,11 +33,17 @@ export interface UsageReport {
   readonly from: string
   readonly to: string
   readonly rows: readonly UsageRow[]
+  /** Of all rows, on whichever page. */
   readonly total: UsageTotals
+  /** For the next page, where there is one. */
+  readonly cursor: string | null
 }
 
 const groups: readonly UsageGroup[] = ["tenant", "worker", "day"]
-const maxRows = 100_000
+/** Rows come in the order of the table's key: a page is read from where the one before ended, and nothing is sorted for it. */
+const sequence: readonly UsageGroup[] = ["tenant", "day", "worker"]
+const maxLimit = 10_000
+const defaultLimit = 100
 const days = /^\d{4}-\d{2}-\d{2}$/
 
 /** What tenants used, by tenant, worker and day. What has ended counts at once, what is under way counts at its end. */
@@ -45,27 +55,49 @@ export class UsageReports {
     this.#accounts = accounts
   }
 
-  /** Rejects with `input.invalid`, and with `store.too-many-rows` for more than 100,000. */
+  /** A page of rows, and the sum of all. Rejects with `input.invalid`. */
   async query(query: UsageQuery = {}): Promise<UsageReport> {
-    const { by = ["tenant"] } = query
-    const { from, to } = rangeOf(query)
-    for (const group of by) if (!groups.includes(group)) throw invalid("by", `must be of ${groups.join(", ")}`)
+    const range = parseQuery(query)
+    const { rows, next } = await this.#page(range, query.limit ?? defaultLimit)
+    const tables = await this.#accounts.journal.tables()
+    const [sum = {}] = await tables.read<SqlRow>(...select({ ...range, by: [], after: [] }))
+    return {
+      from: dayText(range.from),
+      to: dayText(range.to),
+      rows,
+      total: totalsOf(countersOf(sum)),
+      cursor: next === null ? null : cursorOf(next),
+    }
+  }
+
+  /** All rows as CSV (RFC 4180), with a line of names first; many lines at a time. Throws `input.invalid` before the first. */
+  csv({ cursor: _, limit: __, ...query }: UsageQuery = {}): AsyncGenerator<string, void, void> {
+    return this.#csv(parseQuery(query))
+  }
+
+  async *#csv(range: UsageRange): AsyncGenerator<string, void, void> {
+    const names = [...groups.filter((group) => range.by.includes(group)), ...counterTitles]
+    yield csvLine(names)
+    for (let after: readonly SqlValue[] | null = []; after !== null;) {
+      const page: UsagePage = await this.#page({ ...range, after }, maxLimit)
+      yield page.rows.map((row) => csvLine(names.map((name) => row[name] ?? ""))).join("")
+      after = page.next
+    }
+  }
+
+  async #page(range: UsageRange, limit: number): Promise<UsagePage> {
     await this.#accounts.journal.flush()
     const tables = await this.#accounts.journal.tables()
-    const { sql, parameters } = select(
-      query.tenant,
-      from,
-      to,
-      groups.filter((group) => by.includes(group)),
-    )
-    const found = await tables.read<SqlRow>(sql, parameters, { maxRows })
-    const total: Counters = noCounters()
-    const rows = found.map((row): UsageRow => {
-      const counters = countersOf(row)
-      addCounters(total, counters)
-      return { ...keysOf(row), ...totalsOf(counters) }
-    })
-    return { from: dayText(from), to: dayText(to), rows, total: totalsOf(total) }
+    const [sql, parameters] = select(range)
+    // One row more tells whether there is a next page.
+    const options = { maxRows: limit + 1 }
+    const found = await tables.read<SqlRow>(`${sql} LIMIT ?`, [...parameters, limit + 1], options)
+    const page = found.slice(0, limit)
+    const last = page.at(-1) ?? {}
+    return {
+      rows: page.map((row) => ({ ...keysOf(row), ...totalsOf(countersOf(row)) })),
+      next: found.length > limit ? range.by.map((key) => last[key] ?? null) : null,
+    }
   }
 
   /** Writes what was counted. Rejects when that is not possible. */
@@ -74,17 +106,55 @@ export class UsageReports {
   }
 }
 
-function select(
-  tenant: string | undefined,
-  from: number,
-  to: number,
-  by: readonly UsageGroup[],
-): { readonly sql: string; readonly parameters: readonly SqlValue[] } {
+interface UsageRange {
+  readonly tenant: string | undefined
+  readonly from: number
+  readonly to: number
+  readonly by: readonly UsageGroup[]
+  /** The keys of the last row of the page before. */
+  readonly after: readonly SqlValue[]
+}
+
+interface UsagePage {
+  readonly rows: readonly UsageRow[]
+  /** What the next page is behind, where there is one. */
+  readonly next: readonly SqlValue[] | null
+}
+
+function select({ tenant, from, to, by, after }: UsageRange): [sql: string, parameters: readonly SqlValue[]] {
   const keys = by.join(", ")
-  const where = tenant === undefined ? "" : " AND tenant = ?"
-  const sql = `SELECT ${by.map((key) => `${key}, `).join("")}${sums} FROM accounts_usage WHERE day >= ? AND day <= ?${where}
+  const whose = tenant === undefined ? "" : " AND tenant = ?"
+  const behind = after.length === 0 ? "" : ` AND (${keys}) > (${after.map(() => "?").join(", ")})`
+  const sql = `SELECT ${by.map((key) => `${key}, `).join("")}${sums} FROM accounts_usage WHERE day >= ? AND day <= ?${whose}${behind}
     ${keys === "" ? "" : `GROUP BY ${keys} ORDER BY ${keys}`}`
-  return { sql, parameters: tenant === undefined ? [from, to] : [from, to, tenant] }
+  return [sql, [from, to, ...(tenant === undefined ? [] : [tenant]), ...after]]
+}
+
+function cursorOf(keys: readonly SqlValue[]): string {
+  return Buffer.from(JSON.stringify(keys)).toString("base64url")
+}
+
+/** Also of a caller who writes cursors: what is in one is compared with, and nothing else. */
+function parseCursor(cursor: string | undefined, by: readonly UsageGroup[]): readonly SqlValue[] {
+  if (cursor === undefined) return []
+  try {
+    const keys: unknown = JSON.parse(Buffer.from(String(cursor), "base64url").toString())
+    const fits = (value: unknown, at: number): boolean =>
+      by[at] === "day" ? Number.isSafeInteger(value) : typeof value === "string"
+    if (Array.isArray(keys) && keys.length === by.length && keys.every(fits)) return keys as SqlValue[]
+  } catch {
+    // Said below.
+  }
+  throw invalid("cursor", "is not one that was given for such a query")
+}
+
+function parseQuery(query: UsageQuery): UsageRange {
+  const { tenant, by = ["tenant"], cursor, limit = defaultLimit } = query
+  for (const group of by) if (!groups.includes(group)) throw invalid("by", `must be of ${groups.join(", ")}`)
+  if (!Number.isInteger(limit) || limit < 1 || limit > maxLimit)
+    throw invalid("limit", `must be a whole number from 1 to ${maxLimit}`)
+  const wanted = sequence.filter((group) => by.includes(group))
+  return { tenant, ...rangeOf(query), by: wanted, after: parseCursor(cursor, wanted) }
 }
 
 function keysOf({ tenant, worker, day }: SqlRow): Pick<UsageRow, UsageGroup> {
@@ -108,13 +178,7 @@ function parseDay(text: unknown, path: string): number {
   throw invalid(path, "must be a day, such as 2026-11-23")
 }
 
-/** The rows as CSV (RFC 4180), with a line of names. */
-export function usageCsv({ rows, total }: UsageReport): string {
-  const keys = groups.filter((group) => rows.some((row) => row[group] !== undefined))
-  const amounts = Object.keys(total) as (keyof UsageTotals)[]
-  const lines = rows.map((row) => csvLine([...keys.map((key) => row[key] ?? ""), ...amounts.map((name) => row[name])]))
-  return csvLine([...keys, ...amounts]) + lines.join("")
-}
+const counterTitles = Object.keys(totalsOf(noCounters())) as (keyof UsageTotals)[]
 
 function invalid(path: string, problem: string): MayflyError {
   return new MayflyError("input.invalid", `${path} ${problem}`, { details: { path } })

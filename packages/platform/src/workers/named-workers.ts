@@ -49,6 +49,11 @@ export interface NamedWorkersOptions {
   readonly key: () => SecretKey
 }
 
+/** Fires when a worker is removed, unless it was disposed before. Disposing twice is safe. */
+export interface UntilRemoved extends Disposable {
+  readonly signal: AbortSignal
+}
+
 /** A version that is compiled. */
 export interface LoadedVersion {
   readonly worker: DynamicWorker
@@ -67,6 +72,8 @@ export class WorkerShelf {
   readonly #options: NamedWorkersOptions
   /** By tenant and name, in order of last use. One process owns the store, so it is as the store is. */
   readonly #loaded = new Map<string, Promise<LoadedVersion>>()
+  /** Who waits for a worker's removal, by tenant and name. */
+  readonly #removals = new Map<string, Set<AbortController>>()
   #opening: Promise<Tables<typeof procedures>> | undefined
 
   constructor(options: NamedWorkersOptions) {
@@ -152,6 +159,24 @@ export class WorkerShelf {
     if (loading !== undefined) void this.#drop(key, loading)
   }
 
+  untilRemoved(tenant: string, name: string): UntilRemoved {
+    const key = `${tenant} ${name}`
+    const waiting = this.#removals.get(key) ?? new Set()
+    const removal = new AbortController()
+    this.#removals.set(key, waiting.add(removal))
+    return {
+      signal: removal.signal,
+      [Symbol.dispose]: () => {
+        if (waiting.delete(removal) && waiting.size === 0) this.#removals.delete(key)
+      },
+    }
+  }
+
+  removed(tenant: string, name: string): void {
+    this.forget(tenant, name)
+    for (const removal of this.#removals.get(`${tenant} ${name}`) ?? []) removal.abort(notFound(name))
+  }
+
   /** Current versions: of one worker, or of all. */
   async rows(tenant: string, name?: string): Promise<readonly VersionRow[]> {
     const tables = await this.tables()
@@ -226,7 +251,12 @@ export class NamedWorkers {
   async remove(name: string): Promise<void> {
     const tables = await this.#shelf.tables()
     if (!(await tables.call("remove", { tenant: this.#tenant, name: parseWorkerName(name) }))) throw notFound(name)
-    this.#shelf.forget(this.#tenant, name)
+    this.#shelf.removed(this.#tenant, name)
+  }
+
+  /** For what a caller holds open of a worker, such as WebSockets. The caller disposes it. */
+  untilRemoved(name: string): UntilRemoved {
+    return this.#shelf.untilRemoved(this.#tenant, parseWorkerName(name))
   }
 
   /** Calls it once. Never rejects for what the program did. Rejects with `worker.not-found`. */

@@ -15,21 +15,17 @@ export type HandlerAnswer =
 export function streamedAnswer(head: string, stream: number, record: RunRecord, outputBytes: number): HandlerAnswer {
   const response = parseWireResponse({ ...(decodeGuestValue(head) as object), body: new Uint8Array() })
   if (response.status === 101) return { kind: "upgraded", response, webSocket: record.session.webSocket(stream) }
-  const body = record.session
-    .readable(stream)
-    .pipeThrough(countedBytes(record, outputBytes))
-    .pipeThrough(redactedBytes(record))
+  const body = record.session.readable(stream).pipeThrough(boundedBytes(outputBytes)).pipeThrough(redactedBytes(record))
   return { kind: "streamed", response, body }
 }
 
 /** Only bytes, and no more of them than `outputBytes`. */
-function countedBytes(record: RunRecord, outputBytes: number): TransformStream<unknown, Uint8Array> {
+function boundedBytes(outputBytes: number): TransformStream<unknown, Uint8Array> {
   let total = 0
   return new TransformStream({
     transform(chunk, controller) {
       if (!(chunk instanceof Uint8Array)) throw new TypeError("a chunk of the response is not a Uint8Array")
       total += chunk.byteLength
-      record.countOutput(chunk.byteLength)
       if (total > outputBytes) throw outputError(total, outputBytes)
       controller.enqueue(chunk)
     },

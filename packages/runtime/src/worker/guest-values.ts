@@ -28,7 +28,6 @@ export class GuestValues {
 
   #count(bytes: number): void {
     this.#used += bytes
-    this.#record.countOutput(bytes)
     // The isolate counts, too; a process that does not is lying.
     if (this.#used > this.#record.outputBytes) this.#onOver(this.#used)
   }

@@ -132,7 +132,7 @@ export class RunRecord implements PoolHandler {
   }
 
   onStart(queueMs: number, port: RunPort): void {
-    this.session.connect(port)
+    this.session.connect(this.#counted(port))
     this.#queueMs = queueMs
     this.startedAt = performance.now()
     // A run that was moved starts over; nobody has seen what it said before.
@@ -160,8 +160,19 @@ export class RunRecord implements PoolHandler {
     this.#hasEffects = true
   }
 
+  /** Calls from outside bring bytes in, as input does. */
+  #counted({ invoke, renew, ...port }: RunPort): RunPort {
+    const count =
+      (act: RunPort["invoke"]): RunPort["invoke"] =>
+      (id, call, args, buffers) => {
+        this.#bytesIn += args.length + bytesOf(buffers)
+        act(id, call, args, buffers)
+      }
+    return { ...port, invoke: count(invoke), renew: count(renew) }
+  }
+
   onReply(id: number, text: string, buffers: readonly ArrayBuffer[]): void {
-    this.#bytesIn += text.length + bytesOf(buffers)
+    this.#bytesOut += text.length + bytesOf(buffers)
     const redactor = this.redactor("result")
     for (const buffer of buffers) redactor?.bytes(new Uint8Array(buffer))
     this.session.onReply(id, redactor?.text(text) ?? text, buffers)
@@ -181,11 +192,6 @@ export class RunRecord implements PoolHandler {
 
   onLateUsage(usage: PoolUsage): void {
     this.#options.onLate?.(usage)
-  }
-
-  /** Bytes of a streamed response, or of values, that were read. */
-  countOutput(bytes: number): void {
-    this.#bytesOut += bytes
   }
 
   /** The run has ended; what the guest gave fails with `reason`. */

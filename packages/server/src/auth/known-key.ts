@@ -18,6 +18,9 @@ export interface KeyInfo {
 /** The longest that a timer can wait. */
 const maxTimerMs = 2_147_483_647
 
+/** The reason of an aborted signal. */
+export class KeyEnded extends Error {}
+
 /** A key in memory: what it may do, and who must be told when it ends. */
 export class KnownKey {
   readonly access: Access
@@ -48,7 +51,7 @@ export class KnownKey {
 
   revoke(at: number): void {
     this.#revokedAt = at
-    this.#ending?.abort(new Error("the key was revoked"))
+    this.#ending?.abort(new KeyEnded("the key was revoked"))
     this.release()
   }
 
@@ -69,7 +72,8 @@ export class KnownKey {
 
   #watch(ending: AbortController): void {
     const problem = this.problem(Date.now())
-    if (problem !== undefined) return ending.abort(new Error(`the key is ${problem}`))
+    if (problem !== undefined)
+      return ending.abort(new KeyEnded(problem === "revoked" ? "the key was revoked" : "the key has expired"))
     const { expiresAt } = this.#info
     if (expiresAt === null) return
     const waitMs = Math.min(expiresAt - Date.now(), maxTimerMs)

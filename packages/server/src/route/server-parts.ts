@@ -5,6 +5,7 @@ import type { Idempotency } from "../idempotency/idempotency.ts"
 import type { BodyLimits } from "../read-json-body.ts"
 import type { RequestSlots } from "../request-slots.ts"
 import type { ServerLog } from "../server-log.ts"
+import type { SocketRelays } from "../sockets/socket-relays.ts"
 import type { Metrics } from "../telemetry/metrics.ts"
 
 /** Each kind of place is bounded apart, so that those who stay long don't take the places of short calls. */
@@ -16,6 +17,8 @@ export interface ServerParts {
   readonly keys: Keys
   readonly idempotency: Idempotency
   readonly places: Readonly<Record<PlaceName, RequestSlots>>
+  /** WebSockets between clients and named workers. */
+  readonly relays: SocketRelays
   readonly body: BodyLimits
   /** Bytes of answers that wait for their readers. */
   readonly answers: FairShare

@@ -1,5 +1,6 @@
 import type { LogChunk, SandboxProcess } from "@mayfly/platform"
 import { z } from "zod"
+import { resumePoint } from "../event-stream.ts"
 import { flag } from "../route/query-values.ts"
 import { wholeOrPageOf } from "../route/page-of.ts"
 import { type Route, route } from "../route/route.ts"
@@ -79,7 +80,11 @@ export const processRoutes: readonly Route[] = [
     place: "followers",
     summary: "What a process wrote: the last 4 MiB, or as events as it comes",
     params,
-    query: tenantQuery.extend({ replay: flag().optional() }),
+    description: "As events it goes on behind `Last-Event-ID` or `cursor`, as far as it is kept.",
+    query: tenantQuery.extend({
+      replay: flag().optional(),
+      cursor: z.string().max(500).optional().describe("As events: the id of the last one that was read."),
+    }),
     answer: {
       description: "What is kept; as events what is kept (unless replay=false) and what comes, then the end.",
       json: z.object({ logs: z.array(z.object({ stream: z.enum(["stdout", "stderr"]), text: z.string() })) }),
@@ -88,10 +93,12 @@ export const processRoutes: readonly Route[] = [
     errors: ["sandbox.not-found"],
     handle: async (call) => {
       const process = await processOf(call)
-      const { replay = true } = call.query
+      const { replay = true, cursor } = call.query
       if (!isForEvents(call)) return { logs: await keptOf(process) }
+      const after = positionOf(resumePoint(call, cursor))
       return sendEvents(call, async (send, signal) => {
-        for await (const chunk of process.logs({ follow: true, replay, signal })) await send("output", chunk)
+        for await (const { position, ...chunk } of process.follow({ replay, after, signal }))
+          await send("output", chunk, String(position))
         if (!signal.aborted) await send("end", jsonOf(process))
       })
     },
@@ -171,6 +178,12 @@ export const processRoutes: readonly Route[] = [
 
 async function processOf(call: Parameters<typeof sandboxOf>[0] & { readonly params: { process: string } }) {
   return partOf((await sandboxOf(call)).processes(), call.params.process, "process")
+}
+
+function positionOf(id: string | undefined): number | undefined {
+  if (id === undefined) return undefined
+  if (/^\d{1,15}$/.test(id)) return Number(id)
+  throw invalid("cursor", "must be the id of an event of this process")
 }
 
 async function keptOf(process: SandboxProcess): Promise<LogChunk[]> {

@@ -1,6 +1,6 @@
 import { limitTable } from "@mayfly/protocol"
 import { z } from "zod"
-import { epochMs } from "./common.ts"
+import { epochMs, nextCursor } from "./common.ts"
 import { errorFields } from "./error.ts"
 import { logLine, usage } from "./run.ts"
 import { taggedSchema } from "./common.ts"
@@ -31,7 +31,8 @@ export const usageReport = z
     rows: z.array(
       usageTotals.extend({ tenant: z.string().optional(), worker: z.string().optional(), day: z.string().optional() }),
     ),
-    total: usageTotals,
+    total: usageTotals.describe("Of all rows, on whichever page."),
+    cursor: nextCursor,
     compared: z
       .object({
         asOf: z.string().describe("When the prices were looked up."),

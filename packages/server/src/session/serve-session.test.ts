@@ -16,7 +16,7 @@ const parts = {
 }
 const server = new WebSocketServer({ port: 0, host: "127.0.0.1" })
 after(() => server.close())
-server.on("connection", (socket) => serveSession(parts, 4 << 20).open(socket))
+server.on("connection", (socket, { socket: connection }) => serveSession(parts, 4 << 20).open(socket, connection))
 await once(server, "listening")
 
 async function open(): Promise<WebSocket> {

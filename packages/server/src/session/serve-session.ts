@@ -1,5 +1,6 @@
 import { RpcSession } from "capnweb"
 import { publicError } from "../error-response.ts"
+import { closeOnAbort } from "../sockets/close-on-abort.ts"
 import type { SocketHandler } from "../sockets/socket-upgrade.ts"
 import { GuardedTransport } from "./guarded-transport.ts"
 import { HeldBytes } from "./held-bytes.ts"
@@ -15,10 +16,7 @@ export function serveSession(parts: Omit<SessionParts, "held">, maxHeldBytes?: n
     open(socket) {
       const ended = new AbortController()
       socket.once("close", () => ended.abort(new DOMException("the client has gone away", "AbortError")))
-      const end = (): void => socket.close(1001, "the server stops, or the key has ended")
-      parts.signal.addEventListener("abort", end, { once: true })
-      socket.once("close", () => parts.signal.removeEventListener("abort", end))
-      if (parts.signal.aborted) end()
+      closeOnAbort(socket, parts.signal)
       const held = new HeldBytes(maxHeldBytes, parts.holder)
       socket.once("close", () => held[Symbol.dispose]())
       const session = new RemoteSession({ ...parts, held, signal: AbortSignal.any([ended.signal, parts.signal]) })

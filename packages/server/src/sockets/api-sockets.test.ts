@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { once } from "node:events"
-import { createServer } from "node:http"
+import { createServer, type IncomingMessage } from "node:http"
 import { type AddressInfo, connect, type Socket } from "node:net"
 import { after, test } from "node:test"
 import { MayflyError } from "@mayfly/protocol"
@@ -96,14 +96,25 @@ test("ApiSockets cuts clients that answer no ping, and keeps those that do", asy
   assert.equal(alive.readyState, WebSocket.OPEN)
 })
 
+test("ApiSockets cuts clients that take nothing of what waits for them", async () => {
+  const { open, opened } = serve({ beatMs: 40 })
+  const stalled = await open("/agree")
+  await once(stalled, "open")
+  stalled.pause()
+  const [server] = opened
+  assert.ok(server)
+  server.send(Buffer.alloc(32 << 20))
+  assert.equal(((await once(server, "close")) as [number])[0], 1006)
+})
+
 test("ApiSockets bounds how many there are, and says goodbye", async () => {
   const { open, sockets } = serve({ maxSockets: 1 })
   const one = await open("/agree")
   await once(one, "open")
   const more = await open("/agree")
   more.on("error", () => {})
-  const [, response] = (await once(more, "unexpected-response")) as [unknown, { statusCode: number }]
-  assert.equal(response.statusCode, 429)
+  const [, { statusCode, headers }] = (await once(more, "unexpected-response")) as [unknown, IncomingMessage]
+  assert.deepEqual([statusCode, headers["retry-after"]], [429, "1"])
   sockets.closeAll(1001, "the server stops")
   assert.deepEqual(await once(one, "close"), [1001, Buffer.from("the server stops")])
   const next = await open("/agree")

@@ -3,11 +3,13 @@ import type { Socket } from "node:net"
 import { MayflyError } from "@mayfly/protocol"
 import { type WebSocket, WebSocketServer } from "ws"
 import type { ServerApp } from "../create-server.ts"
-import { errorBody, publicError } from "../error-response.ts"
+import { bareError, publicError } from "../error-response.ts"
 import { FairShare } from "../fair-share.ts"
 import { requestOf } from "../worker/node-request.ts"
 import { sendResponse } from "../worker/send-response.ts"
 import { checkHandshake, hasBody } from "../worker/web-socket-handshake.ts"
+import { bearerPrefix, protocolName } from "./bearer-protocol.ts"
+import { Heartbeat } from "./heartbeat.ts"
 import { type SocketHandler, SocketUpgrade } from "./socket-upgrade.ts"
 
 export interface ApiSocketOptions {
@@ -20,28 +22,24 @@ export interface ApiSocketOptions {
 }
 
 const maxMessageBytes = 1 << 20
-const maxPongBytes = 64 << 10
-/** Browsers can't send an Authorization header with a WebSocket; they offer `mayfly` and `bearer.mf_…` as subprotocols. */
-const protocolName = "mayfly"
-const bearerPrefix = "bearer."
 
 /** The WebSockets of the API. A request for one goes through the app, so whatever guards a route guards its WebSocket. */
 export class ApiSockets {
   readonly #maxSockets: number
-  readonly #beatMs: number
+  readonly #heartbeat: Heartbeat
   readonly #unfinished: FairShare
   readonly #sockets = new Set<Socket>()
-  readonly #silent = new WeakSet<WebSocket>()
   readonly #clients = new Set<WebSocket>()
   /** By the largest message that they take. */
   readonly #servers = new Map<number, WebSocketServer>()
-  #beat: NodeJS.Timeout | undefined
+  /** Chosen by those who agreed. */
+  readonly #protocols = new WeakMap<IncomingMessage, string>()
 
   constructor({ maxSockets = 1_000, beatMs = 30_000, maxUnfinishedBytes = 512 << 20 }: ApiSocketOptions = {}) {
     // A thousand large messages that never end would take all memory.
     this.#unfinished = new FairShare(maxUnfinishedBytes)
     this.#maxSockets = maxSockets
-    this.#beatMs = beatMs
+    this.#heartbeat = new Heartbeat(beatMs)
   }
 
   /** Asks the app about a request to upgrade, and does what it says. Never rejects. */
@@ -60,8 +58,7 @@ export class ApiSockets {
       handler?.lost?.()
       if (!isAgreed) await attempt.answer(answer)
     } catch (error) {
-      const known = publicError(error)
-      await attempt.answer(Response.json(errorBody(known, "none"), { status: known.status })).catch(() => {})
+      await attempt.answer(bareError(publicError(error))).catch(() => {})
     }
   }
 
@@ -101,7 +98,8 @@ export class ApiSockets {
       perMessageDeflate: false,
       autoPong: false,
       maxPayload,
-      handleProtocols: (offered) => (offered.has(protocolName) ? protocolName : false),
+      handleProtocols: (offered, request) =>
+        this.#protocols.get(request) ?? (offered.has(protocolName) ? protocolName : false),
     })
     this.#servers.set(maxPayload, server)
     return server
@@ -111,24 +109,15 @@ export class ApiSockets {
   #open(message: IncomingMessage, socket: Socket, handler: SocketHandler, holder: string | null): boolean {
     let isOpen = false
     const server = this.#serverFor(handler.maxMessageBytes ?? maxMessageBytes)
+    if (handler.protocol !== undefined) this.#protocols.set(message, handler.protocol)
     server.handleUpgrade(message, socket, Buffer.alloc(0), (client) => {
       this.#clients.add(client)
       client.on("error", () => {})
       this.#bound(client, socket, holder)
-      client.on("pong", () => this.#silent.delete(client))
-      // Whoever asks and never reads the answers would fill our memory with them.
-      client.on("ping", (data) => {
-        if (client.bufferedAmount < maxPongBytes) client.pong(data)
-      })
-      this.#beat ??= setInterval(() => this.#beatAll(), this.#beatMs).unref()
-      client.once("close", () => {
-        this.#clients.delete(client)
-        if (this.#clients.size > 0) return
-        clearInterval(this.#beat)
-        this.#beat = undefined
-      })
+      this.#heartbeat.watch(client, socket, () => client.terminate())
+      client.once("close", () => this.#clients.delete(client))
       isOpen = true
-      handler.open(client)
+      handler.open(client, socket)
     })
     return isOpen
   }
@@ -146,17 +135,6 @@ export class ApiSockets {
     })
     client.on("message", giveBack)
     client.once("close", giveBack)
-  }
-
-  /** A client that has gone without a word is noticed. One that we do not read from can't answer. */
-  #beatAll(): void {
-    for (const client of this.#clients) {
-      if (this.#silent.has(client) && !client.isPaused) client.terminate()
-      else {
-        if (!client.isPaused) this.#silent.add(client)
-        if (client.bufferedAmount < maxPongBytes) client.ping()
-      }
-    }
   }
 }
 

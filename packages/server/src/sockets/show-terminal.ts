@@ -2,6 +2,7 @@ import type { SandboxTerminal } from "@mayfly/platform"
 import { MayflyError } from "@mayfly/protocol"
 import { WebSocket } from "ws"
 import { publicError } from "../error-response.ts"
+import { closeOnAbort } from "./close-on-abort.ts"
 import type { SocketHandler } from "./socket-upgrade.ts"
 
 export interface ShowOptions {
@@ -39,9 +40,7 @@ export function showTerminal(terminal: SandboxTerminal, options: ShowOptions): S
 async function show(terminal: SandboxTerminal, socket: WebSocket, { replay, signal }: ShowOptions): Promise<void> {
   const gone = new AbortController()
   socket.once("close", () => gone.abort())
-  const end = (): void => socket.close(1001, "the server stops, or the key has ended")
-  signal.addEventListener("abort", end, { once: true })
-  if (signal.aborted) end()
+  closeOnAbort(socket, signal)
   try {
     tell(socket, { type: "ready", terminal: terminal.id })
     const until = AbortSignal.any([gone.signal, signal])
@@ -54,7 +53,6 @@ async function show(terminal: SandboxTerminal, socket: WebSocket, { replay, sign
     const { code, message } = publicError(error)
     tell(socket, { type: "error", code, message })
   } finally {
-    signal.removeEventListener("abort", end)
     socket.close(1000)
     // Its goodbye has to be read, also when nobody reads what is typed any more.
     if (socket.readyState !== WebSocket.CLOSED) socket.resume()

@@ -1,3 +1,4 @@
+import type { Socket } from "node:net"
 import { MayflyError } from "@mayfly/protocol"
 import type { Context } from "hono"
 import type { WebSocket } from "ws"
@@ -7,7 +8,10 @@ import type { Access } from "../auth/access.ts"
 export interface SocketHandler {
   /** Largest message that it takes. Default 1 MiB. */
   readonly maxMessageBytes?: number
-  open(socket: WebSocket): void
+  /** The subprotocol, one that the client offered. Default: `mayfly`, when it was offered. */
+  readonly protocol?: string
+  /** `connection` is what the WebSocket runs on. */
+  open(socket: WebSocket, connection: Socket): void
   /** Called instead, when the client went before it was open. */
   lost?(): void
 }
@@ -27,10 +31,10 @@ export class SocketUpgrade {
   accept(handler: SocketHandler, place?: Disposable): Response {
     const leave = (): void => place?.[Symbol.dispose]()
     this.#handler = {
-      ...(handler.maxMessageBytes === undefined ? {} : { maxMessageBytes: handler.maxMessageBytes }),
-      open(socket) {
+      ...handler,
+      open(socket, connection) {
         socket.once("close", leave)
-        handler.open(socket)
+        handler.open(socket, connection)
       },
       lost() {
         leave()
@@ -41,13 +45,27 @@ export class SocketUpgrade {
   }
 }
 
+/** Whether the answer is a WebSocket. */
+export function isAgreed(c: Context): boolean {
+  return givenUpgrade(c)?.handler !== undefined && c.res.status === 204
+}
+
+export function isUpgrade(c: Context): boolean {
+  return givenUpgrade(c) !== undefined
+}
+
 /** Throws `server.upgrade-required` for a request that asks for no WebSocket. */
 export function upgradeOf(c: Context): SocketUpgrade {
-  const { upgrade } = (c.env ?? {}) as { readonly upgrade?: unknown }
-  if (upgrade instanceof SocketUpgrade) {
+  const upgrade = givenUpgrade(c)
+  if (upgrade !== undefined) {
     const access = c.get("access") as Access | undefined
     upgrade.holder = access?.ownTenant ?? null
     return upgrade
   }
   throw new MayflyError("server.upgrade-required", `${c.req.path} speaks WebSocket only`)
+}
+
+function givenUpgrade(c: Context): SocketUpgrade | undefined {
+  const { upgrade } = (c.env ?? {}) as { readonly upgrade?: unknown }
+  return upgrade instanceof SocketUpgrade ? upgrade : undefined
 }

@@ -1,6 +1,7 @@
 import { startSpan, withinSpan } from "@mayfly/protocol"
 import type { Context, MiddlewareHandler } from "hono"
 import { routePath } from "hono/route"
+import { isAgreed } from "../sockets/socket-upgrade.ts"
 import type { Access } from "../auth/access.ts"
 import type { ServerLog } from "../server-log.ts"
 import { holdUntilEnd } from "../workers/hold-until-end.ts"
@@ -32,7 +33,7 @@ export function observeRequests({ log, metrics, trustCallers }: ObserveOptions):
     try {
       await withinSpan(span, next)
     } finally {
-      const { status } = c.res
+      const status = isAgreed(c) ? 101 : c.res.status
       const route = patternOf(c)
       const durationMs = Math.round((performance.now() - startedAt) * 1_000) / 1_000
       log({

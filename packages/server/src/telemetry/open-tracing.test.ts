@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, before, describe, it } from "node:test"
-import { createPlatform, DynamicWorker, type Platform } from "@mayfly/platform"
+import { createPlatform, DynamicWorker, DynamicWorkflow, type Platform } from "@mayfly/platform"
 import { installTracer, startSpan, withinSpan } from "@mayfly/protocol"
 import { createKey, hashKey } from "../auth/api-key.ts"
 import { createServer, type ServerApp } from "../create-server.ts"
@@ -112,6 +112,35 @@ describe("openTracing", () => {
     })
     assert.deepEqual(treeOf(spans, ""), [["test", ["run", ["binding", "run"], ["binding", "run"]]]])
     assert.equal(spans.find(({ name }) => name === "binding")?.attributes["mayfly.binding"], "env.add")
+  })
+
+  it("follows a step into its program, a binding, a request and a command", async () => {
+    const { spans } = await traced(async () => {
+      const span = startSpan("test")
+      const workflow = await withinSpan(span, () =>
+        DynamicWorkflow.create(platform.env.WORKFLOWS, {
+          id: "chain",
+          steps: [
+            {
+              name: "all",
+              run: async (ctx) => {
+                const sandbox = await ctx.sandbox("chain")
+                const worker = await ctx.createWorker({
+                  script: `export default async (url, env) => { await env.act(); return (await fetch(url)).text() }`,
+                  env: { act: async () => (await sandbox.exec("true")).exitCode },
+                  network: { allowedOrigins: [origin] },
+                })
+                return worker.run(`${origin}/chain`)
+              },
+            },
+          ],
+        }),
+      )
+      assert.equal(await workflow.result(), "ok")
+      span?.end()
+    })
+    const step = ["workflow.step", ["run", "GET", ["binding", "sandbox.exec"]]]
+    assert.deepEqual(treeOf(spans, ""), [["test", ["workflow.activation", step]]])
   })
 
   it("keeps a workflow in the trace of the request that created it, over a restart too", async () => {

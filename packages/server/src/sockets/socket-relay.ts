@@ -1,7 +1,7 @@
 import type { Socket } from "node:net"
 import type { SocketEnd } from "@mayfly/platform"
 import { MayflyError } from "@mayfly/protocol"
-import { type RawData, WebSocket } from "ws"
+import { WebSocket } from "ws"
 
 export interface RelayParts {
   /** The client's WebSocket, just opened. */
@@ -16,9 +16,10 @@ export interface RelayParts {
 
 /** From here on a side that sends has to wait. */
 const maxWaitingBytes = 256 << 10
-const maxPongBytes = 64 << 10
 /** Head and mask of a control frame. */
 const controlHeadBytes = 6
+/** As of guests. */
+export const maxRelayedBytes = 32 << 20
 
 /** Carries messages between a client and the worker, both ways, no faster than they are taken, until one of them closes. */
 export class SocketRelay {
@@ -27,7 +28,6 @@ export class SocketRelay {
   /** Bytes since the last whole message: what is held of one that is not whole yet. */
   #partialBytes = 0
   #failure: Error | undefined
-  #isAlive = true
 
   constructor({ client, socket, end, onReceived }: RelayParts) {
     this.#client = client
@@ -38,11 +38,9 @@ export class SocketRelay {
       onReceived(chunk.length)
     })
     client.on("message", (data, isBinary) => this.#received(data as Buffer, isBinary))
-    client.on("ping", (data) => this.#pinged(data))
-    client.on("pong", (data) => {
-      this.#partialBytes -= controlHeadBytes + data.length
-      this.#isAlive = true
-    })
+    // These belong to no message.
+    for (const type of ["ping", "pong"] as const)
+      client.on(type, (data) => (this.#partialBytes -= controlHeadBytes + data.length))
     client.on("error", (error) => (this.#failure ??= error))
     client.once("close", (code, reason) => this.#clientClosed(code, reason.toString()))
     void this.#sendAll()
@@ -66,15 +64,6 @@ export class SocketRelay {
     this.#client.terminate()
   }
 
-  /** A client that has gone without a word is noticed. One that we do not read from can't answer. */
-  beat(): void {
-    if (this.#client.readyState !== WebSocket.OPEN) return
-    if (!this.#isAlive && !this.#client.isPaused)
-      return this.cut(new MayflyError("worker.aborted", "the WebSocket's client does not answer any more"))
-    this.#isAlive = this.#client.isPaused
-    if (this.#client.bufferedAmount < maxPongBytes) this.#client.ping()
-  }
-
   #received(data: Buffer, isBinary: boolean): void {
     this.#partialBytes = 0
     // Copied: the parser's buffers are its own.
@@ -87,15 +76,7 @@ export class SocketRelay {
   async #pause(): Promise<void> {
     this.#client.pause()
     await this.#end.room()
-    this.#isAlive = true
     this.#client.resume()
-  }
-
-  /** Whoever asks and never reads the answers would fill our memory with them. */
-  #pinged(data: RawData): void {
-    this.#partialBytes -= controlHeadBytes + (data as Buffer).length
-    if (this.#client.readyState === WebSocket.OPEN && this.#client.bufferedAmount < maxPongBytes)
-      this.#client.pong(data)
   }
 
   async #sendAll(): Promise<void> {
@@ -131,7 +112,10 @@ export class SocketRelay {
 
 /** What a client is told when the worker's side broke: of a run that failed its code, of anything else nothing. */
 function failureCode(error: Error, code: number): [code: number, reason: string] {
-  return [code === 1009 ? 1009 : 1011, error instanceof MayflyError ? error.code : ""]
+  const reason = error instanceof MayflyError ? error.code : ""
+  // What the tenant may not do is no failure of the program's.
+  if (/^(?:tenant|quota)\./.test(reason)) return [1008, reason]
+  return [code === 1009 ? 1009 : 1011, reason]
 }
 
 /** Those that an application may send, as the parser at the other side sees it. */
