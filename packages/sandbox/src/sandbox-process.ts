@@ -1,37 +1,17 @@
-import { MayflyError } from "@mayfly/protocol"
-import type { Command } from "./exec-command.ts"
+import {
+  MayflyError,
+  type Command,
+  type ProcessStatus,
+  type ProcessEnd,
+  type LogChunk,
+  type LogOptions,
+  type WaitOptions,
+} from "@mayfly/protocol"
 import { exitCodeOf } from "./exec-command.ts"
 import type { LiveSandbox } from "./live-sandbox.ts"
 import { type OutputChunk, ReplayLog } from "./replay-log.ts"
 import { checkSignal, invalid, parsePort, parseTimeout } from "./sandbox-options.ts"
 import type { ProviderProcess } from "./sandbox-provider.ts"
-
-export type ProcessStatus = "running" | "exited" | "killed" | "lost"
-
-export interface ProcessEnd {
-  readonly exitCode: number
-  readonly signal: string | null
-  readonly timedOut: boolean
-}
-
-export interface LogChunk {
-  readonly stream: "stdout" | "stderr"
-  readonly text: string
-}
-
-export interface LogOptions {
-  /** Goes on until the process ends. Default false: what is kept now. */
-  readonly follow?: boolean
-  /** Begins with what is kept. Default true. */
-  readonly replay?: boolean
-  readonly signal?: AbortSignal
-}
-
-export interface WaitOptions {
-  /** Then the wait rejects with `sandbox.timeout`; the process goes on. Default: none. */
-  readonly timeoutMs?: number
-  readonly signal?: AbortSignal
-}
 
 const keptBytes = 4 << 20
 const maxLineLength = 64 << 10

@@ -3,17 +3,10 @@ import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "nod
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { pipeline } from "node:stream/promises"
-import { MayflyError } from "@mayfly/protocol"
+import { MayflyError, type Enforcement, type ProviderReport } from "@mayfly/protocol"
 import { identity, isAlive } from "../claim-directory.ts"
 import { packFiles, unpackFiles } from "../archive.ts"
-import type {
-  Enforcement,
-  ProviderReport,
-  ProviderSandbox,
-  ProviderStartOptions,
-  SandboxProvider,
-  SandboxSpec,
-} from "../sandbox-provider.ts"
+import type { ProviderSandbox, ProviderStartOptions, SandboxProvider, SandboxSpec } from "../sandbox-provider.ts"
 import { etcFiles } from "./bubblewrap-profile.ts"
 import { type CgroupPlaces, findCgroupPlaces } from "./cgroup-places.ts"
 import { findHostPrograms, type HostPrograms, unavailable } from "./host-programs.ts"

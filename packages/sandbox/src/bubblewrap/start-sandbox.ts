@@ -2,11 +2,12 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { readFileSync } from "node:fs"
 import type { Socket } from "node:net"
 import type { Duplex } from "node:stream"
+import type { SandboxUsage } from "@mayfly/protocol"
 import { resultOf } from "../agent-answer.ts"
 import { AgentSandbox } from "../agent-sandbox.ts"
 import { errorOfEnd } from "../error-of-end.ts"
 import { SupervisorLink } from "../link/supervisor-link.ts"
-import type { PreparedNetwork, SandboxEnd, SandboxSpec, SandboxUsage } from "../sandbox-provider.ts"
+import type { PreparedNetwork, SandboxEnd, SandboxSpec } from "../sandbox-provider.ts"
 import {
   agentCommand,
   bubblewrapArguments,

@@ -3,20 +3,13 @@ import { createReadStream, existsSync, realpathSync } from "node:fs"
 import { chown, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { pipeline } from "node:stream/promises"
-import { MayflyError } from "@mayfly/protocol"
+import { MayflyError, type Enforcement, type ProviderReport } from "@mayfly/protocol"
 import { objectOf } from "../agent-answer.ts"
 import { packFiles, unpackFiles } from "../archive.ts"
 import { agentFolder } from "../bubblewrap/host-programs.ts"
 import { chooseUserId } from "../bubblewrap/user-ids.ts"
 import { removeTree } from "../remove-tree.ts"
-import type {
-  Enforcement,
-  ProviderReport,
-  ProviderSandbox,
-  ProviderStartOptions,
-  SandboxProvider,
-  SandboxSpec,
-} from "../sandbox-provider.ts"
+import type { ProviderSandbox, ProviderStartOptions, SandboxProvider, SandboxSpec } from "../sandbox-provider.ts"
 import { containerEtc, homeLabel } from "./container-options.ts"
 import type { DockerOptions } from "./docker-options.ts"
 import { EngineClient } from "./engine-client.ts"

@@ -1,17 +1,11 @@
-import { MayflyError } from "@mayfly/protocol"
+import { MayflyError, type SandboxUsage } from "@mayfly/protocol"
 import { objectOf, resultOf } from "../agent-answer.ts"
 import { AgentSandbox } from "../agent-sandbox.ts"
 import { missingConfinement } from "../bubblewrap/check-confinement.ts"
 import { diskUsage, watchDisk } from "../bubblewrap/disk-watchdog.ts"
 import { errorOfEnd } from "../error-of-end.ts"
 import { SupervisorLink } from "../link/supervisor-link.ts"
-import type {
-  ProviderSandbox,
-  ProviderStartOptions,
-  SandboxEnd,
-  SandboxSpec,
-  SandboxUsage,
-} from "../sandbox-provider.ts"
+import type { ProviderSandbox, ProviderStartOptions, SandboxEnd, SandboxSpec } from "../sandbox-provider.ts"
 import { watchAgent } from "../watch-agent.ts"
 import { AttachedStream } from "./attached-stream.ts"
 import { type ContainerRequest, containerOptions } from "./container-options.ts"

@@ -4,7 +4,7 @@ import type { Socket } from "node:net"
 import { dirname, join } from "node:path"
 import type { Duplex } from "node:stream"
 import { fileURLToPath } from "node:url"
-import { MayflyError } from "@mayfly/protocol"
+import { MayflyError, type SandboxUsage } from "@mayfly/protocol"
 import { objectOf, resultOf, wholeNumber } from "../agent-answer.ts"
 import { AgentSandbox } from "../agent-sandbox.ts"
 import { diskUsage, watchDisk } from "../bubblewrap/disk-watchdog.ts"
@@ -16,7 +16,6 @@ import type {
   ProviderStartOptions,
   SandboxEnd,
   SandboxSpec,
-  SandboxUsage,
   SpawnRequest,
 } from "../sandbox-provider.ts"
 import { memoryExitCode } from "../virtual-agent/memory-exit.ts"

@@ -1,14 +1,8 @@
 import { existsSync, realpathSync } from "node:fs"
 import { mkdir, readdir, rename } from "node:fs/promises"
 import { join } from "node:path"
-import { MayflyError } from "@mayfly/protocol"
-import type {
-  ProviderReport,
-  ProviderSandbox,
-  ProviderStartOptions,
-  SandboxProvider,
-  SandboxSpec,
-} from "../sandbox-provider.ts"
+import { MayflyError, type ProviderReport } from "@mayfly/protocol"
+import type { ProviderSandbox, ProviderStartOptions, SandboxProvider, SandboxSpec } from "../sandbox-provider.ts"
 import { removeTree } from "../remove-tree.ts"
 import { realFolders } from "../virtual-agent/place-operation.ts"
 import { copyTree } from "./copy-tree.ts"

@@ -29,6 +29,7 @@ const fields = [
   "language",
   "typecheck",
   "declarations",
+  "name",
   "env",
 ]
 /** Each keeps its compiled program. */
