@@ -24,6 +24,7 @@ export class DynamicWorker implements AsyncDisposable {
   readonly #program: RemoteProgram
   readonly #values: RemoteValues
   #isDisposed = false
+  #underWay = 0
 
   private constructor(program: RemoteProgram, values: RemoteValues, hash: string) {
     this.#program = program
@@ -75,7 +76,8 @@ export class DynamicWorker implements AsyncDisposable {
   ): Promise<Response> {
     const { reuse = false, ...rest } = init
     const { signal, ...given } = rest
-    const stub = (await this.#open(signal)).fetch(new Request(request, given), this.#values.encode({ reuse }))
+    using worker = await this.#open(signal)
+    const stub = worker.stub.fetch(new Request(request, given), this.#values.encode({ reuse }))
     const cancel = (): void => void stub.cancel().catch(() => {})
     signal?.addEventListener("abort", cancel, { once: true })
     try {
@@ -92,40 +94,50 @@ export class DynamicWorker implements AsyncDisposable {
 
   /** Makes isolates with the program's modules evaluated, for later runs with `reuse`. */
   async prewarm(count: number): Promise<void> {
-    const stub = await this.#open()
-    const { error } = await stub.prewarm(count).catch((cause: unknown) => {
+    using worker = await this.#open()
+    const { error } = await worker.stub.prewarm(count).catch((cause: unknown) => {
       throw sessionError(cause)
     })
     if (error !== undefined) throw refusal(this.#values.decode(error))
   }
 
-  /** Lets go of the program on the server. */
+  /** Lets go of the program on the server. Runs under way go on; later ones are `worker.disposed`. Disposing twice is safe. */
   async dispose(): Promise<void> {
-    if (this.#isDisposed) return
     this.#isDisposed = true
-    this.#program[Symbol.dispose]()
+    if (this.#underWay === 0) this.#program[Symbol.dispose]()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.dispose()
   }
 
-  async #open(signal?: AbortSignal | null): Promise<WorkerStub> {
+  /** The worker on the server, for one call: it stays until that is over. */
+  async #open(signal?: AbortSignal | null): Promise<Disposable & { readonly stub: WorkerStub }> {
     if (this.#isDisposed) throw new MayflyError("worker.disposed", "the worker was disposed; it can't run again")
-    const { stub } = await untilAborted(this.#program.offer(), signal ?? undefined)
-    return stub
+    this.#underWay++
+    const end = (): void => {
+      this.#underWay--
+      if (this.#isDisposed && this.#underWay === 0) this.#program[Symbol.dispose]()
+    }
+    try {
+      const { stub } = await untilAborted(this.#program.offer(), signal ?? undefined)
+      return { stub, [Symbol.dispose]: end }
+    } catch (error) {
+      end()
+      throw error
+    }
   }
 
   async #execute(given: object, { signal, ...options }: RunOptions): Promise<Run> {
-    const stub = await this.#open(signal)
-    return this.#ended(stub.execute(encodeGiven(this.#values, { ...given, ...options })), signal)
+    using worker = await this.#open(signal)
+    return await this.#ended(worker.stub.execute(encodeGiven(this.#values, { ...given, ...options })), signal)
   }
 
   async *#stream(given: object, { signal, ...options }: RunOptions): AsyncGenerator<RunEvent, void, void> {
     const events = new Handoff<RunEvent>()
     const sink = (event: unknown): Promise<void> => events.put(this.#values.decode(event) as RunEvent)
-    const worker = await this.#open(signal)
-    const stub = worker.stream(encodeGiven(this.#values, { ...given, ...options }), sink)
+    using worker = await this.#open(signal)
+    const stub = worker.stub.stream(encodeGiven(this.#values, { ...given, ...options }), sink)
     const ended = this.#ended(stub, signal).finally(() => events.close())
     ended.catch(() => {})
     let isOver = false

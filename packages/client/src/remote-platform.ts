@@ -49,7 +49,8 @@ export class RemotePlatform implements AsyncDisposable {
 
   /** Callers use `connect`. */
   constructor({ maxRetries = 3, fetch: given = fetch, ...options }: ConnectOptions) {
-    this.#http = new Http({ ...options, maxRetries, fetch: given })
+    // In browsers the global one works only when it is not called as a method.
+    this.#http = new Http({ ...options, maxRetries, fetch: (...request) => given(...request) })
     this.env = { WORKFLOWS: new WorkflowBinding(this.#http), SANDBOX: new Sandboxes(this.#http) }
     this.ledger = new RemoteLedger(this.#http)
     this.approvals = new RemoteApprovals(this.#http)

@@ -50,6 +50,7 @@ export class RemoteProgram implements Disposable {
 
   [Symbol.dispose](): void {
     this.#offered?.stub[Symbol.dispose]()
+    this.#offered = undefined
     this.#values.dispose()
   }
 

@@ -7,8 +7,16 @@ export function cors(origins: readonly string[]): MiddlewareHandler {
   for (const origin of origins) checkOrigin(origin)
   const allow = honoCors({
     origin: (origin) => (origins.includes(origin) ? origin : null),
-    allowMethods: ["GET", "PUT", "POST", "DELETE"],
-    allowHeaders: ["accept", "authorization", "content-type", "idempotency-key", "last-event-id", "x-request-id"],
+    allowMethods: ["GET", "PUT", "POST", "PATCH", "DELETE"],
+    allowHeaders: [
+      "accept",
+      "authorization",
+      "content-type",
+      "idempotency-key",
+      "last-event-id",
+      "x-mayfly-tenant",
+      "x-request-id",
+    ],
     exposeHeaders: ["idempotency-replayed", "ratelimit", "ratelimit-policy", "retry-after", "x-request-id"],
     maxAge: 600,
   })
