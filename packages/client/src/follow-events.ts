@@ -1,6 +1,6 @@
 import { answerError, MayflyError, type ServerEvent, serverEvents } from "@mayfly/protocol"
 import { chunksOf } from "./chunks-of.ts"
-import type { Call, Http } from "./http.ts"
+import { type Call, type Http, isObject } from "./http.ts"
 import { pause, retryDelayMs } from "./retry.ts"
 
 /** The events of one answer. A connection that breaks rejects with whatever `fetch` says of it. */
@@ -9,7 +9,10 @@ export async function* eventsOf(response: Response): AsyncGenerator<ServerEvent,
     await response.body?.cancel()
     throw new MayflyError("client.not-mayfly", "the server answered without events")
   }
-  yield* serverEvents(chunksOf(response.body))
+  for await (const event of serverEvents(chunksOf(response.body))) {
+    if (!isObject(event.data)) throw new MayflyError("client.not-mayfly", "the server sent an event without fields")
+    yield event
+  }
 }
 
 /** The same where an event `error` is a failure of the call: it rejects with that. */

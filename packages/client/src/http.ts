@@ -59,7 +59,7 @@ export class Http {
   async page<T>(path: string, name: string, call: Call = {}): Promise<{ entries: T[]; cursor: string | undefined }> {
     const answer = await this.json<Record<string, unknown>>("GET", path, call)
     const entries: unknown = answer[name]
-    if (!Array.isArray(entries)) throw notMayfly(`its answer has no list of ${name}`)
+    if (!Array.isArray(entries) || !entries.every(isObject)) throw notMayfly(`its answer has no list of ${name}`)
     const cursor: unknown = answer["cursor"]
     return { entries: entries as T[], cursor: typeof cursor === "string" ? cursor : undefined }
   }
@@ -67,13 +67,15 @@ export class Http {
   /** All pages of a list. */
   async all<T>(path: string, name: string, call: Call = {}): Promise<T[]> {
     const all: T[] = []
-    for (let cursor: string | undefined; ;) {
+    let cursor: string | undefined
+    for (let pages = 0; pages < maxPages; pages++) {
       const page = await this.page<T>(path, name, { ...call, query: { limit: 1_000, ...call.query, cursor } })
-      all.push(...page.entries)
+      for (const entry of page.entries) all.push(entry)
+      if (page.cursor === undefined) return all
+      if (page.cursor === cursor) break
       cursor = page.cursor
-      if (cursor === undefined) return all
-      if (page.entries.length === 0 || all.length >= maxListed) throw notMayfly("its list has no end")
     }
+    throw notMayfly("its list has no end")
   }
 
   /** The answer, its body unread. Rejects with the server's coded error, `client.unreachable` or `client.not-mayfly`. */
@@ -108,10 +110,12 @@ export class Http {
       try {
         return await read(await this.#attempt(request, call.signal))
       } catch (error) {
-        if (!(error instanceof MayflyError) || !error.retry || attempt >= most) throw error
-        await pause(retryDelayMs(attempt, error), call.signal)
+        if (!(error instanceof MayflyError) || !error.retry) throw error
         // What was sent before is still at work there, and its answer will come: that is no failure.
-        if (error.code !== "input.idempotency-conflict") attempt++
+        const isAtWork = attempt > 0 && error.code === "input.idempotency-conflict"
+        if (!isAtWork && attempt >= most) throw error
+        await pause(retryDelayMs(attempt, error), call.signal)
+        if (!isAtWork) attempt++
       }
     }
   }
@@ -183,8 +187,8 @@ export class Http {
   }
 }
 
-/** Past this a list is not read on. */
-const maxListed = 100_000
+/** Of a thousand entries each. */
+const maxPages = 1_000
 
 function objectOf(text: string): object {
   const value = parsed(text)
@@ -195,12 +199,14 @@ function objectOf(text: string): object {
 function parsed(text: string): Readonly<Record<string, unknown>> | undefined {
   try {
     const value: unknown = JSON.parse(text)
-    return typeof value === "object" && value !== null && !Array.isArray(value)
-      ? (value as Readonly<Record<string, unknown>>)
-      : undefined
+    return isObject(value) ? value : undefined
   } catch {
     return undefined
   }
+}
+
+export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value)
 }
 
 function notMayfly(why: string): MayflyError {

@@ -8,6 +8,7 @@ import {
   type WaitOptions,
 } from "@mayfly/protocol"
 import { followable } from "./followable.ts"
+import { isObject } from "./http.ts"
 import type { SandboxHttp } from "./sandbox-http.ts"
 
 interface ProcessJson {
@@ -133,6 +134,7 @@ export class SandboxProcess {
       signal,
       retry: false,
     })
+    if (!isObject(found.process)) throw new MayflyError("client.not-mayfly", "the server answered without the process")
     this.#last = found.process
     return found
   }

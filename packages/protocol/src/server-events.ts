@@ -9,7 +9,7 @@ export interface ServerEvent {
 }
 
 /** More characters than the event of the largest result has. */
-const maxEventLength = 256 << 20
+const maxEventLength = 128 << 20
 
 /**
  * The events of a stream (WHATWG HTML, 9.2.6), in order. Comments and `retry` are left out, and so is an event that was cut off. Rejects with
