@@ -1,8 +1,10 @@
 import { existsSync, realpathSync } from "node:fs"
-import { mkdir, readdir, rename } from "node:fs/promises"
+import { mkdir, rename } from "node:fs/promises"
 import { join } from "node:path"
 import { MayflyError, type ProviderReport } from "@mayfly/protocol"
 import type { ProviderSandbox, ProviderStartOptions, SandboxProvider, SandboxSpec } from "../sandbox-provider.ts"
+import { asDiskFull } from "../disk-full.ts"
+import { namesIn } from "../names-in.ts"
 import { removeTree } from "../remove-tree.ts"
 import { realFolders } from "../virtual-agent/place-operation.ts"
 import { copyTree } from "./copy-tree.ts"
@@ -107,14 +109,4 @@ export class VirtualProvider implements SandboxProvider {
   #snapshot(id: string): string {
     return join(this.#directory, "snapshots", id)
   }
-}
-
-async function namesIn(folder: string): Promise<string[]> {
-  return existsSync(folder) ? readdir(folder) : []
-}
-
-function asDiskFull(error: unknown): unknown {
-  const { code, message } = error as NodeJS.ErrnoException
-  if (code !== "ENOSPC" && code !== "EDQUOT") return error
-  return new MayflyError("sandbox.disk-full", `the disk of this machine is full: ${message}`, { cause: error })
 }
