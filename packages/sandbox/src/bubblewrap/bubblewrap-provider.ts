@@ -6,20 +6,9 @@ import { pipeline } from "node:stream/promises"
 import { MayflyError, type Enforcement, type ProviderReport } from "@mayfly/protocol"
 import { identity, isAlive } from "../claim-directory.ts"
 import { packFiles, unpackFiles } from "../archive.ts"
-<<<<<<< HEAD
-import type { ProviderSandbox, ProviderStartOptions, SandboxProvider, SandboxSpec } from "../sandbox-provider.ts"
-=======
 import { asDiskFull } from "../disk-full.ts"
 import { namesIn } from "../names-in.ts"
-import type {
-  Enforcement,
-  ProviderReport,
-  ProviderSandbox,
-  ProviderStartOptions,
-  SandboxProvider,
-  SandboxSpec,
-} from "../sandbox-provider.ts"
->>>>>>> main
+import type { ProviderSandbox, ProviderStartOptions, SandboxProvider, SandboxSpec } from "../sandbox-provider.ts"
 import { etcFiles } from "./bubblewrap-profile.ts"
 import { type CgroupPlaces, findCgroupPlaces } from "./cgroup-places.ts"
 import { findHostPrograms, type HostPrograms } from "./host-programs.ts"

@@ -7,13 +7,9 @@ import { AgentSandbox } from "../agent-sandbox.ts"
 import { errorOfEnd } from "../error-of-end.ts"
 import { holdChild } from "../hold-child.ts"
 import { SupervisorLink } from "../link/supervisor-link.ts"
-<<<<<<< HEAD
 import type { PreparedNetwork, SandboxEnd, SandboxSpec } from "../sandbox-provider.ts"
-=======
-import type { PreparedNetwork, SandboxEnd, SandboxSpec, SandboxUsage } from "../sandbox-provider.ts"
 import { didNotStart, unavailable } from "../unavailable.ts"
 import { watchRunning } from "../watch-running.ts"
->>>>>>> main
 import {
   agentCommand,
   bubblewrapArguments,

@@ -11,19 +11,8 @@ import { newUser } from "../bubblewrap/user-ids.ts"
 import { asDiskFull } from "../disk-full.ts"
 import { namesIn } from "../names-in.ts"
 import { removeTree } from "../remove-tree.ts"
-<<<<<<< HEAD
 import type { ProviderSandbox, ProviderStartOptions, SandboxProvider, SandboxSpec } from "../sandbox-provider.ts"
-=======
-import type {
-  Enforcement,
-  ProviderReport,
-  ProviderSandbox,
-  ProviderStartOptions,
-  SandboxProvider,
-  SandboxSpec,
-} from "../sandbox-provider.ts"
 import { unavailable } from "../unavailable.ts"
->>>>>>> main
 import { containerEtc, homeLabel } from "./container-options.ts"
 import type { DockerOptions } from "./docker-options.ts"
 import { EngineClient } from "./engine-client.ts"

@@ -1,27 +1,13 @@
-<<<<<<< HEAD
-import { MayflyError, type SandboxUsage } from "@mayfly/protocol"
-=======
->>>>>>> main
+import type { SandboxUsage } from "@mayfly/protocol"
 import { objectOf, resultOf } from "../agent-answer.ts"
 import { AgentSandbox } from "../agent-sandbox.ts"
 import { missingConfinement } from "../bubblewrap/check-confinement.ts"
 import { diskUsage } from "../bubblewrap/disk-watchdog.ts"
 import { errorOfEnd } from "../error-of-end.ts"
 import { SupervisorLink } from "../link/supervisor-link.ts"
-<<<<<<< HEAD
 import type { ProviderSandbox, ProviderStartOptions, SandboxEnd, SandboxSpec } from "../sandbox-provider.ts"
-import { watchAgent } from "../watch-agent.ts"
-=======
-import type {
-  ProviderSandbox,
-  ProviderStartOptions,
-  SandboxEnd,
-  SandboxSpec,
-  SandboxUsage,
-} from "../sandbox-provider.ts"
 import { didNotStart, unavailable } from "../unavailable.ts"
 import { watchRunning } from "../watch-running.ts"
->>>>>>> main
 import { AttachedStream } from "./attached-stream.ts"
 import { type ContainerRequest, containerOptions } from "./container-options.ts"
 import type { EngineClient } from "./engine-client.ts"

@@ -3,10 +3,7 @@ import { existsSync, realpathSync } from "node:fs"
 import { dirname, join } from "node:path"
 import type { Duplex } from "node:stream"
 import { fileURLToPath } from "node:url"
-<<<<<<< HEAD
-import { MayflyError, type SandboxUsage } from "@mayfly/protocol"
-=======
->>>>>>> main
+import type { SandboxUsage } from "@mayfly/protocol"
 import { objectOf, resultOf, wholeNumber } from "../agent-answer.ts"
 import { AgentSandbox } from "../agent-sandbox.ts"
 import { diskUsage } from "../bubblewrap/disk-watchdog.ts"
