@@ -85,10 +85,8 @@ test("a session that is cut ends its runs, and the next calls find functions aga
   await called.promise
   proxy.cut()
   assert.deepEqual(await ended, [{ code: "client.disconnected" }, { code: "client.disconnected" }])
-  assert.deepEqual(
-    await Promise.all([worker.run(1), worker.run(1), worker.run(1)]).then((all) => all.sort()),
-    [1, 2, 3],
-  )
+  const counted = await Promise.all([worker.run(1), worker.run(1), worker.run(1)])
+  assert.deepEqual(new Set(counted), new Set([1, 2, 3]))
   proxy.cut()
   for (let left = 100; ; left--) {
     // The client learns of it in its own time: until then calls go on the connection that is gone.

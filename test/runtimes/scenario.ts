@@ -89,11 +89,11 @@ async function values(once: Once): Promise<unknown> {
   const [zero, big, date, map, bytes, nothing] = (await once({ script: "(input) => input" }, given)) as typeof given
   return [
     Object.is(zero, -0) ? "-0" : zero,
-    String(big),
+    (big as bigint).toString(),
     (date as Date).toISOString(),
     [...(map as Map<string, number>)].join().replace(",", ":"),
     (bytes as Uint8Array).join(),
-    String(nothing),
+    typeof nothing,
   ]
 }
 

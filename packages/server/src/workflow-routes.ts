@@ -5,7 +5,7 @@ import type { Call } from "./route/call.ts"
 import { wholeNumber } from "./route/query-values.ts"
 import { type Route, route } from "./route/route.ts"
 import { nextCursor, opaque, pageQuery, taggedSchema, tenantField, tenantQuery } from "./schema/common.ts"
-import { historyEntry, instanceStatus, workflow, workflowRequest } from "./schema/workflow.ts"
+import { historyEntry, instanceStatus, workflow, workflowRequest, workflowUpgrade } from "./schema/workflow.ts"
 import { taggedValue } from "./tagged-value.ts"
 import { parseWorkflowBody } from "./workflow-body.ts"
 import { followWorkflow } from "./workflow-events.ts"
@@ -185,12 +185,14 @@ export const workflowRoutes: readonly Route[] = [
     place: "requests",
     params,
     query: tenantQuery,
-    body: documented(z.record(z.string(), z.unknown()), workflowRequest),
+    body: documented(z.record(z.string(), z.unknown()), workflowUpgrade),
     answer: { description: "The instance.", json: workflow },
     errors: ["workflow.not-found", "workflow.ended", "workflow.nondeterminism", "worker.syntax"],
     async handle(call) {
       const given = parseWorkflowBody(call.body)
       const tenant = given.tenant === undefined ? call.query.tenant : given.tenant
+      for (const name of ["id", "params"])
+        if (Object.hasOwn(call.body, name)) throw invalid(name, "stays what it is: an upgrade changes the code alone")
       const instance = await find(call, tenant as string | undefined)
       await instance.upgrade(given.options)
       return workflowToJson(instance)
