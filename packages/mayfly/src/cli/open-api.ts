@@ -41,21 +41,29 @@ export interface StreamOptions {
   readonly signal: AbortSignal
 }
 
+export interface OpenOptions {
+  /** Whether it lasts: other commands reach the directory through this process then, and programs can have somebody asked. Default false. */
+  readonly isAttended?: boolean
+}
+
 /** The API of a server, or of the process that owns the directory; when none does, this one owns it meanwhile. */
-export async function openApi(flags: Pick<ApiFlags, "data" | "url" | "profile">): Promise<Api> {
+export async function openApi(
+  flags: Pick<ApiFlags, "data" | "url" | "profile">,
+  options: OpenOptions = {},
+): Promise<Api> {
   const place = apiPlace(flags)
   if (place.kind === "server") return serverApi(place.url, place.key)
   const owner = directoryOwner(place.path)
-  return owner === undefined ? ownApi(place.path) : ownerApi(place.path, owner.pid)
+  return owner === undefined ? ownApi(place.path, options) : ownerApi(place.path, owner.pid)
 }
 
 /** Whoever has the directory and a terminal is its owner, and may choose what holds a sandbox. */
 const small = { hosts: 1, isolates: 0, spare: false, sandboxes: { offer: providerNames } }
 
-async function ownApi(path: string): Promise<Api> {
+async function ownApi(path: string, { isAttended = false }: OpenOptions): Promise<Api> {
   await using opened = new AsyncDisposableStack()
   const directory = opened.use(openDataDirectory(path))
-  const platform = opened.use(await createPlatform({ ...small, dataDir: directory }))
+  const platform = opened.use(await createPlatform({ ...small, dataDir: directory, attended: isAttended }))
   const key = createKey()
   let keyHashes = [hashKey(key)]
   // A command is no server: its user reads what went wrong, not a line per request.
@@ -63,6 +71,15 @@ async function ownApi(path: string): Promise<Api> {
   const { app, close } = createServer({ platform, keyHashes, log })
   opened.defer(close)
   const held = opened.move()
+  /** Other commands find us as they find a server. */
+  const share = async (): Promise<void> => {
+    const socket = held.use(await openOwnerSocket(directory))
+    keyHashes = [...keyHashes, socket.keyHash]
+    const server = createServer({ platform, keyHashes, log })
+    held.defer(server.close)
+    socket.serve(server.app)
+  }
+  if (isAttended) await share()
   return {
     isLasting: false,
     async call(method, target, body) {
@@ -87,12 +104,8 @@ async function ownApi(path: string): Promise<Api> {
       return response.body ?? Readable.from([])
     },
     async socket(target) {
-      // A person looks at it, maybe for long: other commands find us as they find a server.
-      const socket = held.use(await openOwnerSocket(directory))
-      keyHashes = [...keyHashes, socket.keyHash]
-      const server = createServer({ platform, keyHashes, log })
-      held.defer(server.close)
-      socket.serve(server.app)
+      // A person looks at it, maybe for long.
+      if (!isAttended) await share()
       return openSocket(directorySocket(path), target)
     },
     [Symbol.asyncDispose]: () => held.disposeAsync(),

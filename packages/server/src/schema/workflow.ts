@@ -71,12 +71,10 @@ const code = {
   script: z.string().optional().describe("Instead of steps: a program with `run(event, step)`."),
 }
 
-export const workflowUpgrade = z
-  .looseObject({ ...code, tenant: z.string().optional() })
-  .meta({
-    id: "WorkflowUpgrade",
-    examples: [{ steps: [{ name: "add", code: "return input.a + 2", input: { a: 1 } }] }],
-  })
+export const workflowUpgrade = z.looseObject({ ...code, tenant: z.string().optional() }).meta({
+  id: "WorkflowUpgrade",
+  examples: [{ steps: [{ name: "add", code: "return input.a + 2", input: { a: 1 } }] }],
+})
 
 export const workflowRequest = z
   .looseObject({
