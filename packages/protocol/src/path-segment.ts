@@ -6,7 +6,7 @@ import { MayflyError } from "./mayfly-error.ts"
  */
 export function pathSegment(text: string, what = "id"): string {
   const isText = typeof text === "string" && text.isWellFormed()
-  if (isText && text !== "" && text !== "." && text !== "..") return encodeURIComponent(text)
+  if (isText && text !== "." && text !== "..") return encodeURIComponent(text)
   throw new MayflyError("input.invalid", `${what} can't be ${JSON.stringify(text)}`, { details: { path: what } })
 }
 
