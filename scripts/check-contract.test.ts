@@ -39,6 +39,33 @@ test("exports are found through packages, renames and stars, without comments an
   assert.deepEqual([...readReport(writeReport(exports))], expected)
 })
 
+test("what an export has of an interface that is not exported stands in it", () => {
+  write("packages/d/package.json", '{ "exports": { ".": { "types": "./dist/index.d.ts" } } }')
+  write("packages/d/dist/index.d.ts", "export interface Base {\n  a: 1;\n}\nexport interface Shown {\n  b: 1;\n}\n")
+  const entry = write(
+    "packages/e/dist/index.d.ts",
+    `import type { Base, Shown } from "@mayfly/d"
+export type { Shown }
+interface Local extends Base {
+  c: 1;
+}
+export interface A extends Local, Shown, Disposable {
+  d: 1;
+}
+export interface B extends Disposable {
+}
+`,
+  )
+  assert.deepEqual(
+    [...readExports(entry, join(root, "packages"))],
+    [
+      ["A", "interface A extends Shown, Disposable {\na: 1;\nc: 1;\nd: 1;\n}"],
+      ["B", "interface B extends Disposable {\n}"],
+      ["Shown", "interface Shown {\nb: 1;\n}"],
+    ],
+  )
+})
+
 test("what users miss is a break, what they gain is none", () => {
   const before = new Map([
     ["A", "interface A {\na: string;\n}"],

@@ -7,6 +7,7 @@ interface Declared {
   readonly start: number
   readonly end: number
   readonly id?: { readonly name?: string } | null
+  readonly extends?: readonly { readonly expression: { readonly name?: string } }[]
   readonly declaration?: Declared | null
   readonly declarations?: readonly Declared[]
 }
@@ -25,15 +26,17 @@ interface Source {
 /** What a package's declarations export: the text of each declaration by its name, without comments, the names in order. */
 export function readExports(entry: string, packages: string): Map<string, string> {
   const found = new Map<string, string>()
-  const sources = new Map<string, Source>()
-  for (const name of [...namesOf(entry, { sources, packages })].sort())
-    found.set(name, declarationOf(entry, name, { sources, packages }))
+  const context: Context = { sources: new Map(), packages, names: new Set() }
+  const names = namesOf(entry, context)
+  for (const name of [...names].sort()) found.set(name, declarationOf(entry, name, { ...context, names }))
   return found
 }
 
 interface Context {
   readonly sources: Map<string, Source>
   readonly packages: string
+  /** All that is exported. */
+  readonly names: ReadonlySet<string>
 }
 
 function namesOf(path: string, context: Context): Set<string> {
@@ -51,19 +54,49 @@ function declarationOf(path: string, name: string, context: Context): string {
     return declarationOf(star, name, context)
   }
   const imported = given.from === null ? source.imports.get(given.name) : { from: given.from, name: given.name }
-  if (imported === undefined) return textOf(source, given.name)
+  if (imported === undefined) return wholeOf(source, given.name, context)
   const at = locateOrNull(imported.from, path, context)
   return at === null ? `${name} of ${imported.from}` : declarationOf(at, imported.name, context)
 }
 
-function textOf({ body, text, path }: Source, name: string): string {
+/** With what it has of interfaces that are not exported themselves: a change of theirs is one of its own. */
+function wholeOf(source: Source, name: string, context: Context): string {
+  const whole = declarationsOf(source, name).map((declared) => {
+    const [head = "", ...rest] = tidy(source.text.slice(declared.start, declared.end)).split("\n")
+    const bases = (declared.extends ?? []).flatMap(({ expression }) => expression.name ?? [])
+    const hidden = bases.map((base) => ({
+      base,
+      text: context.names.has(base) ? undefined : baseOf(source, base, context),
+    }))
+    const named = hidden.flatMap(({ base, text }) => (text === undefined ? [base] : []))
+    const lines = hidden.flatMap(({ text }) => text?.split("\n").slice(1, -1) ?? [])
+    if (lines.length === 0) return [head, ...rest].join("\n")
+    const shown = named.length === 0 ? " {" : ` extends ${named.join(", ")} {`
+    return [head.replace(/ extends [^{]*\{/, shown), ...lines, ...rest].join("\n")
+  })
+  return whole.join("\n")
+}
+
+/** Undefined for one that is not ours. */
+function baseOf(source: Source, name: string, context: Context): string | undefined {
+  const imported = source.imports.get(name)
+  if (imported === undefined) return isDeclared(source, name) ? wholeOf(source, name, context) : undefined
+  const at = locateOrNull(imported.from, source.path, context)
+  return at === null ? undefined : declarationOf(at, imported.name, context)
+}
+
+function isDeclared({ body }: Source, name: string): boolean {
+  return body.some((statement) => (statement.declaration ?? statement).id?.name === name)
+}
+
+function declarationsOf({ body, path }: Source, name: string): readonly Declared[] {
   const declared = body.flatMap((statement) => {
     const inner = statement.declaration ?? statement
     const names = [inner.id?.name, ...(inner.declarations ?? []).map(({ id }) => id?.name)]
-    return names.includes(name) ? [text.slice(inner.start, inner.end)] : []
+    return names.includes(name) ? [inner] : []
   })
   if (declared.length === 0) throw new Error(`"${path}" does not declare ${name}`)
-  return declared.map(tidy).join("\n")
+  return declared
 }
 
 /** Without comments and private fields, and however it is indented. */

@@ -14,6 +14,8 @@ export interface SubjectWorker extends AsyncDisposable {
   run(input?: unknown, options?: object): Promise<unknown>
   execute(input?: unknown, options?: object): Promise<Run>
   stream(input?: unknown, options?: object): AsyncGenerator<RunEvent, void, void>
+  executeRequest(request: Request, options?: object): Promise<Run>
+  streamRequest(request: Request, options?: object): AsyncGenerator<RunEvent, void, void>
   fetch(request: Request | string, init?: object): Promise<Response>
   prewarm(count: number): Promise<void>
   dispose(): Promise<void>

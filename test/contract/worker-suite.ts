@@ -120,6 +120,8 @@ export function workerSuite(subject: () => Subject): void {
     abort.abort()
     const ended = await run
     assert.equal(ended.ok || ended.error.code, "worker.aborted")
+    const never = await worker.execute(undefined, { signal: AbortSignal.abort() })
+    assert.equal(never.ok || never.error.code, "worker.aborted")
   })
 
   test("a fetch handler gets requests and gives responses, their bodies as streams", async () => {
@@ -151,6 +153,35 @@ export function workerSuite(subject: () => Subject): void {
     await worker.dispose()
     await worker.dispose()
     assert.deepEqual(await codeOf(worker.run(1)), { code: "worker.disposed" })
+  })
+
+  test("a worker that is disposed finishes what is under way", async () => {
+    const called = Promise.withResolvers<void>()
+    const answer = Promise.withResolvers<number>()
+    const wait = (): Promise<number> => {
+      called.resolve()
+      return answer.promise
+    }
+    const worker = await subject().createWorker({ script: "async (input, env) => await env.wait()", env: { wait } })
+    const run = worker.run()
+    await called.promise
+    await worker.dispose()
+    assert.deepEqual(await codeOf(worker.run()), { code: "worker.disposed" })
+    answer.resolve(5)
+    assert.equal(await run, 5)
+  })
+
+  test("a handler's whole answer is the result of a run, and its events", async () => {
+    const script =
+      "export default { fetch: async (request) => { console.log('asked'); return new Response(await request.text(), { status: 201 }) } }"
+    await using worker = await subject().createWorker({ script })
+    const ask = (): Request => new Request("https://a.example/", { method: "POST", body: "hello" })
+    const run = await worker.executeRequest(ask())
+    const { status, body } = (run.ok ? run.result : {}) as { status: number; body: unknown }
+    assert.deepEqual([status, body], [201, "hello"])
+    const types: string[] = []
+    for await (const event of worker.streamRequest(ask())) types.push(event.type)
+    assert.deepEqual(types, ["log", "result"])
   })
 
   test("warm runs share module state, fresh ones do not", async () => {

@@ -4,7 +4,7 @@ import { DatabaseSync } from "node:sqlite"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, test } from "node:test"
-import { connect } from "@mayfly/client"
+import { connect, type UsageReport } from "@mayfly/client"
 import { createPlatform } from "@mayfly/platform"
 import { createKey, hashKey, listen, startServer } from "@mayfly/server"
 import { mayflyHere } from "./mayfly-here.ts"
@@ -58,9 +58,17 @@ test("GET /v1/usage has pages, and its CSV is whole", async () => {
   assert.deepEqual([lines.length, lines[0]?.startsWith("worker,runs,"), lines[1]?.startsWith("w1,1,")], [count + 2, true, true]) // oxfmt-ignore
 })
 
+function cursorOf(page: UsageReport | undefined): { readonly cursor?: string } {
+  return typeof page?.cursor === "string" ? { cursor: page.cursor } : {}
+}
+
 test("client and command follow the cursor", async () => {
-  const { rows, total } = await connect({ url: server.url, key }).usage.report({ ...days, by: ["worker"] })
-  assert.deepEqual([rows.length, total.runs], [count, count])
+  const { usage } = connect({ url: server.url, key })
+  const [limit, pages]: [number, UsageReport[]] = [1_000, []]
+  do pages.push(await usage.query({ ...days, by: ["worker"], limit, ...cursorOf(pages.at(-1)) }))
+  while (pages.at(-1)?.cursor !== null)
+  const rows = pages.flatMap((page) => page.rows)
+  assert.deepEqual([pages.length, rows.length, pages.at(-1)?.total.runs], [Math.ceil(count / limit), count, count])
   process.env["MAYFLY_KEY"] = key
   const args = ["usage", "--url", server.url, "--from", days.from, "--to", days.to, "--by", "worker", "--json"]
   const { stdout, stderr, code } = await mayflyHere(args)

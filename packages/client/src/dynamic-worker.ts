@@ -1,108 +1,33 @@
-import {
-  type Limits,
-  type LedgerRow,
-  type LogLine,
-  MayflyError,
-  type NetworkPolicy,
-  type Usage,
-} from "@mayfly/protocol"
+import { MayflyError, type Run, type RunEvent, type RunOptions, type WorkerOptions } from "@mayfly/protocol"
 import { RemoteValues } from "@mayfly/protocol/remote"
-import { errorFromJson } from "./api-error.ts"
 import { boundEnv } from "./bound-env.ts"
 import { defaultPlatform } from "./default-platform.ts"
 import { encodeGiven } from "./encode-given.ts"
 import { Handoff } from "./handoff.ts"
 import type { RemotePlatform } from "./remote-platform.ts"
+import { refusal, RemoteProgram, type RunStub, type WorkerStub } from "./remote-program.ts"
 import { sessionError } from "./session.ts"
 
-/** A module as callers give it. */
-export type GivenModule =
-  | string
-  | { readonly js: string }
-  | { readonly ts: string }
-  | { readonly cjs: string }
-  | { readonly text: string }
-  | { readonly json: unknown }
-  | { readonly data: ArrayBuffer | Uint8Array }
-  | { readonly wasm: ArrayBuffer | Uint8Array }
-
-/** As in the library, with a connection to a server as the platform. */
-export interface DynamicWorkerOptions {
-  /** One program text in any of the five shapes; or `modules` and `mainModule`. */
-  readonly script?: string
-  readonly modules?: Readonly<Record<string, GivenModule>>
-  readonly mainModule?: string
-  /** Default "auto". */
-  readonly language?: "auto" | "javascript" | "typescript"
-  readonly limits?: Partial<Limits>
-  /** Default: nothing can be reached. */
-  readonly network?: NetworkPolicy
-  /** Data, functions, objects of functions, class instances. Functions run here, in the client; the server calls them for the program. */
-  readonly env?: Readonly<Record<string, unknown>>
-  readonly typecheck?: boolean
-  readonly declarations?: string
-  /** Default: the key's. */
-  readonly tenant?: string
+/** As in the library, with a connection to a server as the platform. Functions of `env` run here, in the client; the server calls them for the program. */
+export interface DynamicWorkerOptions extends WorkerOptions {
   /** Default: the server of MAYFLY_URL and MAYFLY_KEY. */
   readonly platform?: RemotePlatform
 }
 
-export interface RunOptions {
-  /** Cancels the run; it ends as `worker.aborted`. */
-  readonly signal?: AbortSignal
-  readonly limits?: Partial<Limits>
-  /** `ctx.props` of the program. */
-  readonly props?: unknown
-  /** Whether a warm isolate may be used. Default false. */
-  readonly reuse?: boolean
-  /** Whether the result may hold functions and streams. */
-  readonly stubs?: boolean
-}
-
-/** One finished run. `result` stands in it only when `ok`, `error` only when not. */
-export type Run = {
-  readonly id: string
-  readonly logs: readonly LogLine[]
-  readonly logsTruncated?: true
-  readonly usage: Usage
-  readonly egress: readonly LedgerRow[]
-} & ({ readonly ok: true; readonly result: unknown } | { readonly ok: false; readonly error: MayflyError })
-
-export type RunEvent =
-  | ({ readonly type: "log" } & LogLine)
-  | { readonly type: "egress"; readonly row: LedgerRow }
-  | { readonly type: "value"; readonly value: unknown }
-  | { readonly type: "result"; readonly result: unknown; readonly run: Run }
-  | { readonly type: "error"; readonly error: MayflyError; readonly run: Run }
-
-interface Stub {
-  execute(call: unknown): RunStub
-  stream(call: unknown, sink: (event: unknown) => Promise<void>): RunStub
-  fetch(request: Request, options: unknown): FetchStub
-  prewarm(count: number): Promise<{ error?: unknown }>
-  [Symbol.dispose](): void
-}
-
-interface RunStub extends Disposable {
-  ended(): Promise<{ run?: unknown; error?: unknown }>
-  cancel(): Promise<void>
-}
-
-interface FetchStub extends Disposable {
-  ended(): Promise<{ response?: Response; error?: unknown }>
-  cancel(): Promise<void>
-}
+/** How long a run that was cancelled may take to say how it ended. */
+const lastWordsMs = 10_000
 
 /** A program on a server, compiled once, run as often as wanted: each time in a fresh isolate. The same shape as the library's class. */
 export class DynamicWorker implements AsyncDisposable {
   /** Content hash of the compiled program. */
   readonly hash: string
-  readonly #stub: Stub
+  readonly #program: RemoteProgram
   readonly #values: RemoteValues
   #isDisposed = false
+  #underWay = 0
 
-  private constructor(stub: Stub, values: RemoteValues, hash: string) {
-    this.#stub = stub
+  private constructor(program: RemoteProgram, values: RemoteValues, hash: string) {
+    this.#program = program
     this.#values = values
     this.hash = hash
   }
@@ -110,16 +35,11 @@ export class DynamicWorker implements AsyncDisposable {
   /** Rejects as in the library, and with `client.unreachable`, `auth.*`. */
   static async create(options: DynamicWorkerOptions): Promise<DynamicWorker> {
     const { platform, env, ...rest } = options
-    const session = await (platform ?? defaultPlatform()).session.open()
     const values = new RemoteValues()
     const given = encodeGiven(values, { ...rest, ...(env === undefined ? {} : { env: boundEnv(env) }) })
-    try {
-      const { worker, hash, error } = await session.createWorker(given)
-      if (error !== undefined) throw refusal(values.decode(error))
-      return new DynamicWorker(worker as Stub, values, String(hash))
-    } catch (error) {
-      throw sessionError(error)
-    }
+    const program = new RemoteProgram((platform ?? defaultPlatform()).session, values, given)
+    const { hash } = await program.offer()
+    return new DynamicWorker(program, values, hash)
   }
 
   /** The program's result. Rejects with a coded error. */
@@ -129,33 +49,24 @@ export class DynamicWorker implements AsyncDisposable {
     throw run.error
   }
 
-  /** The whole run. Never rejects for what the program did. */
+  /** The whole run. Never rejects for what the program did. A connection that breaks is `client.disconnected`; the next call opens another. */
   async execute(input?: unknown, options: RunOptions = {}): Promise<Run> {
-    const { signal, ...rest } = options
-    signal?.throwIfAborted()
-    this.#checkUsable()
-    return this.#ended(this.#stub.execute(encodeGiven(this.#values, { input, ...rest })), signal)
+    return this.#execute({ input }, options)
+  }
+
+  /** Like `execute` for a fetch handler; the result is `{ status, headers, body }`, the body whole. */
+  async executeRequest(request: Request, options: RunOptions = {}): Promise<Run> {
+    return this.#execute({ request }, options)
   }
 
   /** Logs, egress and yielded values as they happen, then the result or the error. Leaving the loop cancels the run. */
   async *stream(input?: unknown, options: RunOptions = {}): AsyncGenerator<RunEvent, void, void> {
-    const { signal, ...rest } = options
-    const events = new Handoff<RunEvent>()
-    const sink = (event: unknown): Promise<void> => events.put(this.#values.decode(event) as RunEvent)
-    this.#checkUsable()
-    const stub = this.#stub.stream(encodeGiven(this.#values, { input, ...rest }), sink)
-    const ended = this.#ended(stub, signal).finally(() => events.close())
-    ended.catch(() => {})
-    let isOver = false
-    try {
-      yield* events
-      const run = await ended
-      isOver = true
-      yield run.ok ? { type: "result", result: run.result, run } : { type: "error", error: run.error, run }
-    } finally {
-      if (!isOver) await stub.cancel().catch(() => {})
-      events.close()
-    }
+    yield* this.#stream({ input }, options)
+  }
+
+  /** Like `stream`, for a fetch handler. */
+  async *streamRequest(request: Request, options: RunOptions = {}): AsyncGenerator<RunEvent, void, void> {
+    yield* this.#stream({ request }, options)
   }
 
   /** Calls the program's fetch handler. Bodies stream in both directions. */
@@ -165,9 +76,8 @@ export class DynamicWorker implements AsyncDisposable {
   ): Promise<Response> {
     const { reuse = false, ...rest } = init
     const { signal, ...given } = rest
-    this.#checkUsable()
-    const whole = new Request(request, given)
-    const stub = this.#stub.fetch(whole, this.#values.encode({ reuse }))
+    using worker = await this.#open(signal)
+    const stub = worker.stub.fetch(new Request(request, given), this.#values.encode({ reuse }))
     const cancel = (): void => void stub.cancel().catch(() => {})
     signal?.addEventListener("abort", cancel, { once: true })
     try {
@@ -184,25 +94,62 @@ export class DynamicWorker implements AsyncDisposable {
 
   /** Makes isolates with the program's modules evaluated, for later runs with `reuse`. */
   async prewarm(count: number): Promise<void> {
-    this.#checkUsable()
-    const { error } = await this.#stub.prewarm(count)
+    using worker = await this.#open()
+    const { error } = await worker.stub.prewarm(count).catch((cause: unknown) => {
+      throw sessionError(cause)
+    })
     if (error !== undefined) throw refusal(this.#values.decode(error))
   }
 
-  /** Lets go of the program on the server. */
+  /** Lets go of the program on the server. Runs under way go on; later ones are `worker.disposed`. Disposing twice is safe. */
   async dispose(): Promise<void> {
-    if (this.#isDisposed) return
     this.#isDisposed = true
-    this.#stub[Symbol.dispose]()
-    this.#values.dispose()
+    if (this.#underWay === 0) this.#program[Symbol.dispose]()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.dispose()
   }
 
-  #checkUsable(): void {
+  /** The worker on the server, for one call: it stays until that is over. */
+  async #open(signal?: AbortSignal | null): Promise<Disposable & { readonly stub: WorkerStub }> {
     if (this.#isDisposed) throw new MayflyError("worker.disposed", "the worker was disposed; it can't run again")
+    this.#underWay++
+    const end = (): void => {
+      this.#underWay--
+      if (this.#isDisposed && this.#underWay === 0) this.#program[Symbol.dispose]()
+    }
+    try {
+      const { stub } = await untilAborted(this.#program.offer(), signal ?? undefined)
+      return { stub, [Symbol.dispose]: end }
+    } catch (error) {
+      end()
+      throw error
+    }
+  }
+
+  async #execute(given: object, { signal, ...options }: RunOptions): Promise<Run> {
+    using worker = await this.#open(signal)
+    return await this.#ended(worker.stub.execute(encodeGiven(this.#values, { ...given, ...options })), signal)
+  }
+
+  async *#stream(given: object, { signal, ...options }: RunOptions): AsyncGenerator<RunEvent, void, void> {
+    const events = new Handoff<RunEvent>()
+    const sink = (event: unknown): Promise<void> => events.put(this.#values.decode(event) as RunEvent)
+    using worker = await this.#open(signal)
+    const stub = worker.stub.stream(encodeGiven(this.#values, { ...given, ...options }), sink)
+    const ended = this.#ended(stub, signal).finally(() => events.close())
+    ended.catch(() => {})
+    let isOver = false
+    try {
+      yield* events
+      const run = await ended
+      isOver = true
+      yield run.ok ? { type: "result", result: run.result, run } : { type: "error", error: run.error, run }
+    } finally {
+      if (!isOver) await stub.cancel().catch(() => {})
+      events.close()
+    }
   }
 
   async #ended(stub: RunStub, signal: AbortSignal | undefined): Promise<Run> {
@@ -210,7 +157,7 @@ export class DynamicWorker implements AsyncDisposable {
     if (signal?.aborted === true) cancel()
     signal?.addEventListener("abort", cancel, { once: true })
     try {
-      const { run, error } = await stub.ended()
+      const { run, error } = await untilAborted(stub.ended(), signal, lastWordsMs)
       if (error !== undefined) throw refusal(this.#values.decode(error))
       const given = this.#values.decode(run) as Run
       return given.ok ? given : { ...given, error: refusal(given.error) }
@@ -224,7 +171,23 @@ export class DynamicWorker implements AsyncDisposable {
   }
 }
 
-/** What the server says went wrong. */
-function refusal(error: unknown): MayflyError {
-  return errorFromJson(error) ?? new MayflyError("client.not-mayfly", "the server sent an error without a code")
+/** What a promise gives; `worker.aborted` when the signal fires and it has not come `graceMs` later. */
+async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined, graceMs = 0): Promise<T> {
+  if (signal === undefined) return promise
+  const { promise: late, reject } = Promise.withResolvers<never>()
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const giveUp = (): void => {
+    const error = new MayflyError("worker.aborted", "the run was cancelled; how it ended is not known", {
+      cause: signal.reason,
+    })
+    timer = setTimeout(() => reject(error), graceMs)
+  }
+  if (signal.aborted) giveUp()
+  else signal.addEventListener("abort", giveUp, { once: true })
+  try {
+    return await Promise.race([promise, late])
+  } finally {
+    clearTimeout(timer)
+    signal.removeEventListener("abort", giveUp)
+  }
 }

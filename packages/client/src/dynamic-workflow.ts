@@ -1,71 +1,39 @@
-import { type ErrorCode, errorTable, fromTaggedJson, MayflyError, toTaggedJson, pathSegment } from "@mayfly/protocol"
+import {
+  type DeletedBatch,
+  type ErrorCode,
+  errorTable,
+  type GivenModule,
+  type HistoryEntry,
+  type InstanceStatus,
+  jsonModules,
+  type ListOptions,
+  MayflyError,
+  pathSegment,
+  type StepPlace,
+  toTaggedJson,
+  valueFromJson,
+  type WorkflowPage,
+  type WorkflowSettings,
+  type WorkflowStatus as InstanceState,
+  type WorkflowStep,
+  type WorkflowWait,
+} from "@mayfly/protocol"
 import type { Http } from "./http.ts"
-import { followEvents } from "./server-events.ts"
+import { followEvents } from "./follow-events.ts"
 import { withoutFunctions } from "./without-functions.ts"
 
-export type InstanceStatus =
-  | "queued"
-  | "running"
-  | "waiting"
-  | "waitingForPause"
-  | "paused"
-  | "complete"
-  | "errored"
-  | "terminated"
-
-/** What `create` takes, as data: steps with `code`, `sleep`, `waitForEvent`, `parallel`; or `script`. Functions can't be sent. */
-export interface WorkflowOptions {
-  readonly id?: string
-  readonly steps?: readonly object[]
-  readonly script?: string
-  readonly modules?: Readonly<Record<string, unknown>>
-  readonly mainModule?: string
-  readonly params?: unknown
-  readonly [option: string]: unknown
+/** What `create` takes, as data: functions can't be sent. */
+export interface WorkflowOptions extends WorkflowSettings {
+  /** Steps in order; their results by name. */
+  readonly steps?: readonly WorkflowStep[]
 }
 
-/** Times are epoch milliseconds. */
-export interface WorkflowStatus {
-  readonly status: InstanceStatus
-  /** Why it waits: sleep, event, retry, child, needs-code, concurrency, schedule. */
-  readonly reason?: string
-  readonly output?: unknown
-  readonly error?: {
-    readonly name: string
-    readonly message: string
-    readonly code?: string
-    readonly details?: Readonly<Record<string, unknown>>
-  }
-  readonly rollback?: "complete" | "failed"
-  readonly run: number
-  readonly createdAt: number
-  readonly endedAt?: number
-  readonly wakeAt?: number
-  /** `hook` is the path to which anybody who has it may send the event. */
-  readonly waits: readonly {
-    readonly step: string
-    readonly type: string
-    readonly token: string
-    readonly hook: string
-  }[]
+/** As in the library; `hook` is the path to which anybody who has it may send the event. */
+export interface WorkflowStatus extends InstanceState {
+  readonly waits: readonly (WorkflowWait & { readonly hook: string })[]
 }
 
-/** One line of an instance's history. */
-export interface HistoryEntry {
-  readonly cursor: number
-  readonly run: number
-  readonly time: number
-  readonly type: "instance" | "step"
-  readonly [field: string]: unknown
-}
-
-interface StepPlace {
-  readonly name: string
-  readonly count?: number
-  readonly type?: "do" | "sleep" | "waitForEvent" | "workflow"
-}
-
-type StatusJson = Omit<WorkflowStatus, "output"> & { readonly id: string; readonly output?: unknown }
+type StatusJson = WorkflowStatus & { readonly id: string; readonly output?: unknown }
 
 /** A workflow instance on a server: a handle, which holds nothing. The same shape as the library's class. */
 export class DynamicWorkflow {
@@ -90,7 +58,6 @@ export class DynamicWorkflow {
   /** What it gives, when it has ended. Rejects with what it failed with. */
   async result(options: { readonly signal?: AbortSignal } = {}): Promise<unknown> {
     const end = await this.#ended(options.signal)
-    options.signal?.throwIfAborted()
     const { status, output, error } = end
     if (status === "complete") return output
     throw instanceError(error, status, this.id)
@@ -122,16 +89,26 @@ export class DynamicWorkflow {
     await this.#control("restart", options)
   }
 
+  /** Another instance that has this one's results before `fromStep`, with other `params`, `steps`, `script` or `id`. */
+  async fork(fromStep: string | StepPlace, changes: Omit<WorkflowOptions, "schedule"> = {}): Promise<DynamicWorkflow> {
+    const json = { from: fromStep, changes: workflowJson(changes) }
+    return madeOf(this.#http, await this.#http.json("POST", this.#path("/fork"), { json }))
+  }
+
+  /** Gives it other code for the rest of its life; when its history does not fit that, this rejects with `workflow.nondeterminism`. */
+  async upgrade(options: Omit<WorkflowOptions, "id" | "params">): Promise<void> {
+    await this.#http.json("POST", this.#path("/upgrade"), { json: workflowJson(options) })
+  }
+
+  /** What happened, in order: every attempt with input, output, error, logs and times; all of it, or `limit` entries behind `cursor`. */
   async history(options: { readonly cursor?: number; readonly limit?: number } = {}): Promise<HistoryEntry[]> {
     const entries: HistoryEntry[] = []
     let { cursor } = options
     for (;;) {
       const limit = Math.min(500, (options.limit ?? Infinity) - entries.length)
-      const page = await this.#http.json<{ history: unknown[]; cursor?: string }>("GET", this.#path("/history"), {
-        query: { cursor, limit },
-      })
-      entries.push(...page.history.map((entry) => fromTaggedJson(entry) as HistoryEntry))
-      if (page.cursor === undefined || entries.length === options.limit) return entries
+      const page = await this.#http.page(this.#path("/history"), "history", { query: { cursor, limit } })
+      entries.push(...page.entries.map((entry) => valueFromJson(entry) as HistoryEntry))
+      if (page.cursor === undefined || page.entries.length === 0 || entries.length === options.limit) return entries
       cursor = Number(page.cursor)
     }
   }
@@ -141,7 +118,7 @@ export class DynamicWorkflow {
     options: { readonly cursor?: number; readonly signal?: AbortSignal } = {},
   ): AsyncGenerator<HistoryEntry, void, void> {
     for await (const event of this.#follow(options.cursor ?? 0, options.signal))
-      if (event.type !== "end") yield fromTaggedJson(event.data) as HistoryEntry
+      if (event.event !== "end") yield valueFromJson(event.data) as HistoryEntry
   }
 
   /** Deletes it and all it left; terminates it first when it has not ended. */
@@ -154,7 +131,7 @@ export class DynamicWorkflow {
     if (now.endedAt !== undefined) return now
     const { cursor = 0 } = (await this.history({ limit: 1 })).at(-1) ?? {}
     for await (const event of this.#follow(cursor, signal))
-      if (event.type === "end") return statusOf(event.data as StatusJson)
+      if (event.event === "end") return statusOf(event.data as StatusJson)
     signal?.throwIfAborted()
     return this.status()
   }
@@ -181,9 +158,7 @@ export class WorkflowBinding {
   }
 
   async create(options: WorkflowOptions): Promise<DynamicWorkflow> {
-    const json = toTaggedJson(withoutFunctions(options))
-    const { id } = await this.#http.json<{ id: string }>("POST", "/v1/workflows", { json })
-    return new DynamicWorkflow(this.#http, id)
+    return madeOf(this.#http, await this.#http.json("POST", "/v1/workflows", { json: workflowJson(options) }))
   }
 
   async createBatch(batch: readonly WorkflowOptions[]): Promise<DynamicWorkflow[]> {
@@ -197,19 +172,11 @@ export class WorkflowBinding {
   }
 
   /** The newest first. */
-  async list(
-    options: { readonly status?: InstanceStatus; readonly limit?: number; readonly cursor?: string } = {},
-  ): Promise<{
-    readonly workflows: readonly { readonly id: string; readonly status: InstanceStatus; readonly createdAt: number }[]
-    readonly cursor?: string
-  }> {
+  async list(options: ListOptions = {}): Promise<WorkflowPage> {
     return this.#http.json("GET", "/v1/workflows", { query: { ...options } })
   }
 
-  async deleteBatch(ids: readonly string[]): Promise<{
-    readonly deleted: readonly { readonly id: string }[]
-    readonly errors: readonly { readonly id: string; readonly code: string; readonly message: string }[]
-  }> {
+  async deleteBatch(ids: readonly string[]): Promise<DeletedBatch> {
     const deleted: { id: string }[] = []
     const errors: { id: string; code: string; message: string }[] = []
     for (const id of ids) {
@@ -225,8 +192,18 @@ export class WorkflowBinding {
   }
 }
 
+function workflowJson({ modules, ...options }: WorkflowOptions): unknown {
+  const given = modules === undefined ? {} : { modules: jsonModules(modules as Record<string, GivenModule>) }
+  return { ...(toTaggedJson(withoutFunctions(options)) as object), ...given }
+}
+
+function madeOf(http: Http, { id }: { readonly id?: unknown }): DynamicWorkflow {
+  if (typeof id === "string") return new DynamicWorkflow(http, id)
+  throw new MayflyError("client.not-mayfly", "the server made a workflow without an id")
+}
+
 function statusOf({ id: _, output, ...status }: StatusJson): WorkflowStatus {
-  return output === undefined ? status : { ...status, output: fromTaggedJson(output) }
+  return output === undefined ? status : { ...status, output: valueFromJson(output) }
 }
 
 /** As in the library: the workflow's own codes stay, whatever else a step threw is `workflow.failed`. */

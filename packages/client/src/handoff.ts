@@ -1,3 +1,8 @@
+import { MayflyError } from "@mayfly/protocol"
+
+/** More than a server ever sends ahead. */
+const maxWaiting = 1_000
+
 /** Passes events one by one: `put` resolves when the consumer has dealt with the event and asks for the next, so the producer is never ahead of it. */
 export class Handoff<Event> implements AsyncIterable<Event> {
   readonly #events: { readonly event: Event; readonly done: () => void }[] = []
@@ -6,6 +11,8 @@ export class Handoff<Event> implements AsyncIterable<Event> {
 
   async put(event: Event): Promise<void> {
     if (this.#isClosed) return
+    if (this.#events.length >= maxWaiting)
+      throw new MayflyError("client.not-mayfly", "the server sent events that were not asked for")
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#events.push({ event, done: resolve })
     this.#wake?.()

@@ -1,5 +1,5 @@
-import { MayflyError } from "@mayfly/protocol"
-import { errorFromJson } from "./api-error.ts"
+import { boundedText, errorFromJson, MayflyError } from "@mayfly/protocol"
+import { chunksOf } from "./chunks-of.ts"
 import { pause, retryDelayMs } from "./retry.ts"
 
 export interface HttpOptions {
@@ -47,17 +47,35 @@ export class Http {
     return new Http({ ...this.#options, tenant })
   }
 
-  async json<T>(method: Method, path: string, call: Call = {}): Promise<T> {
-    const response = await this.send(method, path, call)
-    if (response.status === 204) return undefined as T
-    try {
-      return (await response.json()) as T
-    } catch (cause) {
-      call.signal?.throwIfAborted()
-      throw new MayflyError("client.not-mayfly", `${this.url.origin} answered with something that is not JSON`, {
-        cause,
-      })
+  /** The JSON of the answer: an object, or undefined when there is none. An answer that breaks off is asked for again. */
+  async json<T extends object>(method: Method, path: string, call: Call = {}): Promise<T> {
+    return this.#retrying(this.at(path, call.query), method, call, async (response) => {
+      if (response.status === 204) return undefined as unknown as T
+      return objectOf(await this.#text(response, call.signal)) as T
+    })
+  }
+
+  /** One page of a list: its entries, and the cursor of the next one. */
+  async page<T>(path: string, name: string, call: Call = {}): Promise<{ entries: T[]; cursor: string | undefined }> {
+    const answer = await this.json<Record<string, unknown>>("GET", path, call)
+    const entries: unknown = answer[name]
+    if (!Array.isArray(entries) || !entries.every(isObject)) throw notMayfly(`its answer has no list of ${name}`)
+    const cursor: unknown = answer["cursor"]
+    return { entries: entries as T[], cursor: typeof cursor === "string" ? cursor : undefined }
+  }
+
+  /** All pages of a list. */
+  async all<T>(path: string, name: string, call: Call = {}): Promise<T[]> {
+    const all: T[] = []
+    let cursor: string | undefined
+    for (let pages = 0; pages < maxPages; pages++) {
+      const page = await this.page<T>(path, name, { ...call, query: { limit: 1_000, ...call.query, cursor } })
+      for (const entry of page.entries) all.push(entry)
+      if (page.cursor === undefined) return all
+      if (page.cursor === cursor) break
+      cursor = page.cursor
     }
+    throw notMayfly("its list has no end")
   }
 
   /** The answer, its body unread. Rejects with the server's coded error, `client.unreachable` or `client.not-mayfly`. */
@@ -67,23 +85,51 @@ export class Http {
 
   /** The same for a whole URL of this server. */
   async sendTo(url: URL, method: Method, call: Call = {}): Promise<Response> {
+    return this.#retrying(url, method, call, async (response) => response)
+  }
+
+  /** Passes a request on to a path, once. Gives whatever is answered; redirects are followed by nobody, for the key would go along. */
+  async pass(path: string, request: Request): Promise<Response> {
+    const headers = new Headers(request.headers)
+    if (this.#options.key !== undefined) headers.set("authorization", `Bearer ${this.#options.key}`)
+    if (this.#options.tenant !== undefined) headers.set("x-mayfly-tenant", this.#options.tenant)
+    const { method, body, signal } = request
+    const given = body === null ? {} : { body, duplex: "half" as const }
+    try {
+      return await this.#options.fetch(this.#url(path), { method, headers, signal, redirect: "manual", ...given })
+    } catch (cause) {
+      throw this.#broken(cause, signal)
+    }
+  }
+
+  async #retrying<T>(url: URL, method: Method, call: Call, read: (response: Response) => Promise<T>): Promise<T> {
     const request = this.#request(url, method, call)
     const isStream = call.body instanceof ReadableStream
     const most = call.retry === false || isStream ? 0 : this.#options.maxRetries
-    for (let attempt = 0; ; attempt++) {
-      const outcome = await this.#attempt(request, call.signal)
-      if (outcome instanceof Response) return outcome
-      if (!outcome.retry || attempt >= most) throw outcome
-      await pause(retryDelayMs(attempt, outcome), call.signal)
+    for (let attempt = 0; ;) {
+      try {
+        return await read(await this.#attempt(request, call.signal))
+      } catch (error) {
+        if (!(error instanceof MayflyError) || !error.retry) throw error
+        // What was sent before is still at work there, and its answer will come: that is no failure.
+        const isAtWork = attempt > 0 && error.code === "input.idempotency-conflict"
+        if (!isAtWork && attempt >= most) throw error
+        await pause(retryDelayMs(attempt, error), call.signal)
+        if (!isAtWork) attempt++
+      }
     }
   }
 
   /** Where a path is, with the tenant. */
   at(path: string, query: Call["query"] = {}): URL {
-    const url = new URL(`${this.url.pathname.replace(/\/$/, "")}${path}`, this.url)
+    const url = this.#url(path)
     const all = { tenant: this.#options.tenant, ...query }
     for (const [name, value] of Object.entries(all)) if (value !== undefined) url.searchParams.set(name, String(value))
     return url
+  }
+
+  #url(path: string): URL {
+    return new URL(`${this.url.pathname.replace(/\/$/, "")}${path}`, this.url)
   }
 
   #request(url: URL, method: Method, call: Call): { url: URL; init: RequestInit } {
@@ -101,24 +147,34 @@ export class Http {
     return { url, init }
   }
 
-  async #attempt(
-    { url, init }: { url: URL; init: RequestInit },
-    signal?: AbortSignal,
-  ): Promise<Response | MayflyError> {
+  async #attempt({ url, init }: { url: URL; init: RequestInit }, signal?: AbortSignal): Promise<Response> {
     let response: Response
     try {
       response = await this.#options.fetch(url, signal === undefined ? init : { ...init, signal })
     } catch (cause) {
-      signal?.throwIfAborted()
-      return new MayflyError("client.unreachable", `${this.url.origin} can't be reached`, { cause })
+      throw this.#broken(cause, signal)
     }
     if (response.ok) return response
-    return this.#error(response)
+    throw await this.#error(response, signal)
   }
 
-  async #error(response: Response): Promise<MayflyError> {
-    const body: unknown = await response.json().catch(() => undefined)
-    const error = errorFromJson((body as { error?: unknown } | undefined)?.error)
+  async #text(response: Response, signal: AbortSignal | undefined): Promise<string> {
+    try {
+      return await boundedText(chunksOf(response.body))
+    } catch (cause) {
+      if (cause instanceof MayflyError) throw cause
+      throw this.#broken(cause, signal)
+    }
+  }
+
+  /** Throws the signal's reason when it was aborted. */
+  #broken(cause: unknown, signal: AbortSignal | undefined): MayflyError {
+    signal?.throwIfAborted()
+    return new MayflyError("client.unreachable", `${this.url.origin} can't be reached`, { cause })
+  }
+
+  async #error(response: Response, signal: AbortSignal | undefined): Promise<MayflyError> {
+    const error = errorFromJson(parsed(await this.#text(response, signal))?.["error"])
     if (error === undefined) {
       const isGateway = response.status === 502 || response.status === 503 || response.status === 504
       const code = isGateway ? "client.unreachable" : "client.not-mayfly"
@@ -129,6 +185,32 @@ export class Http {
     const { code, message, retry, fix, details } = error
     return new MayflyError(code, message, { retry, fix, details: { ...details, retryAfterMs: after * 1_000 } })
   }
+}
+
+/** Of a thousand entries each. */
+const maxPages = 1_000
+
+function objectOf(text: string): object {
+  const value = parsed(text)
+  if (value === undefined) throw notMayfly("it answered with something that is not a JSON object")
+  return value
+}
+
+function parsed(text: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    return isObject(value) ? value : undefined
+  } catch {
+    return undefined
+  }
+}
+
+export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value)
+}
+
+function notMayfly(why: string): MayflyError {
+  return new MayflyError("client.not-mayfly", `what answers is no server of Mayfly's: ${why}`)
 }
 
 function parseUrl(text: string): URL {

@@ -4,47 +4,74 @@ import { connect } from "./remote-platform.ts"
 provideConnect(connect)
 
 export { type ErrorCode, MayflyError } from "@mayfly/protocol"
-export type { ConnectOptions, RemotePlatform, RunRequest } from "./remote-platform.ts"
-export {
-  DynamicWorker,
-  type DynamicWorkerOptions,
-  type GivenModule,
-  type Run,
-  type RunEvent,
-  type RunOptions,
-} from "./dynamic-worker.ts"
-export {
-  DynamicWorkflow,
-  type HistoryEntry,
-  type InstanceStatus,
-  WorkflowBinding,
-  type WorkflowOptions,
-  type WorkflowStatus,
-} from "./dynamic-workflow.ts"
 export type {
+  Approval,
+  CodeContextInfo,
+  CodeExecution,
+  CodeLanguage,
+  CodeResult,
+  Command,
+  Decision,
+  Exposure,
+  FileEvent,
+  FileInfo,
+  FollowedRow,
+  GivenModule,
+  HistoryEntry,
+  InstanceStatus,
   KeyInfo,
+  LedgerFilter,
+  LedgerPage,
+  LedgerQuery,
+  LedgerRow,
+  Limits,
   ListedRun,
-  RemoteKeys,
-  RemoteRuns,
-  RemoteTenants,
-  RemoteUsage,
+  LogChunk as OutputChunk,
+  LogLine,
+  NamedWorkerInfo as NamedWorker,
+  NetworkPolicy,
+  ProcessStatus,
+  RecordedRow,
+  Run,
   RunDetails,
+  RunEvent,
+  RunOptions,
+  RunPage,
+  RunQuery,
+  SandboxInfo,
+  SandboxLimits,
+  SandboxSummary,
   Scope,
-  Tenant,
+  SecretInfo,
+  SnapshotInfo,
+  TenantBudget,
+  TenantInfo as Tenant,
+  TenantQuota,
+  Usage,
   UsageQuery,
   UsageReport,
   UsageTotals,
-} from "./remote-accounts.ts"
-export type { NamedWorker, RemoteWorkers, WorkerDefinition } from "./remote-workers.ts"
-export type { LedgerFilter, LedgerPage, RemoteLedger } from "./remote-ledger.ts"
-export type { Approval, Decision, RemoteApprovals } from "./remote-approvals.ts"
+  WaitOptions,
+  WorkerDefinition,
+  WorkerVersion,
+  WorkflowStep,
+} from "@mayfly/protocol"
+export type { ConnectOptions, RemotePlatform, RunRequest } from "./remote-platform.ts"
+export { DynamicWorker, type DynamicWorkerOptions } from "./dynamic-worker.ts"
+export { DynamicWorkflow, WorkflowBinding, type WorkflowOptions, type WorkflowStatus } from "./dynamic-workflow.ts"
+export type { RemoteApprovals } from "./remote-approvals.ts"
+export type { RemoteKeys } from "./remote-keys.ts"
+export type { RemoteLedger } from "./remote-ledger.ts"
+export type { RemoteRuns } from "./remote-runs.ts"
 export type { RemoteSecrets } from "./remote-secrets.ts"
-export { type CodeExecution, type CodeLanguage, type CodeResult, type Exposure, Sandbox } from "./sandbox.ts"
+export type { RemoteTenants } from "./remote-tenants.ts"
+export type { RemoteUsage } from "./remote-usage.ts"
+export type { RemoteWorkers } from "./remote-workers.ts"
+export { Sandbox } from "./sandbox.ts"
 export type { ExecOptions, ExecResult } from "./sandbox-exec.ts"
-export type { FileContent, FileEvent, FileInfo, SandboxFiles } from "./sandbox-files.ts"
-export type { Command, OutputChunk } from "./sandbox-http.ts"
-export type { ProcessStatus, SandboxProcess, WaitOptions } from "./sandbox-process.ts"
+export type { FileContent, SandboxFiles } from "./sandbox-files.ts"
+export type { SandboxProcess } from "./sandbox-process.ts"
 export type { SandboxShell, ShellResult } from "./sandbox-shell.ts"
 export type { SandboxTerminal, TerminalOptions } from "./sandbox-terminal.ts"
-export type { Sandboxes, SandboxInfo, SandboxOptions, SandboxSummary, SnapshotInfo } from "./sandboxes.ts"
+export type { Sandboxes, SandboxOptions } from "./sandboxes.ts"
 export { connect }

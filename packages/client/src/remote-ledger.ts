@@ -1,23 +1,14 @@
-import type { LedgerRow } from "@mayfly/protocol"
+import type {
+  FollowedRow,
+  FollowOptions,
+  LedgerPage,
+  LedgerQuery,
+  RecordedRow,
+  RunSummary,
+  Verification,
+} from "@mayfly/protocol"
+import { followEvents } from "./follow-events.ts"
 import type { Http } from "./http.ts"
-import { followEvents } from "./server-events.ts"
-
-export interface LedgerFilter {
-  readonly run?: string
-  readonly decision?: LedgerRow["decision"]
-  readonly origin?: string
-  /** Epoch milliseconds. */
-  readonly since?: number
-  readonly until?: number
-}
-
-export interface LedgerPage {
-  readonly rows: readonly LedgerRow[]
-  /** For the page behind this one; null on the last. */
-  readonly next: string | null
-  /** For `follow`: behind the newest row. */
-  readonly latest: string
-}
 
 /** Every egress attempt, allowed or denied. */
 export class RemoteLedger {
@@ -28,24 +19,25 @@ export class RemoteLedger {
   }
 
   /** A page of rows, the newest first. */
-  async query(query: LedgerFilter & { readonly limit?: number; readonly cursor?: string } = {}): Promise<LedgerPage> {
+  async query(query: LedgerQuery = {}): Promise<LedgerPage> {
     return this.#http.json("GET", "/v1/ledger", { query: { ...query } })
   }
 
   /** Rows as they begin, and again when their outcome is known; behind `cursor`, else from now on. Goes on after a lost connection. */
-  async *follow(
-    options: LedgerFilter & { readonly cursor?: string; readonly signal?: AbortSignal } = {},
-  ): AsyncGenerator<LedgerRow, void, void> {
+  async *follow(options: FollowOptions = {}): AsyncGenerator<FollowedRow, void, void> {
     const { cursor, signal, ...query } = options
     const call = { query, signal, ...(cursor === undefined ? {} : { cursor }) }
-    for await (const { type, data } of followEvents(this.#http, "/v1/ledger", call))
-      if (type === "row") yield data as LedgerRow
+    for await (const { event, data, id = "" } of followEvents(this.#http, "/v1/ledger", call))
+      if (event === "row") yield { row: data as RecordedRow, cursor: id }
+  }
+
+  /** Recomputes the chain on the server. Needs a key of all tenants. */
+  async verify({ signal }: { readonly signal?: AbortSignal } = {}): Promise<Verification> {
+    return this.#http.json("GET", "/v1/ledger/verify", { query: { tenant: undefined }, signal })
   }
 
   /** What a run did, in words. */
-  async summary(
-    run: string,
-  ): Promise<{ readonly runId: string; readonly text: string; readonly [field: string]: unknown }> {
+  async summary(run: string): Promise<RunSummary> {
     return this.#http.json("GET", "/v1/ledger/summary", { query: { run } })
   }
 }

@@ -1,12 +1,13 @@
-import { fromTaggedJson, type Limits, type NetworkPolicy, type RunJson, toTaggedJson } from "@mayfly/protocol"
-import { errorFromJson } from "./api-error.ts"
-import type { Run } from "./dynamic-worker.ts"
+import { jsonModules, type ProgramOptions, type Run, runFromJson, toTaggedJson } from "@mayfly/protocol"
 import { WorkflowBinding } from "./dynamic-workflow.ts"
 import { Http } from "./http.ts"
-import { RemoteKeys, RemoteRuns, RemoteTenants, RemoteUsage } from "./remote-accounts.ts"
 import { RemoteApprovals } from "./remote-approvals.ts"
+import { RemoteKeys } from "./remote-keys.ts"
 import { RemoteLedger } from "./remote-ledger.ts"
+import { RemoteRuns } from "./remote-runs.ts"
 import { RemoteSecrets } from "./remote-secrets.ts"
+import { RemoteTenants } from "./remote-tenants.ts"
+import { RemoteUsage } from "./remote-usage.ts"
 import { RemoteWorkers } from "./remote-workers.ts"
 import { Sandboxes } from "./sandboxes.ts"
 import { Session } from "./session.ts"
@@ -25,16 +26,9 @@ export interface ConnectOptions {
 }
 
 /** One program and the one call that is made to it, as data. */
-export interface RunRequest {
-  readonly script?: string
-  readonly modules?: Readonly<Record<string, unknown>>
-  readonly mainModule?: string
-  readonly language?: "auto" | "javascript" | "typescript"
+export interface RunRequest extends ProgramOptions {
   readonly input?: unknown
-  readonly env?: Readonly<Record<string, unknown>>
   readonly props?: unknown
-  readonly limits?: Partial<Limits>
-  readonly network?: NetworkPolicy
 }
 
 /** A Mayfly server, as a platform: give it to `DynamicWorker.create({ platform })` and the others. */
@@ -55,7 +49,8 @@ export class RemotePlatform implements AsyncDisposable {
 
   /** Callers use `connect`. */
   constructor({ maxRetries = 3, fetch: given = fetch, ...options }: ConnectOptions) {
-    this.#http = new Http({ ...options, maxRetries, fetch: given })
+    // In browsers the global one works only when it is not called as a method.
+    this.#http = new Http({ ...options, maxRetries, fetch: (...request) => given(...request) })
     this.env = { WORKFLOWS: new WorkflowBinding(this.#http), SANDBOX: new Sandboxes(this.#http) }
     this.ledger = new RemoteLedger(this.#http)
     this.approvals = new RemoteApprovals(this.#http)
@@ -85,12 +80,13 @@ export class RemotePlatform implements AsyncDisposable {
 
   /** `POST /v1/run`: compiles a program and calls it once. Sent again when the network fails, and run once all the same. */
   async run(request: RunRequest, options: { readonly signal?: AbortSignal } = {}): Promise<Run> {
-    const { input, env, props, ...rest } = request
+    const { input, env, props, modules, ...rest } = request
     const tagged = Object.entries({ input, env, props }).flatMap(([name, value]) =>
       value === undefined ? [] : [[name, toTaggedJson(value)]],
     )
-    const json = { ...rest, ...(Object.fromEntries(tagged) as object) }
-    return runFromJson(await this.#http.json<RunJson>("POST", "/v1/run", { json, signal: options.signal }))
+    const given = modules === undefined ? {} : { modules: jsonModules(modules) }
+    const json = { ...rest, ...given, ...(Object.fromEntries(tagged) as object) }
+    return runFromJson(await this.#http.json("POST", "/v1/run", { json, signal: options.signal }))
   }
 
   /** Closes the connection. What runs on the server for workers of it is cancelled; workflows go on. */
@@ -106,11 +102,4 @@ export class RemotePlatform implements AsyncDisposable {
 /** Makes no request yet: the first one shows whether the server can be reached. Throws `input.invalid` for a wrong URL. */
 export function connect(options: ConnectOptions): RemotePlatform {
   return new RemotePlatform(options)
-}
-
-function runFromJson({ ok, result, error, ...run }: RunJson): Run {
-  if (ok) return { ...run, ok, result: fromTaggedJson(result) }
-  const known = errorFromJson(error)
-  if (known === undefined) throw new TypeError("a failed run without an error")
-  return { ...run, ok, error: known }
 }

@@ -1,4 +1,4 @@
-import { pathSegment } from "@mayfly/protocol"
+import { MayflyError, pathSegment, type SecretInfo } from "@mayfly/protocol"
 import type { Http } from "./http.ts"
 
 /** Credentials that the server adds to requests on their way out. Values never come back. */
@@ -9,16 +9,28 @@ export class RemoteSecrets {
     this.#http = http
   }
 
+  /** Sets or replaces. */
   async set(name: string, value: string): Promise<void> {
     const tenant = this.#http.tenant === undefined ? {} : { tenant: this.#http.tenant }
-    await this.#http.json("PUT", `/v1/secrets/${pathSegment(name)}`, { json: { value, ...tenant } })
+    await this.#http.json("PUT", at(name), { json: { value, ...tenant } })
   }
 
-  async list(): Promise<readonly { readonly name: string; readonly updatedAt: number }[]> {
-    return (await this.#http.json<{ secrets: { name: string; updatedAt: number }[] }>("GET", "/v1/secrets")).secrets
+  async list(): Promise<readonly SecretInfo[]> {
+    return this.#http.all("/v1/secrets", "secrets")
   }
 
-  async delete(name: string): Promise<void> {
-    await this.#http.json("DELETE", `/v1/secrets/${pathSegment(name)}`)
+  /** Whether there was one. */
+  async remove(name: string): Promise<boolean> {
+    try {
+      await this.#http.json("DELETE", at(name))
+      return true
+    } catch (error) {
+      if (error instanceof MayflyError && error.code === "server.not-found") return false
+      throw error
+    }
   }
+}
+
+function at(name: string): string {
+  return `/v1/secrets/${pathSegment(name)}`
 }

@@ -1,28 +1,24 @@
-import { fromTaggedJson, pathSegment, type RunJson, toTaggedJson } from "@mayfly/protocol"
-import type { RunOptions } from "./dynamic-worker.ts"
+import {
+  jsonModules,
+  type NamedWorkerInfo,
+  pathSegment,
+  type Run,
+  type RunEvent,
+  runEvents,
+  runFromJson,
+  type RunOptions,
+  toTaggedJson,
+  type WorkerDefinition,
+  type WorkerVersion,
+} from "@mayfly/protocol"
+import { eventsOf } from "./follow-events.ts"
 import type { Http } from "./http.ts"
 
-export interface NamedWorker {
-  readonly tenant: string
-  readonly name: string
-  /** The content hash of all that was deployed. */
-  readonly version: string
-  readonly hash: string
-  readonly bytes: number
-  readonly createdAt: number
-  readonly updatedAt: number
-}
+/** Of a run's options those that a named worker takes; whether it is `reuse`d stands in its definition. */
+export type NamedRunOptions = Pick<RunOptions, "signal" | "props" | "limits">
 
-export interface WorkerDefinition {
-  readonly script?: string
-  readonly modules?: Readonly<Record<string, unknown>>
-  readonly mainModule?: string
-  readonly language?: "auto" | "javascript" | "typescript"
-  readonly env?: Readonly<Record<string, unknown>>
-  readonly limits?: object
-  readonly network?: object
-  readonly reuse?: boolean
-}
+/** These routes take the tenant in their body. */
+const query = { tenant: undefined }
 
 /** Workers that are deployed once and called by name. */
 export class RemoteWorkers {
@@ -33,44 +29,67 @@ export class RemoteWorkers {
   }
 
   /** Stores a new version, or finds that it is the one that is there. What does not compile is refused, and nothing is stored. */
-  async deploy(name: string, { env, ...definition }: WorkerDefinition): Promise<NamedWorker> {
-    const json = { ...definition, ...(env === undefined ? {} : { env: toTaggedJson(env) }), ...this.#tenant }
-    return this.#http.json("PUT", at(name), { json, query: { tenant: undefined } })
+  async deploy(name: string, { env, modules, ...definition }: WorkerDefinition): Promise<NamedWorkerInfo> {
+    const json = {
+      ...definition,
+      ...(modules === undefined ? {} : { modules: jsonModules(modules) }),
+      ...(env === undefined ? {} : { env: toTaggedJson(env) }),
+      ...this.#tenant,
+    }
+    return this.#http.json("PUT", at(name), { json, query })
   }
 
-  async get(name: string): Promise<NamedWorker> {
+  /** Rejects with `worker.not-found`. */
+  async get(name: string): Promise<NamedWorkerInfo> {
     return this.#http.json("GET", at(name))
   }
 
-  async list(
-    query: { readonly limit?: number; readonly cursor?: string } = {},
-  ): Promise<{ readonly workers: readonly NamedWorker[]; readonly cursor?: string }> {
-    return this.#http.json("GET", "/v1/workers", { query: { ...query } })
+  async list(): Promise<readonly NamedWorkerInfo[]> {
+    return this.#http.all("/v1/workers", "workers")
   }
 
-  async rollback(name: string, version: string): Promise<NamedWorker> {
-    const json = { version, ...this.#tenant }
-    return this.#http.json("POST", at(name, "/rollback"), { json, query: { tenant: undefined } })
+  /** The newest first; at most twenty are kept. */
+  async versions(name: string): Promise<readonly WorkerVersion[]> {
+    return (await this.#http.page<WorkerVersion>(at(name, "/versions"), "versions")).entries
   }
 
-  /** The program's result as `POST /v1/run` gives it. */
-  async run(
-    name: string,
-    input?: unknown,
-    { signal, props, limits }: Pick<RunOptions, "signal" | "props" | "limits"> = {},
-  ): Promise<RunJson & { readonly result?: unknown }> {
-    const json = {
+  /** Makes an earlier version the one that is called. */
+  async rollback(name: string, version: string): Promise<NamedWorkerInfo> {
+    return this.#http.json("POST", at(name, "/rollback"), { json: { version, ...this.#tenant }, query })
+  }
+
+  /** Removes it with all versions. Runs under way go on. */
+  async remove(name: string): Promise<void> {
+    await this.#http.json("DELETE", at(name))
+  }
+
+  /** Calls it once. Never rejects for what the program did. */
+  async execute(name: string, input?: unknown, options: NamedRunOptions = {}): Promise<Run> {
+    const { signal } = options
+    return runFromJson(
+      await this.#http.json("POST", at(name, "/run"), { json: this.#call(input, options), signal, query }),
+    )
+  }
+
+  /** The same as events. Leaving the loop cancels the run. */
+  async *stream(name: string, input?: unknown, options: NamedRunOptions = {}): AsyncGenerator<RunEvent, void, void> {
+    const call = { json: this.#call(input, options), signal: options.signal, query, accept: "text/event-stream" }
+    yield* runEvents(eventsOf(await this.#http.send("POST", at(name, "/run"), { ...call, retry: false })))
+  }
+
+  /** Calls its fetch handler; bodies stream in both directions. Gives every answer as it comes, those of the server itself too. */
+  async fetch(name: string, request: Request): Promise<Response> {
+    const { pathname, search } = new URL(request.url)
+    return this.#http.pass(`${at(name, "/fetch")}${pathname}${search}`, request)
+  }
+
+  #call(input: unknown, { props, limits }: NamedRunOptions): object {
+    return {
       ...(input === undefined ? {} : { input: toTaggedJson(input) }),
       ...(props === undefined ? {} : { props: toTaggedJson(props) }),
       ...(limits === undefined ? {} : { limits }),
       ...this.#tenant,
     }
-    const run = await this.#http.json<RunJson>("POST", at(name, "/run"), { json, signal, query: { tenant: undefined } })
-    return run.result === undefined ? run : { ...run, result: fromTaggedJson(run.result) }
-  }
-
-  async delete(name: string): Promise<void> {
-    await this.#http.json("DELETE", at(name))
   }
 
   get #tenant(): { readonly tenant?: string } {

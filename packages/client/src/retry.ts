@@ -4,8 +4,8 @@ const baseMs = 200
 const mostMs = 10_000
 
 /** How long to wait before the attempt after number `attempt` (from 0): what the server says, else exponential with full jitter. */
-export function retryDelayMs(attempt: number, error: MayflyError): number {
-  const { retryAfterMs } = error.details
+export function retryDelayMs(attempt: number, error?: MayflyError): number {
+  const retryAfterMs = error?.details["retryAfterMs"]
   if (typeof retryAfterMs === "number" && retryAfterMs >= 0) return Math.min(retryAfterMs, 60_000)
   return Math.random() * Math.min(baseMs * 2 ** attempt, mostMs)
 }

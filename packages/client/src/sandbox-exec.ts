@@ -1,30 +1,14 @@
-import { toTaggedJson } from "@mayfly/protocol"
-import type { OutputChunk, SandboxHttp } from "./sandbox-http.ts"
+import { type CommandOptions, type CommandResult, type LogChunk, MayflyError, toTaggedJson } from "@mayfly/protocol"
+import { keepOutput } from "./keep-output.ts"
+import type { SandboxHttp } from "./sandbox-http.ts"
 
-export interface ExecOptions {
-  /** Default /workspace. */
-  readonly cwd?: string
-  readonly env?: Readonly<Record<string, string>>
+/** As in the library; `maxOutputBytes` is at most 16 MiB. */
+export interface ExecOptions extends CommandOptions {
   readonly stdin?: string | Uint8Array
-  /** Then the whole tree of processes is killed; the exit code is 124. Default: none. */
-  readonly timeoutMs?: number
-  readonly signal?: AbortSignal
-  /** Called with each piece of output as it comes. */
-  readonly onOutput?: (chunk: OutputChunk) => unknown
-  /** Of each stream this much is kept. Default and most: 16 MiB. */
-  readonly maxOutputBytes?: number
 }
 
-export interface ExecResult {
-  readonly exitCode: number
-  readonly success: boolean
-  readonly signal: string | null
-  readonly stdout: string
-  readonly stderr: string
-  readonly timedOut: boolean
-  readonly truncated: boolean
-  readonly durationMs: number
-}
+/** As in the library, its output as text. */
+export interface ExecResult extends CommandResult {}
 
 /** Runs something to its end, at `path`. With `onOutput` its output comes as events, and is kept here. */
 export async function execute<Result extends ExecResult>(
@@ -34,20 +18,21 @@ export async function execute<Result extends ExecResult>(
   { signal, onOutput, stdin, ...options }: ExecOptions,
 ): Promise<Result> {
   const json = { ...given, ...options, ...(stdin === undefined ? {} : { stdin: toTaggedJson(stdin) }) }
-  if (onOutput === undefined) return http.json("POST", path, { json, signal, retry: false })
-  const kept = { stdout: "", stderr: "" }
-  const most = options.maxOutputBytes ?? 16 << 20
-  let isCut = false
-  for await (const { type, data } of http.events("POST", path, { json, signal })) {
-    if (type === "result") {
-      const { type: _, ...end } = data as Result & { type: string }
-      return { ...end, ...kept, truncated: isCut } as unknown as Result
+  try {
+    if (onOutput === undefined) return await http.json("POST", path, { json, signal, retry: false })
+    const kept = keepOutput(options.maxOutputBytes)
+    for await (const { event, data } of http.events("POST", path, { json, signal })) {
+      if (event === "result") {
+        const { type: _, ...end } = data as Result & { type: string }
+        return { ...end, ...kept.texts, truncated: kept.isCut } as unknown as Result
+      }
+      if (event === "output") await onOutput(kept.add(data as LogChunk))
     }
-    const { stream, text } = data as OutputChunk
-    isCut ||= kept[stream].length + text.length > most
-    kept[stream] = (kept[stream] + text).slice(0, most)
-    await onOutput({ stream, text })
+  } catch (error) {
+    if (signal?.aborted !== true) throw error
+    throw new MayflyError("sandbox.aborted", "the call was cancelled; its processes were killed", {
+      cause: signal.reason,
+    })
   }
-  signal?.throwIfAborted()
-  throw new Error("the answer ended before the command did")
+  throw new MayflyError("client.disconnected", "the answer ended before the command did")
 }

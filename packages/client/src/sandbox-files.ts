@@ -1,22 +1,15 @@
-import { filePathSegments } from "@mayfly/protocol"
+import { type FileEvent, type FileInfo, filePathSegments, MayflyError } from "@mayfly/protocol"
+import { chunksOf } from "./chunks-of.ts"
 import { followable } from "./followable.ts"
 import type { SandboxHttp } from "./sandbox-http.ts"
 
-export interface FileInfo {
-  readonly path: string
-  readonly type: "file" | "directory" | "symlink" | "other"
-  readonly size: number
-  readonly mode: number
-  readonly modifiedAt: number
-  readonly target?: string
-}
-
-export interface FileEvent {
-  readonly type: "create" | "modify" | "delete" | "missed"
-  readonly path: string
-}
-
 export type FileContent = string | Uint8Array | ReadableStream<Uint8Array>
+
+export interface ReadOptions {
+  readonly maxBytes?: number
+}
+
+const defaultReadBytes = 256 << 20
 
 /** Files of a sandbox. Relative paths are below /workspace. */
 export class SandboxFiles {
@@ -26,11 +19,20 @@ export class SandboxFiles {
     this.#http = http
   }
 
-  async read(path: string, options: { readonly encoding: "utf8" }): Promise<string>
-  async read(path: string): Promise<Uint8Array>
-  async read(path: string, { encoding }: { readonly encoding?: "utf8" } = {}): Promise<string | Uint8Array> {
-    const response = await this.#http.send("GET", at(path))
-    return encoding === "utf8" ? response.text() : new Uint8Array(await response.arrayBuffer())
+  /** A file that is larger than `maxBytes` (256 MiB) is `sandbox.file-too-large`. */
+  async read(path: string, options: ReadOptions & { readonly encoding: "utf8" }): Promise<string>
+  async read(path: string, options?: ReadOptions): Promise<Uint8Array>
+  async read(path: string, options: ReadOptions & { readonly encoding?: "utf8" } = {}): Promise<string | Uint8Array> {
+    const { encoding, maxBytes = defaultReadBytes } = options
+    const parts: Uint8Array<ArrayBuffer>[] = []
+    let bytes = 0
+    for await (const chunk of chunksOf((await this.#http.send("GET", at(path))).body)) {
+      bytes += chunk.byteLength
+      if (bytes > maxBytes) throw new MayflyError("sandbox.file-too-large", `"${path}" has more than ${maxBytes} bytes`)
+      parts.push(new Uint8Array(chunk))
+    }
+    const whole = new Blob(parts)
+    return encoding === "utf8" ? whole.text() : new Uint8Array(await whole.arrayBuffer())
   }
 
   async readStream(
@@ -54,7 +56,7 @@ export class SandboxFiles {
   }
 
   async list(path = ".", { recursive = false }: { readonly recursive?: boolean } = {}): Promise<readonly FileInfo[]> {
-    return (await this.#http.json<{ entries: FileInfo[] }>("GET", "/files", { query: { path, recursive } })).entries
+    return this.#http.list("/files", "entries", { path, recursive })
   }
 
   async mkdir(path: string, { recursive = true }: { readonly recursive?: boolean } = {}): Promise<void> {
@@ -89,9 +91,9 @@ export class SandboxFiles {
     const { recursive = true, signal, onReady } = options
     using left = followable(signal)
     const events = this.#http.events("GET", "/watch", { query: { path, recursive }, signal: left.signal })
-    for await (const { type, data } of left.until(events)) {
-      if (type === "watching") await onReady?.()
-      if (type !== "change") continue
+    for await (const { event, data } of left.until(events)) {
+      if (event === "watching") await onReady?.()
+      if (event !== "change") continue
       const { change, path: changed } = data as { change: FileEvent["type"]; path: string }
       yield { type: change, path: changed }
     }

@@ -1,8 +1,15 @@
-import { MayflyError, pathSegment } from "@mayfly/protocol"
+import {
+  type Command,
+  type LogChunk,
+  type LogOptions,
+  MayflyError,
+  pathSegment,
+  type ProcessStatus,
+  type WaitOptions,
+} from "@mayfly/protocol"
 import { followable } from "./followable.ts"
-import type { Command, OutputChunk, SandboxHttp } from "./sandbox-http.ts"
-
-export type ProcessStatus = "running" | "exited" | "killed" | "lost"
+import { isObject } from "./http.ts"
+import type { SandboxHttp } from "./sandbox-http.ts"
 
 interface ProcessJson {
   readonly id: string
@@ -13,10 +20,7 @@ interface ProcessJson {
   readonly startedAt: number
 }
 
-export interface WaitOptions {
-  readonly timeoutMs?: number
-  readonly signal?: AbortSignal
-}
+const maxLineLength = 64 << 10
 
 /** Something started in a sandbox. `status` is what was last heard; `refresh` asks. */
 export class SandboxProcess {
@@ -52,20 +56,18 @@ export class SandboxProcess {
   }
 
   /** Output in pieces, the last 4 MiB of it; with `follow` what comes then, to the end. */
-  async *logs(
-    options: { readonly follow?: boolean; readonly replay?: boolean; readonly signal?: AbortSignal } = {},
-  ): AsyncGenerator<OutputChunk, void, void> {
+  async *logs(options: LogOptions = {}): AsyncGenerator<LogChunk, void, void> {
     const { follow = false, replay = true, signal } = options
     if (!follow) {
       if (!replay) return
-      yield* (await this.#http.json<{ logs: OutputChunk[] }>("GET", this.#path("/logs"))).logs
+      yield* await this.#http.list<LogChunk>(this.#path("/logs"), "logs")
       return
     }
     using left = followable(signal)
     const events = this.#http.follow(this.#path("/logs"), { query: { replay }, signal: left.signal })
-    for await (const { type, data } of left.until(events)) {
-      if (type === "end") this.#last = { ...this.#last, ...(data as ProcessJson) }
-      else yield { stream: (data as OutputChunk).stream, text: (data as OutputChunk).text }
+    for await (const { event, data } of left.until(events)) {
+      if (event === "end") this.#last = { ...this.#last, ...(data as ProcessJson) }
+      else yield { stream: (data as LogChunk).stream, text: (data as LogChunk).text }
     }
   }
 
@@ -84,7 +86,7 @@ export class SandboxProcess {
     const signal = signalOf(options)
     for await (const { stream, text } of this.logs({ follow: true, ...(signal && { signal }) })) {
       const lines = (rests[stream] + text).split("\n")
-      rests[stream] = lines.at(-1) ?? ""
+      rests[stream] = lines.at(-1)?.slice(-maxLineLength) ?? ""
       const found = lines.find((line) => line.search(pattern) >= 0)
       if (found !== undefined) return found
     }
@@ -132,6 +134,7 @@ export class SandboxProcess {
       signal,
       retry: false,
     })
+    if (!isObject(found.process)) throw new MayflyError("client.not-mayfly", "the server answered without the process")
     this.#last = found.process
     return found
   }

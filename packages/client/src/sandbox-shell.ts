@@ -1,13 +1,8 @@
-import { pathSegment } from "@mayfly/protocol"
+import { pathSegment, type ShellState } from "@mayfly/protocol"
 import { execute, type ExecOptions, type ExecResult } from "./sandbox-exec.ts"
 import type { SandboxHttp } from "./sandbox-http.ts"
 
-export interface ShellResult extends ExecResult {
-  /** The folder that the shell is in now. */
-  readonly cwd: string
-  /** The command ended the shell; open another. */
-  readonly ended: boolean
-}
+export type ShellResult = ExecResult & ShellState
 
 /** A bash that keeps its folder, variables and functions between commands. */
 export class SandboxShell implements AsyncDisposable {

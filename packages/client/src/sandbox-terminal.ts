@@ -1,5 +1,4 @@
-import { MayflyError, pathSegment } from "@mayfly/protocol"
-import { errorFromJson } from "./api-error.ts"
+import { errorFromJson, MayflyError, pathSegment } from "@mayfly/protocol"
 import { openSocket } from "./open-socket.ts"
 import type { SandboxHttp } from "./sandbox-http.ts"
 
@@ -30,21 +29,15 @@ export class SandboxTerminal implements AsyncDisposable {
     const ended = Promise.withResolvers<{ exitCode: number }>()
     this.#ended = ended.promise
     this.#ended.catch(() => {})
-    this.#output = new ReadableStream<Uint8Array>({
-      start(controller) {
-        socket.addEventListener("message", ({ data }: { readonly data: unknown }) => {
-          if (data instanceof ArrayBuffer) return controller.enqueue(new Uint8Array(data))
-          const message = messageOf(data)
-          if (message["type"] === "exit") ended.resolve({ exitCode: Number(message["exitCode"]) })
-          if (message["type"] === "error") ended.reject(errorFromJson(message) ?? new Error("the terminal failed"))
-        })
-        socket.addEventListener("close", () => {
-          ended.reject(new MayflyError("client.disconnected", "the view of the terminal was closed"))
-          controller.close()
-        })
-      },
-      cancel: () => socket.close(1000),
+    this.#output = outputOf(socket)
+    socket.addEventListener("message", ({ data }: { readonly data: unknown }) => {
+      const message = messageOf(data)
+      if (message["type"] === "exit") ended.resolve({ exitCode: Number(message["exitCode"]) })
+      if (message["type"] === "error") ended.reject(failureOf(message))
     })
+    socket.addEventListener("close", () =>
+      ended.reject(new MayflyError("client.disconnected", "the view of the terminal was closed")),
+    )
   }
 
   /** Rejects as `terminal` of a sandbox does. */
@@ -55,7 +48,7 @@ export class SandboxTerminal implements AsyncDisposable {
     socket.addEventListener("close", () => reject(new MayflyError("client.disconnected", "the terminal did not open")))
     const listen = ({ data }: { readonly data: unknown }): void => {
       const message = messageOf(data)
-      if (message["type"] === "error") reject(errorFromJson(message) ?? new Error("the terminal failed"))
+      if (message["type"] === "error") reject(failureOf(message))
       else resolve(String(message["terminal"]))
     }
     socket.addEventListener("message", listen, { once: true })
@@ -90,7 +83,45 @@ export class SandboxTerminal implements AsyncDisposable {
   }
 }
 
+/** More than this is not kept for somebody who does not read. */
+const maxUnreadBytes = 16 << 20
+
+/** A WebSocket can't be slowed down: whoever reads too little of it reads to where the room ended, and then an error. */
+function outputOf(socket: WebSocket): ReadableStream<Uint8Array> {
+  let isOver = false
+  return new ReadableStream<Uint8Array>(
+    {
+      start(controller) {
+        socket.addEventListener("message", ({ data }: { readonly data: unknown }) => {
+          if (isOver || !(data instanceof ArrayBuffer)) return
+          isOver = (controller.desiredSize ?? 0) <= 0
+          if (!isOver) controller.enqueue(new Uint8Array(data))
+          else controller.error(new MayflyError("client.disconnected", "the terminal wrote more than was read"))
+        })
+        socket.addEventListener("close", () => {
+          if (!isOver) controller.close()
+          isOver = true
+        })
+      },
+      cancel: () => {
+        isOver = true
+        socket.close(1000)
+      },
+    },
+    new ByteLengthQueuingStrategy({ highWaterMark: maxUnreadBytes }),
+  )
+}
+
+function failureOf(message: unknown): MayflyError {
+  return errorFromJson(message) ?? new MayflyError("client.not-mayfly", "the server sent an error without a code")
+}
+
+/** Nothing for what is no message. */
 function messageOf(data: unknown): Readonly<Record<string, unknown>> {
-  const value: unknown = typeof data === "string" ? JSON.parse(data) : undefined
-  return typeof value === "object" && value !== null ? (value as Readonly<Record<string, unknown>>) : {}
+  try {
+    const value: unknown = typeof data === "string" ? JSON.parse(data) : undefined
+    return typeof value === "object" && value !== null ? (value as Readonly<Record<string, unknown>>) : {}
+  } catch {
+    return {}
+  }
 }

@@ -1,41 +1,23 @@
-import { MayflyError, type NetworkPolicy, pathSegment } from "@mayfly/protocol"
+import {
+  MayflyError,
+  pathSegment,
+  type SandboxInfo,
+  type SandboxSettings,
+  type SandboxSummary,
+  type SnapshotInfo,
+} from "@mayfly/protocol"
 import type { Http } from "./http.ts"
 import type { RemotePlatform } from "./remote-platform.ts"
 import { Sandbox } from "./sandbox.ts"
 
-export interface SandboxOptions {
-  readonly id?: string
-  readonly limits?: Readonly<Record<string, number | null>>
-  readonly network?: NetworkPolicy
-  readonly env?: Readonly<Record<string, string>>
-  /** A snapshot. */
-  readonly from?: string | { readonly id: string }
-  readonly sleepAfter?: string | number | null
-  readonly provider?: string
+/** As in the library. */
+export interface SandboxOptions extends SandboxSettings {
   /** Default: the server of MAYFLY_URL and MAYFLY_KEY. */
   readonly platform?: RemotePlatform
 }
 
-export interface SandboxSummary {
-  readonly id: string
-  readonly tenant: string
-  readonly status: string
-  readonly createdAt: number
-}
-
-export interface SandboxInfo extends SandboxSummary {
-  readonly limits: Readonly<Record<string, number | null>>
-  readonly network: NetworkPolicy
-  readonly sleepAfterMs: number | null
-  readonly provider: Readonly<Record<string, unknown>>
-}
-
-export interface SnapshotInfo {
-  readonly id: string
-  readonly sandboxId: string
-  readonly createdAt: number
-  readonly bytes: number
-}
+/** Of options those that are sent. */
+export type TenantSandboxOptions = Omit<SandboxOptions, "platform">
 
 /** `platform.env.SANDBOX`, for one tenant of a server. */
 export class Sandboxes {
@@ -45,11 +27,16 @@ export class Sandboxes {
     this.http = http
   }
 
-  async create({ from, ...options }: Omit<SandboxOptions, "platform"> = {}): Promise<Sandbox> {
+  async create({ from, ...options }: TenantSandboxOptions = {}): Promise<Sandbox> {
     const snapshot = typeof from === "object" ? from.id : from
     const json = { ...options, ...(snapshot === undefined ? {} : { from: snapshot }) }
-    const { id } = await this.http.json<SandboxInfo>("POST", "/v1/sandboxes", { json })
-    return new Sandbox(this, id)
+    return this.made(await this.http.json<SandboxInfo>("POST", "/v1/sandboxes", { json }))
+  }
+
+  /** @internal What the server says that it made. */
+  made({ id, tenant }: SandboxInfo): Sandbox {
+    if (typeof id === "string") return new Sandbox(new Sandboxes(this.http.forTenant(tenant)), id)
+    throw new MayflyError("client.not-mayfly", "the server made a sandbox without an id")
   }
 
   /** Rejects with `sandbox.not-found`. */
@@ -58,7 +45,7 @@ export class Sandboxes {
     return new Sandbox(this, id)
   }
 
-  async open(id: string, options: Omit<SandboxOptions, "id" | "platform"> = {}): Promise<Sandbox> {
+  async open(id: string, options: Omit<TenantSandboxOptions, "id"> = {}): Promise<Sandbox> {
     try {
       return await this.create({ ...options, id })
     } catch (error) {
@@ -68,15 +55,7 @@ export class Sandboxes {
   }
 
   async list(): Promise<readonly SandboxSummary[]> {
-    const all: SandboxSummary[] = []
-    for (let cursor: string | undefined; ;) {
-      const page = await this.http.json<{ sandboxes: SandboxSummary[]; cursor?: string }>("GET", "/v1/sandboxes", {
-        query: { limit: 1_000, cursor },
-      })
-      all.push(...page.sandboxes)
-      cursor = page.cursor
-      if (cursor === undefined) return all
-    }
+    return this.http.all("/v1/sandboxes", "sandboxes")
   }
 
   async destroy(id: string): Promise<void> {
@@ -87,12 +66,13 @@ export class Sandboxes {
     }
   }
 
+  /** Saved copies; they outlive their sandbox. */
   async snapshots(): Promise<readonly SnapshotInfo[]> {
-    return (await this.http.json<{ snapshots: SnapshotInfo[] }>("GET", "/v1/snapshots", { query: { limit: 1_000 } }))
-      .snapshots
+    return this.http.all("/v1/snapshots", "snapshots")
   }
 
-  async deleteSnapshot(id: string): Promise<void> {
+  /** Rejects with `sandbox.not-found`. */
+  async removeSnapshot(id: string): Promise<void> {
     await this.http.json("DELETE", `/v1/snapshots/${pathSegment(id)}`)
   }
 }

@@ -1,6 +1,5 @@
-import { MayflyError } from "@mayfly/protocol"
+import { errorFromJson, MayflyError } from "@mayfly/protocol"
 import { newWebSocketRpcSession } from "capnweb"
-import { errorFromJson } from "./api-error.ts"
 import type { Http } from "./http.ts"
 import { openSocket } from "./open-socket.ts"
 
@@ -23,9 +22,9 @@ export class Session {
     this.#http = http
   }
 
-  /** Rejects with `client.unreachable` and what the server refuses it with. */
+  /** The same for as long as the connection lasts. Rejects with `client.unreachable` and what the server refuses it with. */
   async open(): Promise<SessionMain> {
-    if (this.#isClosed) throw new MayflyError("worker.disposed", "the connection was disposed")
+    this.#checkOpen()
     return (this.#opening ??= this.#open())
   }
 
@@ -40,18 +39,31 @@ export class Session {
     this.#socket?.close(1000)
   }
 
-  async #open(): Promise<SessionMain> {
-    try {
-      const socket = await openSocket(this.#http, this.#http.at("/v1/session"))
-      this.#socket = socket
-      socket.addEventListener("close", () => (this.#opening = undefined))
-      return newWebSocketRpcSession(socket, undefined, {
-        limits: { maxMessageSize: maxMessage },
-      }) as unknown as SessionMain
-    } catch (error) {
-      this.#opening = undefined
-      throw error
+  #open(): Promise<SessionMain> {
+    // A later one may be there when this one is found to be gone.
+    const forget = (): void => {
+      if (this.#opening === opening) this.#opening = undefined
     }
+    const opening = this.#connect(forget).catch((error: unknown) => {
+      forget()
+      throw error
+    })
+    return opening
+  }
+
+  async #connect(onEnd: () => void): Promise<SessionMain> {
+    const socket = await openSocket(this.#http, this.#http.at("/v1/session"))
+    if (this.#isClosed) socket.close(1000)
+    this.#checkOpen()
+    this.#socket = socket
+    socket.addEventListener("close", onEnd)
+    return newWebSocketRpcSession(socket, undefined, {
+      limits: { maxMessageSize: maxMessage },
+    }) as unknown as SessionMain
+  }
+
+  #checkOpen(): void {
+    if (this.#isClosed) throw new MayflyError("worker.disposed", "the connection was disposed")
   }
 }
 

@@ -52,15 +52,9 @@ export {
   openTransparentListeners,
 } from "./proxy/open-namespace-listeners.ts"
 export { defaultProxyLimits, type ProxyLimits, type SandboxProxyOptions, type TlsMode } from "./proxy/proxy-options.ts"
-export type { Approval, ApprovalQuestion, ApprovalScope } from "./approvals/approval.ts"
-export {
-  type ApprovalDesk,
-  type ApprovalsOptions,
-  type Decision,
-  type ListApprovals,
-  openApprovals,
-} from "./approvals/approvals.ts"
+export { type ApprovalDesk, type ApprovalsOptions, openApprovals } from "./approvals/approvals.ts"
 export { sealSame, unseal } from "./secrets/seal.ts"
 export { parseSecretKey, type SecretKey, secretKeyFile } from "./secrets/secret-key.ts"
 export type { SecretAlert } from "./secrets/secret-guard.ts"
-export { checkSecret, openSecretVault, type SecretInfo, type SecretVault } from "./secrets/secret-vault.ts"
+export { checkSecret, openSecretVault, type SecretVault } from "./secrets/secret-vault.ts"
+export type { Approval, ApprovalQuestion, ApprovalScope, Decision, ListApprovals, SecretInfo } from "@mayfly/protocol"

@@ -16,15 +16,12 @@ export type {
   ExecOptions,
   ExecResult,
   Exposure,
-  FileEvent,
-  FileInfo,
   LogChunk,
   PackOptions,
   PreviewBase,
   Previews,
   ProcessEnd,
   ProcessStatus,
-  ProviderReport,
   SandboxFiles,
   SandboxInfo,
   SandboxLimits,
@@ -34,7 +31,6 @@ export type {
   SandboxShell,
   SandboxSummary,
   SandboxTerminal,
-  SandboxUsage,
   ShellResult,
   SnapshotInfo,
   TenantSandboxOptions,
@@ -119,20 +115,12 @@ export type {
   Verification,
 } from "@mayfly/mesh/ledger"
 export type { BudgetAlert } from "./accounts/budget-watch.ts"
-export type { UsageTotals } from "./accounts/counters.ts"
 export type { HistoryOptions } from "./accounts/history-rules.ts"
-export type { Amounts, PeriodBudget, TenantBudget, TenantQuota } from "./accounts/quota.ts"
-export type { RunDetails, RunHistory, RunPage, RunQuery, RunStatus, ListedRun } from "./accounts/run-history.ts"
+export type { RunHistory } from "./accounts/run-history.ts"
 export { comparePrices, type PriceComparison, type ServicePrice } from "./accounts/prices.ts"
-export type { RateState, TenantChanges, TenantInfo, Tenants } from "./accounts/tenants.ts"
-export {
-  type UsageGroup,
-  type UsageQuery,
-  type UsageReport,
-  type UsageReports,
-  type UsageRow,
-} from "./accounts/usage.ts"
-export type { NamedWorkerInfo, NamedWorkers, UntilRemoved, WorkerVersion } from "./workers/named-workers.ts"
+export type { RateState, Tenants } from "./accounts/tenants.ts"
+export { type UsageReports } from "./accounts/usage.ts"
+export type { NamedWorkers, UntilRemoved } from "./workers/named-workers.ts"
 export type { WorkerDefinition } from "./workers/worker-definition.ts"
 export type { PlatformOptions, PlatformSandboxOptions } from "./platform-options.ts"
 export type { PlatformStats, WorkflowStats } from "./platform-stats.ts"
@@ -152,3 +140,27 @@ export {
   type WorkflowOrigin,
   type WorkflowStatus,
 } from "@mayfly/workflows"
+export type {
+  Amounts,
+  FileEvent,
+  FileInfo,
+  ListedRun,
+  NamedWorkerInfo,
+  PeriodBudget,
+  ProviderReport,
+  RunDetails,
+  RunPage,
+  RunQuery,
+  RunStatus,
+  SandboxUsage,
+  TenantBudget,
+  TenantChanges,
+  TenantInfo,
+  TenantQuota,
+  UsageGroup,
+  UsageQuery,
+  UsageReport,
+  UsageRow,
+  UsageTotals,
+  WorkerVersion,
+} from "@mayfly/protocol"

@@ -1,10 +1,17 @@
 import { availableParallelism } from "node:os"
 import { resolve } from "node:path"
 import { checkSecret } from "@mayfly/mesh"
+import {
+  type Limits,
+  MayflyError,
+  type NetworkPolicy,
+  parseLimits,
+  type TenantBudget,
+  type TenantQuota,
+} from "@mayfly/protocol"
 import { parseTenant } from "@mayfly/runtime"
-import { type Limits, MayflyError, type NetworkPolicy, parseLimits } from "@mayfly/protocol"
 import { type HistoryOptions, type HistoryRules, parseHistory } from "./accounts/history-rules.ts"
-import { parseBudget, parseQuota, type TenantBudget, type TenantQuota } from "./accounts/quota.ts"
+import { parseBudget, parseQuota } from "./accounts/quota.ts"
 import { type DockerOptions, providerNames } from "@mayfly/sandbox"
 import { type DataDirectory, isDataDirectory } from "@mayfly/store"
 import { parseWebhooks, type ParsedWebhook, type WebhookOptions } from "./webhooks/webhook-options.ts"

@@ -1,5 +1,5 @@
-import { MayflyError } from "@mayfly/protocol"
-import type { ExecResult, FileInfo, Sandbox, SandboxFiles } from "@mayfly/sandbox"
+import { type FileInfo, MayflyError } from "@mayfly/protocol"
+import type { ExecResult, Sandbox, SandboxFiles } from "@mayfly/sandbox"
 
 /** What a guest may do with a sandbox. What is not given is denied. */
 export interface SandboxRights {

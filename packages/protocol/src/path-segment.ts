@@ -5,14 +5,15 @@ import { MayflyError } from "./mayfly-error.ts"
  * another route's path, and the caller's key would be used for that.
  */
 export function pathSegment(text: string, what = "id"): string {
-  if (text !== "." && text !== ".." && text.isWellFormed()) return encodeURIComponent(text)
+  const isText = typeof text === "string" && text.isWellFormed()
+  if (isText && text !== "." && text !== "..") return encodeURIComponent(text)
   throw new MayflyError("input.invalid", `${what} can't be ${JSON.stringify(text)}`, { details: { path: what } })
 }
 
 /** A file's path as the rest of a URL's path; an absolute one begins with an encoded slash. Throws `input.invalid`. */
 export function filePathSegments(path: string): string {
-  if (!path.isWellFormed())
-    throw new MayflyError("input.invalid", "path has half a character", { details: { path: "path" } })
+  if (typeof path !== "string" || !path.isWellFormed())
+    throw new MayflyError("input.invalid", "path is no text, or has half a character", { details: { path: "path" } })
   const parts = path.replace(/^\/+/, "").split("/")
   const start = path.startsWith("/") ? "%2F" : ""
   if (!parts.some((part) => part === "." || part === "..")) return start + parts.map(encodeURIComponent).join("/")

@@ -1,5 +1,4 @@
-import type { Limits, MayflyError } from "@mayfly/protocol"
-import type { Run } from "./worker/run.ts"
+import type { Limits, MayflyError, Run } from "@mayfly/protocol"
 
 /** One run, or one stay of an object in memory, that asks to begin. */
 export interface AskedRun {

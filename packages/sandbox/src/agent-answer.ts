@@ -1,6 +1,6 @@
-import { type ErrorCode, MayflyError } from "@mayfly/protocol"
+import { type ErrorCode, MayflyError, type FileInfo } from "@mayfly/protocol"
 import type { Message } from "./link/channel.ts"
-import type { FileInfo, ProcessExit } from "./sandbox-provider.ts"
+import type { ProcessExit } from "./sandbox-provider.ts"
 
 const fileTypes: readonly unknown[] = ["file", "directory", "symlink", "other"]
 const maxPath = 8_192

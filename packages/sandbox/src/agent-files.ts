@@ -1,11 +1,11 @@
 import { once } from "node:events"
 import type { Readable } from "node:stream"
-import { MayflyError } from "@mayfly/protocol"
+import { MayflyError, type FileEvent, type FileInfo } from "@mayfly/protocol"
 import { fileInfoOf, isPath, objectOf, resultOf, senseless, wholeNumber } from "./agent-answer.ts"
 import { jsonLines } from "./json-lines.ts"
 import type { Channel, Message } from "./link/channel.ts"
 import type { SupervisorLink } from "./link/supervisor-link.ts"
-import type { FileEvent, FileInfo, ProviderFiles, ReadRange, WatchOptions, WriteOptions } from "./sandbox-provider.ts"
+import type { ProviderFiles, ReadRange, WatchOptions, WriteOptions } from "./sandbox-provider.ts"
 
 const maxEntries = 100_000
 const maxListBytes = 64 << 20

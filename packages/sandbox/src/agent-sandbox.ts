@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto"
 import { Duplex, type Readable, type Writable } from "node:stream"
-import { MayflyError } from "@mayfly/protocol"
+import { MayflyError, type SandboxUsage } from "@mayfly/protocol"
 import { exitOf, objectOf, resultOf, senseless } from "./agent-answer.ts"
 import { AgentFiles, firstMessage } from "./agent-files.ts"
 import type { Channel, Message } from "./link/channel.ts"
@@ -14,7 +14,6 @@ import type {
   ProviderSandbox,
   ProviderShell,
   SandboxEnd,
-  SandboxUsage,
   ShellRequest,
   SpawnRequest,
 } from "./sandbox-provider.ts"

@@ -1,18 +1,9 @@
 import { PassThrough, Readable } from "node:stream"
 import { pipeline } from "node:stream/promises"
 import { createZstdCompress, createZstdDecompress } from "node:zlib"
-import { MayflyError } from "@mayfly/protocol"
+import { MayflyError, type PackOptions } from "@mayfly/protocol"
 import { invalid } from "./sandbox-options.ts"
 import type { ProviderProcess, ProviderSandbox, SpawnRequest } from "./sandbox-provider.ts"
-
-export interface PackOptions {
-  /** A folder; what is below it is packed, or unpacked there. Default: /workspace and /home/user, as they stand below /. */
-  readonly path?: string
-  /** Default tar.zst. */
-  readonly format?: "tar" | "tar.zst"
-  /** What tar leaves out: its patterns, relative to the path. */
-  readonly excludes?: readonly string[]
-}
 
 const maxComplaint = 2_000
 

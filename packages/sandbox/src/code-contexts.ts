@@ -1,50 +1,17 @@
-import { MayflyError } from "@mayfly/protocol"
+import {
+  MayflyError,
+  type CodeLanguage,
+  type CodeContextInfo,
+  type RunCodeOptions,
+  type CodeResult,
+  type CodeExecution,
+} from "@mayfly/protocol"
 import { objectOf } from "./agent-answer.ts"
 import { aborted } from "./exec-command.ts"
 import { jsonLines } from "./json-lines.ts"
 import type { LiveSandbox } from "./live-sandbox.ts"
 import { invalid, parseTimeout } from "./sandbox-options.ts"
-import type { ContextRequest, ProviderCell, ProviderContext } from "./sandbox-provider.ts"
-
-export type CodeLanguage = ContextRequest["language"]
-
-export interface CodeContextInfo {
-  readonly name: string
-  readonly language: CodeLanguage
-}
-
-export interface RunCodeOptions {
-  /** The state that is kept, by name. Default: one per language. */
-  readonly context?: string
-  /** Then the context ends, and the error is a TimeoutError. Default 60 s; null: none. */
-  readonly timeoutMs?: number | null
-  /** Ends the context. */
-  readonly signal?: AbortSignal
-  readonly onOutput?: (chunk: { readonly stream: "stdout" | "stderr"; readonly text: string }) => unknown
-}
-
-/** One value that was shown or is the cell's own, in all forms that it has. */
-export interface CodeResult {
-  readonly text?: string
-  readonly html?: string
-  readonly markdown?: string
-  readonly latex?: string
-  readonly svg?: string
-  /** Base64. */
-  readonly png?: string
-  /** Base64. */
-  readonly jpeg?: string
-  readonly json?: unknown
-  /** The value of the cell's last expression. */
-  readonly isResult: boolean
-}
-
-export interface CodeExecution {
-  readonly results: readonly CodeResult[]
-  readonly stdout: string
-  readonly stderr: string
-  readonly error: { readonly name: string; readonly message: string; readonly traceback: readonly string[] } | null
-}
+import type { ProviderCell, ProviderContext } from "./sandbox-provider.ts"
 
 const languages: readonly string[] = ["python", "javascript", "typescript"]
 const forms: Readonly<Record<string, string>> = {

@@ -1,41 +1,19 @@
 import type { Readable } from "node:stream"
 import { pipeline } from "node:stream/promises"
-import { MayflyError } from "@mayfly/protocol"
+import { type Command, type CommandOptions, type CommandResult, MayflyError } from "@mayfly/protocol"
 import { ByteCollector } from "./byte-collector.ts"
 import type { ProcessExit, ProviderProcess } from "./sandbox-provider.ts"
 import { invalid } from "./sandbox-options.ts"
 
-export type Command = string | readonly string[]
 export type Input = string | Uint8Array | AsyncIterable<Uint8Array>
 
-export interface ExecOptions {
-  /** Default /workspace. */
-  readonly cwd?: string
-  readonly env?: Readonly<Record<string, string>>
+export interface ExecOptions extends CommandOptions {
   readonly stdin?: Input
-  /** Then the whole tree of processes is killed; the result has `timedOut` and the exit code 124. Default: none. */
-  readonly timeoutMs?: number
-  /** Kills the whole tree; the call rejects with `sandbox.aborted`. */
-  readonly signal?: AbortSignal
-  /** Called with each piece of output as it comes; the command waits while a promise that it returns is pending. */
-  readonly onOutput?: (chunk: { readonly stream: "stdout" | "stderr"; readonly text: string }) => unknown
-  /** Of each stream this much is kept, the rest is thrown away and `truncated` says so. Default 16 MiB. */
-  readonly maxOutputBytes?: number
 }
 
-export interface ExecResult {
-  /** 128 + n for a signal n, 124 for the timeout, 127 for a program that is missing. */
-  readonly exitCode: number
-  readonly success: boolean
-  readonly signal: string | null
-  /** As text; bytes that are not UTF-8 become U+FFFD. The bytes themselves are in `stdoutBytes`. */
-  readonly stdout: string
-  readonly stderr: string
+export interface ExecResult extends CommandResult {
   readonly stdoutBytes: Uint8Array
   readonly stderrBytes: Uint8Array
-  readonly timedOut: boolean
-  readonly truncated: boolean
-  readonly durationMs: number
 }
 
 const defaultOutputBytes = 16 << 20

@@ -1,18 +1,7 @@
 import { basename } from "node:path"
-import { MayflyError } from "@mayfly/protocol"
+import { MayflyError, type CloneOptions } from "@mayfly/protocol"
 import type { ExecOptions, ExecResult } from "./exec-command.ts"
 import { invalid, parsePath } from "./sandbox-options.ts"
-
-export interface CloneOptions {
-  /** Default: the repository's name, below /workspace. */
-  readonly dir?: string
-  readonly branch?: string
-  /** Only the last commits. */
-  readonly depth?: number
-  /** Default 10 minutes. */
-  readonly timeoutMs?: number
-  readonly signal?: AbortSignal
-}
 
 type Exec = (command: readonly string[], options: ExecOptions) => Promise<ExecResult>
 

@@ -1,4 +1,4 @@
-import { MayflyError, type NetworkPolicy } from "@mayfly/protocol"
+import { MayflyError, type NetworkPolicy, type SandboxStatus } from "@mayfly/protocol"
 import type { EgressAttachment, SandboxEgress } from "./sandbox-egress.ts"
 import type {
   PreparedNetwork,
@@ -10,8 +10,6 @@ import type {
 } from "./sandbox-provider.ts"
 import type { SandboxGovernor } from "./sandbox-governor.ts"
 import type { SandboxRecord } from "./sandbox-registry.ts"
-
-export type SandboxStatus = "stopped" | "starting" | "running" | "destroyed"
 
 /** One sandbox as this process knows it: starts when it is used, stops when it is not. All handles with the same id share it. */
 export class LiveSandbox {

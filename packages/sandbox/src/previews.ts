@@ -2,17 +2,9 @@ import { createHmac, timingSafeEqual } from "node:crypto"
 import { createServer, type IncomingMessage, type Server, ServerResponse } from "node:http"
 import type { AddressInfo, Socket } from "node:net"
 import type { Duplex } from "node:stream"
-import { MayflyError } from "@mayfly/protocol"
+import { MayflyError, type Exposure } from "@mayfly/protocol"
 import type { LiveSandbox } from "./live-sandbox.ts"
 import { carryRequest, carryUpgrade, refuse } from "./preview-carry.ts"
-
-export interface Exposure {
-  readonly port: number
-  /** The credential is in it: whoever has it reaches the port. */
-  readonly url: string
-  readonly token: string
-  readonly expiresAt: number | null
-}
 
 /** Where previews are reached: below which name, and through which port of it. */
 export interface PreviewBase {

@@ -1,9 +1,9 @@
 import { Readable } from "node:stream"
-import { MayflyError } from "@mayfly/protocol"
+import { MayflyError, type FileEvent, type FileInfo } from "@mayfly/protocol"
 import { ByteCollector } from "./byte-collector.ts"
 import type { Lease, LiveSandbox } from "./live-sandbox.ts"
 import { invalid, parsePath } from "./sandbox-options.ts"
-import type { FileEvent, FileInfo, ProviderFiles } from "./sandbox-provider.ts"
+import type { ProviderFiles } from "./sandbox-provider.ts"
 
 export type FileContent = string | Uint8Array | ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>
 

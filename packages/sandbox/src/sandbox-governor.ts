@@ -1,4 +1,4 @@
-import type { SandboxUsage } from "./sandbox-provider.ts"
+import type { SandboxUsage } from "@mayfly/protocol"
 
 /** A sandbox that is awake. */
 export interface AwakeSandbox {

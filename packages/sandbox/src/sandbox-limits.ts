@@ -1,18 +1,4 @@
-import { MayflyError } from "@mayfly/protocol"
-
-/** What a sandbox may use. */
-export interface SandboxLimits {
-  /** Memory of all its processes together, and of its files in /tmp. */
-  readonly memoryMb: number
-  /** Cores, 0.5 for half of one. */
-  readonly cpus: number
-  /** Processes and threads at once. */
-  readonly processes: number
-  /** Files in /workspace and /home. */
-  readonly diskMb: number
-  /** From its start to its end. `null`: as long as it is used. */
-  readonly wallMs: number | null
-}
+import { MayflyError, type SandboxLimits } from "@mayfly/protocol"
 
 interface LimitRow {
   readonly default: number | null

@@ -1,30 +1,14 @@
 import { posix } from "node:path"
-import { MayflyError, type NetworkPolicy } from "@mayfly/protocol"
-import { parseSandboxLimits, type SandboxLimits } from "./sandbox-limits.ts"
+import { MayflyError, type NetworkPolicy, type SandboxLimits, type SandboxSettings } from "@mayfly/protocol"
+import { parseSandboxLimits } from "./sandbox-limits.ts"
 import type { Sandboxes } from "./sandboxes.ts"
-import type { SnapshotInfo } from "./sandbox-registry.ts"
 
 /** Where sandboxes are kept: a platform, or what stands for one. */
 export interface SandboxPlatform {
   readonly env: { readonly SANDBOX: Sandboxes }
 }
 
-export interface SandboxOptions {
-  /** Lower-case letters, digits and hyphens, at most 63; each tenant has its own. Default: a random one. */
-  readonly id?: string
-  readonly limits?: Partial<SandboxLimits>
-  /** What it may reach. Default: nothing. */
-  readonly network?: NetworkPolicy
-  /** Variables of every command. */
-  readonly env?: Readonly<Record<string, string>>
-  /** Files to begin with: a snapshot, or the id of one. */
-  readonly from?: SnapshotInfo | string
-  /** Idle for this long, it stops; its files stay, and the next call starts it again. `"10m"` or milliseconds; null: never. Default 10 minutes. */
-  readonly sleepAfter?: string | number | null
-  /** Default "default". */
-  readonly tenant?: string
-  /** What holds it: "bubblewrap", "docker" or "virtual". Default: the platform's, which is "bubblewrap" unless it was told otherwise. */
-  readonly provider?: string
+export interface SandboxOptions extends SandboxSettings {
   readonly platform?: SandboxPlatform
 }
 

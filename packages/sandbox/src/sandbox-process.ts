@@ -1,23 +1,17 @@
-import { MayflyError } from "@mayfly/protocol"
-import type { Command } from "./exec-command.ts"
+import {
+  MayflyError,
+  type Command,
+  type ProcessStatus,
+  type ProcessEnd,
+  type LogChunk,
+  type LogOptions,
+  type WaitOptions,
+} from "@mayfly/protocol"
 import { exitCodeOf } from "./exec-command.ts"
 import type { LiveSandbox } from "./live-sandbox.ts"
 import { ReplayLog } from "./replay-log.ts"
 import { checkSignal, invalid, parsePort, parseTimeout } from "./sandbox-options.ts"
 import type { ProviderProcess } from "./sandbox-provider.ts"
-
-export type ProcessStatus = "running" | "exited" | "killed" | "lost"
-
-export interface ProcessEnd {
-  readonly exitCode: number
-  readonly signal: string | null
-  readonly timedOut: boolean
-}
-
-export interface LogChunk {
-  readonly stream: "stdout" | "stderr"
-  readonly text: string
-}
 
 /** A piece that came while it was followed. */
 export interface FollowedLog extends LogChunk {
@@ -25,23 +19,9 @@ export interface FollowedLog extends LogChunk {
   readonly position: number
 }
 
-export interface LogOptions {
-  /** Goes on until the process ends. Default false: what is kept now. */
-  readonly follow?: boolean
-  /** Begins with what is kept. Default true. */
-  readonly replay?: boolean
-  readonly signal?: AbortSignal
-}
-
 export interface FollowLogOptions extends Omit<LogOptions, "follow"> {
   /** Begins behind the piece with this `position`, or as near as what is kept allows. */
   readonly after?: number | undefined
-}
-
-export interface WaitOptions {
-  /** Then the wait rejects with `sandbox.timeout`; the process goes on. Default: none. */
-  readonly timeoutMs?: number
-  readonly signal?: AbortSignal
 }
 
 const keptBytes = 4 << 20

@@ -1,25 +1,6 @@
 import type { Duplex, Readable, Writable } from "node:stream"
+import type { CodeLanguage, FileEvent, FileInfo, ProviderReport, SandboxLimits, SandboxUsage } from "@mayfly/protocol"
 import type { SandboxFetch } from "./sandbox-egress.ts"
-import type { SandboxLimits } from "./sandbox-limits.ts"
-
-/** How well a limit holds: the kernel enforces it, this process looks now and then, or nobody does. */
-export type Enforcement = "hard" | "watchdog" | "none"
-
-/** What a provider can do on this machine. */
-export interface ProviderReport {
-  readonly provider: string
-  /** "in-process": commands are imitated by a program on this machine; nothing of the kernel's keeps it in. */
-  readonly isolation: "namespaces" | "container" | "in-process"
-  readonly limits: Readonly<Record<keyof SandboxLimits, Enforcement>>
-  /** How a snapshot is made: a copy of a disk image, or an archive. */
-  readonly snapshots: "image" | "archive" | "copy"
-  /** What it answers with `sandbox.unsupported`. */
-  readonly unsupported: readonly ProviderAbility[]
-  /** What is weaker than it could be, and why. */
-  readonly notes: readonly string[]
-}
-
-export type ProviderAbility = "programs" | "terminals" | "ports" | "code" | "stdin of processes" | "network"
 
 export interface SandboxSpec {
   readonly id: string
@@ -98,14 +79,6 @@ export interface ProviderSandbox {
   stop(end?: SandboxEnd): Promise<void>
 }
 
-/** Figures of the kernel's, null where it does not tell. */
-export interface SandboxUsage {
-  readonly memoryBytes: number | null
-  readonly cpuMs: number | null
-  readonly processes: number | null
-  readonly diskBytes: number | null
-}
-
 export interface SpawnRequest {
   readonly argv: readonly string[]
   readonly cwd: string
@@ -154,7 +127,7 @@ export interface ProviderShell {
 }
 
 export interface ContextRequest extends ShellRequest {
-  readonly language: "python" | "javascript" | "typescript"
+  readonly language: CodeLanguage
 }
 
 export interface ProviderContext {
@@ -170,22 +143,6 @@ export interface ProviderCell {
   readonly results: Readable
   readonly ended: Promise<Readonly<Record<string, unknown>>>
   cancel(): void
-}
-
-export interface FileInfo {
-  readonly path: string
-  readonly type: "file" | "directory" | "symlink" | "other"
-  readonly size: number
-  readonly mode: number
-  readonly modifiedAt: number
-  /** Where a link points. */
-  readonly target?: string
-}
-
-export interface FileEvent {
-  /** `missed`: changes came faster than they were read; look at all of it again. */
-  readonly type: "create" | "modify" | "delete" | "missed"
-  readonly path: string
 }
 
 export interface WatchOptions {

@@ -1,8 +1,8 @@
 import { join } from "node:path"
-import { MayflyError } from "@mayfly/protocol"
+import { MayflyError, type ProviderReport } from "@mayfly/protocol"
 import { BubblewrapProvider } from "./bubblewrap/bubblewrap-provider.ts"
 import { type DockerOptions, DockerProvider } from "./docker/docker-provider.ts"
-import type { ProviderReport, SandboxProvider } from "./sandbox-provider.ts"
+import type { SandboxProvider } from "./sandbox-provider.ts"
 import type { SandboxRegistry } from "./sandbox-registry.ts"
 import { VirtualProvider } from "./virtual/virtual-provider.ts"
 

@@ -1,6 +1,5 @@
-import { MayflyError, type NetworkPolicy } from "@mayfly/protocol"
+import { MayflyError, type NetworkPolicy, type SandboxLimits, type SnapshotInfo } from "@mayfly/protocol"
 import type { Store, StoreOwner, Tables } from "@mayfly/store"
-import type { SandboxLimits } from "./sandbox-limits.ts"
 
 /** What is kept of a sandbox, besides its files. */
 export interface SandboxRecord {
@@ -17,20 +16,6 @@ export interface SandboxRecord {
   readonly sleepAfterMs: number | null
   /** How often an address of a preview was taken back: later ones are others. */
   readonly previewEpoch?: number
-}
-
-/** A saved copy of a sandbox's files. */
-export interface SnapshotInfo {
-  readonly id: string
-  readonly sandboxId: string
-  readonly tenant: string
-  /** Who made it, and alone can use it. */
-  readonly provider: string
-  readonly createdAt: number
-  /** What it takes on disk. */
-  readonly bytes: number
-  /** Of the sandbox that it was made from. */
-  readonly limits: SandboxLimits
 }
 
 /** What was released stays as it is. */

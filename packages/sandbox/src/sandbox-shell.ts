@@ -1,15 +1,10 @@
-import { MayflyError } from "@mayfly/protocol"
+import { MayflyError, type ShellState } from "@mayfly/protocol"
 import { aborted, collectProcess, type ExecOptions, type ExecResult } from "./exec-command.ts"
 import type { LiveSandbox } from "./live-sandbox.ts"
 import { checkSignal, invalid, parseTimeout } from "./sandbox-options.ts"
 import type { ProviderProcess, ProviderShell } from "./sandbox-provider.ts"
 
-export interface ShellResult extends ExecResult {
-  /** The folder that the shell is in now. */
-  readonly cwd: string
-  /** The command ended the shell; open another. */
-  readonly ended: boolean
-}
+export type ShellResult = ExecResult & ShellState
 
 const maxWaiting = 1_000
 

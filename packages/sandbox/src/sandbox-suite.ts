@@ -1,11 +1,10 @@
 import assert from "node:assert/strict"
 import { createHash, randomBytes } from "node:crypto"
 import { after, test } from "node:test"
-import type { MayflyError } from "@mayfly/protocol"
+import type { MayflyError, ProviderAbility } from "@mayfly/protocol"
 import { openStore } from "@mayfly/store"
 import { Sandbox } from "./sandbox.ts"
 import type { SandboxOptions, SandboxPlatform } from "./sandbox-options.ts"
-import type { ProviderAbility } from "./sandbox-provider.ts"
 import { Sandboxes, type SandboxesOptions } from "./sandboxes.ts"
 
 export interface SuiteOptions extends Omit<SandboxesOptions, "store"> {

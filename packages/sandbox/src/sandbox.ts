@@ -1,18 +1,28 @@
 import { randomBytes } from "node:crypto"
 import { Readable } from "node:stream"
-import { MayflyError, type NetworkPolicy } from "@mayfly/protocol"
-import { packFiles, type PackOptions, unpackFiles } from "./archive.ts"
 import {
+  MayflyError,
+  type NetworkPolicy,
+  type PackOptions,
   type CodeContextInfo,
-  CodeContexts,
   type CodeExecution,
   type CodeLanguage,
   type RunCodeOptions,
-} from "./code-contexts.ts"
-import { cloneRepository, type CloneOptions } from "./git-clone.ts"
-import { aborted, argvOf, collectProcess, type Command, type ExecOptions, type ExecResult } from "./exec-command.ts"
-import type { Lease, LiveSandbox, SandboxStatus } from "./live-sandbox.ts"
-import type { Exposure } from "./previews.ts"
+  type CloneOptions,
+  type Command,
+  type SandboxStatus,
+  type Exposure,
+  type SandboxUsage,
+  type SnapshotInfo,
+  type SandboxSummary,
+  type SandboxInfo,
+  type SpawnOptions,
+} from "@mayfly/protocol"
+import { packFiles, unpackFiles } from "./archive.ts"
+import { CodeContexts } from "./code-contexts.ts"
+import { cloneRepository } from "./git-clone.ts"
+import { aborted, argvOf, collectProcess, type ExecOptions, type ExecResult } from "./exec-command.ts"
+import type { Lease, LiveSandbox } from "./live-sandbox.ts"
 import { SandboxFiles } from "./sandbox-files.ts"
 import {
   invalid,
@@ -24,20 +34,11 @@ import {
   type SandboxPlatform,
 } from "./sandbox-options.ts"
 import { SandboxProcess } from "./sandbox-process.ts"
-import type { ProviderReport, SandboxUsage } from "./sandbox-provider.ts"
-import type { SnapshotInfo } from "./sandbox-registry.ts"
 import { SandboxShell } from "./sandbox-shell.ts"
 import { parseTerminalSize, SandboxTerminal } from "./sandbox-terminal.ts"
 import { defaultSandboxes } from "./default-sandboxes.ts"
 import type { Sandboxes } from "./sandboxes.ts"
 import { tracedExec } from "./traced-exec.ts"
-
-export interface SpawnOptions {
-  readonly cwd?: string
-  readonly env?: Readonly<Record<string, string>>
-  /** Then the whole tree is killed. Default: none. */
-  readonly timeoutMs?: number
-}
 
 export interface TerminalOptions {
   readonly cols?: number
@@ -46,18 +47,6 @@ export interface TerminalOptions {
   readonly env?: Readonly<Record<string, string>>
   /** Default bash. */
   readonly command?: readonly string[]
-}
-
-export interface SandboxInfo {
-  readonly id: string
-  readonly tenant: string
-  readonly status: SandboxStatus
-  readonly createdAt: number
-  readonly limits: LiveSandbox["record"]["limits"]
-  readonly network: LiveSandbox["record"]["network"]
-  readonly sleepAfterMs: number | null
-  /** What the provider can do here, and how well each limit holds. */
-  readonly provider: ProviderReport
 }
 
 const maxProcesses = 1_000
@@ -351,13 +340,6 @@ function keepUntil<T extends { readonly id: string }>(held: Map<string, T>, one:
 
 function withEnvironment<T extends { readonly env: Readonly<Record<string, string>> }>(request: T, lease: Lease): T {
   return { ...request, env: { ...lease.environment, ...request.env } }
-}
-
-export interface SandboxSummary {
-  readonly id: string
-  readonly tenant: string
-  readonly status: SandboxStatus
-  readonly createdAt: number
 }
 
 function homeOf(platform: SandboxPlatform | undefined): Sandboxes {

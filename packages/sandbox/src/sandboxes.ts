@@ -2,14 +2,23 @@ import { randomBytes } from "node:crypto"
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { MayflyError, type NetworkPolicy } from "@mayfly/protocol"
+import {
+  MayflyError,
+  type NetworkPolicy,
+  type Exposure,
+  type SandboxInfo,
+  type SandboxSummary,
+  type ProviderReport,
+  type SandboxLimits,
+  type SnapshotInfo,
+} from "@mayfly/protocol"
 import type { Store } from "@mayfly/store"
 import { claimDirectory, isAbandoned } from "./claim-directory.ts"
 import type { DockerOptions } from "./docker/docker-provider.ts"
 import { LiveSandbox, specOf } from "./live-sandbox.ts"
-import { type Exposure, Previews } from "./previews.ts"
+import { Previews } from "./previews.ts"
 import { noSandboxGovernor, type SandboxGovernor } from "./sandbox-governor.ts"
-import { Sandbox, type SandboxInfo, type SandboxSummary } from "./sandbox.ts"
+import { Sandbox } from "./sandbox.ts"
 import type { SandboxEgress } from "./sandbox-egress.ts"
 import {
   invalid,
@@ -19,10 +28,9 @@ import {
   parseTenant,
   type SandboxOptions,
 } from "./sandbox-options.ts"
-import type { ProviderReport, SandboxProvider } from "./sandbox-provider.ts"
-import type { SandboxLimits } from "./sandbox-limits.ts"
+import type { SandboxProvider } from "./sandbox-provider.ts"
 import { SandboxProviders } from "./sandbox-providers.ts"
-import { type SandboxRecord, SandboxRegistry, type SnapshotInfo } from "./sandbox-registry.ts"
+import { type SandboxRecord, SandboxRegistry } from "./sandbox-registry.ts"
 
 export interface SandboxesOptions {
   readonly store: () => Promise<Store>

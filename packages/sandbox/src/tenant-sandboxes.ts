@@ -1,6 +1,5 @@
-import { MayflyError } from "@mayfly/protocol"
-import type { Sandbox, SandboxSummary } from "./sandbox.ts"
-import type { SnapshotInfo } from "./sandbox-registry.ts"
+import { MayflyError, type SandboxSummary, type SnapshotInfo } from "@mayfly/protocol"
+import type { Sandbox } from "./sandbox.ts"
 import type { SandboxOptions } from "./sandbox-options.ts"
 import type { Sandboxes } from "./sandboxes.ts"
 

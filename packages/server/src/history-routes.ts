@@ -1,3 +1,4 @@
+import { toTaggedJson } from "@mayfly/protocol"
 import { z } from "zod"
 import { time, wholeNumber } from "./route/query-values.ts"
 import { type Route, route } from "./route/route.ts"
@@ -43,8 +44,14 @@ export const historyRoutes: readonly Route[] = [
     query: tenantQuery,
     answer: { description: "The run, its logs cut when they are long.", json: runDetails },
     errors: ["run.not-found"],
-    handle: ({ server, access, params: { id }, query }) =>
-      server.platform.runs.get(id, ofTenant(access.tenantFilter(query.tenant))),
+    async handle({ server, access, params: { id }, query }) {
+      const { error, result, ...run } = await server.platform.runs.get(id, ofTenant(access.tenantFilter(query.tenant)))
+      return {
+        ...run,
+        ...(error === undefined ? {} : { error: error.toJSON() }),
+        ...(result === undefined ? {} : { result: toTaggedJson(result) }),
+      }
+    },
   }),
   route({
     method: "post",

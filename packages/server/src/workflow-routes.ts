@@ -1,10 +1,11 @@
 import type { DynamicWorkflow, InstanceStatus } from "@mayfly/platform"
+import type { StepPlace } from "@mayfly/protocol"
 import { z } from "zod"
 import type { Call } from "./route/call.ts"
 import { wholeNumber } from "./route/query-values.ts"
 import { type Route, route } from "./route/route.ts"
 import { nextCursor, opaque, pageQuery, taggedSchema, tenantField, tenantQuery } from "./schema/common.ts"
-import { historyEntry, instanceStatus, workflow, workflowRequest } from "./schema/workflow.ts"
+import { historyEntry, instanceStatus, workflow, workflowRequest, workflowUpgrade } from "./schema/workflow.ts"
 import { taggedValue } from "./tagged-value.ts"
 import { parseWorkflowBody } from "./workflow-body.ts"
 import { followWorkflow } from "./workflow-events.ts"
@@ -149,6 +150,54 @@ export const workflowRoutes: readonly Route[] = [
     },
   }),
   ...controls(),
+  route({
+    method: "post",
+    path: "/v1/workflows/:id/fork",
+    scope,
+    tag,
+    summary: "Start another workflow that has this one's results before a step",
+    place: "requests",
+    params,
+    query: tenantQuery,
+    body: z.strictObject({
+      from: opaque(stepPlace),
+      changes: documented(z.record(z.string(), z.unknown()), workflowRequest)
+        .optional()
+        .describe("Other params, steps, script or id."),
+      tenant: tenantField,
+    }),
+    answer: { description: "The other one.", json: workflow },
+    errors: ["workflow.not-found", "workflow.exists", "workflow.no-such-step", "worker.syntax"],
+    async handle(call) {
+      const { tenant = call.query.tenant, from, changes } = call.body
+      const instance = await find(call, tenant)
+      const { options } = parseWorkflowBody(changes ?? {})
+      return workflowToJson(await instance.fork(from as StepPlace, options))
+    },
+  }),
+  route({
+    method: "post",
+    path: "/v1/workflows/:id/upgrade",
+    scope,
+    tag,
+    summary: "Give a workflow other code for the rest of its life",
+    description: "Its history is replayed against the new code first; when that goes another way, the old code stays.",
+    place: "requests",
+    params,
+    query: tenantQuery,
+    body: documented(z.record(z.string(), z.unknown()), workflowUpgrade),
+    answer: { description: "The instance.", json: workflow },
+    errors: ["workflow.not-found", "workflow.ended", "workflow.nondeterminism", "worker.syntax"],
+    async handle(call) {
+      const given = parseWorkflowBody(call.body)
+      const tenant = given.tenant === undefined ? call.query.tenant : given.tenant
+      for (const name of ["id", "params"])
+        if (Object.hasOwn(call.body, name)) throw invalid(name, "stays what it is: an upgrade changes the code alone")
+      const instance = await find(call, tenant as string | undefined)
+      await instance.upgrade(given.options)
+      return workflowToJson(instance)
+    },
+  }),
   route({
     method: "delete",
     path: "/v1/workflows/:id",

@@ -1,15 +1,7 @@
-export { DynamicWorkflow, type StepPlace, type WorkflowStatus, type WorkflowWait } from "./api/dynamic-workflow.ts"
-export {
-  type BindingParts,
-  type DeletedBatch,
-  type ListOptions,
-  WorkflowBinding,
-  type WorkflowPage,
-} from "./api/workflow-binding.ts"
+export { DynamicWorkflow } from "./api/dynamic-workflow.ts"
+export { type BindingParts, WorkflowBinding } from "./api/workflow-binding.ts"
 export { type StepSelector, WorkflowIntrospector } from "./api/workflow-introspector.ts"
 export { type Clock, SystemClock } from "./core/clock.ts"
-export type { InstanceStatus } from "./core/control.ts"
-export type { Failure } from "./define/codec.ts"
 export type { HookSignature } from "./define/hook-about.ts"
 export type { WorkerProgram } from "./define/definition.ts"
 export type { WorkflowOptions } from "./define/parse-workflow.ts"
@@ -22,8 +14,19 @@ export {
   type WorkflowOrigin,
 } from "./engine/engine.ts"
 export type { WorkflowGovernor } from "./engine/governor.ts"
-export type { HistoryEntry, StepRef } from "./engine/history-entry.ts"
 export type { ScriptSteps } from "./run/script-steps.ts"
 export type { Stamped } from "./run/settled.ts"
 export type { StepContext, StepSandbox } from "./run/step-context.ts"
 export type { CodeEnd, RunPlace, RunTrace, ScriptEvent, ScriptRun, StepRunner } from "./run/step-runner.ts"
+export type {
+  StepPlace,
+  WorkflowStatus,
+  WorkflowWait,
+  DeletedBatch,
+  ListOptions,
+  WorkflowPage,
+  InstanceStatus,
+  Failure,
+  HistoryEntry,
+  StepRef,
+} from "@mayfly/protocol"

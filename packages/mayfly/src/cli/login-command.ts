@@ -1,6 +1,5 @@
-import { isLoopback, MayflyError } from "@mayfly/protocol"
+import { boundedText, isLoopback, MayflyError } from "@mayfly/protocol"
 import { askSecret } from "./ask-secret.ts"
-import { boundedText } from "./bounded-text.ts"
 import { errorLine, exitCodeOf, exitCodes, invalid } from "./command-error.ts"
 import { listenForInterrupts } from "./interrupts.ts"
 import { isKey } from "./is-key.ts"

@@ -17,11 +17,13 @@ export async function mcpCommand(flags: McpFlags, output: Output): Promise<numbe
   using interrupts: Interrupts = listenForInterrupts()
   try {
     const place = apiPlace(flags)
-    await using api = await openApi(flags)
+    await using api = await openApi(flags, { isAttended: true })
     output.stderr.write("mayfly mcp: ready\n")
     await serveMcp({
       api: toolApi(api, flags.tenant),
-      baseUrl: place.kind === "server" ? place.url.origin : "http://127.0.0.1:8787",
+      ...(place.kind === "server"
+        ? { baseUrl: place.url.origin }
+        : { command: (words) => `mayfly ${words} --data ${JSON.stringify(place.path)}${ofTenant(flags.tenant)}` }),
       allowedOrigins: flags.allow ?? [],
       signal: interrupts.signal,
     })
@@ -31,6 +33,10 @@ export async function mcpCommand(flags: McpFlags, output: Output): Promise<numbe
     output.stderr.write(`${safeLine(errorLine(error))}\n`)
     return exitCodeOf(error)
   }
+}
+
+function ofTenant(tenant: string | undefined): string {
+  return tenant === undefined ? "" : ` --tenant ${tenant}`
 }
 
 const never = new AbortController().signal

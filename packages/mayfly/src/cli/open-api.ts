@@ -6,7 +6,7 @@ import { join } from "node:path"
 import { Readable } from "node:stream"
 import { setTimeout as delay } from "node:timers/promises"
 import { createPlatform, providerNames } from "@mayfly/platform"
-import { MayflyError } from "@mayfly/protocol"
+import { boundedText, errorFromJson, MayflyError, type ServerEvent, serverEvents } from "@mayfly/protocol"
 import {
   createKey,
   createLog,
@@ -20,8 +20,6 @@ import {
 import { WebSocket } from "ws"
 import type { ApiFlags } from "./api-options.ts"
 import { apiPlace } from "./api-place.ts"
-import { boundedText } from "./bounded-text.ts"
-import { type ServerEvent, serverEvents } from "./server-events.ts"
 
 /** The HTTP API of a data directory, wherever it runs. Whoever opened it disposes it. */
 export interface Api extends AsyncDisposable {
@@ -43,21 +41,29 @@ export interface StreamOptions {
   readonly signal: AbortSignal
 }
 
+export interface OpenOptions {
+  /** Whether it lasts: other commands reach the directory through this process then, and programs can have somebody asked. Default false. */
+  readonly isAttended?: boolean
+}
+
 /** The API of a server, or of the process that owns the directory; when none does, this one owns it meanwhile. */
-export async function openApi(flags: Pick<ApiFlags, "data" | "url" | "profile">): Promise<Api> {
+export async function openApi(
+  flags: Pick<ApiFlags, "data" | "url" | "profile">,
+  options: OpenOptions = {},
+): Promise<Api> {
   const place = apiPlace(flags)
   if (place.kind === "server") return serverApi(place.url, place.key)
   const owner = directoryOwner(place.path)
-  return owner === undefined ? ownApi(place.path) : ownerApi(place.path, owner.pid)
+  return owner === undefined ? ownApi(place.path, options) : ownerApi(place.path, owner.pid)
 }
 
 /** Whoever has the directory and a terminal is its owner, and may choose what holds a sandbox. */
 const small = { hosts: 1, isolates: 0, spare: false, sandboxes: { offer: providerNames } }
 
-async function ownApi(path: string): Promise<Api> {
+async function ownApi(path: string, { isAttended = false }: OpenOptions): Promise<Api> {
   await using opened = new AsyncDisposableStack()
   const directory = opened.use(openDataDirectory(path))
-  const platform = opened.use(await createPlatform({ ...small, dataDir: directory }))
+  const platform = opened.use(await createPlatform({ ...small, dataDir: directory, attended: isAttended }))
   const key = createKey()
   let keyHashes = [hashKey(key)]
   // A command is no server: its user reads what went wrong, not a line per request.
@@ -65,6 +71,15 @@ async function ownApi(path: string): Promise<Api> {
   const { app, close } = createServer({ platform, keyHashes, log })
   opened.defer(close)
   const held = opened.move()
+  /** Other commands find us as they find a server. */
+  const share = async (): Promise<void> => {
+    const socket = held.use(await openOwnerSocket(directory, platform))
+    keyHashes = [...keyHashes, socket.keyHash]
+    const server = createServer({ platform, keyHashes, log })
+    held.defer(server.close)
+    socket.serve(server.app)
+  }
+  if (isAttended) await share()
   return {
     isLasting: false,
     async call(method, target, body) {
@@ -89,20 +104,13 @@ async function ownApi(path: string): Promise<Api> {
       return response.body ?? Readable.from([])
     },
     async socket(target) {
-      // A person looks at it, maybe for long: other commands find us as they find a server.
-      const socket = held.use(await openOwnerSocket(directory, platform))
-      keyHashes = [...keyHashes, socket.keyHash]
-      const server = createServer({ platform, keyHashes, log })
-      held.defer(server.close)
-      socket.serve(server.app)
+      // A person looks at it, maybe for long.
+      if (!isAttended) await share()
       return openSocket(directorySocket(path), target)
     },
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   }
 }
-
-/** More than the largest result and its logs are as JSON. */
-const maxAnswer = 512 << 20
 
 const eventStream = "text/event-stream"
 
@@ -155,19 +163,19 @@ function remoteApi(reach: Reach): Api {
     isLasting: true,
     async call(method, path, body) {
       const response = await reached(reach, () => send(reach, { method, path }, body))
-      return answerOf(response.statusCode ?? 0, await boundedText(response, maxAnswer))
+      return answerOf(response.statusCode ?? 0, await boundedText(response))
     },
     async *events(path, signal) {
       const options = { method: "GET", path, signal, accept: eventStream }
       const response = await reached(reach, () => send(reach, options, undefined))
-      if ((response.statusCode ?? 0) >= 400) answerOf(response.statusCode ?? 0, await boundedText(response, maxAnswer))
+      if ((response.statusCode ?? 0) >= 400) answerOf(response.statusCode ?? 0, await boundedText(response))
       yield* serverEvents(response)
     },
     async stream(method, path, { body, ...options }) {
       // A body that has begun can't be sent again.
       const ask = (): Promise<IncomingMessage> => send(reach, { method, path, ...options }, undefined, body)
       const response = await reached(reach, ask, body === undefined)
-      if ((response.statusCode ?? 0) >= 400) answerOf(response.statusCode ?? 0, await boundedText(response, maxAnswer))
+      if ((response.statusCode ?? 0) >= 400) answerOf(response.statusCode ?? 0, await boundedText(response))
       return response
     },
     socket: (path) => openSocket(reach, path),
@@ -200,7 +208,7 @@ async function openSocket(reach: Reach, path: string): Promise<WebSocket> {
     })
     socket.on("error", (error) => reject(reach.silent(error)))
     socket.once("unexpected-response", (_request, response) => {
-      boundedText(response, maxAnswer)
+      boundedText(response)
         .then((text) => reject(failure(response.statusCode ?? 0, text)))
         .catch(reject)
     })
@@ -269,18 +277,17 @@ function answerOf(status: number, text: string): unknown {
 
 /** Something else than our server may have answered. */
 function failure(status: number, text: string): MayflyError {
-  try {
-    if (status >= 400) return apiError(JSON.parse(text))
-  } catch {
-    // Said below.
-  }
-  return new MayflyError("server.unreachable", `the server answered ${status} with what is no answer of Mayfly's`)
+  const known = status >= 400 ? errorFromJson(parsed(text)) : undefined
+  const message = `the server answered ${status} with what is no answer of Mayfly's`
+  return known ?? new MayflyError("server.unreachable", message)
 }
 
-/** The error in an answer of the API, or in an event. */
-export function apiError(value: unknown): MayflyError {
-  const { error } = value as { error: { code: "server.internal"; message: string; details: Record<string, unknown> } }
-  return new MayflyError(error.code, error.message, { details: error.details })
+function parsed(text: string): unknown {
+  try {
+    return (JSON.parse(text) as { readonly error?: unknown } | null)?.error
+  } catch {
+    return undefined
+  }
 }
 
 function silent(path: string, pid: number, cause: unknown): MayflyError {

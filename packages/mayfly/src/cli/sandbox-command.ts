@@ -1,8 +1,8 @@
 import { buffer } from "node:stream/consumers"
-import { toTaggedJson, pathSegment } from "@mayfly/protocol"
+import { answerError, pathSegment, serverEvents, toTaggedJson } from "@mayfly/protocol"
 import { errorLine, exitCodeOf, exitCodes, invalid } from "./command-error.ts"
 import { type Interrupts, listenForInterrupts } from "./interrupts.ts"
-import { type Api, apiError, openApi } from "./open-api.ts"
+import { type Api, openApi } from "./open-api.ts"
 import type { Output } from "./output.ts"
 import { printTable } from "./print-table.ts"
 import { printable } from "./printable.ts"
@@ -13,7 +13,6 @@ import { type Row, rowsOf, titlesOf } from "./sandbox-rows.ts"
 import { sandboxPath } from "./sandbox-path.ts"
 import { sandboxTerminal } from "./sandbox-terminal.ts"
 import { whileSpinning } from "./spinner.ts"
-import { serverEvents } from "./server-events.ts"
 
 interface Context {
   readonly api: Api
@@ -129,7 +128,7 @@ async function exec(path: string, body: object, { api, output, signal, flags }: 
   }
   const asked = { accept: "text/event-stream", body: [Buffer.from(JSON.stringify(body))], signal }
   for await (const { event, data } of serverEvents(await api.stream("POST", path, asked))) {
-    if (event === "error") throw apiError(data)
+    if (event === "error") throw answerError(data)
     if (event === "result") return (data as { exitCode: number }).exitCode
     await show(data as OutputChunk, output)
   }
@@ -162,7 +161,7 @@ async function logs(path: string, { api, flags, output, signal }: Context): Prom
     return exitCodes.ok
   }
   for await (const { event, data } of api.events(path, signal)) {
-    if (event === "error") throw apiError(data)
+    if (event === "error") throw answerError(data)
     if (flags.json === true) output.stdout.write(`${JSON.stringify(data)}\n`)
     else if (event === "output") await show(data as OutputChunk, output)
   }

@@ -1,5 +1,5 @@
 import type { WebSocket } from "ws"
-import { apiError } from "./open-api.ts"
+import { answerError } from "@mayfly/protocol"
 
 /** How a session ended. */
 export type SessionEnd =
@@ -54,7 +54,7 @@ export class TerminalSession implements AsyncDisposable {
       const message = JSON.parse(text) as { type: string; terminal?: string; exitCode?: number }
       if (message.type === "ready") terminal = String(message.terminal)
       else if (message.type === "exit") end.resolve({ how: "exit", exitCode: Number(message.exitCode) })
-      else if (message.type === "error") end.reject(apiError({ error: { ...message, details: {} } }))
+      else if (message.type === "error") end.reject(answerError({ error: message }))
     }
     const onMessage = (data: Buffer, isBinary: boolean): void => {
       if (!isBinary) return told(data.toString("utf8"))

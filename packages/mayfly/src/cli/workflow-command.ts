@@ -1,6 +1,6 @@
-import { pathSegment } from "@mayfly/protocol"
+import { answerError, pathSegment } from "@mayfly/protocol"
 import { exitCodes, invalid } from "./command-error.ts"
-import { type Api, apiError } from "./open-api.ts"
+import type { Api } from "./open-api.ts"
 import type { Output } from "./output.ts"
 import { entryLine, type ShownEntry, type ShownWorkflow, workflowLines, workflowRow } from "./print-workflow.ts"
 import { printDone } from "./print-done.ts"
@@ -120,7 +120,7 @@ async function watch(context: Context, id: string): Promise<number> {
       if (view === undefined) printEntry(data as ShownEntry, context)
       else view.add(data as ShownEntry)
     }
-    if (event === "error") throw apiError(data)
+    if (event === "error") throw answerError(data)
     if (event !== "end") continue
     view?.[Symbol.dispose]()
     print(data as ShownWorkflow, context)

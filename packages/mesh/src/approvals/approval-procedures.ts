@@ -1,5 +1,6 @@
+import type { ApprovalQuestion, ApprovalScope } from "@mayfly/protocol"
 import { first, run, type Steps } from "@mayfly/store/steps"
-import type { ApprovalQuestion, ApprovalRow, ApprovalScope } from "./approval.ts"
+import type { ApprovalRow } from "./approval.ts"
 
 export interface AskArgument extends ApprovalQuestion {
   readonly id: string

@@ -3,8 +3,8 @@ import { mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { test } from "node:test"
+import type { Approval, ApprovalQuestion } from "@mayfly/protocol"
 import { openStore } from "@mayfly/store"
-import type { Approval, ApprovalQuestion } from "./approval.ts"
 import { type ApprovalDesk, type ApprovalsOptions, openApprovals } from "./approvals.ts"
 
 const question: ApprovalQuestion = {

@@ -1,30 +1,9 @@
 import { createHash, randomUUID } from "node:crypto"
 import { EventEmitter } from "node:events"
-import { MayflyError } from "@mayfly/protocol"
+import { MayflyError, type Approval, type ApprovalQuestion, type Decision, type ListApprovals } from "@mayfly/protocol"
 import { moduleBeside, type Store, type StoreOwner, type Tables } from "@mayfly/store"
-import { type Approval, approvalOf, type ApprovalQuestion, type ApprovalRow, type ApprovalScope } from "./approval.ts"
+import { approvalOf, type ApprovalRow } from "./approval.ts"
 import type { procedures } from "./approval-procedures.ts"
-
-export interface Decision {
-  readonly decision: "allow" | "deny"
-  /** Default "once". */
-  readonly scope?: ApprovalScope
-  /** How long it counts. Default one hour; "once" counts for as long, and once. */
-  readonly expiresInMs?: number
-  /** Who decided. */
-  readonly by?: string
-  /** Only a question of this tenant's. Default: of any. */
-  readonly tenant?: string
-}
-
-export interface ListApprovals {
-  readonly tenant?: string
-  readonly status?: Approval["status"]
-  /** Default 100, at most 1,000. */
-  readonly limit?: number
-  /** The id of the last one of the page before. */
-  readonly cursor?: string
-}
 
 /** Questions to people about requests that a policy leaves open (`ask`), and their answers. */
 export interface ApprovalDesk {

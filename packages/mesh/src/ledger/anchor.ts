@@ -2,7 +2,7 @@ import { createHmac, randomBytes, timingSafeEqual } from "node:crypto"
 import { linkSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { open, rename } from "node:fs/promises"
 import { join } from "node:path"
-import type { ChainHead } from "./ledger.ts"
+import type { ChainHead } from "@mayfly/protocol"
 import type { FoundAnchor } from "./ledger-procedures.ts"
 
 /**

@@ -1,7 +1,19 @@
-import type { LedgerRow } from "@mayfly/protocol"
+import type {
+  ChainHead,
+  FollowOptions,
+  FollowedRow,
+  LedgerFilter,
+  LedgerPage,
+  LedgerQuery,
+  LedgerRow,
+  RecordedRow,
+  RunSummary,
+  Verification,
+  VerifyOptions,
+} from "@mayfly/protocol"
 import { exportRows } from "./export-rows.ts"
 import { followChanges, type ReadRow } from "./follow-changes.ts"
-import type * as types from "./ledger.ts"
+import type { ExportFormat, Ledger } from "./ledger.ts"
 import type { NewEntry } from "./ledger-procedures.ts"
 import { attemptsSql, checkQuery, parseCursor, type Sql } from "./ledger-query.ts"
 import { type LedgerOptions, type OpenedLedger, openLedger, readHead } from "./open-ledger.ts"
@@ -13,13 +25,13 @@ import { tidyRow } from "./tidy-row.ts"
 import { verifyChain } from "./verify-chain.ts"
 
 /** A ledger in a store. Nothing is opened before the first use. */
-export function createLedger(options: LedgerOptions): types.Ledger {
+export function createLedger(options: LedgerOptions): Ledger {
   return new StoreLedger(options)
 }
 
 const pageSize = 500
 
-class StoreLedger implements types.Ledger {
+class StoreLedger implements Ledger {
   readonly #options: LedgerOptions
   readonly #outcomes: OutcomeQueue
   readonly #retention: Retention
@@ -48,7 +60,7 @@ class StoreLedger implements types.Ledger {
     this.#outcomes.record(row.id, entry, { wholeRow: attemptOf(tidy, true), isRefused: decision === "deny" })
   }
 
-  async query(query: types.LedgerQuery = {}): Promise<types.LedgerPage> {
+  async query(query: LedgerQuery = {}): Promise<LedgerPage> {
     checkQuery(query)
     const { cursor, limit = 100 } = query
     const before = cursor === undefined ? {} : { before: parseCursor(cursor) }
@@ -64,7 +76,7 @@ class StoreLedger implements types.Ledger {
     }
   }
 
-  async *follow({ cursor, signal, ...filter }: types.FollowOptions = {}): AsyncGenerator<types.FollowedRow> {
+  async *follow({ cursor, signal, ...filter }: FollowOptions = {}): AsyncGenerator<FollowedRow> {
     checkQuery(filter)
     const given = cursor === undefined ? undefined : parseCursor(cursor)
     const { tables, heads } = await this.#open()
@@ -75,17 +87,17 @@ class StoreLedger implements types.Ledger {
     }
   }
 
-  export(format: types.ExportFormat, filter: types.LedgerFilter = {}): AsyncIterable<string> {
+  export(format: ExportFormat, filter: LedgerFilter = {}): AsyncIterable<string> {
     checkQuery(filter)
     return exportRows(format, this.#pages(filter))
   }
 
-  async verify(options: types.VerifyOptions = {}): Promise<types.Verification> {
+  async verify(options: VerifyOptions = {}): Promise<Verification> {
     const { tables, anchor } = await this.#open()
     return verifyChain(tables, anchor.read(), options)
   }
 
-  async summary(runId: string): Promise<types.RunSummary> {
+  async summary(runId: string): Promise<RunSummary> {
     checkQuery({ run: runId })
     return summarizeRun(runId, this.#pages({ run: runId }))
   }
@@ -108,7 +120,7 @@ class StoreLedger implements types.Ledger {
     if (this.#opening !== undefined && this.#options.readOnly !== true) await (await this.#opening).heads.writeAnchor()
   }
 
-  async #append(entry: NewEntry): Promise<types.ChainHead> {
+  async #append(entry: NewEntry): Promise<ChainHead> {
     const { tables, heads } = await this.#open()
     const head = await tables.call("append", entry)
     heads.advance(head)
@@ -123,7 +135,7 @@ class StoreLedger implements types.Ledger {
   }
 
   /** Oldest first. */
-  async *#pages(filter: types.LedgerFilter): AsyncGenerator<readonly types.RecordedRow[]> {
+  async *#pages(filter: LedgerFilter): AsyncGenerator<readonly RecordedRow[]> {
     for (let after = 0; ;) {
       const rows = await this.#read(attemptsSql(filter, { after, limit: pageSize }))
       if (rows.length > 0) yield rows.map(({ row }) => row)

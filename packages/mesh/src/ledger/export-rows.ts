@@ -1,6 +1,7 @@
+import type { RecordedRow } from "@mayfly/protocol"
 import { csvLine } from "./csv.ts"
 import { jsonLine } from "./json-line.ts"
-import type { ExportFormat, RecordedRow } from "./ledger.ts"
+import type { ExportFormat } from "./ledger.ts"
 
 const csvColumns =
   "id tenant runId method origin path address port decision rule reason outcome status bytesIn bytesOut durationMs previousHash hash outcomeHash".split(

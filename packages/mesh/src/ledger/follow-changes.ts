@@ -1,5 +1,5 @@
+import type { LedgerFilter, RecordedRow } from "@mayfly/protocol"
 import type { HeadKeeper } from "./head-keeper.ts"
-import type { LedgerFilter, RecordedRow } from "./ledger.ts"
 import { changesSql, type Sql } from "./ledger-query.ts"
 
 const pageSize = 200

@@ -1,5 +1,5 @@
+import type { ChainHead } from "@mayfly/protocol"
 import type { Anchor } from "./anchor.ts"
-import type { ChainHead } from "./ledger.ts"
 
 /** The anchor may be this much behind the chain. Writing it costs a sync of its own. */
 const anchorEveryMs = 1_000

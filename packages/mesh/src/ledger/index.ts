@@ -2,20 +2,18 @@ export { csvLine } from "./csv.ts"
 export { createLedger } from "./create-ledger.ts"
 export { exportRows } from "./export-rows.ts"
 export { jsonLine } from "./json-line.ts"
+export type { ExportFormat, Ledger, LedgerSink } from "./ledger.ts"
+export type { LedgerOptions } from "./open-ledger.ts"
 export type {
   ChainHead,
   ChainProblem,
-  ExportFormat,
   FollowedRow,
   FollowOptions,
-  Ledger,
   LedgerFilter,
   LedgerPage,
   LedgerQuery,
-  LedgerSink,
   RecordedRow,
   RunSummary,
   Verification,
   VerifyOptions,
-} from "./ledger.ts"
-export type { LedgerOptions } from "./open-ledger.ts"
+} from "@mayfly/protocol"

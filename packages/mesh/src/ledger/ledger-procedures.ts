@@ -1,6 +1,6 @@
+import type { ChainHead } from "@mayfly/protocol"
 import { all, first, run, type Steps } from "@mayfly/store/steps"
 import { chainHash, type EntryContent } from "./chain.ts"
-import type { ChainHead } from "./ledger.ts"
 
 export type NewEntry = Omit<EntryContent, "seq">
 

@@ -1,6 +1,5 @@
-import { MayflyError } from "@mayfly/protocol"
+import { MayflyError, type LedgerFilter, type LedgerQuery } from "@mayfly/protocol"
 import type { SqlValue } from "@mayfly/store"
-import type { LedgerFilter, LedgerQuery } from "./ledger.ts"
 
 export interface Sql {
   readonly sql: string

@@ -1,8 +1,8 @@
+import type { ChainHead } from "@mayfly/protocol"
 import type { Store, Tables } from "@mayfly/store"
 import { type Anchor, fileAnchor, noAnchor } from "./anchor.ts"
 import { genesisHash } from "./chain.ts"
 import { HeadKeeper } from "./head-keeper.ts"
-import type { ChainHead } from "./ledger.ts"
 import type { procedures } from "./ledger-procedures.ts"
 import { ledgerOwner } from "./ledger-tables.ts"
 

@@ -1,5 +1,4 @@
-import type { LedgerRow } from "@mayfly/protocol"
-import type { RecordedRow } from "./ledger.ts"
+import type { LedgerRow, RecordedRow } from "@mayfly/protocol"
 
 /** An attempt joined with its outcome, as the database gives it. */
 export interface JoinedRow {

@@ -1,4 +1,4 @@
-import type { RecordedRow, RunSummary } from "./ledger.ts"
+import type { RecordedRow, RunSummary } from "@mayfly/protocol"
 
 const maxLines = 20
 

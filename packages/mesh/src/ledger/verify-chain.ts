@@ -1,6 +1,6 @@
+import type { ChainHead, ChainProblem, Verification, VerifyOptions } from "@mayfly/protocol"
 import type { Tables } from "@mayfly/store"
 import { chainHash, type Entry } from "./chain.ts"
-import type { ChainHead, ChainProblem, Verification, VerifyOptions } from "./ledger.ts"
 import type { FoundAnchor } from "./ledger-procedures.ts"
 import type { RowData } from "./recorded-row.ts"
 

@@ -1,16 +1,9 @@
-import { MayflyError } from "@mayfly/protocol"
+import { MayflyError, type SecretInfo } from "@mayfly/protocol"
 import type { Store, StoreOwner, Tables } from "@mayfly/store"
 import { isSecretName } from "../policy/secret-name.ts"
 import { seal, unseal } from "./seal.ts"
 import type { SecretKey } from "./secret-key.ts"
 import { minSecretLength } from "./secret-forms.ts"
-
-/** What may be known of a secret. */
-export interface SecretInfo {
-  readonly name: string
-  /** Epoch milliseconds of the last change. */
-  readonly updatedAt: number
-}
 
 /** Named secrets of tenants, encrypted where they are kept. Values come out only for the egress, by `resolve`. */
 export interface SecretVault {

@@ -1,8 +1,8 @@
-import { MayflyError } from "@mayfly/protocol"
+import { MayflyError, type TenantBudget } from "@mayfly/protocol"
 import type { AlertEntry } from "./account-procedures.ts"
 import { addCounters, type Counters, noCounters } from "./counters.ts"
 import { endOf, firstDayOf, type PeriodName } from "./periods.ts"
-import { type AmountName, amountNames, type TenantBudget } from "./quota.ts"
+import { type AmountName, amountNames } from "./quota.ts"
 
 /** Told when a budget was reached. */
 export interface BudgetAlert {

@@ -1,6 +1,5 @@
-import { defaultLimits, type Limits, MayflyError } from "@mayfly/protocol"
+import { defaultLimits, type Limits, MayflyError, type TenantQuota } from "@mayfly/protocol"
 import type { AskedRun } from "@mayfly/runtime"
-import type { TenantQuota } from "./quota.ts"
 
 /**
  * What a run may use under a quota; null when that is all it asks for. A default that is higher than the quota is lowered, and so is what a workflow's

@@ -1,3 +1,4 @@
+import type { UsageTotals } from "@mayfly/protocol"
 /** What is counted, in whole numbers, so that sums are exact: microseconds, bytes, KiB times milliseconds. */
 export const counterNames = [
   "runs",
@@ -40,26 +41,6 @@ export function noCounters(): Counters {
 
 export function addCounters(to: Counters, from: Readonly<Counters>): void {
   for (const name of counterNames) to[name] += from[name]
-}
-
-/** Counters as callers see them. */
-export interface UsageTotals {
-  readonly runs: number
-  readonly failedRuns: number
-  readonly cpuMs: number
-  readonly wallMs: number
-  /** Memory held times the time that it was held. */
-  readonly memoryGbMs: number
-  readonly bytesIn: number
-  readonly bytesOut: number
-  readonly subRequests: number
-  readonly bindingCalls: number
-  readonly workflowInstances: number
-  readonly workflowSteps: number
-  /** Time that sandboxes were awake. */
-  readonly sandboxMs: number
-  readonly sandboxCpuMs: number
-  readonly sandboxMemoryGbMs: number
 }
 
 const kibPerGb = 1e9 / 1_024

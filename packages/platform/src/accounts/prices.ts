@@ -1,4 +1,4 @@
-import type { UsageTotals } from "./counters.ts"
+import type { UsageTotals } from "@mayfly/protocol"
 
 export interface PriceComparison {
   /** When the prices were looked up. */

@@ -1,54 +1,17 @@
-import { type ErrorJson, type LogLine, MayflyError, toTaggedJson, type Usage } from "@mayfly/protocol"
+import {
+  errorFromJson,
+  type ListedRun,
+  MayflyError,
+  type RunDetails,
+  type RunPage,
+  type RunQuery,
+  type RunStatus,
+} from "@mayfly/protocol"
 import { decodeValue } from "@mayfly/protocol/clone"
 import type { SqlValue } from "@mayfly/store"
 import type { Accounts } from "./accounts.ts"
 import type { RunData } from "./run-data.ts"
 import type { TenantAccount } from "./tenant-account.ts"
-
-export type RunStatus = "queued" | "running" | "succeeded" | "failed" | "cancelled"
-
-export interface ListedRun {
-  readonly id: string
-  readonly tenant: string
-  /** A name, or the content hash. */
-  readonly worker: string
-  readonly hash: string
-  readonly status: RunStatus
-  /** Epoch milliseconds; missing while it waits. */
-  readonly startedAt?: number
-  readonly endedAt?: number
-}
-
-export interface RunDetails extends ListedRun {
-  readonly usage?: Usage
-  readonly logs?: readonly LogLine[]
-  readonly logsTruncated?: true
-  /** How many rows it has in the ledger. */
-  readonly egress?: number
-  readonly error?: ErrorJson
-  /** In tagged JSON. Missing when it is large, or results are not kept. */
-  readonly result?: unknown
-  /** The size of a result that is not kept. */
-  readonly resultBytes?: number
-}
-
-export interface RunQuery {
-  readonly tenant?: string
-  readonly status?: RunStatus
-  readonly worker?: string
-  /** Began at this time or later, in epoch milliseconds. */
-  readonly since?: number
-  readonly cursor?: string
-  /** Default 100, at most 1,000. */
-  readonly limit?: number
-}
-
-export interface RunPage {
-  /** Those under way first, on the first page; then the one that ended last, and so on. */
-  readonly runs: readonly ListedRun[]
-  /** For the next page, where there is one. */
-  readonly cursor: string | null
-}
 
 interface RunRow {
   readonly seq: number
@@ -123,8 +86,14 @@ export class RunHistory {
     if (live !== undefined) return live
     const row = await this.#row(id, tenant)
     if (row === undefined) throw notFound(id)
-    const { result, ...data } = JSON.parse(row.data) as RunData
-    return { ...summaryOf(row), ...data, ...decodedResult(result) }
+    const { result, error, ...data } = JSON.parse(row.data) as RunData
+    const failure = errorFromJson(error)
+    return {
+      ...summaryOf(row),
+      ...data,
+      ...(failure === undefined ? {} : { error: failure }),
+      ...decodedResult(result),
+    }
   }
 
   /** Cancels it, also while it waits: it ends as `worker.aborted`. Rejects with `run.not-found`, `run.ended`. */
@@ -172,7 +141,7 @@ function decodedResult(text: string | undefined): Pick<RunDetails, "result"> {
   if (text === undefined) return {}
   try {
     const result = decodeValue(text)
-    return result === undefined ? {} : { result: toTaggedJson(result) }
+    return result === undefined ? {} : { result }
   } catch {
     return {}
   }

@@ -1,9 +1,8 @@
-import { type Limits, MayflyError } from "@mayfly/protocol"
+import { type Limits, MayflyError, type TenantBudget, type TenantQuota } from "@mayfly/protocol"
 import type { AskedRun } from "@mayfly/runtime"
 import type { LoadedTenant } from "./account-procedures.ts"
 import { budgetError, BudgetWatch } from "./budget-watch.ts"
 import { limitsWithin } from "./check-limits.ts"
-import type { TenantBudget, TenantQuota } from "./quota.ts"
 import { suspendedError, type TenantSettings } from "./tenant-settings.ts"
 import { TokenBucket } from "./token-bucket.ts"
 

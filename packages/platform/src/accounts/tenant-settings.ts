@@ -1,11 +1,5 @@
-import { MayflyError } from "@mayfly/protocol"
-import { parseBudget, parseQuota, type TenantBudget, type TenantQuota } from "./quota.ts"
-
-export interface Suspension {
-  /** Epoch milliseconds. */
-  readonly at: number
-  readonly reason: string
-}
+import { MayflyError, type TenantBudget, type TenantQuota, type Suspension } from "@mayfly/protocol"
+import { parseBudget, parseQuota } from "./quota.ts"
 
 /** What is kept of a tenant. What is missing is as the platform's defaults say. */
 export interface TenantSettings {

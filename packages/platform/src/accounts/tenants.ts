@@ -1,22 +1,11 @@
-import { MayflyError } from "@mayfly/protocol"
+import { MayflyError, type TenantInfo, type TenantChanges } from "@mayfly/protocol"
 import { parseTenant } from "@mayfly/runtime"
 import type { Accounts } from "./accounts.ts"
 import type { BudgetAlert } from "./budget-watch.ts"
-import { totalsOf, type UsageTotals } from "./counters.ts"
-import { parseBudget, parseQuota, type TenantBudget, type TenantQuota } from "./quota.ts"
+import { totalsOf } from "./counters.ts"
+import { parseBudget, parseQuota } from "./quota.ts"
 import type { TenantAccount } from "./tenant-account.ts"
-import { readSettings, type Suspension, type TenantSettings } from "./tenant-settings.ts"
-
-export interface TenantInfo {
-  readonly id: string
-  /** Its own, or the platform's default. */
-  readonly quota: TenantQuota
-  readonly budget: TenantBudget
-  readonly suspended: Suspension | null
-  readonly used: { readonly day: UsageTotals; readonly month: UsageTotals }
-  readonly running: number
-  readonly waiting: number
-}
+import { readSettings, type TenantSettings } from "./tenant-settings.ts"
 
 /** For the headers of an answer: how a tenant stands with its rate. */
 export interface RateState {
@@ -24,11 +13,6 @@ export interface RateState {
   readonly windowMs: number
   readonly remaining: number
   readonly resetMs: number
-}
-
-export interface TenantChanges {
-  readonly quota?: TenantQuota
-  readonly budget?: TenantBudget
 }
 
 const maxReason = 500

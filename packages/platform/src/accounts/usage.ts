@@ -1,43 +1,17 @@
-import { MayflyError } from "@mayfly/protocol"
+import {
+  MayflyError,
+  type UsageTotals,
+  type UsageGroup,
+  type UsageQuery,
+  type UsageRow,
+  type UsageReport,
+} from "@mayfly/protocol"
 import { csvLine } from "@mayfly/mesh/ledger"
 import type { SqlRow, SqlValue } from "@mayfly/store"
 import { countersOf, sums } from "./account-procedures.ts"
 import type { Accounts } from "./accounts.ts"
-import { noCounters, totalsOf, type UsageTotals } from "./counters.ts"
+import { noCounters, totalsOf } from "./counters.ts"
 import { dayOf, dayText } from "./periods.ts"
-
-export type UsageGroup = "tenant" | "worker" | "day"
-
-export interface UsageQuery {
-  /** Default: all. */
-  readonly tenant?: string
-  /** First and last UTC day, `2026-11-23`. Default: the current month to today. */
-  readonly from?: string
-  readonly to?: string
-  /** Default ["tenant"]. */
-  readonly by?: readonly UsageGroup[]
-  /** Of the page before. */
-  readonly cursor?: string
-  /** Rows of a page. Default 100, at most 10,000. */
-  readonly limit?: number
-}
-
-export type UsageRow = UsageTotals & {
-  readonly tenant?: string
-  /** A name, or a content hash; "" for what is no worker's. */
-  readonly worker?: string
-  readonly day?: string
-}
-
-export interface UsageReport {
-  readonly from: string
-  readonly to: string
-  readonly rows: readonly UsageRow[]
-  /** Of all rows, on whichever page. */
-  readonly total: UsageTotals
-  /** For the next page, where there is one. */
-  readonly cursor: string | null
-}
 
 const groups: readonly UsageGroup[] = ["tenant", "worker", "day"]
 /** Rows come in the order of the table's key: a page is read from where the one before ended, and nothing is sorted for it. */

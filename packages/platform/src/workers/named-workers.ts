@@ -1,5 +1,5 @@
 import type { SecretKey } from "@mayfly/mesh"
-import { MayflyError } from "@mayfly/protocol"
+import { MayflyError, type WorkerVersion, type NamedWorkerInfo } from "@mayfly/protocol"
 import {
   DynamicWorker,
   parseTenant,
@@ -21,25 +21,6 @@ import {
 } from "./worker-definition.ts"
 import type { procedures, VersionRow } from "./worker-procedures.ts"
 import { owner } from "./worker-tables.ts"
-
-export interface WorkerVersion {
-  /** The content hash of the definition. */
-  readonly version: string
-  /** The content hash of the compiled program. */
-  readonly hash: string
-  /** Of the definition. */
-  readonly bytes: number
-  readonly createdAt: number
-  /** Whether it is the one that is called. */
-  readonly isCurrent: boolean
-}
-
-export interface NamedWorkerInfo extends Omit<WorkerVersion, "isCurrent"> {
-  readonly tenant: string
-  readonly name: string
-  /** When it was last deployed or rolled back. */
-  readonly updatedAt: number
-}
 
 export interface NamedWorkersOptions {
   readonly runtime: Runtime

@@ -1,4 +1,4 @@
-import type { Run } from "../worker/run.ts"
+import type { Run } from "@mayfly/protocol"
 import type { TraceItem } from "./worker-code.ts"
 
 /** What tails are told of a run. */

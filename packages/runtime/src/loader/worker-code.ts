@@ -1,6 +1,6 @@
-import { type Limits, MayflyError, type NetworkPolicy } from "@mayfly/protocol"
+import { type Limits, MayflyError, type NetworkPolicy, type GivenModule } from "@mayfly/protocol"
 import { bindEnv } from "../worker/env-bindings.ts"
-import type { DynamicWorkerOptions, GivenModule } from "../worker/worker-options.ts"
+import type { DynamicWorkerOptions } from "../worker/worker-options.ts"
 
 /** Something with a `fetch` method: a binding, an entrypoint, a gateway of the parent's. */
 export interface Fetcher {

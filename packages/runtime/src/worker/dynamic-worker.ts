@@ -1,14 +1,13 @@
-import { MayflyError } from "@mayfly/protocol"
+import { MayflyError, type Run, type RunEvent, type RunOptions } from "@mayfly/protocol"
 import type { WorkerResponse } from "../socket/worker-response.ts"
 import { collectAnswer, type HandlerAnswer } from "./fetch-run.ts"
 import { decodeGuestValue } from "./decode-guest-value.ts"
 import { decodeHandlerResult, responseOf } from "./handler-answer.ts"
 import { loadWorker } from "./load-worker.ts"
-import type { Run, RunEvent } from "./run.ts"
 import { streamRun } from "./stream-run.ts"
 import { requestToWire, responseToJson, type WireRequest, type WireResponse } from "./wire-message.ts"
 import type { DynamicWorkerOptions } from "./worker-options.ts"
-import { type RunHooks, type RunOptions, runWorker, type WorkerParts } from "./worker-run.ts"
+import { type RunHooks, runWorker, type WorkerParts } from "./worker-run.ts"
 
 /** A program of an agent's, compiled once, run as often as wanted: each time in a fresh isolate that sees only what it was given. */
 export class DynamicWorker implements AsyncDisposable {

@@ -1,6 +1,6 @@
+import type { Run } from "@mayfly/protocol"
 import { decodeGuestValue } from "./decode-guest-value.ts"
 import { type HandlerAnswer, toResponse } from "./fetch-run.ts"
-import type { Run } from "./run.ts"
 import { parseWireResponse, type WireResponse } from "./wire-message.ts"
 import type { WorkerResponse } from "../socket/worker-response.ts"
 import { withResolvers } from "./with-resolvers.ts"

@@ -14,6 +14,7 @@ import {
   tell,
   type Usage,
   withinSpan,
+  type Run,
 } from "@mayfly/protocol"
 import { CloneError } from "@mayfly/protocol/clone"
 import { runTarget } from "../bridge/run-target.ts"
@@ -25,7 +26,6 @@ import { fetchedBody } from "./fetched-body.ts"
 import type { WorkerCache } from "../cache/worker-cache.ts"
 import { CacheService, cacheTarget } from "../cache/cache-service.ts"
 import { EgressService, egressTarget } from "./egress-service.ts"
-import type { Run } from "./run.ts"
 import { RunSession } from "./run-session.ts"
 import { Semaphore } from "./semaphore.ts"
 

@@ -1,8 +1,8 @@
+import type { Run, RunEvent, RunOptions } from "@mayfly/protocol"
 import { EventQueue } from "./event-queue.ts"
 import type { GuestValues } from "./guest-values.ts"
-import type { Run, RunEvent } from "./run.ts"
 import { withResolvers } from "./with-resolvers.ts"
-import { checkRunOptions, type RunHooks, type RunOptions } from "./worker-run.ts"
+import { checkRunOptions, type RunHooks } from "./worker-run.ts"
 
 /** A run as events. Leaving the loop cancels it, and waits until it is over. */
 export async function* streamRun(

@@ -1,5 +1,14 @@
 import { randomUUID } from "node:crypto"
-import { type Limits, MayflyError, parseLimits, type Span, startSpan, tell } from "@mayfly/protocol"
+import {
+  type Limits,
+  MayflyError,
+  parseLimits,
+  type Span,
+  startSpan,
+  tell,
+  type Run,
+  type RunOptions,
+} from "@mayfly/protocol"
 import { CloneError, CloneTooLargeError, encodeValue } from "@mayfly/protocol/clone"
 import type { Egress } from "../egress.ts"
 import type { Compiled } from "../pool/compiler-pool.ts"
@@ -14,31 +23,11 @@ import { excerpt } from "./excerpt.ts"
 import type { GuestStack } from "./guest-stack.ts"
 import { GuestValues } from "./guest-values.ts"
 import { type OpenRun, stubExpired } from "./open-runs.ts"
-import type { Run } from "./run.ts"
 import { because, limitError, runError } from "./run-error.ts"
 import { RunRecord, type RunWatcher } from "./run-record.ts"
 import type { RunSession } from "./run-session.ts"
 import { type Resolvers, withResolvers } from "./with-resolvers.ts"
 import type { ParsedWorkerOptions } from "./worker-options.ts"
-
-export interface RunOptions {
-  /** Cancels the run; it ends as `worker.aborted`. */
-  readonly signal?: AbortSignal
-  /** Over the worker's own limits, for this run. */
-  readonly limits?: Partial<Limits>
-  /** `ctx.props` of the guest. */
-  readonly props?: unknown
-  /**
-   * Whether a warm isolate may be used, which an earlier run of this very worker has left, and be left for the next one. Module state is then
-   * shared between runs, as at Cloudflare. Default false: a fresh isolate.
-   */
-  readonly reuse?: boolean
-  /**
-   * Whether the result may hold functions, streams and generators: the caller gets stubs, and the run stays open while they are held. Objects of
-   * classes that extend RpcTarget come as stubs by default, and as their data with false.
-   */
-  readonly stubs?: boolean
-}
 
 /** What all runs of a worker share. */
 export interface WorkerParts {

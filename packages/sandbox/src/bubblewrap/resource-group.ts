@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { setTimeout as pause } from "node:timers/promises"
-import type { SandboxLimits } from "../sandbox-limits.ts"
+import type { SandboxLimits } from "@mayfly/protocol"
 import type { CgroupPlaces } from "./cgroup-places.ts"
 
 const mebibyte = 1_048_576

@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process"
 import type { Duplex } from "node:stream"
+import type { SandboxUsage } from "@mayfly/protocol"
 import { resultOf } from "../agent-answer.ts"
 import { AgentSandbox } from "../agent-sandbox.ts"
 import { errorOfEnd } from "../error-of-end.ts"
 import { holdChild } from "../hold-child.ts"
 import { SupervisorLink } from "../link/supervisor-link.ts"
-import type { PreparedNetwork, SandboxEnd, SandboxSpec, SandboxUsage } from "../sandbox-provider.ts"
+import type { PreparedNetwork, SandboxEnd, SandboxSpec } from "../sandbox-provider.ts"
 import { didNotStart, unavailable } from "../unavailable.ts"
 import { watchRunning } from "../watch-running.ts"
 import {

@@ -1,6 +1,6 @@
+import type { SandboxLimits } from "@mayfly/protocol"
 import { etcFiles } from "../bubblewrap/bubblewrap-profile.ts"
 import { processesOfOurs } from "../bubblewrap/resource-group.ts"
-import type { SandboxLimits } from "../sandbox-limits.ts"
 import { seccompProfile } from "./seccomp-profile.ts"
 
 const mebibyte = 1_048_576

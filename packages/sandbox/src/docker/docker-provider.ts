@@ -3,7 +3,7 @@ import { createReadStream, existsSync, realpathSync } from "node:fs"
 import { chown, mkdir, open, readFile, rename, rm, stat, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { pipeline } from "node:stream/promises"
-import { MayflyError } from "@mayfly/protocol"
+import { MayflyError, type Enforcement, type ProviderReport } from "@mayfly/protocol"
 import { removeTree } from "@mayfly/store"
 import { objectOf } from "../agent-answer.ts"
 import { packFiles, unpackFiles } from "../archive.ts"
@@ -11,14 +11,7 @@ import { agentFolder } from "../bubblewrap/host-programs.ts"
 import { newUser } from "../bubblewrap/user-ids.ts"
 import { asDiskFull } from "../disk-full.ts"
 import { namesIn } from "../names-in.ts"
-import type {
-  Enforcement,
-  ProviderReport,
-  ProviderSandbox,
-  ProviderStartOptions,
-  SandboxProvider,
-  SandboxSpec,
-} from "../sandbox-provider.ts"
+import type { ProviderSandbox, ProviderStartOptions, SandboxProvider, SandboxSpec } from "../sandbox-provider.ts"
 import { unavailable } from "../unavailable.ts"
 import { containerEtc, homeLabel } from "./container-options.ts"
 import type { DockerOptions } from "./docker-options.ts"

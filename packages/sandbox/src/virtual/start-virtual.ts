@@ -3,6 +3,7 @@ import { existsSync, realpathSync } from "node:fs"
 import { dirname, join } from "node:path"
 import type { Duplex } from "node:stream"
 import { fileURLToPath } from "node:url"
+import type { SandboxUsage } from "@mayfly/protocol"
 import { objectOf, resultOf, wholeNumber } from "../agent-answer.ts"
 import { AgentSandbox } from "../agent-sandbox.ts"
 import { diskUsage } from "../bubblewrap/disk-watchdog.ts"
@@ -16,7 +17,6 @@ import type {
   ProviderStartOptions,
   SandboxEnd,
   SandboxSpec,
-  SandboxUsage,
   SpawnRequest,
 } from "../sandbox-provider.ts"
 import { didNotStart, unavailable } from "../unavailable.ts"

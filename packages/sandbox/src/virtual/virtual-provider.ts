@@ -1,15 +1,9 @@
 import { existsSync, realpathSync } from "node:fs"
 import { mkdir, rename } from "node:fs/promises"
 import { join } from "node:path"
-import { MayflyError } from "@mayfly/protocol"
+import { MayflyError, type ProviderReport } from "@mayfly/protocol"
+import type { ProviderSandbox, ProviderStartOptions, SandboxProvider, SandboxSpec } from "../sandbox-provider.ts"
 import { removeTree } from "@mayfly/store"
-import type {
-  ProviderReport,
-  ProviderSandbox,
-  ProviderStartOptions,
-  SandboxProvider,
-  SandboxSpec,
-} from "../sandbox-provider.ts"
 import { asDiskFull } from "../disk-full.ts"
 import { namesIn } from "../names-in.ts"
 import { realFolders } from "../virtual-agent/place-operation.ts"

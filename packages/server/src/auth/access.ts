@@ -1,6 +1,5 @@
-import { MayflyError } from "@mayfly/protocol"
+import { MayflyError, type Scope } from "@mayfly/protocol"
 import { tenantOf } from "../tenant-of.ts"
-import type { Scope } from "./scope.ts"
 
 export interface AccessOptions {
   readonly keyId: string

@@ -1,15 +1,13 @@
-import { MayflyError } from "@mayfly/protocol"
+import { type KeyInfo, keyScopes, MayflyError, type Scope } from "@mayfly/protocol"
 import { z } from "zod"
 import { invalid } from "../parse-fields.ts"
 import { pageOf } from "../route/page-of.ts"
 import { type Route, route } from "../route/route.ts"
 import { epochMs, nextCursor, pageQuery } from "../schema/common.ts"
 import type { Access } from "./access.ts"
-import type { KeyInfo } from "./known-key.ts"
-import { type Scope, scopes } from "./scope.ts"
 
 const tag = "Keys"
-const scopeSchema = z.enum(scopes).describe("`admin` includes the others.")
+const scopeSchema = z.enum(keyScopes).describe("`admin` includes the others.")
 
 const keyFields = z.object({
   id: z.string(),
@@ -37,7 +35,7 @@ export const keyRoutes: readonly Route[] = [
     body: z
       .strictObject({
         name: z.string().min(1).max(100).describe("For people."),
-        scopes: z.array(scopeSchema).min(1).max(scopes.length).describe("What it is for."),
+        scopes: z.array(scopeSchema).min(1).max(keyScopes.length).describe("What it is for."),
         tenant: z
           .string()
           .nullable()
@@ -59,7 +57,7 @@ export const keyRoutes: readonly Route[] = [
     errors: ["auth.too-many-keys"],
     refusesIdempotency: "the stored answer would hold the key",
     async handle({ server, access, body: { name, scopes: wanted, tenant, expiresInMs } }) {
-      const unique = scopes.filter((scope) => wanted.includes(scope))
+      const unique = keyScopes.filter((scope) => wanted.includes(scope))
       const { key, info } = await server.keys.create({
         name,
         scopes: unique,

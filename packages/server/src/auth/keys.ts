@@ -1,9 +1,8 @@
 import { randomBytes } from "node:crypto"
-import { MayflyError } from "@mayfly/protocol"
+import { type KeyInfo, keyScopes, MayflyError, type Scope } from "@mayfly/protocol"
 import type { Statement, Store, StoreOwner, Tables } from "@mayfly/store"
 import { createKey, hashKey } from "./api-key.ts"
-import { KnownKey, type KeyInfo } from "./known-key.ts"
-import { type Scope, scopes as allScopes } from "./scope.ts"
+import { KnownKey } from "./known-key.ts"
 
 export interface NewKey {
   readonly name: string
@@ -196,7 +195,7 @@ function infoOf(row: KeyRow): KeyInfo {
     name: row.name,
     tenant: row.tenant,
     // What a later version may have written counts for nothing here.
-    scopes: allScopes.filter((scope) => scopes.includes(scope)),
+    scopes: keyScopes.filter((scope) => scopes.includes(scope)),
     createdBy: row.created_by,
     createdAt: row.created_at,
     expiresAt: row.expires_at,

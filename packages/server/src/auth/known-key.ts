@@ -1,19 +1,5 @@
+import type { KeyInfo } from "@mayfly/protocol"
 import { Access } from "./access.ts"
-import type { Scope } from "./scope.ts"
-
-/** What may be shown of a key. Times are epoch milliseconds. */
-export interface KeyInfo {
-  readonly id: string
-  readonly name: string
-  readonly scopes: readonly Scope[]
-  /** Null: of all tenants. */
-  readonly tenant: string | null
-  readonly createdBy: string
-  readonly createdAt: number
-  readonly expiresAt: number | null
-  readonly revokedAt: number | null
-  readonly lastUsedAt: number | null
-}
 
 /** The longest that a timer can wait. */
 const maxTimerMs = 2_147_483_647

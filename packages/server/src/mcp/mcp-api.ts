@@ -16,6 +16,8 @@ export interface McpOptions {
   readonly version: string
   /** What tools may let programs reach; an agent can only ask for less. Default: nothing, and a person may be asked. */
   readonly allowedOrigins?: readonly string[]
-  /** Where links for people begin, such as `http://127.0.0.1:8787`. */
-  readonly baseUrl: string
+  /** Where links for people begin, such as `http://127.0.0.1:8787`. Default: it is not known, and people answer by `command`. */
+  readonly baseUrl?: string
+  /** What a person types for a command of `mayfly`. */
+  readonly command?: (words: string) => string
 }

@@ -1,4 +1,4 @@
-import { type ErrorCode, errorTable, MayflyError } from "@mayfly/protocol"
+import { answerError } from "@mayfly/protocol"
 import type { McpApi } from "./mcp-api.ts"
 
 /** The API over anything that answers requests as it does: with the key and the host of the request that asks for tools. */
@@ -11,7 +11,7 @@ export function selfApi(fetch: (request: Request) => Promise<Response>, asked: R
     }
     const response = await fetch(new Request(new URL(path, asked.url), { ...init, method, headers }))
     if (response.status < 400) return response
-    throw errorOf(await response.json().catch(() => undefined), response.status)
+    throw answerError(await response.json().catch(() => undefined))
   }
   return {
     async call(method, path, body, signal) {
@@ -43,18 +43,4 @@ async function firstBytes(
     if (size > limit) break
   }
   return { bytes: new Uint8Array(Buffer.concat(chunks)).subarray(0, limit), isCut: size > limit }
-}
-
-function errorOf(body: unknown, status: number): MayflyError {
-  const { code, message, fix, retry, details } = ((body as { error?: object } | undefined)?.error ?? {}) as Record<
-    string,
-    unknown
-  >
-  if (typeof code !== "string" || !Object.hasOwn(errorTable, code))
-    return new MayflyError("server.internal", `the API answered ${status}`)
-  return new MayflyError(code as ErrorCode, String(message), {
-    ...(typeof fix === "string" ? { fix } : {}),
-    ...(typeof retry === "boolean" ? { retry } : {}),
-    details: (details ?? {}) as Record<string, unknown>,
-  })
 }

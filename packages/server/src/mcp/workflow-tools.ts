@@ -27,7 +27,7 @@ const workflowId = z.object({ id: z.string() })
 type WorkflowJson = Readonly<Record<string, unknown>> & { readonly id: string; readonly status: string }
 
 /** Tools for flows of several steps that outlive the agent. */
-export function addWorkflowTools(server: McpServer, { api, allowedOrigins = [], baseUrl }: McpOptions): void {
+export function addWorkflowTools(server: McpServer, { api, allowedOrigins = [], baseUrl, command }: McpOptions): void {
   const at = (id: string, rest = ""): string => `/v1/workflows/${pathSegment(id)}${rest}`
   const shown = ({ waits, ...workflow }: WorkflowJson): Record<string, unknown> => ({
     ...workflow,
@@ -35,7 +35,7 @@ export function addWorkflowTools(server: McpServer, { api, allowedOrigins = [], 
       ({ step: name, type, hook }) => ({
         step: name,
         type,
-        link: `${baseUrl}${hook}`,
+        ...(baseUrl === undefined ? {} : { link: `${baseUrl}${hook}` }),
       }),
     ),
   })
@@ -118,7 +118,7 @@ export function addWorkflowTools(server: McpServer, { api, allowedOrigins = [], 
     {
       title: "Ask a person for approval",
       description:
-        "Makes a link under which a person says yes or no to a question. Give the person the link, then look with get_workflow: `output.payload` is the answer when its status is complete.",
+        "Makes a link (or a command) by which a person says yes or no to a question. Give it to the person, then look with get_workflow: `output.payload` is the answer when its status is complete.",
       inputSchema: z.object({ question: z.string().min(1).max(200), timeout: duration.optional() }),
     },
     ({ question, timeout = "1 day" }, context) =>
@@ -126,11 +126,14 @@ export function addWorkflowTools(server: McpServer, { api, allowedOrigins = [], 
         const body = { steps: [{ name: question, waitForEvent: "approval", timeout }] }
         const made = (await api.call("POST", "/v1/workflows", body, signalOf(context))) as WorkflowJson
         const asked = shown(await waiting(made, () => api.call("GET", at(made.id)) as Promise<WorkflowJson>))
-        const [wait] = asked["waits"] as { link: string }[]
-        return toolResult(`Ask the person to decide here: ${wait?.link ?? ""}\nThen: get_workflow ${made.id}`, {
-          id: made.id,
-          link: wait?.link,
-        })
+        const [wait] = asked["waits"] as { link?: string }[]
+        const send = `workflow send ${made.id} approval '{"approved":true}'`
+        const place = wait?.link === undefined ? { command: command?.(send) ?? `mayfly ${send}` } : { link: wait.link }
+        const how =
+          wait?.link === undefined
+            ? `Ask the person to type: ${place.command}`
+            : `Ask the person to decide here: ${wait.link}`
+        return toolResult(`${how}\nThen: get_workflow ${made.id}`, { id: made.id, ...place })
       }),
   )
 }

@@ -1,6 +1,5 @@
-import type { ErrorCode } from "@mayfly/protocol"
+import type { ErrorCode, Scope } from "@mayfly/protocol"
 import type { z } from "zod"
-import type { Scope } from "../auth/scope.ts"
 import type { Call } from "./call.ts"
 import type { PlaceName } from "./server-parts.ts"
 

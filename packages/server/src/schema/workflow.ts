@@ -66,11 +66,20 @@ const step: z.ZodType = z
   })
   .meta({ id: "WorkflowStep", description: "docs/guides/workflows.md has all fields." })
 
+const code = {
+  steps: z.array(step).optional(),
+  script: z.string().optional().describe("Instead of steps: a program with `run(event, step)`."),
+}
+
+export const workflowUpgrade = z.looseObject({ ...code, tenant: z.string().optional() }).meta({
+  id: "WorkflowUpgrade",
+  examples: [{ steps: [{ name: "add", code: "return input.a + 2", input: { a: 1 } }] }],
+})
+
 export const workflowRequest = z
   .looseObject({
     id: z.string().optional(),
-    steps: z.array(step).optional(),
-    script: z.string().optional().describe("Instead of steps: a program with `run(event, step)`."),
+    ...code,
     params: taggedSchema.optional(),
     retention: z.unknown().optional(),
     concurrencyKey: z.string().optional(),

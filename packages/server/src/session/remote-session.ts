@@ -31,6 +31,7 @@ const fields = [
   "language",
   "typecheck",
   "declarations",
+  "name",
   "env",
 ]
 /** Each keeps its compiled program. */

@@ -15,7 +15,7 @@ interface Ended {
   readonly response?: Response
 }
 
-const callFields = ["input", "limits", "props", "reuse", "stubs"]
+const callFields = ["input", "request", "limits", "props", "reuse", "stubs"]
 
 /** A worker that a client holds. Its runs end when the client's connection does. */
 export class RemoteWorker extends RpcTarget {
@@ -34,8 +34,11 @@ export class RemoteWorker extends RpcTarget {
 
   execute(message: unknown): RemoteCall {
     return this.#call(message, async (signal) => {
-      const { input, options } = this.#parse(message)
-      return { run: this.#encode(await this.#worker.execute(input, { ...options, signal })) }
+      const { input, request, options } = this.#parse(message)
+      const given = { ...options, signal }
+      const run =
+        request === undefined ? this.#worker.execute(input, given) : this.#worker.executeRequest(request, given)
+      return { run: this.#encode(await run) }
     })
   }
 
@@ -43,9 +46,12 @@ export class RemoteWorker extends RpcTarget {
   stream(message: unknown, sink: Sink): RemoteCall {
     const kept: Sink & Partial<Disposable> = sink.dup?.() ?? sink
     return this.#call(message, async (signal) => {
-      const { input, options } = this.#parse(message)
+      const { input, request, options } = this.#parse(message)
+      const given = { ...options, signal }
+      const events =
+        request === undefined ? this.#worker.stream(input, given) : this.#worker.streamRequest(request, given)
       try {
-        for await (const event of this.#worker.stream(input, { ...options, signal })) {
+        for await (const event of events) {
           const run = endOf(event)
           if (run !== undefined) return { run: this.#encode(run) }
           await kept(this.#values.encode(event))
@@ -102,11 +108,12 @@ export class RemoteWorker extends RpcTarget {
     return this.#values.encode(run.ok ? run : { ...run, error: run.error.toJSON() })
   }
 
-  #parse(message: unknown): { input: unknown; options: RunOptions } {
+  #parse(message: unknown): { input: unknown; request: Request | undefined; options: RunOptions } {
     const given = asRecord(this.#values.decode(message), "call")
     checkFields(given, callFields, "")
-    const { input, ...options } = given
-    return { input, options }
+    const { input, request, ...options } = given
+    if (request !== undefined && !(request instanceof Request)) throw invalid("request", "must be a Request")
+    return { input, request, options }
   }
 }
 

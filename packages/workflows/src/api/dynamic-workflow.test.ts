@@ -1,8 +1,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { MayflyError } from "@mayfly/protocol"
+import { MayflyError, type HistoryEntry } from "@mayfly/protocol"
 import { newFolder, openEngine } from "../engine/engine.fixture.ts"
-import type { HistoryEntry } from "../engine/history-entry.ts"
 import type { StepContext } from "../run/step-context.ts"
 import { DynamicWorkflow } from "./dynamic-workflow.ts"
 

@@ -1,44 +1,11 @@
-import type { InstanceStatus } from "../core/control.ts"
+import type { HistoryEntry, WorkflowStatus, StepPlace } from "@mayfly/protocol"
 import { parseKey } from "../core/step-key.ts"
 import { invalid, nameOf, only, record, stepName } from "../define/check.ts"
-import { decode, type Failure, instanceError, readFailure } from "../define/codec.ts"
+import { decode, instanceError, readFailure } from "../define/codec.ts"
 import type { WorkflowOptions } from "../define/parse-workflow.ts"
 import type { WorkflowEngine } from "../engine/engine.ts"
-import { type HistoryEntry, historyEntry } from "../engine/history-entry.ts"
+import { historyEntry } from "../engine/history-entry.ts"
 import type { BindingParts, WorkflowBinding } from "./workflow-binding.ts"
-
-/** A step that waits for an event, and the secret that stands for it in a URL: whoever has the token may send one. */
-export interface WorkflowWait {
-  readonly step: string
-  readonly type: string
-  readonly token: string
-  /** What the page of its link asks. */
-  readonly prompt?: string
-}
-
-/** Cloudflare's `status()`, and more. Times are epoch milliseconds. */
-export interface WorkflowStatus {
-  readonly status: InstanceStatus
-  /** Why it waits: sleep, event, retry, child, needs-code, concurrency, schedule. */
-  readonly reason?: string
-  readonly output?: unknown
-  readonly error?: Failure
-  /** Whether what was done has been undone. */
-  readonly rollback?: "complete" | "failed"
-  /** From 1; each restart begins another. */
-  readonly run: number
-  readonly createdAt: number
-  readonly endedAt?: number
-  readonly wakeAt?: number
-  readonly waits: readonly WorkflowWait[]
-}
-
-export interface StepPlace {
-  readonly name: string
-  /** Which step of that name, from 1. */
-  readonly count?: number
-  readonly type?: "do" | "sleep" | "waitForEvent" | "workflow"
-}
 
 const pageSize = 500
 

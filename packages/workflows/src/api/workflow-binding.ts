@@ -1,5 +1,10 @@
-import { MayflyError } from "@mayfly/protocol"
-import type { InstanceStatus } from "../core/control.ts"
+import {
+  MayflyError,
+  type InstanceStatus,
+  type ListOptions,
+  type WorkflowPage,
+  type DeletedBatch,
+} from "@mayfly/protocol"
 import { instanceId, invalid, nameOf, only, record } from "../define/check.ts"
 import type { WorkflowOptions } from "../define/parse-workflow.ts"
 import type { LackingCode, WorkflowEngine, WorkflowOrigin } from "../engine/engine.ts"
@@ -12,25 +17,6 @@ export interface BindingParts {
   readonly tenant: string
   /** What the create that runs now is part of. */
   origin?(): WorkflowOrigin | undefined
-}
-
-export interface ListOptions {
-  readonly status?: InstanceStatus
-  /** At most 1,000. Default 100. */
-  readonly limit?: number
-  /** From an earlier page. */
-  readonly cursor?: string
-}
-
-export interface WorkflowPage {
-  readonly workflows: readonly { readonly id: string; readonly status: InstanceStatus; readonly createdAt: number }[]
-  /** For the next page; missing on the last one. */
-  readonly cursor?: string
-}
-
-export interface DeletedBatch {
-  readonly deleted: readonly { readonly id: string }[]
-  readonly errors: readonly { readonly id: string; readonly code: string; readonly message: string }[]
 }
 
 const maxBatch = 100

@@ -1,4 +1,5 @@
-import { type InstanceStatus, isEnded } from "../core/control.ts"
+import type { InstanceStatus } from "@mayfly/protocol"
+import { isEnded } from "../core/control.ts"
 import type { DoStep, StepHost } from "../core/step-host.ts"
 import { encodeFailure, encodeResult, failureOf } from "../define/codec.ts"
 import type { Interceptor, WorkflowEngine } from "../engine/engine.ts"

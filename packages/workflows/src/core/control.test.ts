@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { control, type ControlOperation, type InstanceStatus } from "./control.ts"
+import type { InstanceStatus } from "@mayfly/protocol"
+import { control, type ControlOperation } from "./control.ts"
 
 const table: Readonly<Record<InstanceStatus, Readonly<Record<ControlOperation, string>>>> = {
   queued: { pause: "paused", resume: "nothing", terminate: "terminated", restart: "queued", send: "nothing" },

@@ -1,14 +1,4 @@
-/** Cloudflare's states. `queued` waits for a place, `waiting` for time or for others; `waitingForPause` lets running attempts finish. */
-export type InstanceStatus =
-  | "queued"
-  | "running"
-  | "waiting"
-  | "waitingForPause"
-  | "paused"
-  | "complete"
-  | "errored"
-  | "terminated"
-
+import type { InstanceStatus } from "@mayfly/protocol"
 export type ControlOperation = "pause" | "resume" | "terminate" | "restart" | "send"
 
 /** What an operation does: the state that follows, nothing because that is so already, or that it is too late. */

@@ -1,6 +1,4 @@
-/** What a row of the journal is about. Compensations of a saga are `rollback`. */
-export type StepKind = "do" | "sleep" | "event" | "child" | "rollback"
-
+import type { StepKind } from "@mayfly/protocol"
 /** Names a step within its instance: `do:charge#2` is the second `step.do("charge")`; a step inside a step has its parent's key before a slash. */
 export type StepKey = string
 

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto"
-import { type ErrorCode, errorTable, MayflyError } from "@mayfly/protocol"
+import { type ErrorCode, errorTable, MayflyError, type Failure } from "@mayfly/protocol"
 import { CloneError, CloneTooLargeError, decodeValue, encodeValue } from "@mayfly/protocol/clone"
 import type { EngineFailure } from "../core/ports.ts"
 
@@ -11,14 +11,6 @@ export const maxPayloadBytes = 16 << 20
 export const maxEventBytes = 1 << 20
 
 const maxMessage = 8_192
-
-/** An error as the journal holds it. */
-export interface Failure {
-  readonly name: string
-  readonly message: string
-  readonly code?: string
-  readonly details?: Readonly<Record<string, unknown>>
-}
 
 /** Encodes what a step gave. Throws `workflow.not-serializable` naming the path, or `workflow.result-too-large`. */
 export function encodeResult(value: unknown, root: string): string {

@@ -20,22 +20,6 @@ export interface HookAbout {
   readonly signature?: HookSignature
 }
 
-/** The same as callers give it. */
-export interface GivenAbout {
-  /** What the page of the link asks. At most 2,000 characters. */
-  readonly prompt?: string
-  /** Only signed requests are taken from the link. */
-  readonly signature?: {
-    readonly scheme: "standard-webhooks" | "github" | "stripe" | "hmac-sha256"
-    /** The name of a secret. */
-    readonly secret: string
-    /** For "hmac-sha256": where the signature is, what stands before it, and whether it is hex (default) or base64. */
-    readonly header?: string
-    readonly prefix?: string
-    readonly encoding?: "hex" | "base64"
-  }
-}
-
 export const aboutOptions = ["prompt", "signature"]
 
 const maxPrompt = 2_000

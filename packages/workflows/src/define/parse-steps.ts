@@ -1,65 +1,18 @@
+import type { WorkflowStep } from "@mayfly/protocol"
 import { defaultTimeoutMs } from "../core/retry.ts"
 import { duration, eventType, invalid, moment, nameOf, only, record, stepName } from "./check.ts"
 import type { Body, Condition, StepDefinition, WorkerProgram, WorkflowDefinition } from "./definition.ts"
 import type { StepContext } from "../run/step-context.ts"
-import { aboutOptions, type GivenAbout, parseAbout } from "./hook-about.ts"
+import { aboutOptions, parseAbout } from "./hook-about.ts"
 import { parseRetries } from "./parse-retries.ts"
 
-/** A duration: milliseconds, or a text such as "10 seconds" or "1 hour". */
-export type Duration = number | string
-
-/**
- * A step as callers give it. Exactly one of `code`, `run`, `sleep`, `sleepUntil`, `waitForEvent`, `parallel`, `workflow` says what it does. In `input`,
- * `{ $from: "step", path: "a.b" }` stands for another step's result.
- */
-export interface GivenStep {
-  /** Unique in the list. */
-  readonly name: string
-  /** Skips the step unless the result of an earlier one, at `path`, is as wanted. */
-  readonly when?: {
-    readonly $from: string
-    readonly path?: string
-    readonly equals?: unknown
-    readonly notEquals?: unknown
-    readonly exists?: boolean
-  }
-  /** Guest code: a program text, or `{ modules, mainModule }`. Survives any crash. */
-  readonly code?: string | object
+/** A step as callers give it: data, or with functions of theirs. Exactly one of `code`, `run`, `sleep`, `sleepUntil`, `waitForEvent`, `parallel`, `workflow`. */
+export interface GivenStep extends Omit<WorkflowStep, "parallel" | "rollback"> {
   /** A function of yours. After a restart of the process, call `create` again with the same id to bring it back. */
   readonly run?: (context: StepContext) => unknown
-  readonly sleep?: Duration
-  readonly sleepUntil?: Date | number | string
-  /** The type of the event. */
-  readonly waitForEvent?: string
-  /** What the page of a wait's link asks. At most 2,000 characters. */
-  readonly prompt?: string
-  /** Of a wait: its link takes only requests that are signed so. */
-  readonly signature?: GivenAbout["signature"]
   readonly parallel?: readonly GivenStep[]
-  /** Another workflow, made of code, that is started and waited for; `input` is its params. */
-  readonly workflow?: object
-  readonly input?: unknown
-  readonly limits?: object
-  readonly network?: object
-  readonly env?: object
-  readonly language?: "auto" | "javascript" | "typescript"
-  readonly retries?: {
-    /** How often a failed attempt is followed by another. Default 5. */
-    readonly limit?: number
-    /** Default "1 second". */
-    readonly delay?: Duration
-    /** Default "exponential". */
-    readonly backoff?: "constant" | "linear" | "exponential"
-    readonly maxDelay?: Duration
-  }
-  /** Of each attempt, default "10 minutes"; of a wait, default "24 hours". */
-  readonly timeout?: Duration
   /** Undoes the step when the workflow fails later, or is terminated with `rollback`. Gets `{ error, output, stepName }` as its input. */
   readonly rollback?: string | object | ((context: StepContext) => unknown)
-  /** When a crash leaves open whether the step ran, it fails with `workflow.interrupted` instead of running again. */
-  readonly atMostOnce?: boolean
-  /** Leaves the result out of the history. */
-  readonly sensitive?: "output"
 }
 
 export type Closure = (...args: never[]) => unknown

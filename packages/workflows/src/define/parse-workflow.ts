@@ -1,54 +1,16 @@
 import { randomUUID } from "node:crypto"
-import { MayflyError } from "@mayfly/protocol"
+import { MayflyError, type WorkflowSettings } from "@mayfly/protocol"
 import type { ConcurrencyKey, NewInstance, Retention } from "../store/workflow-store.ts"
 import { duration, instanceId, invalid, moment, nameOf, only, record, stepName } from "./check.ts"
 import { encodePayload, hashOf } from "./codec.ts"
 import { needsCode, type WorkflowDefinition } from "./definition.ts"
-import {
-  type Closures,
-  type Duration,
-  type GivenStep,
-  type ParseState,
-  parseProgram,
-  parseSteps,
-} from "./parse-steps.ts"
+import { type Closures, type GivenStep, type ParseState, parseProgram, parseSteps } from "./parse-steps.ts"
 import { nextTick, type Schedule } from "./schedule.ts"
 
-/** What `DynamicWorkflow.create` takes. Durations are milliseconds or texts such as "10 minutes". */
-export interface WorkflowOptions {
-  /** Unique within the tenant. Creating the same content again gives the same instance. Default: a random one. */
-  readonly id?: string
-  /** Steps in order; their results by name … */
+/** What `DynamicWorkflow.create` takes. */
+export interface WorkflowOptions extends WorkflowSettings {
+  /** Steps in order; their results by name. */
   readonly steps?: readonly GivenStep[]
-  /** … or guest code with `run(event, step)`, as at Cloudflare. */
-  readonly script?: string
-  readonly modules?: Readonly<Record<string, unknown>>
-  readonly mainModule?: string
-  readonly language?: "auto" | "javascript" | "typescript"
-  /** The export of `script` that runs, when it is not the default one. */
-  readonly entry?: string
-  /**
-   * Whether instances of the script may share a warm isolate: quicker, but they share module state, limits, and fate. Default false: an isolate for each
-   * activation.
-   */
-  readonly reuse?: boolean
-  readonly limits?: object
-  readonly network?: object
-  /** Data only. */
-  readonly env?: object
-  /** `event.payload` of a script, `ctx.params` of closures. */
-  readonly params?: unknown
-  /** How long an instance is kept after its end. Default 30 days. */
-  readonly retention?: Duration | { readonly successRetention?: Duration; readonly errorRetention?: Duration }
-  /** At most `limit` (default 1) instances with the same key run at a time; those that sleep or wait do not count. */
-  readonly concurrencyKey?: string | { readonly key: string; readonly limit?: number }
-  /** A moment to start at, or a cron pattern: then each tick starts an instance of its own, `<id>-<time>`. */
-  readonly schedule?:
-    | Date
-    | number
-    | string
-    | { readonly cron: string; readonly timezone?: string }
-    | { readonly at: Date | number | string }
 }
 
 export interface ParsedWorkflow {

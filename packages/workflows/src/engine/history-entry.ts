@@ -1,47 +1,7 @@
-import { parseKey, scopeOf, type StepKind } from "../core/step-key.ts"
-import { decode, type Failure, readFailure } from "../define/codec.ts"
-import type { HistoryRow, LifecyclePhase } from "../store/workflow-store.ts"
-
-export interface StepRef {
-  readonly kind: StepKind
-  readonly name: string
-  /** Which step of that name, from 1. */
-  readonly count: number
-  /** Names the step within its instance. */
-  readonly key: string
-  /** The key of the step around it. */
-  readonly parent?: string
-}
-
-/** One line of an instance's history. Times are epoch milliseconds. */
-export type HistoryEntry = {
-  /** Where to go on: `subscribe({ cursor })`. */
-  readonly cursor: number
-  /** From 1; a restart begins another run. */
-  readonly run: number
-  readonly time: number
-} & (
-  | {
-      readonly type: "instance"
-      readonly what: LifecyclePhase
-      readonly about?: unknown
-    }
-  | {
-      readonly type: "step"
-      readonly step: StepRef
-      /** `start` and `retry` go on; `ok` and `err` are the end of the step. */
-      readonly phase: "start" | "retry" | "ok" | "err"
-      readonly attempt: number
-      readonly startedAt?: number
-      /** When the sleep ends, the wait times out, the next attempt begins. */
-      readonly dueAt?: number
-      readonly input?: unknown
-      readonly output?: unknown
-      readonly error?: Failure
-      /** Logs, usage and egress of each run of guest code. */
-      readonly runs?: readonly unknown[]
-    }
-)
+import type { Failure, LifecyclePhase, HistoryEntry } from "@mayfly/protocol"
+import { parseKey, scopeOf } from "../core/step-key.ts"
+import { decode, readFailure } from "../define/codec.ts"
+import type { HistoryRow } from "../store/workflow-store.ts"
 
 export function historyEntry(row: HistoryRow, isSensitive: (stepName: string) => boolean): HistoryEntry {
   const common = { cursor: row.seq, run: row.run, time: row.at }

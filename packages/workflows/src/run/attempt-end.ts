@@ -1,6 +1,7 @@
+import type { Failure } from "@mayfly/protocol"
 import { encodeValue } from "@mayfly/protocol/clone"
 import type { AttemptEnd } from "../core/step-host.ts"
-import { encodeFailure, encodeResult, type Failure, failureOf } from "../define/codec.ts"
+import { encodeFailure, encodeResult, failureOf } from "../define/codec.ts"
 import type { CodeEnd, RunTrace } from "./step-runner.ts"
 
 /** Errors that come again however often the step is tried. */

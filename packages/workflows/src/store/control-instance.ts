@@ -1,5 +1,6 @@
+import type { InstanceStatus } from "@mayfly/protocol"
 import { all, run, type Steps } from "@mayfly/store/steps"
-import { type InstanceStatus, isEnded } from "../core/control.ts"
+import { isEnded } from "../core/control.ts"
 import { copy, record, rowsBefore } from "./journal-rows.ts"
 import { end } from "./leave-memory.ts"
 import { maxDepth } from "./new-instance.ts"

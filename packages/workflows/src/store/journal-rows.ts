@@ -1,10 +1,10 @@
-import { MayflyError } from "@mayfly/protocol"
+import { MayflyError, type LifecyclePhase } from "@mayfly/protocol"
 import { all, first, run, type Steps } from "@mayfly/store/steps"
 import type { NewRow } from "../core/journal.ts"
 import { parseKey } from "../core/step-key.ts"
 import { sumOf } from "./row-sum.ts"
 import type { StoredInstance, StoredRow } from "./stored.ts"
-import type { InstanceNumber, LifecyclePhase } from "./workflow-store.ts"
+import type { InstanceNumber } from "./workflow-store.ts"
 
 type Owner = Pick<StoredInstance, "number" | "run" | "paused_ms">
 

@@ -1,5 +1,6 @@
+import type { InstanceStatus } from "@mayfly/protocol"
 import { all, first, run, type Steps } from "@mayfly/store/steps"
-import { type InstanceStatus, isEnded } from "../core/control.ts"
+import { isEnded } from "../core/control.ts"
 import type { Change, Finish } from "../core/ports.ts"
 import { addEvent } from "./events.ts"
 import { keep, record, recordAs } from "./journal-rows.ts"

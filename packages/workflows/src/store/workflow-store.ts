@@ -1,4 +1,5 @@
-import type { ControlOperation, InstanceStatus } from "../core/control.ts"
+import type { InstanceStatus } from "@mayfly/protocol"
+import type { ControlOperation } from "../core/control.ts"
 import type { JournalRow, PendingEvent } from "../core/journal.ts"
 import type { Ack, Change } from "../core/ports.ts"
 import type { StepKey } from "../core/step-key.ts"
@@ -115,18 +116,6 @@ export interface CommitAck extends Ack {
 export interface HistoryRow extends JournalRow {
   readonly run: number
 }
-
-/** The history also says what happened to the instance itself; such rows have the key "" and are never replayed. */
-export type LifecyclePhase =
-  | "created"
-  | "event"
-  | "paused"
-  | "resumed"
-  | "terminating"
-  | "terminated"
-  | "restarted"
-  | "complete"
-  | "errored"
 
 export interface ListQuery {
   readonly tenant: string

@@ -1,4 +1,5 @@
-import { type ErrorCode, errorTable, MayflyError } from "@mayfly/protocol"
+import { type ErrorCode, errorTable } from "./error-table.ts"
+import { MayflyError } from "./mayfly-error.ts"
 
 /** The error of an answer `{ error: { code, … } }`, undefined when the value is none. */
 export function errorFromJson(value: unknown): MayflyError | undefined {
@@ -12,9 +13,15 @@ export function errorFromJson(value: unknown): MayflyError | undefined {
     ...(typeof fix === "string" ? { fix } : {}),
     details: {
       ...given,
-      // A newer server may know more codes than this client.
+      // A newer server may know more codes than this side.
       ...(known === undefined ? { code } : {}),
       ...(typeof requestId === "string" ? { requestId } : {}),
     },
   })
+}
+
+/** What an answer or an event `{ error }` says went wrong; for one that says nothing of the kind `client.not-mayfly`. */
+export function answerError(answer: unknown): MayflyError {
+  const error = errorFromJson((answer as { readonly error?: unknown } | null | undefined)?.error)
+  return error ?? new MayflyError("client.not-mayfly", "the server told of an error without saying which")
 }
