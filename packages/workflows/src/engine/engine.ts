@@ -195,11 +195,11 @@ export class WorkflowEngine implements AsyncDisposable {
     origin?: WorkflowOrigin,
   ): Promise<{ id: string; number: InstanceNumber }> {
     this.#checkRunning()
-    const { instance: parsed, definition, closures } = parseWorkflow(options, tenant, this.clock.now())
+    const { instance: parsed, closures } = parseWorkflow(options, tenant, this.clock.now())
     const instance = withOrigin(parsed, origin)
     if (origin?.kind === "again") await this.#checkKnown(instance)
     const maxOpen = await this.#governor.admit(tenant)
-    await this.#definitions.check(definition, instance.definition.hash, tenant)
+    await this.#definitions.check(instance.definition, tenant)
     const created = await this.store.create(instance, this.clock.now(), maxOpen)
     this.#code.set(tenant, instance.id, closures)
     if (created.isCreated && activeSpan() !== undefined) await this.#traces.remember(created.number)
@@ -247,7 +247,7 @@ export class WorkflowEngine implements AsyncDisposable {
     const content = hashOf(hash, params, `fork of ${row.number} at ${from}`)
     const functions = needsCode(isNew ? parsed.definition : definition) ? { functions: {} } : {}
     const instance = { ...parsed.instance, params, content, definition: { hash, body }, ...functions }
-    if (isNew) await this.#definitions.check(parsed.definition, hash, tenant)
+    if (isNew) await this.#definitions.check(parsed.instance.definition, tenant)
     const maxOpen = await this.#governor.admit(tenant)
     const created = await this.store.fork({ tenant, id, instance, from, now: this.clock.now(), maxOpen })
     const closures = isNew ? parsed.closures : this.#code.get(tenant, id)
@@ -264,7 +264,7 @@ export class WorkflowEngine implements AsyncDisposable {
     this.#checkRunning()
     const given = record(options, "options")
     const parsed = parseWorkflow({ ...given, id } as WorkflowOptions, tenant, this.clock.now())
-    await this.#definitions.check(parsed.definition, parsed.instance.definition.hash, tenant)
+    await this.#definitions.check(parsed.instance.definition, tenant)
     for (let tries = 0; tries < maxUpgradeTries; tries++) {
       const { number, status } = await this.#find(tenant, id)
       if (isEnded(status)) throw new MayflyError("workflow.ended", `the workflow instance "${id}" has ended`)
