@@ -13,6 +13,7 @@ export type { Failure } from "./define/codec.ts"
 export type { HookSignature } from "./define/hook-about.ts"
 export type { WorkerProgram } from "./define/definition.ts"
 export type { WorkflowOptions } from "./define/parse-workflow.ts"
+export type { WorkflowClasses } from "./define/workflow-classes.ts"
 export type { GivenStep } from "./define/parse-steps.ts"
 export {
   type EngineOptions,

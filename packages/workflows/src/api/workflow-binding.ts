@@ -12,6 +12,8 @@ export interface BindingParts {
   readonly tenant: string
   /** What the create that runs now is part of. */
   origin?(): WorkflowOrigin | undefined
+  /** Whether `create` may name a class of the host's: only for its own, trusted code. */
+  readonly mayNameClasses?: boolean
 }
 
 export interface ListOptions {
@@ -57,7 +59,8 @@ export class WorkflowBinding {
   /** Stores a new instance and starts it; the same id with the same content gives the one that is there. Rejects with `input.invalid`, `workflow.exists`, `worker.*`. */
   async create(options: WorkflowOptions): Promise<DynamicWorkflow> {
     const engine = await this.#parts.engine()
-    const { id } = await engine.create(this.#parts.tenant, options, this.#parts.origin?.())
+    const { tenant, mayNameClasses = false } = this.#parts
+    const { id } = await engine.create(tenant, options, { origin: this.#parts.origin?.(), mayNameClasses })
     return new DynamicWorkflow(this.#parts, id)
   }
 

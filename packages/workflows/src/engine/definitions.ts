@@ -75,6 +75,7 @@ interface Code {
 }
 
 function programsOf(definition: WorkflowDefinition): Code[] {
+  if (definition.kind === "class") return []
   if (definition.kind === "script") return [{ program: definition.program, kind: "script" }]
   return definition.steps.flatMap((step): Code[] => {
     if (step.kind === "parallel") return programsOf({ kind: "steps", steps: step.steps })

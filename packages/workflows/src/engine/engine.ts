@@ -22,6 +22,7 @@ import type { HookSignature } from "../define/hook-about.ts"
 import type { Closures } from "../define/parse-steps.ts"
 import { type ParsedWorkflow, parseWorkflow, type WorkflowOptions } from "../define/parse-workflow.ts"
 import { nextTick, type Schedule } from "../define/schedule.ts"
+import type { WorkflowClasses } from "../define/workflow-classes.ts"
 import type { StepSandbox } from "../run/step-context.ts"
 import { noRunner, type StepRunner } from "../run/step-runner.ts"
 import { SqlWorkflowStore } from "../store/sql-workflow-store.ts"
@@ -102,6 +103,13 @@ export type WorkflowOrigin =
   | { readonly kind: "request"; readonly text: string }
   /** Such a request, handled again. */
   | { readonly kind: "again" }
+
+/** Who creates an instance. */
+export interface CreateContext {
+  readonly origin?: WorkflowOrigin | undefined
+  /** Whether it may name a class of the host's instead of giving code. */
+  readonly mayNameClasses?: boolean
+}
 
 /** An instance that waits for functions of a process that has ended. */
 export interface LackingCode {
@@ -192,11 +200,13 @@ export class WorkflowEngine implements AsyncDisposable {
   async create(
     tenant: string,
     options: WorkflowOptions,
-    origin?: WorkflowOrigin,
+    { origin, mayNameClasses = false }: CreateContext = {},
   ): Promise<{ id: string; number: InstanceNumber }> {
     this.#checkRunning()
-    const { instance: parsed, closures } = parseWorkflow(options, tenant, this.clock.now())
-    const instance = withOrigin(parsed, origin)
+    const classes = mayNameClasses ? this.#code.classes : undefined
+    const { instance: parsed, definition, closures } = parseWorkflow(options, tenant, this.clock.now(), classes)
+    // Whoever brings a class back brings it for all of its instances.
+    const instance = definition.kind === "class" ? parsed : withOrigin(parsed, origin)
     if (origin?.kind === "again") await this.#checkKnown(instance)
     const maxOpen = await this.#governor.admit(tenant)
     await this.#definitions.check(instance.definition, tenant)
@@ -368,6 +378,14 @@ export class WorkflowEngine implements AsyncDisposable {
     this.#watchers.tell(number, "rest")
   }
 
+  /** From now on these are the classes of the host's. Instances go on that wait for one; those in memory keep what they have. */
+  async provideClasses(classes: WorkflowClasses): Promise<void> {
+    this.#code.classes = classes
+    const now = this.clock.now()
+    // Who was found lacking one of them before asked the store to park it before this.
+    if ((await this.store.allCodeCame(now)) > 0) this.#dispatcher.wakeAt(now)
+  }
+
   /** What a tenant's instances do ends, and none of it counts as failed; they are held as the governor says. */
   hold(tenant: string): void {
     for (const [number, live] of this.#live) if (this.#tenants.get(number) === tenant) live.abandon(heldError())
@@ -386,7 +404,7 @@ export class WorkflowEngine implements AsyncDisposable {
   /** Why it waits, as callers should see it. */
   async reasonOf({ tenant, id, status, reason, definitionHash }: InstanceRow): Promise<string | null> {
     if (status !== "waiting" && status !== "queued") return reason
-    const isMissing = needsCode(await this.#definitions.get(definitionHash)) && !this.#code.has(tenant, id)
+    const isMissing = this.#code.lacks(await this.#definitions.get(definitionHash), tenant, id)
     return isMissing ? "needs-code" : reason
   }
 
@@ -404,7 +422,7 @@ export class WorkflowEngine implements AsyncDisposable {
       }
       const rows = await this.store.listHosted(page)
       for (const { row, origin } of rows) {
-        if (this.#code.has(row.tenant, row.id) || !needsCode(await this.#definitions.get(row.definitionHash))) continue
+        if (!this.#code.lacks(await this.#definitions.get(row.definitionHash), row.tenant, row.id)) continue
         yield { tenant: row.tenant, id: row.id, params: decode(row.params), ...(origin !== null && { origin }) }
       }
       after = rows.at(-1)?.row.number
@@ -493,7 +511,7 @@ export class WorkflowEngine implements AsyncDisposable {
 
   async #runOnce({ number, tenant, id, definitionHash, wakeAt: dueAt }: DueInstance): Promise<Dispatched> {
     const definition = await this.#definitions.get(definitionHash)
-    if (needsCode(definition) && !this.#code.has(tenant, id)) {
+    if (this.#code.lacks(definition, tenant, id)) {
       await this.store.park(number, "needs-code", this.clock.now())
       return { wakeAt: null }
     }
@@ -561,6 +579,7 @@ export class WorkflowEngine implements AsyncDisposable {
       span,
       runner: this.#options.runner ?? noRunner,
       closures,
+      classes: this.#code.classes,
       startChild: (parent, name, child, params) =>
         childOf(parent, {
           name,
