@@ -283,7 +283,9 @@ test("exported workflow classes go on after kill -9, also those of guests", { ti
   assert.equal(await post(first.url, { isOfGuest: true }), "of-guest")
   const refused = await fetch(first.url, { method: "POST", body: JSON.stringify({ params: {} }) })
   assert.equal(refused.status, 500)
-  await first.mayfly.output(/entry must name one of the workflow classes that the worker exports; there are OfGuests, Order/)
+  await first.mayfly.output(
+    /entry must name one of the workflow classes that the worker exports; there are OfGuests, Order/,
+  )
   // Whoever has a key may start workflows, but not the worker's own code.
   const headers = { authorization: `Bearer ${first.key}`, "content-type": "application/json" }
   const body = JSON.stringify({ entry: "Order", params: { amount: 1 } })

@@ -30,18 +30,15 @@ import { NamedWorkers, WorkerShelf } from "./workers/named-workers.ts"
 import { startWebhooks } from "./webhooks/webhooks.ts"
 import { LazyEngine } from "./workflows/lazy-engine.ts"
 
-export interface TenantWorkflowsOptions {
-  /** Whether `create` may name a class of `provideWorkflowClasses`. Default false: it is trusted code, and not everybody's to call. */
-  readonly mayNameClasses?: boolean
-}
-
 /** One object that holds the parts. Whoever creates it disposes it. */
 export interface Platform extends AsyncDisposable {
   readonly runtime: Runtime
   /** Bindings for code that expects them, as at Cloudflare. */
   readonly env: { readonly LOADER: WorkerLoader; readonly WORKFLOWS: WorkflowBinding; readonly SANDBOX: Sandboxes }
   /** The workflows of one tenant; those of others can't be seen through it. `env.WORKFLOWS` is that of "default". */
-  workflows(tenant: string, options?: TenantWorkflowsOptions): WorkflowBinding
+  workflows(tenant: string): WorkflowBinding
+  /** The same for your own code: `create` may also name a class of `provideWorkflowClasses`, which is trusted code and not everybody's to call. */
+  ownWorkflows(tenant: string): WorkflowBinding
   /** Classes of your own that workflows may be made of. They replace those given before; whoever waits for one goes on. */
   provideWorkflowClasses(classes: WorkflowClasses): Promise<void>
   /**
@@ -181,13 +178,10 @@ function startPlatform(options: PlatformOptions): Platform {
   })
   accounts.onResume(async (tenant) => (await engine.started())?.goOn(tenant))
   let origin = (): WorkflowOrigin | undefined => undefined
-  const workflows = (tenant: string, { mayNameClasses = false }: TenantWorkflowsOptions = {}): WorkflowBinding =>
-    new WorkflowBinding({
-      engine: () => engine.get(),
-      tenant: parseTenant(tenant),
-      origin: () => origin(),
-      mayNameClasses,
-    })
+  const workflows = (tenant: string, mayNameClasses = false): WorkflowBinding => {
+    const parts = { engine: () => engine.get(), tenant: parseTenant(tenant), origin: () => origin() }
+    return new WorkflowBinding({ ...parts, mayNameClasses })
+  }
   // What sleeps there must wake although nobody asks for it.
   if (dataDir !== undefined && existsSync(join(dataDir, "mayfly.db"))) engine.get().catch(() => {})
   const dispose = async (): Promise<void> => {
@@ -208,7 +202,8 @@ function startPlatform(options: PlatformOptions): Platform {
     runtime,
     env: { LOADER: new WorkerLoader({ platform: { runtime } }), WORKFLOWS: workflows("default"), SANDBOX: sandboxes },
     facets: (parent, { tenant } = {}) => new Facets(runtime.objects, facetScope(parent, tenant)),
-    workflows,
+    workflows: (tenant) => workflows(tenant),
+    ownWorkflows: (tenant) => workflows(tenant, true),
     provideWorkflowClasses: (classes) => engine.provideClasses(classes),
     async *lackingCode() {
       yield* (await engine.get()).lackingCode()

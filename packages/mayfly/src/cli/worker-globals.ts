@@ -30,7 +30,7 @@ export function workerBindings(platform: Platform): Record<string, unknown> {
 
 /** What `env` holds when the worker acts for one tenant. It may start its own workflow classes. */
 export function tenantBindings(platform: Platform, tenant: string): Record<string, unknown> {
-  return { WORKFLOWS: platform.workflows(tenant, { mayNameClasses: true }), SANDBOX: platform.sandboxes(tenant) }
+  return { WORKFLOWS: platform.ownWorkflows(tenant), SANDBOX: platform.sandboxes(tenant) }
 }
 
 /** As Cloudflare calls them: code compares `readyState` with them, and would find nothing equal. */

@@ -18,7 +18,8 @@ export async function openEngine(directory?: string, options: Partial<EngineOpti
   const store = await openStore(directory === undefined ? {} : { directory })
   const errors: unknown[] = []
   const engine = await WorkflowEngine.start({ store, onError: (error) => errors.push(error), ...options })
-  const of = (tenant: string): WorkflowBinding => new WorkflowBinding({ engine: async () => engine, tenant, mayNameClasses: true })
+  const of = (tenant: string): WorkflowBinding =>
+    new WorkflowBinding({ engine: async () => engine, tenant, mayNameClasses: true })
   return {
     engine,
     workflows: of("default"),

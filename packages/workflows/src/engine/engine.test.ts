@@ -240,7 +240,8 @@ test("WorkflowEngine compiles and reads a definition once for all that come at o
   {
     await using opened = await openEngine(folder, { runner })
     const all = Array.from({ length: 50 }, (_, n) => opened.workflows.create({ id: `w${n}`, ...options }))
-    for (const workflow of await Promise.all(all)) await until(async () => (await workflow.status()).wakeAt !== undefined)
+    for (const workflow of await Promise.all(all))
+      await until(async () => (await workflow.status()).wakeAt !== undefined)
     assert.equal(runner.checked.length, 1)
   }
   using _ = setClock(hour + 1)
@@ -250,40 +251,47 @@ test("WorkflowEngine compiles and reads a definition once for all that come at o
   assert.equal(runner.ran.size, 1)
 })
 
-test("WorkflowEngine runs classes of the host's, which wait for each other and for themselves", { timeout }, async () => {
-  const folder = newFolder()
-  let bodies = 0
-  const classes: WorkflowClasses = {
-    names: ["Both"],
-    async run(name, event, steps, tenant) {
-      const own = async (): Promise<unknown> => {
-        // Longer than it takes to see that nothing else is left to do.
-        await new Promise((resolve) => setTimeout(resolve, 100))
-        return (await steps.do({ name: "beside", config: undefined, callback: async () => ++bodies })).value
-      }
-      const [, beside] = await Promise.all([steps.sleep("nap", hour), own()])
-      return [name, tenant, event.workflowName, event.payload, beside]
-    },
-  }
-  {
+test(
+  "WorkflowEngine runs classes of the host's, which wait for each other and for themselves",
+  { timeout },
+  async () => {
+    const folder = newFolder()
+    let bodies = 0
+    const classes: WorkflowClasses = {
+      names: ["Both"],
+      async run(name, event, steps, tenant) {
+        const own = async (): Promise<unknown> => {
+          // Longer than it takes to see that nothing else is left to do.
+          await new Promise((resolve) => setTimeout(resolve, 100))
+          return (await steps.do({ name: "beside", config: undefined, callback: async () => ++bodies })).value
+        }
+        const [, beside] = await Promise.all([steps.sleep("nap", hour), own()])
+        return [name, tenant, event.workflowName, event.payload, beside]
+      },
+    }
+    {
+      await using opened = await openEngine(folder)
+      await assert.rejects(opened.workflows.create({ params: 1 }), {
+        code: "input.invalid",
+        message: /steps is missing/,
+      })
+      await opened.engine.provideClasses(classes)
+      await assert.rejects(opened.workflows.create({ entry: "None" }), { message: /there is Both/ })
+      await assert.rejects(opened.workflows.create({ entry: "Both", limits: {} }), { code: "input.invalid" })
+      const workflow = await opened.workflows.create({ id: "both", params: 1 })
+      // It stays for the step beside its sleep, then it leaves memory.
+      await until(async () => (await workflow.status()).status === "waiting")
+      assert.equal(bodies, 1)
+    }
+    using _ = setClock(hour + 1)
     await using opened = await openEngine(folder)
-    await assert.rejects(opened.workflows.create({ params: 1 }), { code: "input.invalid", message: /steps is missing/ })
+    const workflow = await opened.workflows.get("both")
+    await until(async () => (await workflow.status()).reason === "needs-code")
+    const lacking: string[] = []
+    for await (const { id } of opened.engine.lackingCode()) lacking.push(id)
+    assert.deepEqual(lacking, ["both"])
     await opened.engine.provideClasses(classes)
-    await assert.rejects(opened.workflows.create({ entry: "None" }), { message: /there is Both/ })
-    await assert.rejects(opened.workflows.create({ entry: "Both", limits: {} }), { code: "input.invalid" })
-    const workflow = await opened.workflows.create({ id: "both", params: 1 })
-    // It stays for the step beside its sleep, then it leaves memory.
-    await until(async () => (await workflow.status()).status === "waiting")
+    assert.deepEqual(await workflow.result(), ["Both", "default", "Both", 1, 1])
     assert.equal(bodies, 1)
-  }
-  using _ = setClock(hour + 1)
-  await using opened = await openEngine(folder)
-  const workflow = await opened.workflows.get("both")
-  await until(async () => (await workflow.status()).reason === "needs-code")
-  const lacking: string[] = []
-  for await (const { id } of opened.engine.lackingCode()) lacking.push(id)
-  assert.deepEqual(lacking, ["both"])
-  await opened.engine.provideClasses(classes)
-  assert.deepEqual(await workflow.result(), ["Both", "default", "Both", 1, 1])
-  assert.equal(bodies, 1)
-})
+  },
+)

@@ -114,10 +114,12 @@ function ofClass(
     })
     const event = { ...eventOf(claimed), workflowName: name }
     const ran = classes.run(name, event, steps, claimed.instance.tenant)
-    return settledOf(await ran.then(
-      (result): CodeEnd => ({ ok: true, result }),
-      (error: unknown): CodeEnd => ({ ok: false, error }),
-    ))
+    return settledOf(
+      await ran.then(
+        (result): CodeEnd => ({ ok: true, result }),
+        (error: unknown): CodeEnd => ({ ok: false, error }),
+      ),
+    )
   }
   return {
     program: run,
