@@ -60,8 +60,8 @@ export class WorkflowBinding {
   async create(options: WorkflowOptions): Promise<DynamicWorkflow> {
     const engine = await this.#parts.engine()
     const { tenant, mayNameClasses = false } = this.#parts
-    const { id } = await engine.create(tenant, options, { origin: this.#parts.origin?.(), mayNameClasses })
-    return new DynamicWorkflow(this.#parts, id)
+    const { id, number } = await engine.create(tenant, options, { origin: this.#parts.origin?.(), mayNameClasses })
+    return new DynamicWorkflow(this.#parts, id, number)
   }
 
   /** All of them or an error; those before the failing one are there. At most 100. */

@@ -4,7 +4,7 @@ import type { Store } from "@mayfly/store"
 import type { Activation } from "../core/activation.ts"
 import { type Clock, SystemClock } from "../core/clock.ts"
 import { isEnded } from "../core/control.ts"
-import type { ActivationEnd } from "../core/ports.ts"
+import type { ActivationEnd, Finish } from "../core/ports.ts"
 import type { StepHost } from "../core/step-host.ts"
 import { parseKey } from "../core/step-key.ts"
 import { eventType, invalid, record } from "../define/check.ts"
@@ -51,7 +51,7 @@ import { type ActivationWorld, prepareActivation } from "./run-activation.ts"
 import { runningOf, type RunningWorld } from "./running.ts"
 import { childOf, tickOf } from "./started-instance.ts"
 import { TraceContexts } from "./trace-contexts.ts"
-import { type News, Watchers } from "./watchers.ts"
+import { Watchers } from "./watchers.ts"
 
 export interface EngineOptions {
   /** Stays the caller's. */
@@ -109,6 +109,12 @@ export interface CreateContext {
   readonly origin?: WorkflowOrigin | undefined
   /** Whether it may name a class of the host's instead of giving code. */
   readonly mayNameClasses?: boolean
+}
+
+export interface InstanceEnd {
+  readonly status: InstanceRow["status"]
+  /** Encoded: a value when it is complete, else a failure. */
+  readonly result: string | null
 }
 
 /** An instance that waits for functions of a process that has ended. */
@@ -439,29 +445,39 @@ export class WorkflowEngine implements AsyncDisposable {
     this.#watchers.tell(number, "rest")
   }
 
-  /** The instance when it has ended. Rejects with `workflow.not-found` when it is deleted meanwhile. */
-  async ended(tenant: string, id: string, signal?: AbortSignal): Promise<InstanceRow> {
-    const row = await this.#find(tenant, id)
-    if (isEnded(row.status)) return row
-    // What is in hand tells when it comes to rest; of anything else the end may have come between the query and here.
-    let isTold = this.#inHand.has(row.number)
-    for await (const _ of this.#newsOf(row.number, "rest", signal)) {
-      const now = isTold ? row : await this.#find(tenant, id)
-      if (isEnded(now.status)) return now
-      isTold = false
+  /**
+   * How the instance has ended. `number` is what it had when the caller last saw it, if that is known: one that is in hand needs no query then. Rejects with
+   * `workflow.not-found` when it is deleted meanwhile.
+   */
+  async ended(tenant: string, id: string, known?: InstanceNumber, signal?: AbortSignal): Promise<InstanceEnd> {
+    let number = known ?? (await this.#find(tenant, id)).number
+    while (this.#stopped === undefined && signal?.aborted !== true) {
+      const { promise, resolve } = Promise.withResolvers<Finish | undefined>()
+      const onAbort = (): void => resolve(undefined)
+      const unwatch = this.#watchers.watch(number, "rest", resolve)
+      signal?.addEventListener("abort", onAbort, { once: true })
+      try {
+        // What is in hand tells when it comes to rest; whatever happened to any other before it was watched, the query sees.
+        const row = this.#inHand.has(number) ? undefined : await this.#find(tenant, id)
+        if (row !== undefined && isEnded(row.status)) return row
+        if (row !== undefined && row.number !== number) number = row.number
+        else {
+          const finish = await promise
+          if (finish !== undefined) return { status: finish.status, result: resultOf(finish) }
+        }
+      } finally {
+        unwatch()
+        signal?.removeEventListener("abort", onAbort)
+      }
     }
     throw signal?.aborted === true ? (signal.reason as Error) : stoppedError()
   }
 
   /** Yields at once and after each change, until the engine stops or the signal says so. */
-  news(number: InstanceNumber, signal?: AbortSignal): AsyncGenerator<void> {
-    return this.#newsOf(number, "change", signal)
-  }
-
-  async *#newsOf(number: InstanceNumber, news: News, signal?: AbortSignal): AsyncGenerator<void> {
+  async *news(number: InstanceNumber, signal?: AbortSignal): AsyncGenerator<void> {
     let wake = Promise.withResolvers<void>()
     const onNews = (): void => wake.resolve()
-    const unwatch = this.#watchers.watch(number, news, onNews)
+    const unwatch = this.#watchers.watch(number, "change", onNews)
     signal?.addEventListener("abort", onNews, { once: true })
     try {
       while (this.#stopped === undefined && signal?.aborted !== true) {
@@ -569,7 +585,10 @@ export class WorkflowEngine implements AsyncDisposable {
     span?.end(end.kind === "abandoned" ? "workflow.interrupted" : undefined)
     if (end.kind === "abandoned") return this.#giveBack(claimed, end.cause)
     this.#failures.delete(number)
-    if (end.kind === "finished") this.#code.retire(tenant, id)
+    if (end.kind === "finished") {
+      this.#code.retire(tenant, id)
+      this.#watchers.tell(number, "rest", end.finish)
+    }
     if (end.kind === "finished" && span !== undefined) void this.#traces.forget(number)
     return { wakeAt }
   }
@@ -709,6 +728,10 @@ export class WorkflowEngine implements AsyncDisposable {
 function withOrigin(instance: NewInstance, origin: WorkflowOrigin | undefined): NewInstance {
   if (instance.functions === undefined || origin?.kind !== "request") return instance
   return { ...instance, functions: { origin: origin.text } }
+}
+
+function resultOf(finish: Finish): string {
+  return finish.status === "complete" ? finish.value : finish.failure
 }
 
 function heldError(): MayflyError {
