@@ -15,13 +15,9 @@ export type { WorkerProgram } from "./define/definition.ts"
 export type { WorkflowOptions } from "./define/parse-workflow.ts"
 export type { WorkflowClasses } from "./define/workflow-classes.ts"
 export type { GivenStep } from "./define/parse-steps.ts"
-export {
-  type EngineOptions,
-  type Hook,
-  type LackingCode,
-  WorkflowEngine,
-  type WorkflowOrigin,
-} from "./engine/engine.ts"
+export type { WorkflowOrigin } from "./engine/create-context.ts"
+export { type Hook, type LackingCode, WorkflowEngine } from "./engine/engine.ts"
+export type { EngineOptions } from "./engine/engine-options.ts"
 export type { WorkflowGovernor } from "./engine/governor.ts"
 export type { HistoryEntry, StepRef } from "./engine/history-entry.ts"
 export type { ScriptSteps } from "./run/script-steps.ts"

@@ -46,13 +46,11 @@ const pageSize = 500
 export class DynamicWorkflow {
   readonly id: string
   readonly #parts: BindingParts
-  readonly #number: number | undefined
 
-  /** Callers get it from `create` or `get`. `number` is the engine's, where it is known. */
-  constructor(parts: BindingParts, id: string, number?: number) {
+  /** Callers get it from `create` or `get`. */
+  constructor(parts: BindingParts, id: string) {
     this.#parts = parts
     this.id = id
-    this.#number = number
   }
 
   /** Stores a workflow and starts it. See `WorkflowBinding.create`. */
@@ -90,7 +88,7 @@ export class DynamicWorkflow {
   /** What it gives, when it has ended. Rejects with what it failed with: `workflow.failed`, `workflow.terminated`, `workflow.*`. */
   async result(options: { readonly signal?: AbortSignal } = {}): Promise<unknown> {
     const engine = await this.#parts.engine()
-    const { status, result } = await engine.ended(this.#parts.tenant, this.id, this.#number, options.signal)
+    const { status, result } = await engine.ended(this.#parts.tenant, this.id, this.#parts.number, options.signal)
     if (status === "complete") return result === null ? undefined : decode(result)
     throw instanceError(readFailure(result ?? ""), this.id)
   }

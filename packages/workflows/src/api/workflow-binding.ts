@@ -2,7 +2,8 @@ import { MayflyError } from "@mayfly/protocol"
 import type { InstanceStatus } from "../core/control.ts"
 import { instanceId, invalid, nameOf, only, record } from "../define/check.ts"
 import type { WorkflowOptions } from "../define/parse-workflow.ts"
-import type { LackingCode, WorkflowEngine, WorkflowOrigin } from "../engine/engine.ts"
+import type { WorkflowOrigin } from "../engine/create-context.ts"
+import type { LackingCode, WorkflowEngine } from "../engine/engine.ts"
 import { DynamicWorkflow } from "./dynamic-workflow.ts"
 import { WorkflowIntrospector } from "./workflow-introspector.ts"
 
@@ -14,6 +15,8 @@ export interface BindingParts {
   origin?(): WorkflowOrigin | undefined
   /** Whether `create` may name a class of the host's: only for its own, trusted code. */
   readonly mayNameClasses?: boolean
+  /** What the engine calls the instance that a handle is for, where that is known. */
+  readonly number?: number
 }
 
 export interface ListOptions {
@@ -61,7 +64,7 @@ export class WorkflowBinding {
     const engine = await this.#parts.engine()
     const { tenant, mayNameClasses = false } = this.#parts
     const { id, number } = await engine.create(tenant, options, { origin: this.#parts.origin?.(), mayNameClasses })
-    return new DynamicWorkflow(this.#parts, id, number)
+    return new DynamicWorkflow({ ...this.#parts, number }, id)
   }
 
   /** All of them or an error; those before the failing one are there. At most 100. */

@@ -1,7 +1,8 @@
 import { type InstanceStatus, isEnded } from "../core/control.ts"
 import type { DoStep, StepHost } from "../core/step-host.ts"
 import { encodeFailure, encodeResult, failureOf } from "../define/codec.ts"
-import type { Interceptor, WorkflowEngine } from "../engine/engine.ts"
+import type { WorkflowEngine } from "../engine/engine.ts"
+import type { Interceptor } from "../engine/instance-runner.ts"
 import type { Claimed } from "../store/workflow-store.ts"
 import type { DynamicWorkflow } from "./dynamic-workflow.ts"
 

@@ -4,7 +4,8 @@ import { join } from "node:path"
 import { after } from "node:test"
 import { openStore } from "@mayfly/store"
 import { WorkflowBinding } from "../api/workflow-binding.ts"
-import { type EngineOptions, WorkflowEngine } from "./engine.ts"
+import { WorkflowEngine } from "./engine.ts"
+import type { EngineOptions } from "./engine-options.ts"
 
 export interface Opened extends AsyncDisposable {
   readonly engine: WorkflowEngine

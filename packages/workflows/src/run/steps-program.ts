@@ -90,7 +90,9 @@ class StepsRun {
   async #parallel(steps: readonly StepDefinition[], previous: unknown): Promise<unknown[]> {
     const wanted = steps.map((step) => step.when === undefined || isMet(step.when, this.#results))
     return Promise.all(
-      steps.map((step, index) => (wanted[index] === true ? this.#step(step, previous, false) : Promise.resolve(undefined))),
+      steps.map((step, index) =>
+        wanted[index] === true ? this.#step(step, previous, false) : Promise.resolve(undefined),
+      ),
     )
   }
 
