@@ -134,8 +134,8 @@ export class DynamicWorkflow {
   /** Another instance that has this one's results before `fromStep`, with other `params`, `steps`, `script` or `id`. */
   async fork(fromStep: string | StepPlace, changes: Omit<WorkflowOptions, "schedule"> = {}): Promise<DynamicWorkflow> {
     const engine = await this.#parts.engine()
-    const { id } = await engine.fork(this.#parts.tenant, this.id, await this.#key(fromStep), changes)
-    return new DynamicWorkflow(this.#parts, id)
+    const { id, number } = await engine.fork(this.#parts.tenant, this.id, await this.#key(fromStep), changes)
+    return new DynamicWorkflow({ ...this.#parts, number }, id)
   }
 
   /**
