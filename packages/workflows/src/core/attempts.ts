@@ -94,7 +94,7 @@ export class Attempts {
   /** Tells all that run to stop; what they still say is ignored when the activation no longer wants it. */
   abort(why: string): void {
     this.#queued = []
-    for (const abort of this.#running.values()) abort.abort(new DOMException(why, "AbortError"))
+    for (const abort of this.#running.values()) abort.abort("AbortError", why)
   }
 
   /** Nothing is looked at any more. */

@@ -72,7 +72,6 @@ function ofScript(
   { program, entry, reuse = false }: Extract<WorkflowDefinition, { kind: "script" }>,
   world: RunningWorld,
 ): Running {
-  const abort = new AbortController()
   let script: ScriptRun | undefined
   const run: Program = async (host) => {
     const steps = new ScriptSteps(host, program, {
@@ -80,7 +79,7 @@ function ofScript(
       trace: () => script?.trace() ?? {},
     })
     const call = { event: eventOf(claimed), steps, reuse, ...(entry !== undefined && { entry }) }
-    script = world.runner.runScript(program, call, { tenant: claimed.instance.tenant, signal: abort.signal })
+    script = world.runner.runScript(program, call, { tenant: claimed.instance.tenant })
     return settledOf(await script.ended)
   }
   return {
@@ -88,10 +87,7 @@ function ofScript(
     turn: () => script?.turn() ?? nextTurn(),
     tracksNesting: true,
     patienceMs: scriptPatienceMs,
-    dispose() {
-      abort.abort(new DOMException("the activation is over", "AbortError"))
-      script?.dispose()
-    },
+    dispose: () => script?.dispose(),
   }
 }
 
