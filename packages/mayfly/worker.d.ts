@@ -34,10 +34,52 @@ declare module "cloudflare:workers" {
     protected readonly env: Env
     constructor(ctx: ExecutionContext<Props>, env: Env)
   }
-  export class WorkflowEntrypoint<Env = Readonly<Record<string, unknown>>> extends RpcTarget {
+  export class WorkflowEntrypoint<Env = Readonly<Record<string, any>>, Params = unknown> extends RpcTarget {
     protected readonly ctx: ExecutionContext
     protected readonly env: Env
     constructor(ctx: ExecutionContext, env: Env)
+    run(event: WorkflowEvent<Params>, step: WorkflowStep): Promise<unknown>
+  }
+  export interface WorkflowEvent<Params = unknown> {
+    readonly payload: Params
+    readonly timestamp: Date
+    readonly instanceId: string
+    readonly workflowName: string
+    readonly schedule?: { readonly cron?: string; readonly scheduledTime: number }
+  }
+  export interface WorkflowStepConfig {
+    readonly retries?: {
+      readonly limit: number
+      readonly delay: string | number
+      readonly backoff?: "constant" | "linear" | "exponential"
+    }
+    readonly timeout?: string | number
+  }
+  export interface WorkflowStepContext {
+    readonly step: { readonly name: string; readonly count: number }
+    readonly attempt: number
+    readonly idempotencyKey: string
+  }
+  export interface WorkflowStepUndo {
+    readonly rollback?: (about: { readonly error: Error; readonly output: any; readonly stepName: string }) => unknown
+    readonly rollbackConfig?: WorkflowStepConfig
+  }
+  export interface WorkflowStep {
+    do<T>(name: string, callback: (ctx: WorkflowStepContext) => Promise<T> | T, undo?: WorkflowStepUndo): Promise<T>
+    do<T>(
+      name: string,
+      config: WorkflowStepConfig,
+      callback: (ctx: WorkflowStepContext) => Promise<T> | T,
+      undo?: WorkflowStepUndo,
+    ): Promise<T>
+    sleep(name: string, duration: string | number): Promise<void>
+    sleepUntil(name: string, moment: Date | number): Promise<void>
+    waitForEvent<T = any>(
+      name: string,
+      options: { readonly type: string; readonly timeout?: string | number },
+    ): Promise<{ readonly payload: T; readonly timestamp: Date; readonly type: string }>
+    /** Beyond Cloudflare: another workflow, made of code, waited for. */
+    workflow(name: string, options: { readonly script: string; readonly params?: unknown }): Promise<any>
   }
   export class DurableObject<Env = Readonly<Record<string, unknown>>> extends RpcTarget {
     protected readonly ctx: import("mayfly").DurableObjectState

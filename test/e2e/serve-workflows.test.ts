@@ -1,5 +1,5 @@
 import assert from "node:assert/strict"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, test } from "node:test"
@@ -226,6 +226,96 @@ test("after kill -9 only requests without credentials are handled again, and the
   const end = (await read(second, "plain")).at(-1)?.data as State | undefined
   assert.deepEqual([end?.status, end?.output], ["complete", "went on"])
   await kill(second)
+})
+
+/** Workflow classes as at Cloudflare: one of the worker's own, and one that hands its instances to the guest that made them. */
+const classes = `
+import { appendFileSync } from "node:fs"
+import { WorkflowEntrypoint, WorkflowEvent, WorkflowStep } from "cloudflare:workers"
+import { createDynamicWorkflowEntrypoint, DynamicWorkflowBinding, wrapWorkflowBinding } from "@cloudflare/dynamic-workflows"
+export { DynamicWorkflowBinding }
+
+const note = (text: string): void => appendFileSync("classes.txt", text + "\\n")
+export class Order extends WorkflowEntrypoint {
+  async run(event: WorkflowEvent<{ amount: number }>, step: WorkflowStep) {
+    const { total } = await step.do("price", async () => {
+      note("price")
+      return { total: event.payload.amount * 2 }
+    })
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    const answer = await step.waitForEvent("approval", { type: "approved", timeout: "1 hour" })
+    const failed = await step.do("fail", { retries: { limit: 0, delay: 1 } }, async () => { throw new RangeError("no") })
+      .catch((error: Error) => error.name)
+    return [event.workflowName, event.instanceId, total, answer.payload.by, failed, Object.keys(this.env).includes("LOADER")]
+  }
+}
+const guest = \`
+  import { WorkflowEntrypoint } from "cloudflare:workers"
+  export class Flow extends WorkflowEntrypoint {
+    async run(event, step) {
+      const one = await step.do("in the guest", async ({ attempt }) => (event.payload?.n ?? 0) + attempt)
+      const { payload } = await step.waitForEvent("word", { type: "word" })
+      return step.do("again", async () => one + payload)
+    }
+  }
+  export default { fetch: async (request, env) => {
+    const tries = [{ id: "own-code", script: "() => 1" }, { id: "other-class", entry: "Order" }]
+    for (const options of tries) await env.WORKFLOWS.create(options)
+    return new Response((await env.WORKFLOWS.create({ id: "of-guest", params: { n: 1 } })).id)
+  } }\`
+const load = (tenant: string, env: any, bindings = {}) =>
+  env.LOADER.get(tenant, () => ({ mainModule: "m.js", modules: { "m.js": guest }, env: bindings }))
+export const OfGuests = createDynamicWorkflowEntrypoint(async ({ metadata, env }: any) => load(metadata.tenant, env).getEntrypoint("Flow"))
+export default {
+  async fetch(request: Request, env: any): Promise<Response> {
+    const options = await request.json()
+    if (!options.isOfGuest) return Response.json((await env.WORKFLOWS.create(options)).id)
+    const WORKFLOWS = wrapWorkflowBinding({ tenant: "t1" }, { entry: "OfGuests" })
+    return Response.json(await (await load("parent", env, { WORKFLOWS }).getEntrypoint().fetch("http://guest/")).text())
+  },
+}
+`
+
+test("exported workflow classes go on after kill -9, also those of guests", { timeout: 90_000 }, async () => {
+  writeFileSync(join(folder, "classes.ts"), classes)
+  const first = await serve("classes")
+  assert.equal(await post(first.url, { id: "order", entry: "Order", params: { amount: 21 } }), "order")
+  assert.equal(await post(first.url, { isOfGuest: true }), "of-guest")
+  const refused = await fetch(first.url, { method: "POST", body: JSON.stringify({ params: {} }) })
+  assert.equal(refused.status, 500)
+  await first.mayfly.output(
+    /entry must name one of the workflow classes that the worker exports; there are OfGuests, Order/,
+  )
+  // Whoever has a key may start workflows, but not the worker's own code.
+  const headers = { authorization: `Bearer ${first.key}`, "content-type": "application/json" }
+  const body = JSON.stringify({ entry: "Order", params: { amount: 1 } })
+  assert.equal((await fetch(`${first.api}/v1/workflows`, { method: "POST", headers, body })).status, 400)
+  const isWaiting = ({ step, phase }: Entry): boolean => step?.name === "approval" && phase === "start"
+  const before = await read(first, "order", isWaiting)
+  await read(first, "of-guest", ({ step, phase }) => step?.name === "word" && phase === "start")
+  await kill(first)
+  const second = await serve("classes", first.key)
+  await call(second, "/order/events", "POST", { type: "approved", payload: { by: "me" } })
+  await call(second, "/of-guest/events", "POST", { type: "word", payload: "!" })
+  const all = await read(second, "order")
+  const end = all.at(-1)?.data as State | undefined
+  assert.deepEqual([end?.status, end?.output], ["complete", ["Order", "order", 42, "me", "RangeError", true]])
+  assert.deepEqual(all.slice(0, before.length), before)
+  assert.equal(readFileSync(join(folder, "classes.txt"), "utf8"), "price\n")
+  const guests = (await read(second, "of-guest")).at(-1)?.data as State | undefined
+  assert.deepEqual([guests?.status, guests?.output], ["complete", "2!"])
+  // A guest chooses no code and no class.
+  for (const id of ["own-code", "other-class"]) {
+    const entries = await read(second, id, ({ step }) => step?.name === "in the guest")
+    assert.equal(stepsOf(entries).at(0)?.startsWith("in the guest"), true)
+  }
+  await kill(second)
+  // Without its classes it waits, and says so.
+  writeFileSync(join(folder, "classes.ts"), "export default { fetch: () => new Response() }")
+  const third = await serve("classes", first.key)
+  await third.mayfly.output(/2 workflows wait for their functions/)
+  assert.equal(((await call(third, "/own-code")) as State).reason, "needs-code")
+  await kill(third)
 })
 
 test("resume is asked for every tenant, and again after a reload with --watch", async () => {

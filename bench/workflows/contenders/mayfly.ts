@@ -86,5 +86,6 @@ function sleeper(kind: MayflyKind, at: number): Body {
       await step.sleepUntil("until", ${at})
       return step.do("late", async () => Date.now() - ${at})
     }`,
+    ...(kind === "warm-script" && { reuse: true }),
   }
 }

@@ -6,7 +6,13 @@ import { createLedger, type Ledger } from "@mayfly/mesh/ledger"
 import { createRuntime, Facets, facetScope, parseTenant, type Runtime, WorkerLoader } from "@mayfly/runtime"
 import { Sandboxes, TenantSandboxes } from "@mayfly/sandbox"
 import { openDataDirectory, type Store } from "@mayfly/store"
-import { type Hook, type LackingCode, WorkflowBinding, type WorkflowOrigin } from "@mayfly/workflows"
+import {
+  type Hook,
+  type LackingCode,
+  WorkflowBinding,
+  type WorkflowClasses,
+  type WorkflowOrigin,
+} from "@mayfly/workflows"
 import { checkSignature, type HookRequest } from "./hooks/check-signature.ts"
 import { Accounts } from "./accounts/accounts.ts"
 import { RunHistory } from "./accounts/run-history.ts"
@@ -32,6 +38,10 @@ export interface Platform extends AsyncDisposable {
   readonly env: { readonly LOADER: WorkerLoader; readonly WORKFLOWS: WorkflowBinding; readonly SANDBOX: Sandboxes }
   /** The workflows of one tenant; those of others can't be seen through it. `env.WORKFLOWS` is that of "default". */
   workflows(tenant: string): WorkflowBinding
+  /** The same for your own code: `create` may also name a class of `provideWorkflowClasses`, which is trusted code and not everybody's to call. */
+  ownWorkflows(tenant: string): WorkflowBinding
+  /** Classes of your own that workflows may be made of. They replace those given before; whoever waits for one goes on. */
+  provideWorkflowClasses(classes: WorkflowClasses): Promise<void>
   /**
    * Instances of all tenants that wait for functions of an earlier process (`needs-code`), the newest first: `create` with the same id brings them.
    */
@@ -175,8 +185,10 @@ function startPlatform(options: PlatformOptions): Platform {
   })
   accounts.onResume(async (tenant) => (await engine.started())?.goOn(tenant))
   let origin = (): WorkflowOrigin | undefined => undefined
-  const workflows = (tenant: string): WorkflowBinding =>
-    new WorkflowBinding({ engine: () => engine.get(), tenant: parseTenant(tenant), origin: () => origin() })
+  const workflows = (tenant: string, mayNameClasses = false): WorkflowBinding => {
+    const parts = { engine: () => engine.get(), tenant: parseTenant(tenant), origin: () => origin() }
+    return new WorkflowBinding({ ...parts, mayNameClasses })
+  }
   // What sleeps there must wake although nobody asks for it.
   if (dataDir !== undefined && existsSync(join(dataDir, "mayfly.db"))) engine.get().catch(() => {})
   const dispose = async (): Promise<void> => {
@@ -197,7 +209,9 @@ function startPlatform(options: PlatformOptions): Platform {
     runtime,
     env: { LOADER: new WorkerLoader({ platform: { runtime } }), WORKFLOWS: workflows("default"), SANDBOX: sandboxes },
     facets: (parent, { tenant } = {}) => new Facets(runtime.objects, facetScope(parent, tenant)),
-    workflows,
+    workflows: (tenant) => workflows(tenant),
+    ownWorkflows: (tenant) => workflows(tenant, true),
+    provideWorkflowClasses: (classes) => engine.provideClasses(classes),
     async *lackingCode() {
       yield* (await engine.get()).lackingCode()
     },

@@ -137,7 +137,7 @@ export interface WorkflowSettings {
   readonly modules?: Readonly<Record<string, unknown>>
   readonly mainModule?: string
   readonly language?: "auto" | "javascript" | "typescript"
-  /** The export of `script` that runs, when it is not the default one. */
+  /** The export of `script` that runs, when it is not the default one. Without a script: the class that the served worker exports. */
   readonly entry?: string
   /**
    * Whether instances of the script may share a warm isolate: quicker, but they share module state, limits, and fate. Default false: an isolate for each

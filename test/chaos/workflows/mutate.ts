@@ -32,10 +32,10 @@ const mutations: Readonly<Record<string, readonly Change[]>> = {
   early: [
     {
       file: "core/attempts.ts",
-      from: `if (end.ok) return this.#world.commit([{ ...common, phase: "ok", value: end.value }])`,
+      from: `if (end.ok) return succeed(work, { ...common, phase: "ok", value: end.value })`,
       to: `if (end.ok) {
       this.#world.early({ ...common, phase: "ok", value: end.value })
-      return this.#world.commit([{ ...common, phase: "ok", value: end.value }])
+      return succeed(work, { ...common, phase: "ok", value: end.value })
     }`,
     },
     {

@@ -25,12 +25,12 @@ export function installWorkerGlobals(platform: Platform): void {
 
 /** The bindings of a served worker besides its variables. A loader of its own for each version: ids may mean other code in the next. */
 export function workerBindings(platform: Platform): Record<string, unknown> {
-  return { ...platform.env, SANDBOX: platform.sandboxes("default"), LOADER: new WorkerLoader({ platform }) }
+  return { ...platform.env, ...tenantBindings(platform, "default"), LOADER: new WorkerLoader({ platform }) }
 }
 
-/** What `env` holds when the worker brings back what belongs to one tenant. */
+/** What `env` holds when the worker acts for one tenant. It may start its own workflow classes. */
 export function tenantBindings(platform: Platform, tenant: string): Record<string, unknown> {
-  return { WORKFLOWS: platform.workflows(tenant), SANDBOX: platform.sandboxes(tenant) }
+  return { WORKFLOWS: platform.ownWorkflows(tenant), SANDBOX: platform.sandboxes(tenant) }
 }
 
 /** As Cloudflare calls them: code compares `readyState` with them, and would find nothing equal. */

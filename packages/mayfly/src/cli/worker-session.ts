@@ -72,6 +72,7 @@ export class WorkerSession {
     let resuming = new AbortController()
     const load = async (): Promise<void> => {
       await this.#load(worker)
+      await platform.provideWorkflowClasses(worker.workflowClasses)
       // What the version before did not bring back, this one may. Functions that are here stay as they are.
       resuming.abort()
       resuming = new AbortController()

@@ -1,7 +1,7 @@
 import { MayflyError } from "@mayfly/protocol"
 import type { Runtime } from "@mayfly/runtime"
 import type { Store } from "@mayfly/store"
-import { type EngineOptions, WorkflowEngine } from "@mayfly/workflows"
+import { type EngineOptions, type WorkflowClasses, WorkflowEngine } from "@mayfly/workflows"
 import type { WorkflowStats } from "../platform-stats.ts"
 import { IsolateStepRunner } from "./isolate-step-runner.ts"
 
@@ -11,6 +11,7 @@ export class LazyEngine {
   readonly #store: () => Promise<Store>
   readonly #options: Required<Pick<EngineOptions, "sandbox" | "governor">>
   #starting: Promise<WorkflowEngine> | undefined
+  #classes: WorkflowClasses | undefined
   #isStopped = false
 
   constructor(
@@ -39,6 +40,12 @@ export class LazyEngine {
     return this.#isStopped ? undefined : this.#starting?.catch(() => undefined)
   }
 
+  /** Rejects when the engine was started and its store fails. */
+  async provideClasses(classes: WorkflowClasses): Promise<void> {
+    this.#classes = classes
+    await (await this.started())?.provideClasses(classes)
+  }
+
   /** Undefined when it was not started. */
   async stats(): Promise<WorkflowStats | undefined> {
     const engine = await this.started()
@@ -54,6 +61,8 @@ export class LazyEngine {
 
   async #start(): Promise<WorkflowEngine> {
     const runner = new IsolateStepRunner(this.#runtime)
-    return WorkflowEngine.start({ store: await this.#store(), runner, ...this.#options })
+    const engine = await WorkflowEngine.start({ store: await this.#store(), runner, ...this.#options })
+    if (this.#classes !== undefined) await engine.provideClasses(this.#classes)
+    return engine
   }
 }

@@ -1,7 +1,8 @@
 import type { ChunkName } from "../guest/kernel.ts"
 
 const names: Readonly<Partial<Record<ChunkName, RegExp>>> = {
-  base: /\b(?:DOMException|\w*Event(?:Target)?|Abort(?:Controller|Signal)|Text(?:En|De)coder|atob|btoa|[cC]rypto|performance|navigator|structuredClone)\b/,
+  // The methods of workflows sound like globals.
+  base: /\b(?:DOMException|(?!waitForEvent\b|sendEvent\b)\w*Event(?:Target)?|Abort(?:Controller|Signal)|Text(?:En|De)coder|atob|btoa|[cC]rypto|performance|navigator|structuredClone)\b/,
   console: /\bconsole\b/,
   url: /\bURL(?:SearchParams)?\b/,
   urlpattern: /\bURLPattern\b/,

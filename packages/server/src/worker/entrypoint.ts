@@ -1,4 +1,4 @@
-import { DurableObject, WorkerEntrypoint } from "./modules/cloudflare-workers.ts"
+import { DurableObject, WorkerEntrypoint, WorkflowEntrypoint } from "./modules/cloudflare-workers.ts"
 
 export type EntrypointClass = new (ctx: unknown, env: unknown) => object
 
@@ -11,6 +11,10 @@ export function isEntrypointClass(exported: unknown): exported is EntrypointClas
 
 export function isDurableObjectClass(exported: unknown): exported is EntrypointClass {
   return typeof exported === "function" && exported.prototype instanceof DurableObject
+}
+
+export function isWorkflowClass(exported: unknown): exported is EntrypointClass {
+  return typeof exported === "function" && exported.prototype instanceof WorkflowEntrypoint
 }
 
 /** Whether requests can be sent to a default export: a class, or an object, with a fetch method. */

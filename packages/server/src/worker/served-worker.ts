@@ -1,6 +1,6 @@
-import { DurableObjectNamespace, type Platform } from "@mayfly/platform"
+import { DurableObjectNamespace, type Platform, type WorkflowClasses } from "@mayfly/platform"
 import { MayflyError } from "@mayfly/protocol"
-import { callEntrypoint, type EntrypointClass, hasFetch } from "./entrypoint.ts"
+import { callEntrypoint, type EntrypointClass, hasFetch, isWorkflowClass } from "./entrypoint.ts"
 import { ExecutionContext } from "./execution-context.ts"
 import { loadFailure } from "./load-failure.ts"
 import { loopbackExports } from "./loopback.ts"
@@ -8,6 +8,7 @@ import { type KeptRequest, requestAgain } from "./kept-request.ts"
 import { currentOrigin, type Invocation, invoke } from "./modules/invocation.ts"
 import { PendingTasks } from "./pending-tasks.ts"
 import { moduleBeside, openWorkerModules, type WorkerModules } from "./worker-modules.ts"
+import { WorkflowStep } from "./workflow-step.ts"
 
 export interface ServedWorkerOptions {
   /** The main module. Absolute. */
@@ -44,6 +45,8 @@ interface Version {
   readonly main: object
   /** Brings the functions of a workflow back. */
   readonly resume: ResumeWorkflow | undefined
+  /** Exported workflow classes by name. */
+  readonly workflows: ReadonlyMap<string, EntrypointClass>
   readonly env: Record<string, unknown>
   readonly exports: object
 }
@@ -83,7 +86,9 @@ export class ServedWorker implements Disposable {
       )
       const main = mainOf(namespace)
       // A module that waited for long must not replace a newer one.
-      if (load === this.#loads) this.#version = { main, resume: resumeOf(namespace), env, exports }
+      if (load === this.#loads) {
+        this.#version = { main, resume: resumeOf(namespace), workflows: workflowsOf(namespace), env, exports }
+      }
     } catch (error) {
       throw loadFailure(error, this.files())
     }
@@ -126,11 +131,35 @@ export class ServedWorker implements Disposable {
 
   /** Asks the worker's `resume` to create the instance again. Rejects with what the worker threw. */
   async resume(instance: WorkflowToResume): Promise<void> {
-    const { resume, env: own, exports } = this.#version ?? {}
-    if (resume === undefined || own === undefined || exports === undefined) return
-    const env = { ...own, ...this.#options.tenantBindings?.(instance.tenant) }
+    const version = this.#version
+    if (version?.resume === undefined) return
+    const { resume } = version
+    await this.#actFor(instance.tenant, version, async ({ env, ctx }) => resume(instance, env, ctx))
+  }
+
+  /** The workflow classes of the version that is loaded. Those that run go on with it, also when another is loaded. */
+  get workflowClasses(): WorkflowClasses {
+    const version = this.#version
+    return {
+      names: [...(version?.workflows.keys() ?? [])],
+      run: async (name, event, steps, tenant) => {
+        const found = version?.workflows.get(name)
+        if (version === undefined || found === undefined) throw new Error(`the worker exports no workflow "${name}"`)
+        const args = [event, new WorkflowStep(steps)]
+        return this.#actFor(tenant, version, async (given) => callEntrypoint(found, "run", args, given))
+      },
+    }
+  }
+
+  /** Code of the worker's that no request asks for. */
+  #actFor<T>(
+    tenant: string,
+    { env: own, exports }: Version,
+    act: (given: { readonly env: object; readonly ctx: ExecutionContext }) => Promise<T>,
+  ): Promise<T> {
+    const env = { ...own, ...this.#options.tenantBindings?.(tenant) }
     const ctx = new ExecutionContext({ exports, props: undefined, tasks: this.#tasks })
-    await invoke({ env, exports, ctx }, async () => resume(instance, env, ctx))
+    return invoke({ env, exports, ctx }, () => act({ env, ctx }))
   }
 
   /** Resolves when all that was given to waitUntil has settled. */
@@ -170,6 +199,12 @@ function resumeOf(namespace: Readonly<Record<string, unknown>>): ResumeWorkflow 
   throw new MayflyError("worker.no-entrypoint", "the worker's export `resume` is not a function", {
     fix: "Write `export function resume({ id, params }, env) { … }`, or give the export another name.",
   })
+}
+
+function workflowsOf(namespace: Readonly<Record<string, unknown>>): ReadonlyMap<string, EntrypointClass> {
+  const found = new Map<string, EntrypointClass>()
+  for (const [name, exported] of Object.entries(namespace)) if (isWorkflowClass(exported)) found.set(name, exported)
+  return found
 }
 
 function mainOf(namespace: Readonly<Record<string, unknown>>): object {

@@ -432,6 +432,17 @@ test("DynamicWorkflow undoes its steps when it fails or is asked to", { timeout 
   assert.equal(undone.length, 2)
 })
 
+test("DynamicWorkflow fork of one that runs has a result of its own", { timeout }, async () => {
+  await using opened = await openEngine()
+  const held = Promise.withResolvers<string>()
+  const workflow = await opened.workflows.create({ steps: [{ name: "slow", run: () => held.promise }] })
+  for await (const entry of workflow.subscribe()) if (entry.type === "step") break
+  const fork = await workflow.fork("slow", { steps: [{ name: "slow", run: () => "the fork's" }] })
+  assert.equal(await fork.result(), "the fork's")
+  held.resolve("its own")
+  assert.equal(await workflow.result(), "its own")
+})
+
 test("DynamicWorkflow fork takes results over and other params", { timeout }, async () => {
   await using opened = await openEngine()
   const ran: string[] = []

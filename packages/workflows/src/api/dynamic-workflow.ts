@@ -55,7 +55,7 @@ export class DynamicWorkflow {
   /** What it gives, when it has ended. Rejects with what it failed with: `workflow.failed`, `workflow.terminated`, `workflow.*`. */
   async result(options: { readonly signal?: AbortSignal } = {}): Promise<unknown> {
     const engine = await this.#parts.engine()
-    const { status, result } = await engine.ended(this.#parts.tenant, this.id, options.signal)
+    const { status, result } = await engine.ended(this.#parts.tenant, this.id, this.#parts.number, options.signal)
     if (status === "complete") return result === null ? undefined : decode(result)
     throw instanceError(readFailure(result ?? ""), this.id)
   }
@@ -101,8 +101,8 @@ export class DynamicWorkflow {
   /** Another instance that has this one's results before `fromStep`, with other `params`, `steps`, `script` or `id`. */
   async fork(fromStep: string | StepPlace, changes: Omit<WorkflowOptions, "schedule"> = {}): Promise<DynamicWorkflow> {
     const engine = await this.#parts.engine()
-    const { id } = await engine.fork(this.#parts.tenant, this.id, await this.#key(fromStep), changes)
-    return new DynamicWorkflow(this.#parts, id)
+    const { id, number } = await engine.fork(this.#parts.tenant, this.id, await this.#key(fromStep), changes)
+    return new DynamicWorkflow({ ...this.#parts, number }, id)
   }
 
   /**

@@ -7,7 +7,8 @@ import {
 } from "@mayfly/protocol"
 import { instanceId, invalid, nameOf, only, record } from "../define/check.ts"
 import type { WorkflowOptions } from "../define/parse-workflow.ts"
-import type { LackingCode, WorkflowEngine, WorkflowOrigin } from "../engine/engine.ts"
+import type { WorkflowOrigin } from "../engine/create-context.ts"
+import type { LackingCode, WorkflowEngine } from "../engine/engine.ts"
 import { DynamicWorkflow } from "./dynamic-workflow.ts"
 import { WorkflowIntrospector } from "./workflow-introspector.ts"
 
@@ -17,6 +18,10 @@ export interface BindingParts {
   readonly tenant: string
   /** What the create that runs now is part of. */
   origin?(): WorkflowOrigin | undefined
+  /** Whether `create` may name a class of the host's: only for its own, trusted code. */
+  readonly mayNameClasses?: boolean
+  /** What the engine calls the instance that a handle is for, where that is known. */
+  readonly number?: number
 }
 
 const maxBatch = 100
@@ -43,8 +48,9 @@ export class WorkflowBinding {
   /** Stores a new instance and starts it; the same id with the same content gives the one that is there. Rejects with `input.invalid`, `workflow.exists`, `worker.*`. */
   async create(options: WorkflowOptions): Promise<DynamicWorkflow> {
     const engine = await this.#parts.engine()
-    const { id } = await engine.create(this.#parts.tenant, options, this.#parts.origin?.())
-    return new DynamicWorkflow(this.#parts, id)
+    const { tenant, mayNameClasses = false } = this.#parts
+    const { id, number } = await engine.create(tenant, options, { origin: this.#parts.origin?.(), mayNameClasses })
+    return new DynamicWorkflow({ ...this.#parts, number }, id)
   }
 
   /** All of them or an error; those before the failing one are there. At most 100. */

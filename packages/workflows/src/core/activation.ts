@@ -75,6 +75,7 @@ export class Activation {
       waits: this.#waits,
       maxParallel: start.maxParallel,
       commit: (rows) => this.#commit({ rows }),
+      succeed: (work, row) => this.#succeed(work, row),
       prepare: (key, attempt, abort) => this.#prepare(key, attempt, abort),
       timeoutFailure: (message) => ports.encodeFailure("timeout", message),
       isWanted: (work) => !this.#isOver && !this.#isEnding && (work.isUndoing || this.#programEnd === undefined),
@@ -163,7 +164,8 @@ export class Activation {
     }
     // What can be undone must be known before there is something to undo.
     const isAnnounced = config.atMostOnce || compensation !== undefined
-    const work: Work = { key, config, isAnnounced, isUndoing: false, run: (attempt) => step.run(attempt) }
+    const isLast = step.isLast === true
+    const work: Work = { key, config, isAnnounced, isUndoing: false, isLast, run: (attempt) => step.run(attempt) }
     this.#attempts.begin(work, begun, begun === undefined ? 0 : this.#shifted(begun))
   }
 
@@ -295,6 +297,17 @@ export class Activation {
 
   #complete(key: StepKey, end: Pick<NewRow, "phase" | "attempt" | "value">, extra: Partial<Change> = {}): void {
     this.#commit({ rows: [{ key, at: this.#now(), ...end }], ...extra }).catch(() => {})
+  }
+
+  /** The result of the last step is the instance's: nobody has to be shown the one before the other is written. */
+  #succeed({ isLast }: Work, row: NewRow): Promise<void> {
+    const { value = "" } = row
+    const isAlone = this.#attempts.size === 1 && this.#commits === 0 && this.#waits.size === 0
+    const isFree = !this.#isPausing && this.#undoing === undefined && this.#programEnd === undefined
+    const fits = this.#stored + value.length <= this.#start.maxStored
+    if (!isLast || !isAlone || !isFree || !fits) return this.#commit({ rows: [row] })
+    const finish = { status: "complete", value } as const
+    return this.#last({ finish }, { kind: "finished", finish }, [row])
   }
 
   /** Writes rows, after those of waits that began before. Any failure ends the activation: what came of the commit is not known. */
@@ -479,7 +492,8 @@ export class Activation {
   }
 
   #park(wakeAt: number | null, reason: WaitReason): void {
-    this.#last({ park: { wakeAt, reason, seenEvent: this.#events.lastSeq } }, { kind: "parked", wakeAt })
+    const park = { wakeAt, reason, seenEvent: this.#events.lastSeq }
+    this.#last({ park }, { kind: "parked", wakeAt }).catch(() => {})
   }
 
   #reason(): WaitReason {
@@ -512,18 +526,16 @@ export class Activation {
   }
 
   #finish(finish: Finish): void {
-    this.#last({ finish }, { kind: "finished", finish })
+    this.#last({ finish }, { kind: "finished", finish }).catch(() => {})
   }
 
   /** The last commit. What still runs is of no interest any more. */
-  #last(then: NonNullable<Change["then"]>, end: ActivationEnd): void {
+  async #last(then: NonNullable<Change["then"]>, end: ActivationEnd, rows: readonly NewRow[] = []): Promise<void> {
     if (this.#isEnding || this.#isOver) return
     if (this.#start.isRehearsal === true) return this.#close(end)
     this.#isEnding = true
-    this.#commit({ rows: [], then }).then(
-      () => this.#close(end),
-      () => {},
-    )
+    await this.#commit({ rows, then })
+    this.#close(end)
   }
 
   // Undoing
@@ -547,6 +559,7 @@ export class Activation {
       config: compensation.config,
       isAnnounced: false,
       isUndoing: true,
+      isLast: false,
       run: (attempt) => compensation.run(attempt, about),
     }
     const begun = this.#begun.get(next.key)

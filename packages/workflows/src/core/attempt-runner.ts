@@ -67,6 +67,6 @@ class Deadline {
       return
     }
     this.#resolve(this.#watch.timedOut())
-    abort.abort(new DOMException("the step's time is over", "TimeoutError"))
+    abort.abort("TimeoutError", "the step's time is over")
   }
 }

@@ -16,6 +16,8 @@ export interface Work {
   readonly isAnnounced: boolean
   /** Whether it undoes something: then it also runs when the program is over. */
   readonly isUndoing: boolean
+  /** As of `DoStep`. */
+  readonly isLast: boolean
   run(attempt: Attempt): Promise<AttemptEnd>
 }
 
@@ -26,6 +28,8 @@ export interface AttemptsWorld {
   readonly maxParallel: number
   /** Rejects when the activation was given up. */
   commit(rows: readonly NewRow[]): Promise<void>
+  /** Writes that the work is done, under the same terms. */
+  succeed(work: Work, row: NewRow): Promise<void>
   /** Makes the attempt; steps inside it are counted anew. */
   prepare(key: StepKey, attempt: number, abort: LazySignal): Attempt
   timeoutFailure(message: string): string
@@ -90,7 +94,7 @@ export class Attempts {
   /** Tells all that run to stop; what they still say is ignored when the activation no longer wants it. */
   abort(why: string): void {
     this.#queued = []
-    for (const abort of this.#running.values()) abort.abort(new DOMException(why, "AbortError"))
+    for (const abort of this.#running.values()) abort.abort("AbortError", why)
   }
 
   /** Nothing is looked at any more. */
@@ -149,19 +153,15 @@ export class Attempts {
 
   async #record(work: Work, attempt: number, startedAt: number, end: AttemptEnd): Promise<void> {
     const { key, config } = work
-    const { clock, commit } = this.#world
+    const { clock, commit, succeed } = this.#world
     const at = clock.now()
     const { detail } = end
-    const write = (row: Pick<NewRow, "phase" | "value" | "dueAt" | "shifts">): Promise<void> =>
-      commit([
-        detail === undefined
-          ? { key, attempt, at, startedAt, ...row }
-          : { key, attempt, at, startedAt, detail, ...row },
-      ])
-    if (end.ok) return write({ phase: "ok", value: end.value })
-    if (!end.isRetryable || attempt > config.retries.limit) return write({ phase: "err", value: end.failure })
+    const common = { key, attempt, at, startedAt, ...(detail !== undefined && { detail }) }
+    if (end.ok) return succeed(work, { ...common, phase: "ok", value: end.value })
+    const failed = { ...common, value: end.failure }
+    if (!end.isRetryable || attempt > config.retries.limit) return commit([{ ...failed, phase: "err" }])
     const dueAt = at + Math.min(end.delayMs ?? retryDelay(config.retries, attempt), config.retries.maxDelayMs)
-    await write({ phase: "retry", value: end.failure, dueAt, shifts: true })
+    await commit([{ ...failed, phase: "retry", dueAt, shifts: true }])
     this.#retryAt(work, dueAt, attempt + 1)
   }
 

@@ -52,6 +52,8 @@ export interface DoStep {
   /** One attempt. Must not throw. May run more than once. */
   run(attempt: Attempt): Promise<AttemptEnd>
   readonly compensation?: Compensation
+  /** Whether its result is the program's, and nothing comes after it: then both may be written at once. */
+  readonly isLast?: boolean
 }
 
 export interface EventStep {

@@ -64,9 +64,12 @@ export type WorkflowDefinition =
       /** Whether instances share isolates. */
       readonly reuse?: boolean
     }
+  /** A class of the host's own: what it runs is what stands under this name when it runs, as after a deployment at Cloudflare. */
+  | { readonly kind: "class"; readonly name: string }
 
 /** Whether anything in it must be supplied by the host again after a restart. */
 export function needsCode(definition: WorkflowDefinition): boolean {
+  if (definition.kind === "class") return true
   return definition.kind === "steps" && definition.steps.some(stepNeedsCode)
 }
 

@@ -6,6 +6,7 @@ import { encodePayload, hashOf } from "./codec.ts"
 import { needsCode, type WorkflowDefinition } from "./definition.ts"
 import { type Closures, type GivenStep, type ParseState, parseProgram, parseSteps } from "./parse-steps.ts"
 import { nextTick, type Schedule } from "./schedule.ts"
+import { classNamed, type WorkflowClasses } from "./workflow-classes.ts"
 
 /** What `DynamicWorkflow.create` takes. */
 export interface WorkflowOptions extends WorkflowSettings {
@@ -26,13 +27,19 @@ const known = ["id", "steps", ...ofProgram, "params", "retention", "concurrencyK
 const month = 30 * 86_400_000
 const maxCodeBytes = 64 << 20
 
-/** Checks what a caller gave, in a fixed order. Throws `input.invalid` naming the field. */
-export function parseWorkflow(options: WorkflowOptions, tenant: string, now: number): ParsedWorkflow {
+/** Checks what a caller gave, in a fixed order. With `classes` it may name one of these instead of code. Throws `input.invalid` naming the field. */
+export function parseWorkflow(
+  options: WorkflowOptions,
+  tenant: string,
+  now: number,
+  classes?: WorkflowClasses,
+): ParsedWorkflow {
   const given = record(options, "options")
   only(given, known, "")
   const id = given["id"] === undefined ? randomUUID() : instanceId(given["id"])
   const state: ParseState = { names: new Set(), closures: new Map(), count: 0 }
-  const definition = parseDefinition(given, "", state, "")
+  const definition =
+    (classes === undefined ? undefined : parseClass(given, classes)) ?? parseDefinition(given, "", state, "")
   const body = encodePayloadOf(definition)
   const params = encodePayload(given["params"], "params")
   const retention = parseRetention(given["retention"])
@@ -59,6 +66,15 @@ export function parseWorkflow(options: WorkflowOptions, tenant: string, now: num
       ...(needsCode(definition) && { functions: {} }),
     },
   }
+}
+
+/** Undefined when it is made of code, or neither names a class nor could mean the only one. */
+function parseClass(given: Record<string, unknown>, classes: WorkflowClasses): WorkflowDefinition | undefined {
+  const { entry, steps, script, modules } = given
+  if (steps !== undefined || script !== undefined || modules !== undefined) return undefined
+  if (entry === undefined && classes.names.length === 0) return undefined
+  only(given, known.filter((name) => name === "entry" || !ofProgram.includes(name)), "") // oxfmt-ignore
+  return { kind: "class", name: classNamed(entry, classes) }
 }
 
 /** The definition alone, as a child's or a fork's. */

@@ -1,11 +1,16 @@
+import { needsCode, type WorkflowDefinition } from "../define/definition.ts"
 import type { Closures } from "../define/parse-steps.ts"
+import type { WorkflowClasses } from "../define/workflow-classes.ts"
 
 /** Instances that have ended keep their functions for a restart, this many of them. */
 const maxEnded = 1_000
 const none: Closures = new Map()
 
-/** Functions of the host's, by instance. They live in this process only: after a restart `create` brings them again. */
+const noClasses: WorkflowClasses = { names: [], run: () => Promise.reject(new Error("there are no classes")) }
+
+/** Code of the host's: functions by instance, and classes by name. It lives in this process only: after a restart somebody brings it again. */
 export class CodeRegistry {
+  classes: WorkflowClasses = noClasses
   readonly #live = new Map<string, Closures>()
   readonly #ended = new Map<string, Closures>()
 
@@ -15,8 +20,10 @@ export class CodeRegistry {
     this.#live.set(keyOf(tenant, id), closures)
   }
 
-  has(tenant: string, id: string): boolean {
-    return this.#live.has(keyOf(tenant, id))
+  /** Whether an instance can't go on before its functions or its class are here. */
+  lacks(definition: WorkflowDefinition, tenant: string, id: string): boolean {
+    if (definition.kind === "class") return !this.classes.names.includes(definition.name)
+    return needsCode(definition) && !this.#live.has(keyOf(tenant, id))
   }
 
   /** Also of an instance that has ended. */

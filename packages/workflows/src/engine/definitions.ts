@@ -2,17 +2,19 @@ import { MayflyError } from "@mayfly/protocol"
 import { decode, hashOf } from "../define/codec.ts"
 import type { StepDefinition, WorkerProgram, WorkflowDefinition } from "../define/definition.ts"
 import type { StepRunner } from "../run/step-runner.ts"
-import type { WorkflowStore } from "../store/workflow-store.ts"
+import type { Definition, WorkflowStore } from "../store/workflow-store.ts"
 
-const maxChecked = 1_000
 const maxKept = 1_000
 
-/** What instances are made of: read once, compiled once, as long as there is room. */
+/**
+ * What instances are made of: read once, compiled once, as long as there is room. Also for those that ask at the same time: who wakes a thousand instances
+ * of one script must not compile it a thousand times, nor give each of them an isolate to share with nobody.
+ */
 export class Definitions {
   readonly #store: Pick<WorkflowStore, "getDefinition">
   readonly #runner: StepRunner
-  readonly #kept = new Map<string, WorkflowDefinition>()
-  readonly #checked = new Set<string>()
+  readonly #kept = new Map<string, Promise<WorkflowDefinition>>()
+  readonly #checked = new Map<string, Promise<void>>()
 
   constructor(store: Pick<WorkflowStore, "getDefinition">, runner: StepRunner) {
     this.#store = store
@@ -20,24 +22,19 @@ export class Definitions {
   }
 
   /** Compiles what can be compiled, once per definition. Rejects with what is wrong with it. */
-  async check(definition: WorkflowDefinition, hash: string, tenant: string): Promise<void> {
-    if (this.#checked.has(`${tenant} ${hash}`)) return
-    for (const { program, kind } of programsOf(definition)) await this.#runner.check(program, kind, tenant)
-    this.#checked.add(`${tenant} ${hash}`)
-    const oldest = this.#checked.values().next().value
-    if (this.#checked.size > maxChecked && oldest !== undefined) this.#checked.delete(oldest)
+  check({ hash, body }: Definition, tenant: string): Promise<void> {
+    return once(this.#checked, `${tenant} ${hash}`, async () => {
+      const definition = await once(this.#kept, hash, async () => decode(body) as WorkflowDefinition)
+      for (const { program, kind } of programsOf(definition)) await this.#runner.check(program, kind, tenant)
+    })
   }
 
-  async get(hash: string): Promise<WorkflowDefinition> {
-    const known = this.#kept.get(hash)
-    if (known !== undefined) return known
-    const body = await this.body(hash)
-    if (hashOf(body) !== hash) throw new MayflyError("store.corrupt", "the definition of a workflow is damaged")
-    const definition = decode(body) as WorkflowDefinition
-    this.#kept.set(hash, definition)
-    const oldest = this.#kept.keys().next().value
-    if (this.#kept.size > maxKept && oldest !== undefined) this.#kept.delete(oldest)
-    return definition
+  get(hash: string): Promise<WorkflowDefinition> {
+    return once(this.#kept, hash, async () => {
+      const body = await this.body(hash)
+      if (hashOf(body) !== hash) throw new MayflyError("store.corrupt", "the definition of a workflow is damaged")
+      return decode(body) as WorkflowDefinition
+    })
   }
 
   /** Encoded. */
@@ -46,6 +43,18 @@ export class Definitions {
     if (body !== null) return body
     throw new MayflyError("workflow.not-found", "the definition of the instance is not there any more")
   }
+}
+
+/** One promise for all that ask. What failed is tried again by the next who asks; the oldest makes room. */
+function once<Value>(all: Map<string, Promise<Value>>, key: string, make: () => Promise<Value>): Promise<Value> {
+  const known = all.get(key)
+  if (known !== undefined) return known
+  const making = make()
+  all.set(key, making)
+  making.catch(() => all.delete(key))
+  const oldest = all.keys().next().value
+  if (all.size > maxKept && oldest !== undefined) all.delete(oldest)
+  return making
 }
 
 /** Steps whose results are not for the history. */
@@ -66,6 +75,7 @@ interface Code {
 }
 
 function programsOf(definition: WorkflowDefinition): Code[] {
+  if (definition.kind === "class") return []
   if (definition.kind === "script") return [{ program: definition.program, kind: "script" }]
   return definition.steps.flatMap((step): Code[] => {
     if (step.kind === "parallel") return programsOf({ kind: "steps", steps: step.steps })

@@ -4,7 +4,8 @@ import { join } from "node:path"
 import { after } from "node:test"
 import { openStore } from "@mayfly/store"
 import { WorkflowBinding } from "../api/workflow-binding.ts"
-import { type EngineOptions, WorkflowEngine } from "./engine.ts"
+import { WorkflowEngine } from "./engine.ts"
+import type { EngineOptions } from "./engine-options.ts"
 
 export interface Opened extends AsyncDisposable {
   readonly engine: WorkflowEngine
@@ -18,7 +19,8 @@ export async function openEngine(directory?: string, options: Partial<EngineOpti
   const store = await openStore(directory === undefined ? {} : { directory })
   const errors: unknown[] = []
   const engine = await WorkflowEngine.start({ store, onError: (error) => errors.push(error), ...options })
-  const of = (tenant: string): WorkflowBinding => new WorkflowBinding({ engine: async () => engine, tenant })
+  const of = (tenant: string): WorkflowBinding =>
+    new WorkflowBinding({ engine: async () => engine, tenant, mayNameClasses: true })
   return {
     engine,
     workflows: of("default"),

@@ -6,6 +6,9 @@ import type { DynamicWorkflow } from "../api/dynamic-workflow.ts"
 import { WorkflowBinding } from "../api/workflow-binding.ts"
 import { SystemClock } from "../core/clock.ts"
 import { WorkflowEngine } from "./engine.ts"
+import type { WorkflowClasses } from "../define/workflow-classes.ts"
+import type { WorkerProgram } from "../define/definition.ts"
+import { noRunner, type StepRunner } from "../run/step-runner.ts"
 import { newFolder, openEngine } from "./engine.fixture.ts"
 
 const timeout = 60_000
@@ -211,3 +214,84 @@ test("WorkflowEngine takes an event at once that comes while it looks for what i
   await workflow.sendEvent({ type: "go" })
   assert.equal(await workflow.result(), "went on")
 })
+
+/** Counts what it compiles, and which programs it is asked to run; runs nothing. */
+class CountingRunner implements StepRunner {
+  readonly checked: WorkerProgram[] = []
+  readonly ran = new Set<WorkerProgram>()
+  readonly createWorker = noRunner.createWorker
+
+  async check(program: WorkerProgram): Promise<void> {
+    this.checked.push(program)
+  }
+
+  async runCode(program: WorkerProgram): ReturnType<StepRunner["runCode"]> {
+    this.ran.add(program)
+    return { ok: true, result: 1 }
+  }
+
+  readonly runScript = noRunner.runScript
+}
+
+test("WorkflowEngine compiles and reads a definition once for all that come at once", { timeout }, async () => {
+  const folder = newFolder()
+  const options = { steps: [{ name: "nap", sleep: hour }, { name: "code", code: "() => 1" }] } // oxfmt-ignore
+  const runner = new CountingRunner()
+  {
+    await using opened = await openEngine(folder, { runner })
+    const all = Array.from({ length: 50 }, (_, n) => opened.workflows.create({ id: `w${n}`, ...options }))
+    for (const workflow of await Promise.all(all))
+      await until(async () => (await workflow.status()).wakeAt !== undefined)
+    assert.equal(runner.checked.length, 1)
+  }
+  using _ = setClock(hour + 1)
+  await using opened = await openEngine(folder, { runner })
+  for (let n = 0; n < 50; n++) assert.equal(await (await opened.workflows.get(`w${n}`)).result(), 1)
+  // The runner keeps what it compiled by the program's identity: two would be compiled twice, and share no isolate.
+  assert.equal(runner.ran.size, 1)
+})
+
+test(
+  "WorkflowEngine runs classes of the host's, which wait for each other and for themselves",
+  { timeout },
+  async () => {
+    const folder = newFolder()
+    let bodies = 0
+    const classes: WorkflowClasses = {
+      names: ["Both"],
+      async run(name, event, steps, tenant) {
+        const own = async (): Promise<unknown> => {
+          // Longer than it takes to see that nothing else is left to do.
+          await new Promise((resolve) => setTimeout(resolve, 100))
+          return (await steps.do({ name: "beside", config: undefined, callback: async () => ++bodies })).value
+        }
+        const [, beside] = await Promise.all([steps.sleep("nap", hour), own()])
+        return [name, tenant, event.workflowName, event.payload, beside]
+      },
+    }
+    {
+      await using opened = await openEngine(folder)
+      await assert.rejects(opened.workflows.create({ params: 1 }), {
+        code: "input.invalid",
+        message: /steps is missing/,
+      })
+      await opened.engine.provideClasses(classes)
+      await assert.rejects(opened.workflows.create({ entry: "None" }), { message: /there is Both/ })
+      await assert.rejects(opened.workflows.create({ entry: "Both", limits: {} }), { code: "input.invalid" })
+      const workflow = await opened.workflows.create({ id: "both", params: 1 })
+      // It stays for the step beside its sleep, then it leaves memory.
+      await until(async () => (await workflow.status()).status === "waiting")
+      assert.equal(bodies, 1)
+    }
+    using _ = setClock(hour + 1)
+    await using opened = await openEngine(folder)
+    const workflow = await opened.workflows.get("both")
+    await until(async () => (await workflow.status()).reason === "needs-code")
+    const lacking: string[] = []
+    for await (const { id } of opened.engine.lackingCode()) lacking.push(id)
+    assert.deepEqual(lacking, ["both"])
+    await opened.engine.provideClasses(classes)
+    assert.deepEqual(await workflow.result(), ["Both", "default", "Both", 1, 1])
+    assert.equal(bodies, 1)
+  },
+)

@@ -4,6 +4,7 @@ import type { Settled, StepHost } from "../core/step-host.ts"
 import { decode, encodeFailure, encodeResult, failureOf } from "../define/codec.ts"
 import type { StepDefinition, WorkflowDefinition } from "../define/definition.ts"
 import type { Closures } from "../define/parse-steps.ts"
+import type { WorkflowClasses } from "../define/workflow-classes.ts"
 import { ScriptSteps } from "../run/script-steps.ts"
 import type { StepSandbox } from "../run/step-context.ts"
 import type { CodeEnd, ScriptEvent, ScriptRun, StepRunner } from "../run/step-runner.ts"
@@ -18,6 +19,7 @@ const scriptPatienceMs = 500
 export interface RunningWorld {
   readonly runner: StepRunner
   readonly closures: Closures
+  readonly classes: WorkflowClasses
   startChild(claimed: Claimed, name: string, definition: WorkflowDefinition, params: unknown): unknown
   sandbox(tenant: string, id: string, options?: object): Promise<StepSandbox>
   /** Of the activation. */
@@ -28,11 +30,21 @@ export interface RunningWorld {
 
 /** The user code of an instance, ready to be run or replayed. */
 export function runningOf(claimed: Claimed, definition: WorkflowDefinition, world: RunningWorld): Running {
-  const running =
-    definition.kind === "steps" ? ofSteps(claimed, definition, world) : ofScript(claimed, definition, world)
+  const running = ofKind(claimed, definition, world)
   const { tenant } = claimed.instance
   const steps = (host: StepHost): StepHost => tracedSteps(world.intercept(claimed, host), { tenant, span: world.span })
   return { ...running, program: (host) => withinSpan(world.span, () => running.program(steps(host))) }
+}
+
+function ofKind(claimed: Claimed, definition: WorkflowDefinition, world: RunningWorld): Running {
+  switch (definition.kind) {
+    case "steps":
+      return ofSteps(claimed, definition, world)
+    case "script":
+      return ofScript(claimed, definition, world)
+    case "class":
+      return ofClass(claimed, definition, world)
+  }
 }
 
 function ofSteps(
@@ -60,7 +72,6 @@ function ofScript(
   { program, entry, reuse = false }: Extract<WorkflowDefinition, { kind: "script" }>,
   world: RunningWorld,
 ): Running {
-  const abort = new AbortController()
   let script: ScriptRun | undefined
   const run: Program = async (host) => {
     const steps = new ScriptSteps(host, program, {
@@ -68,7 +79,7 @@ function ofScript(
       trace: () => script?.trace() ?? {},
     })
     const call = { event: eventOf(claimed), steps, reuse, ...(entry !== undefined && { entry }) }
-    script = world.runner.runScript(program, call, { tenant: claimed.instance.tenant, signal: abort.signal })
+    script = world.runner.runScript(program, call, { tenant: claimed.instance.tenant })
     return settledOf(await script.ended)
   }
   return {
@@ -76,10 +87,58 @@ function ofScript(
     turn: () => script?.turn() ?? nextTurn(),
     tracksNesting: true,
     patienceMs: scriptPatienceMs,
-    dispose() {
-      abort.abort(new DOMException("the activation is over", "AbortError"))
-      script?.dispose()
-    },
+    dispose: () => script?.dispose(),
+  }
+}
+
+/** Code of the host's may await what it likes outside of steps: nobody sees that. It is at rest when it has been silent for so long … */
+const classQuietMs = 1_000
+/** … and stuck or astray after this, the time that a step has by default. */
+const classPatienceMs = 600_000
+
+function ofClass(
+  claimed: Claimed,
+  { name }: Extract<WorkflowDefinition, { kind: "class" }>,
+  { classes, startChild }: RunningWorld,
+): Running {
+  let heardAt = performance.now()
+  const hear = (): void => void (heardAt = performance.now())
+  const run: Program = async (host) => {
+    const steps = new ScriptSteps(heard(host, hear), undefined, {
+      startChild: (child, definition, params) => startChild(claimed, child, definition, params),
+      trace: () => ({}),
+    })
+    const event = { ...eventOf(claimed), workflowName: name }
+    const ran = classes.run(name, event, steps, claimed.instance.tenant)
+    return settledOf(
+      await ran.then(
+        (result): CodeEnd => ({ ok: true, result }),
+        (error: unknown): CodeEnd => ({ ok: false, error }),
+      ),
+    )
+  }
+  return {
+    program: run,
+    turn: async () => (await nextTurn()) && performance.now() - heardAt >= classQuietMs,
+    tracksNesting: true,
+    patienceMs: classPatienceMs,
+    dispose() {},
+  }
+}
+
+/** The same host, which tells when it is asked and when it answers. */
+function heard(host: StepHost, hear: () => void): StepHost {
+  const told = async (asked: Promise<Settled>): Promise<Settled> => {
+    hear()
+    const settled = await asked
+    hear()
+    return settled
+  }
+  return {
+    do: (step) => told(host.do(step)),
+    sleep: (name, wake) => told(host.sleep(name, wake)),
+    waitForEvent: (step) => told(host.waitForEvent(step)),
+    child: (name, start) => told(host.child(name, start)),
   }
 }
 

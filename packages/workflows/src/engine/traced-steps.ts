@@ -26,26 +26,47 @@ async function tracedAttempt(step: DoStep, attempt: Attempt, { tenant, span: par
   const span = parent === undefined ? undefined : startSpan("workflow.step", { parent })
   span?.set({ "mayfly.step": step.name.slice(0, 200), "mayfly.step.attempt": attempt.attempt })
   const startedAt = performance.now()
-  const end = await withinSpan(span, () => step.run(tracedInside(attempt, { tenant, span })))
+  const end = await withinSpan(span, () => step.run(new TracedAttempt(attempt, { tenant, span })))
   tell("step", { tenant, isOk: end.ok, durationMs: performance.now() - startedAt })
   span?.end(end.ok ? undefined : "workflow.step-failed")
   return end
 }
 
 /** What is made only when it is asked for stays so. */
-function tracedInside(attempt: Attempt, place: StepPlace): Attempt {
-  const { key, name, count, idempotencyKey } = attempt
-  return {
-    key,
-    name,
-    count,
-    attempt: attempt.attempt,
-    idempotencyKey,
-    get signal() {
-      return attempt.signal
-    },
-    get inner() {
-      return tracedSteps(attempt.inner, place)
-    },
+class TracedAttempt implements Attempt {
+  readonly #attempt: Attempt
+  readonly #place: StepPlace
+
+  constructor(attempt: Attempt, place: StepPlace) {
+    this.#attempt = attempt
+    this.#place = place
+  }
+
+  get key(): Attempt["key"] {
+    return this.#attempt.key
+  }
+
+  get name(): string {
+    return this.#attempt.name
+  }
+
+  get count(): number {
+    return this.#attempt.count
+  }
+
+  get attempt(): number {
+    return this.#attempt.attempt
+  }
+
+  get idempotencyKey(): string {
+    return this.#attempt.idempotencyKey
+  }
+
+  get signal(): AbortSignal {
+    return this.#attempt.signal
+  }
+
+  get inner(): StepHost {
+    return tracedSteps(this.#attempt.inner, this.#place)
   }
 }

@@ -1,11 +1,15 @@
+import type { Finish } from "../core/ports.ts"
 import type { InstanceNumber } from "../store/workflow-store.ts"
 
 /** What somebody waits for: each change, or only those after which the instance may have ended. */
 export type News = "change" | "rest"
 
+/** `finish` is how it ended, when that is what happened here. */
+type OnNews = (finish?: Finish) => void
+
 /** Who waits for news of an instance. */
 export class Watchers {
-  readonly #byNumber = new Map<InstanceNumber, Map<() => void, News>>()
+  readonly #byNumber = new Map<InstanceNumber, Map<OnNews, News>>()
   readonly #onCount: (count: number) => void
   #count = 0
 
@@ -15,8 +19,8 @@ export class Watchers {
   }
 
   /** Calls `onNews` after each of them until the returned function is called. */
-  watch(number: InstanceNumber, news: News, onNews: () => void): () => void {
-    const known = this.#byNumber.get(number) ?? new Map<() => void, News>()
+  watch(number: InstanceNumber, news: News, onNews: OnNews): () => void {
+    const known = this.#byNumber.get(number) ?? new Map<OnNews, News>()
     this.#byNumber.set(number, known.set(onNews, news))
     this.#onCount(++this.#count)
     return () => {
@@ -27,9 +31,9 @@ export class Watchers {
   }
 
   /** `rest`: it has left memory, or somebody has changed it from outside. */
-  tell(number: InstanceNumber, happened: News): void {
+  tell(number: InstanceNumber, happened: News, finish?: Finish): void {
     this.#byNumber.get(number)?.forEach((news, onNews) => {
-      if (happened === "rest" || news === "change") onNews()
+      if (happened === "rest" || news === "change") onNews(finish)
     })
   }
 

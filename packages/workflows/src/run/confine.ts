@@ -5,6 +5,8 @@ import type { Body, StepDefinition, WorkerProgram, WorkflowDefinition } from "..
  * to start a child that may.
  */
 export function confine(definition: WorkflowDefinition, own: WorkerProgram): WorkflowDefinition {
+  // Nobody can name a class of the host's from inside.
+  if (definition.kind === "class") return definition
   if (definition.kind === "script") return { ...definition, program: confined(definition.program, own) }
   return { kind: "steps", steps: definition.steps.map((step) => confineStep(step, own)) }
 }

@@ -35,12 +35,12 @@ export interface ScriptStepsParts {
  */
 export class ScriptSteps {
   readonly #host: StepHost
-  readonly #own: WorkerProgram
+  readonly #own: WorkerProgram | undefined
   readonly #startChild: ScriptStepsParts["startChild"]
   readonly #trace: ScriptStepsParts["trace"]
 
-  /** `own` is the script's program: what it starts gets no more than it has itself. */
-  constructor(host: StepHost, own: WorkerProgram, { startChild, trace }: ScriptStepsParts) {
+  /** `own` is the script's program: what it starts gets no more than it has itself. Code of the host's has none. */
+  constructor(host: StepHost, own: WorkerProgram | undefined, { startChild, trace }: ScriptStepsParts) {
     this.#host = host
     this.#own = own
     this.#startChild = startChild
@@ -92,7 +92,7 @@ export class ScriptSteps {
     const definition = parseDefinition(given, "workflow", state, "")
     if (state.closures.size > 0) throw invalid("workflow", "must be made of code: a script can't give functions")
     const parsed = stepName(name, "step name")
-    const confined = confine(definition, this.#own)
+    const confined = this.#own === undefined ? definition : confine(definition, this.#own)
     return stampedValueOf(this.#host.child(parsed, this.#startChild(parsed, confined, params)))
   }
 

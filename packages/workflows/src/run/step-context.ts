@@ -104,9 +104,11 @@ export function stepContext(parts: ContextParts): StepContext {
     },
     previous: call.previous,
     attempt: attempt.attempt,
-    step: { name: attempt.name, count: attempt.count },
     idempotencyKey: attempt.idempotencyKey,
     // Likewise.
+    get step() {
+      return { name: attempt.name, count: attempt.count }
+    },
     get signal() {
       return attempt.signal
     },

@@ -57,7 +57,7 @@ export interface StepRunner {
       readonly event: ScriptEvent
       readonly steps: ScriptSteps
     },
-    place: RunPlace,
+    place: Pick<RunPlace, "tenant">,
   ): ScriptRun
 }
 

@@ -53,23 +53,24 @@ class StepsRun {
   }
 
   async all(steps: readonly StepDefinition[]): Promise<unknown> {
+    const last = steps.at(-1)
     for (const step of steps) {
       if (step.when !== undefined && !isMet(step.when, this.#results)) continue
-      this.#previous = await this.#step(step, this.#previous)
+      this.#previous = await this.#step(step, this.#previous, step === last)
     }
     return this.#previous
   }
 
-  async #step(step: StepDefinition, previous: unknown): Promise<unknown> {
-    const value = await this.#value(step, previous)
+  async #step(step: StepDefinition, previous: unknown, isLast: boolean): Promise<unknown> {
+    const value = await this.#value(step, previous, isLast)
     this.#results.set(step.name, value)
     return value
   }
 
-  #value(step: StepDefinition, previous: unknown): Promise<unknown> {
+  #value(step: StepDefinition, previous: unknown, isLast: boolean): Promise<unknown> {
     switch (step.kind) {
       case "run":
-        return this.#run(step, previous)
+        return this.#run(step, previous, isLast)
       case "sleep":
         return valueOf(this.#host.sleep(step.name, { ms: step.ms }))
       case "sleepUntil":
@@ -89,11 +90,13 @@ class StepsRun {
   async #parallel(steps: readonly StepDefinition[], previous: unknown): Promise<unknown[]> {
     const wanted = steps.map((step) => step.when === undefined || isMet(step.when, this.#results))
     return Promise.all(
-      steps.map((step, index) => (wanted[index] === true ? this.#step(step, previous) : Promise.resolve(undefined))),
+      steps.map((step, index) =>
+        wanted[index] === true ? this.#step(step, previous, false) : Promise.resolve(undefined),
+      ),
     )
   }
 
-  #run(step: Extract<StepDefinition, { kind: "run" }>, previous: unknown): Promise<unknown> {
+  #run(step: Extract<StepDefinition, { kind: "run" }>, previous: unknown, isLast: boolean): Promise<unknown> {
     const config: DoConfig = step
     const input = resolveReferences(step.input, this.#results)
     const call = { input, previous, results: this.#results }
@@ -101,6 +104,7 @@ class StepsRun {
       this.#host.do({
         name: step.name,
         config,
+        isLast,
         run: (attempt) => this.#attempt(step.body, step.name, attempt, call),
         ...(step.rollback !== undefined && {
           compensation: this.#compensation(step.rollback, step.name, { ...call, config }),

@@ -314,6 +314,15 @@ export const procedures = {
     return row === undefined ? null : dueOf(row)
   },
 
+  *allCodeCame({ now }: { readonly now: number }): Steps<number> {
+    return yield* run(
+      `UPDATE workflows_instances SET status = 'queued', reason = NULL, wake_at = ?, updated_at = ?
+       WHERE status = 'waiting' AND reason = 'needs-code' AND number IN (SELECT instance FROM workflows_functions WHERE is_over = 0)`,
+      now,
+      now,
+    )
+  },
+
   *placeFree({
     tenant,
     key,

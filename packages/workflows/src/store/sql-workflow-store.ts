@@ -202,6 +202,10 @@ export class SqlWorkflowStore implements WorkflowStore {
     return this.#tables.call("codeCame", { number, now })
   }
 
+  async allCodeCame(now: number): Promise<number> {
+    return this.#tables.call("allCodeCame", { now })
+  }
+
   async placeFree(tenant: string, key: string, count: number, now: number): Promise<number> {
     return this.#tables.call("placeFree", { tenant, key, count, now })
   }

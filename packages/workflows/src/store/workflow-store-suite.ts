@@ -383,6 +383,10 @@ export function workflowStoreSuite(kind: string, open: OpenNamed, { isLasting }:
     assert.equal((await store.due(now, 10, "")).due.length, 2)
     await store.recover(now)
     assert.equal((await store.due(now, 10, "")).due.length, 3)
+    const hosted = await store.create(newInstance("hosted", { functions: {} }), now)
+    for (const number of [hosted.number, numbers[0] ?? 0]) await store.park(number, "needs-code", now)
+    assert.equal(await store.allCodeCame(now), 1, "the instance that is known to need code")
+    assert.equal((await store.get("default", "hosted"))?.status, "queued")
   })
 
   test(`${kind} list pages through a tenant's instances, newest first`, async () => {

@@ -262,6 +262,8 @@ export interface WorkflowStore {
   goOn(tenant: string, now: number): Promise<number>
   /** Makes an instance due again when it waits for its code; null when it does not. */
   codeCame(number: InstanceNumber, now: number): Promise<DueInstance | null>
+  /** The same for all that wait for code, as classes are everybody's: those that still lack theirs wait again. Gives how many. */
+  allCodeCame(now: number): Promise<number>
   /** Makes the first `count` due again that wait for a place under this key. */
   placeFree(tenant: string, key: string, count: number, now: number): Promise<number>
   /** At the start of the only process: what was in memory is due again. Gives how many. */

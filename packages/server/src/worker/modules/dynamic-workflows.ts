@@ -6,14 +6,15 @@ import { currentInvocation } from "./invocation.ts"
 export type DispatcherMetadata = Readonly<Record<string, unknown>>
 
 interface CreateOptions {
+  readonly id?: unknown
   readonly params?: unknown
-  readonly [option: string]: unknown
+  readonly retention?: unknown
 }
 
 /** A workflow binding, and an instance of one, as far as they are used here. */
 interface Workflow {
-  create(options: CreateOptions): Promise<Instance>
-  createBatch(batch: readonly CreateOptions[]): Promise<readonly Instance[]>
+  create(options: object): Promise<Instance>
+  createBatch(batch: readonly object[]): Promise<readonly Instance[]>
   get(id: string): Promise<Instance>
 }
 
@@ -70,14 +71,27 @@ export class DynamicWorkflowBinding extends WorkerEntrypoint {
     return binding
   }
 
-  #marked(options: CreateOptions): CreateOptions {
-    const params: Envelope = { __dispatcherMetadata: this.#props().metadata, params: options.params }
-    return { ...options, params }
+  /** Only what a guest may choose: with code or a network policy of its own it would be more than the worker lets it be. */
+  #marked({ id, params: given, retention }: CreateOptions): object {
+    const { metadata, entry } = this.#props()
+    const params: Envelope = { __dispatcherMetadata: metadata, params: given }
+    return {
+      ...(id !== undefined && { id }),
+      params,
+      ...(retention !== undefined && { retention }),
+      ...(entry !== undefined && { entry }),
+    }
   }
 
-  #props(): { readonly bindingName: string; readonly metadata: DispatcherMetadata } {
-    return (this.ctx as { props: { bindingName: string; metadata: DispatcherMetadata } }).props
+  #props(): BindingProps {
+    return (this.ctx as { props: BindingProps }).props
   }
+}
+
+interface BindingProps {
+  readonly bindingName: string
+  readonly metadata: DispatcherMetadata
+  readonly entry?: string
 }
 
 /** An instance for a guest: the id as data, and these methods. */
@@ -86,16 +100,19 @@ function forGuest(instance: Instance): Record<string, unknown> {
   return { id: instance.id, ...(Object.fromEntries(methods) as object) }
 }
 
-/** A binding for the env of one guest: what it creates carries `metadata`, which the guest neither sees nor chooses. */
+/**
+ * A binding for the env of one guest: what it creates carries `metadata`, which the guest neither sees nor chooses. `entry` is the workflow class that runs it,
+ * for a worker that exports several.
+ */
 export function wrapWorkflowBinding(
   metadata: DispatcherMetadata,
-  options: { readonly bindingName?: string } = {},
+  { bindingName = "WORKFLOWS", entry }: { readonly bindingName?: string; readonly entry?: string } = {},
 ): unknown {
   const { DynamicWorkflowBinding: make } = currentInvocation().exports as Record<string, unknown>
   if (typeof make !== "function")
     throw new Error("export DynamicWorkflowBinding from the main module: export { DynamicWorkflowBinding } from …")
   return (make as (options: object) => unknown)({
-    props: { bindingName: options.bindingName ?? "WORKFLOWS", metadata },
+    props: { bindingName, metadata, ...(entry !== undefined && { entry }) },
   })
 }
 
