@@ -356,6 +356,11 @@ export const errorTable = {
     fix: "Stop the other process, or use another data directory.",
   },
   "platform.disposed": { status: 409, retry: false, fix: "Create a platform again; this one was disposed." },
+  "platform.internal": {
+    status: 500,
+    retry: false,
+    fix: "This is a defect in Mayfly; please report it, with what MAYFLY_DEBUG=1 shows.",
+  },
   "platform.no-host": { status: 503, retry: true, fix: "Run `mayfly doctor`: host processes could not be started." },
   "platform.not-hardened": {
     status: 503,

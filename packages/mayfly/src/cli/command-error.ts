@@ -1,4 +1,6 @@
+import { inspect } from "node:util"
 import { MayflyError } from "@mayfly/protocol"
+import { printable } from "./printable.ts"
 
 export const exitCodes = { ok: 0, failed: 1, usage: 2 } as const
 
@@ -7,13 +9,33 @@ export function exitCodeOf(error: unknown): number {
   return error instanceof MayflyError && error.code === "input.invalid" ? exitCodes.usage : exitCodes.failed
 }
 
-/** One line for a failure that is not a run: what happened and what to change. */
+/** One line for a failure that is not a run: what happened and what to change. With MAYFLY_DEBUG=1 the stack stands below. */
 export function errorLine(error: unknown): string {
-  if (error instanceof MayflyError) return `mayfly: ${error.code}: ${error.message}. ${error.fix}`
-  if (!(error instanceof Error)) return `mayfly: ${String(error)}`
-  // What the system refuses (no space, no permission) says all there is; anything else is our mistake, and whoever reports it needs the place.
-  return `mayfly: ${"syscall" in error ? error.message : (error.stack ?? error.message)}`
+  const stack = process.env["MAYFLY_DEBUG"] === "1" ? `\n${printable(inspect(error), false)}` : ""
+  return `mayfly: ${said(error)}${stack}`
 }
+
+/** What a person can do about what the system refuses. */
+const systemFixes: Readonly<Record<string, string>> = {
+  EACCES: "Use a folder that you may write to, or run it as the user whose it is.",
+  EMFILE: "Raise the limit of open files (ulimit -n).",
+  ENOSPC: "Make room on that disk, or use another one.",
+  EPERM: "Use a folder that you may write to, or run it as the user whose it is.",
+  EROFS: "Use a folder on a disk that can be written to.",
+}
+
+function said(error: unknown): string {
+  if (error instanceof MayflyError) return `${error.code}: ${error.message}. ${error.fix}`
+  if (error instanceof Error && "syscall" in error && "code" in error) {
+    const fix = systemFixes[String(error.code)]
+    return fix === undefined ? error.message : `${error.message}. ${fix}`
+  }
+  // Anything else is our mistake.
+  const text = error instanceof Error ? `${error.name}: ${error.message}` : inspect(error, { depth: 0 })
+  return said(new MayflyError("platform.internal", text.slice(0, maxText)))
+}
+
+const maxText = 2_000
 
 export function invalid(option: string, problem: string): MayflyError {
   return new MayflyError("input.invalid", `${option} ${problem}`, { details: { path: option } })

@@ -1,5 +1,5 @@
 import { jsonLine, readLedger, type RecordedRow } from "@mayfly/platform"
-import { directoryOwner } from "@mayfly/server"
+import { directoryOwner } from "@mayfly/store"
 import { apiPlace } from "./api-place.ts"
 import { errorLine, exitCodeOf, exitCodes, invalid } from "./command-error.ts"
 import { listenForInterrupts } from "./interrupts.ts"

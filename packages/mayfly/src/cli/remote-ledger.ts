@@ -9,7 +9,7 @@ import {
   type Verification,
 } from "@mayfly/platform"
 import { invalid } from "./command-error.ts"
-import type { Api } from "./open-api.ts"
+import type { Api } from "./api.ts"
 
 /** What reading needs of a ledger. */
 export type LedgerReader = Pick<Ledger, "query" | "follow" | "export" | "verify" | "summary">

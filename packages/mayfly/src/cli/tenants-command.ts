@@ -3,10 +3,10 @@ import { pathSegment } from "@mayfly/protocol"
 import type { TenantsAction, TenantsFlags } from "./account-flags.ts"
 import { exitCodes, invalid } from "./command-error.ts"
 import { listAll } from "./list-all.ts"
-import type { Api } from "./open-api.ts"
+import type { Api } from "./api.ts"
 import type { Output } from "./output.ts"
 import { type Cell, printTable } from "./print-table.ts"
-import { readPlainJsonOption } from "./read-json-option.ts"
+import { readJsonOption } from "./read-json-option.ts"
 import { safeLine } from "./safe-line.ts"
 import { withApi } from "./with-api.ts"
 
@@ -39,8 +39,8 @@ function bodyOf(action: TenantsAction, { quota, budget, reason }: TenantsFlags):
   if (action !== "set") return {}
   if (quota === undefined && budget === undefined) throw invalid("--quota", "or --budget is needed")
   return {
-    ...(quota === undefined ? {} : { quota: readPlainJsonOption("--quota", quota) }),
-    ...(budget === undefined ? {} : { budget: readPlainJsonOption("--budget", budget) }),
+    ...(quota === undefined ? {} : { quota: readJsonOption("--quota", quota) }),
+    ...(budget === undefined ? {} : { budget: readJsonOption("--budget", budget) }),
   }
 }
 

@@ -1,5 +1,5 @@
 import type { WebSocket } from "ws"
-import { apiError } from "./open-api.ts"
+import { apiError } from "./api.ts"
 
 /** How a session ended. */
 export type SessionEnd =

@@ -1,7 +1,7 @@
 import type { PriceComparison, UsageReport, UsageRow } from "@mayfly/platform"
 import type { UsageFlags } from "./account-flags.ts"
 import { exitCodes, invalid } from "./command-error.ts"
-import type { Api } from "./open-api.ts"
+import type { Api } from "./api.ts"
 import { type Output, paint } from "./output.ts"
 import { printTable } from "./print-table.ts"
 import { safeLine } from "./safe-line.ts"

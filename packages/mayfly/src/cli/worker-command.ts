@@ -4,12 +4,12 @@ import type { WorkerCall, WorkerFlags } from "./account-flags.ts"
 import { exitCodes } from "./command-error.ts"
 import { jsonModules } from "./json-modules.ts"
 import { listAll } from "./list-all.ts"
-import type { Api } from "./open-api.ts"
+import type { Api } from "./api.ts"
 import { type Output, paint } from "./output.ts"
 import { printDone } from "./print-done.ts"
 import { printLog, usageLine } from "./print-run.ts"
 import { printTable } from "./print-table.ts"
-import { readPlainJsonOption } from "./read-json-option.ts"
+import { readJsonOption } from "./read-json-option.ts"
 import { readProgram } from "./read-program.ts"
 import { parseLimitFlags } from "./run-flags.ts"
 import { safeLine } from "./safe-line.ts"
@@ -61,7 +61,7 @@ async function bodyOf(call: WorkerCall, flags: WorkerFlags, signal: AbortSignal)
   const tenant = flags.tenant === undefined ? {} : { tenant: flags.tenant }
   if (call.name === "rollback") return { ...tenant, version: call.version }
   if (call.name === "run")
-    return { ...tenant, ...(flags.input === undefined ? {} : { input: readPlainJsonOption("--input", flags.input) }) }
+    return { ...tenant, ...(flags.input === undefined ? {} : { input: readJsonOption("--input", flags.input) }) }
   if (call.name !== "deploy") return {}
   const { modules, ...source } = (await readProgram(call.file, signal)).source
   const { env, language, reuse } = flags
@@ -69,7 +69,7 @@ async function bodyOf(call: WorkerCall, flags: WorkerFlags, signal: AbortSignal)
     ...tenant,
     ...source,
     ...(modules === undefined ? {} : { modules: jsonModules(modules) }),
-    ...(env === undefined ? {} : { env: readPlainJsonOption("--env", env) }),
+    ...(env === undefined ? {} : { env: readJsonOption("--env", env) }),
     ...(language === undefined ? {} : { language }),
     ...(reuse === true ? { reuse } : {}),
     limits: parseLimitFlags(flags),
@@ -78,7 +78,7 @@ async function bodyOf(call: WorkerCall, flags: WorkerFlags, signal: AbortSignal)
 }
 
 function networkOf({ allow = [], policy }: WorkerFlags): Record<string, unknown> {
-  const given = policy === undefined ? {} : (readPlainJsonOption("--policy", `@${policy}`) as Record<string, unknown>)
+  const given = policy === undefined ? {} : (readJsonOption("--policy", `@${policy}`) as Record<string, unknown>)
   if (allow.length === 0) return given
   return { ...given, allowedOrigins: [...((given["allowedOrigins"] as unknown[] | undefined) ?? []), ...allow] }
 }

@@ -1,11 +1,11 @@
 import { pathSegment } from "@mayfly/protocol"
 import { exitCodes, invalid } from "./command-error.ts"
-import { type Api, apiError } from "./open-api.ts"
+import { type Api, apiError } from "./api.ts"
 import type { Output } from "./output.ts"
 import { entryLine, type ShownEntry, type ShownWorkflow, workflowLines, workflowRow } from "./print-workflow.ts"
 import { printDone } from "./print-done.ts"
 import { printTable } from "./print-table.ts"
-import { readPlainJsonOption } from "./read-json-option.ts"
+import { readJsonOption } from "./read-json-option.ts"
 import { readWorkflow } from "./read-workflow.ts"
 import { workflowView } from "./workflow-view.ts"
 import { withApi } from "./with-api.ts"
@@ -72,11 +72,11 @@ async function bodyOf(call: WorkflowCall, flags: WorkflowFlags, signal: AbortSig
       return {
         ...(await readWorkflow(call.file, signal)),
         ...(id === undefined ? {} : { id }),
-        ...(params === undefined ? {} : { params: readPlainJsonOption("--params", params) }),
+        ...(params === undefined ? {} : { params: readJsonOption("--params", params) }),
         ...(tenant === undefined ? {} : { tenant }),
       }
     case "send": {
-      const payload = call.payload === undefined ? {} : { payload: readPlainJsonOption("JSON", call.payload) }
+      const payload = call.payload === undefined ? {} : { payload: readJsonOption("JSON", call.payload) }
       return { type: call.type, ...payload, ...(eventId === undefined ? {} : { eventId }) }
     }
     case "terminate":
