@@ -1,6 +1,5 @@
 import { errorLine, exitCodeOf, exitCodes } from "./command-error.ts"
 import type { Output } from "./output.ts"
-import { safeLine } from "./safe-line.ts"
 import { whileSpinning } from "./spinner.ts"
 
 export interface BackupFlags {
@@ -31,7 +30,8 @@ export async function backupCommand(
       )
     return exitCodes.ok
   } catch (error) {
-    stderr.write(`${safeLine(errorLine(error))}\n`)
+    stderr.write(`${errorLine(error)}
+`)
     return exitCodeOf(error)
   }
 }

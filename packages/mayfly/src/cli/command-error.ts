@@ -1,6 +1,7 @@
 import { inspect } from "node:util"
 import { MayflyError } from "@mayfly/protocol"
 import { printable } from "./printable.ts"
+import { safeLine } from "./safe-line.ts"
 
 export const exitCodes = { ok: 0, failed: 1, usage: 2 } as const
 
@@ -9,10 +10,10 @@ export function exitCodeOf(error: unknown): number {
   return error instanceof MayflyError && error.code === "input.invalid" ? exitCodes.usage : exitCodes.failed
 }
 
-/** One line for a failure that is not a run: what happened and what to change. With MAYFLY_DEBUG=1 the stack stands below. */
+/** One line for a failure that is not a run: what happened and what to change, whoever said it. With MAYFLY_DEBUG=1 the stack stands below. */
 export function errorLine(error: unknown): string {
   const stack = process.env["MAYFLY_DEBUG"] === "1" ? `\n${printable(inspect(error), false)}` : ""
-  return `mayfly: ${said(error)}${stack}`
+  return `${safeLine(`mayfly: ${said(error)}`)}${stack}`
 }
 
 /** What a person can do about what the system refuses. */

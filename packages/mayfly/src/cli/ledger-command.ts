@@ -21,7 +21,8 @@ export async function ledgerCommand(action: LedgerAction, flags: LedgerFlags, ou
     return (await actions[action](context)) ?? exitCodes.ok
   } catch (error) {
     if (interrupts.exitCode !== undefined) return interrupts.exitCode
-    output.stderr.write(`${safeLine(errorLine(error))}\n`)
+    output.stderr.write(`${errorLine(error)}
+`)
     return exitCodeOf(error)
   }
 }

@@ -131,6 +131,7 @@ function isLoopback(host: string): boolean {
 }
 
 function report(error: unknown, { stderr }: Output): number {
-  stderr.write(`${safeLine(errorLine(error))}\n`)
+  stderr.write(`${errorLine(error)}
+`)
   return exitCodeOf(error)
 }

@@ -26,12 +26,14 @@ async function main(): Promise<number> {
   } catch (error) {
     // Commander has printed its message; --help and --version come this way too.
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage
-    process.stderr.write(`${errorLine(error)}\n`)
+    process.stderr.write(`${errorLine(error)}
+`)
     return exitCodes.failed
   }
 }
 
 function failed(error: unknown): never {
-  process.stderr.write(`${errorLine(error)}\n`)
+  process.stderr.write(`${errorLine(error)}
+`)
   process.exit(exitCodes.failed)
 }

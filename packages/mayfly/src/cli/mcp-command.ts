@@ -7,7 +7,6 @@ import { type Interrupts, listenForInterrupts } from "./interrupts.ts"
 import type { Api } from "./api.ts"
 import { openApi } from "./open-api.ts"
 import type { Output } from "./output.ts"
-import { safeLine } from "./safe-line.ts"
 
 export interface McpFlags extends ApiFlags {
   readonly allow?: readonly string[]
@@ -29,7 +28,8 @@ export async function mcpCommand(flags: McpFlags, output: Output): Promise<numbe
     return 0
   } catch (error) {
     if (interrupts.exitCode !== undefined) return interrupts.exitCode
-    output.stderr.write(`${safeLine(errorLine(error))}\n`)
+    output.stderr.write(`${errorLine(error)}
+`)
     return exitCodeOf(error)
   }
 }

@@ -3,7 +3,7 @@ import { Argument, Command } from "commander"
 import { addCommand } from "./add-command.ts"
 import { withApiOptions } from "./api-options.ts"
 import type { ApprovalsFlags } from "./approvals-command.ts"
-import { completions, type Shell, shells } from "./completions.ts"
+import { completeWord, completions, type Shell, shells } from "./completions.ts"
 import { addRuns, addTenants, addUsage } from "./declare-accounts.ts"
 import { addBackup } from "./declare-backup.ts"
 import { addLogin } from "./declare-login.ts"
@@ -16,6 +16,7 @@ import type { LedgerAction, LedgerFlags } from "./ledger-flags.ts"
 import type { McpFlags } from "./mcp-command.ts"
 import type { Output } from "./output.ts"
 import type { RunFlags } from "./run-flags.ts"
+import { safeLine } from "./safe-line.ts"
 import type { SecretsFlags } from "./secrets-command.ts"
 import type { ServeFlags } from "./serve-command.ts"
 
@@ -117,6 +118,8 @@ export function createCommandLine(stdout: NodeJS.WriteStream, stderr: NodeJS.Wri
   return {
     program,
     async run(argv) {
+      const [first, ...words] = argv
+      if (first === completeWord) return printCandidates(program, words, stdout)
       await program.parseAsync(argv, { from: "user" })
       return exitCode
     },
@@ -393,7 +396,7 @@ function addCompletions(program: Command, stdout: NodeJS.WriteStream): void {
     .command("completions")
     .summary("print a script that completes commands in a shell")
     .description(
-      "Prints a script for bash, zsh or fish. It knows this version's commands and options, and starts no process.",
+      "Prints a script for bash, zsh or fish. It asks mayfly what may follow: commands, options, and of a server that runs names and ids.",
     )
     .addArgument(new Argument("<SHELL>", "for which shell").choices(shells))
     .addHelpText(
@@ -404,7 +407,14 @@ function addCompletions(program: Command, stdout: NodeJS.WriteStream): void {
         "mayfly completions fish > ~/.config/fish/completions/mayfly.fish",
       ]),
     )
-    .action((shell: Shell) => void stdout.write(completions(program, shell)))
+    .action((shell: Shell) => void stdout.write(completions[shell]))
+}
+
+/** For the scripts above, and hidden. */
+async function printCandidates(program: Command, words: readonly string[], stdout: NodeJS.WriteStream): Promise<number> {
+  const { complete } = await import("./complete.ts")
+  for (const [word, meaning] of await complete(program, words)) stdout.write(`${word}\t${safeLine(meaning)}\n`)
+  return 0
 }
 
 function collect(value: string, earlier: readonly string[] = []): readonly string[] {

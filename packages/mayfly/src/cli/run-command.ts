@@ -151,6 +151,7 @@ async function openPlace(flags: RunFlags, network: RunNetwork): Promise<RunPlace
 function report(error: unknown, flags: RunFlags, { stdout, stderr }: Output): number {
   if (flags.json === true && error instanceof MayflyError)
     stdout.write(`${JSON.stringify({ ...failedRun(error), error: error.toJSON() })}\n`)
-  else stderr.write(`${errorLine(error)}\n`)
+  else stderr.write(`${errorLine(error)}
+`)
   return exitCodeOf(error)
 }

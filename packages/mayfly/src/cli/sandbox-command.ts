@@ -32,7 +32,8 @@ export async function sandboxCommand(call: SandboxCall, flags: SandboxFlags, out
     return await act(call, body, { api, flags, output, signal: interrupts.signal })
   } catch (error) {
     if (interrupts.exitCode !== undefined) return interrupts.exitCode
-    output.stderr.write(`${safeLine(errorLine(error))}\n`)
+    output.stderr.write(`${errorLine(error)}
+`)
     return exitCodeOf(error)
   }
 }

@@ -4,7 +4,6 @@ import { listenForInterrupts } from "./interrupts.ts"
 import type { Api } from "./api.ts"
 import { openApi } from "./open-api.ts"
 import type { Output } from "./output.ts"
-import { safeLine } from "./safe-line.ts"
 import { whenAborted } from "./when-aborted.ts"
 
 /** One command that talks to the API. */
@@ -31,7 +30,8 @@ export async function withApi<Prepared>({ flags, output, ...command }: ApiComman
     return interrupts.exitCode ?? code
   } catch (error) {
     if (interrupts.exitCode !== undefined) return interrupts.exitCode
-    output.stderr.write(`${safeLine(errorLine(error))}\n`)
+    output.stderr.write(`${errorLine(error)}
+`)
     return exitCodeOf(error)
   }
 }
