@@ -9,7 +9,13 @@ import { startMayfly } from "./mayfly-process.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "mayfly-completions-"))
 const bin = fileURLToPath(new URL("../../packages/mayfly/bin/mayfly.mjs", import.meta.url))
-const env = { ...process.env, HOME: folder, XDG_CONFIG_HOME: folder, TERM: "dumb", PATH: `${folder}:${process.env["PATH"]}` }
+const env = {
+  ...process.env,
+  HOME: folder,
+  XDG_CONFIG_HOME: folder,
+  TERM: "dumb",
+  PATH: `${folder}:${process.env["PATH"]}`,
+}
 const server = startMayfly(["serve", "--port", "0", "--data", join(folder, ".mayfly")])
 
 before(async () => {
@@ -19,8 +25,7 @@ before(async () => {
   writeFileSync(join(folder, "wait.json"), '{ "steps": [{ "name": "ask", "waitForEvent": "answer" }] }')
   writeFileSync(join(folder, "only-file.ts"), "return 1")
   await server.output(/serving at/)
-  for (const id of ["refund-7", "refund-8"])
-    assert.equal(run(["workflow", "start", "wait.json", "--id", id]).status, 0)
+  for (const id of ["refund-7", "refund-8"]) assert.equal(run(["workflow", "start", "wait.json", "--id", id]).status, 0)
 })
 
 after(async () => {
@@ -66,7 +71,10 @@ class Typist {
 
 const starts = {
   bash: ["bash --norc -i", "bind 'set bell-style none'; source <(mayfly completions bash); PS1='re''ady '\n"],
-  zsh: ["zsh -f -i", "unsetopt beep; autoload -Uz compinit; compinit -u -D; source <(mayfly completions zsh); PS1='re''ady '\n"],
+  zsh: [
+    "zsh -f -i",
+    "unsetopt beep; autoload -Uz compinit; compinit -u -D; source <(mayfly completions zsh); PS1='re''ady '\n",
+  ],
 } as const
 
 for (const shell of ["bash", "zsh"] as const) {
@@ -92,7 +100,11 @@ test("completions complete in fish: commands with what they mean, options, ids o
   mkdirSync(kept, { recursive: true })
   writeFileSync(join(kept, "mayfly.fish"), String(run(["completions", "fish"]).stdout))
   const complete = (line: string): string => {
-    const { stdout, stderr } = spawnSync("fish", ["-c", `complete -C '${line}'`], { cwd: folder, env, encoding: "utf8" })
+    const { stdout, stderr } = spawnSync("fish", ["-c", `complete -C '${line}'`], {
+      cwd: folder,
+      env,
+      encoding: "utf8",
+    })
     assert.equal(stderr, "")
     return stdout
   }

@@ -367,6 +367,7 @@ export const errorTable = {
     retry: false,
     fix: "Get what is missing (docs/guides/deploying.md says how), or start without `--require hardened`.",
   },
+  "platform.system": { status: 500, retry: false, fix: "Change what the operating system refuses." },
   "platform.port-in-use": { status: 409, retry: false, fix: "Stop what listens there, or choose another --port." },
   "server.not-found": { status: 404, retry: false, fix: "See /v1/openapi.json or docs for the routes." },
   "server.stopping": { status: 503, retry: true, fix: "Ask again in a moment, or another server." },

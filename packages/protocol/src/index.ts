@@ -11,6 +11,7 @@ export type {
 } from "./egress.ts"
 export { type ErrorCode, type ErrorRow, errorTable } from "./error-table.ts"
 export { defaultLimits, type Limits, limitTable, parseLimits } from "./limits.ts"
+export { jsonLine } from "./json-line.ts"
 export { MayflyError, type MayflyErrorOptions } from "./mayfly-error.ts"
 export type { LedgerRow, NetworkPolicy, OriginRule, SecretHeader, NamedSecret, BasicAuth, AwsAuth } from "./network.ts"
 export { filePathSegments, pathSegment } from "./path-segment.ts"

@@ -1,4 +1,5 @@
-import { errorLine, exitCodeOf, exitCodes } from "./command-error.ts"
+import { jsonLine } from "@mayfly/protocol"
+import { exitCodes, reportFailure } from "./command-error.ts"
 import type { Output } from "./output.ts"
 import { whileSpinning } from "./spinner.ts"
 
@@ -22,7 +23,7 @@ export async function backupCommand(
     )
     const { files, leftOut, createdAt } = manifest
     const bytes = files.reduce((sum, file) => sum + file.bytes, 0)
-    if (json === true) stdout.write(`${JSON.stringify({ files: files.length, bytes, createdAt, leftOut })}\n`)
+    if (json === true) stdout.write(jsonLine({ files: files.length, bytes, createdAt, leftOut }))
     else stdout.write(`${name === "backup" ? "backed up" : "restored"} ${files.length} files, ${bytes} bytes\n`)
     if (leftOut.length > 0 && json !== true)
       stderr.write(
@@ -30,8 +31,6 @@ export async function backupCommand(
       )
     return exitCodes.ok
   } catch (error) {
-    stderr.write(`${errorLine(error)}
-`)
-    return exitCodeOf(error)
+    return reportFailure(error, { json }, output)
   }
 }

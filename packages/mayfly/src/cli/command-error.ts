@@ -1,5 +1,6 @@
 import { inspect } from "node:util"
-import { MayflyError } from "@mayfly/protocol"
+import { jsonLine, MayflyError } from "@mayfly/protocol"
+import type { Output } from "./output.ts"
 import { printable } from "./printable.ts"
 import { safeLine } from "./safe-line.ts"
 
@@ -10,10 +11,24 @@ export function exitCodeOf(error: unknown): number {
   return error instanceof MayflyError && error.code === "input.invalid" ? exitCodes.usage : exitCodes.failed
 }
 
+/** Says what went wrong: a line on stderr, and with --json the error as the API would answer it. Gives the exit code. */
+export function reportFailure(
+  error: unknown,
+  { json }: { readonly json?: boolean | undefined },
+  { stdout, stderr }: Pick<Output, "stdout" | "stderr">,
+): number {
+  if (json === true) stdout.write(jsonLine({ error: codedError(error) }))
+  stderr.write(`${errorLine(error)}\n`)
+  return exitCodeOf(error)
+}
+
 /** One line for a failure that is not a run: what happened and what to change, whoever said it. With MAYFLY_DEBUG=1 the stack stands below. */
 export function errorLine(error: unknown): string {
+  const { code, message, fix } = codedError(error)
+  // The system's own word stands first: it is what people look up.
+  const text = `mayfly: ${code === "platform.system" ? "" : `${code}: `}${message}. ${fix}`
   const stack = process.env["MAYFLY_DEBUG"] === "1" ? `\n${printable(inspect(error), false)}` : ""
-  return `${safeLine(`mayfly: ${said(error)}`)}${stack}`
+  return `${safeLine(text)}${stack}`
 }
 
 /** What a person can do about what the system refuses. */
@@ -25,18 +40,18 @@ const systemFixes: Readonly<Record<string, string>> = {
   EROFS: "Use a folder on a disk that can be written to.",
 }
 
-function said(error: unknown): string {
-  if (error instanceof MayflyError) return `${error.code}: ${error.message}. ${error.fix}`
+const maxText = 2_000
+
+function codedError(error: unknown): MayflyError {
+  if (error instanceof MayflyError) return error
   if (error instanceof Error && "syscall" in error && "code" in error) {
     const fix = systemFixes[String(error.code)]
-    return fix === undefined ? error.message : `${error.message}. ${fix}`
+    return new MayflyError("platform.system", error.message, fix === undefined ? {} : { fix })
   }
   // Anything else is our mistake.
   const text = error instanceof Error ? `${error.name}: ${error.message}` : inspect(error, { depth: 0 })
-  return said(new MayflyError("platform.internal", text.slice(0, maxText)))
+  return new MayflyError("platform.internal", text.slice(0, maxText))
 }
-
-const maxText = 2_000
 
 export function invalid(option: string, problem: string): MayflyError {
   return new MayflyError("input.invalid", `${option} ${problem}`, { details: { path: option } })

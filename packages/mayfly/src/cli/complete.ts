@@ -98,7 +98,11 @@ async function listed({ path, key, field }: List, flags: ApiFlags): Promise<read
   const asked = api.call("GET", `${path}&limit=${maxIds}${tenant}`) as Promise<Record<string, unknown>>
   const page = await Promise.race([asked, delay(patienceMs, undefined, { ref: false })])
   const rows = (page?.[key] ?? []) as readonly Record<string, unknown>[]
-  return rows.slice(0, maxIds).map((row) => [String(row[field]), String(row["status"] ?? "")])
+  return rows.slice(0, maxIds).map((row) => [wordOf(row[field]), wordOf(row["status"])])
+}
+
+function wordOf(value: unknown): string {
+  return typeof value === "string" ? value : ""
 }
 
 function runningApi(flags: ApiFlags): Api | undefined {

@@ -49,9 +49,13 @@ test("bash completes what is typed, and evaluates none of it", () => {
   const bin = fileURLToPath(new URL("../../bin/mayfly.mjs", import.meta.url))
   const mayfly = `mayfly() { '${process.execPath}' --conditions=source --disable-warning=ExperimentalWarning '${bin}' "$@"; }`
   const line = `COMP_WORDS=(mayfly workflow 'st$(touch x)'); COMP_CWORD=2; _mayfly; echo "\${#COMPREPLY[@]}"; COMP_WORDS=(mayfly workflow st); _mayfly; printf '%s\\n' "\${COMPREPLY[@]}"`
-  const { stdout, stderr, status } = spawnSync("bash", ["--norc", "-u", "-c", `${mayfly}\n${completions.bash}\n${line}`], {
-    encoding: "utf8",
-  })
+  const { stdout, stderr, status } = spawnSync(
+    "bash",
+    ["--norc", "-u", "-c", `${mayfly}\n${completions.bash}\n${line}`],
+    {
+      encoding: "utf8",
+    },
+  )
   assert.deepEqual([stdout, stderr, status], ["0\nstart\n", "", 0])
 })
 

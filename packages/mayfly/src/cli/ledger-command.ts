@@ -1,7 +1,8 @@
-import { jsonLine, readLedger, type RecordedRow } from "@mayfly/platform"
+import type { RecordedRow } from "@mayfly/platform"
+import { jsonLine, MayflyError } from "@mayfly/protocol"
 import { directoryOwner } from "@mayfly/store"
 import { apiPlace } from "./api-place.ts"
-import { errorLine, exitCodeOf, exitCodes, invalid } from "./command-error.ts"
+import { exitCodes, invalid, reportFailure } from "./command-error.ts"
 import { listenForInterrupts } from "./interrupts.ts"
 import { type LedgerAction, type LedgerFlags, parseFilter, parseHead, parseLimit } from "./ledger-flags.ts"
 import { openApi } from "./open-api.ts"
@@ -21,9 +22,7 @@ export async function ledgerCommand(action: LedgerAction, flags: LedgerFlags, ou
     return (await actions[action](context)) ?? exitCodes.ok
   } catch (error) {
     if (interrupts.exitCode !== undefined) return interrupts.exitCode
-    output.stderr.write(`${errorLine(error)}
-`)
-    return exitCodeOf(error)
+    return reportFailure(error, flags, output)
   }
 }
 
@@ -31,7 +30,13 @@ export async function ledgerCommand(action: LedgerAction, flags: LedgerFlags, ou
 async function openLedger(flags: LedgerFlags): Promise<LedgerReader & AsyncDisposable> {
   const place = apiPlace(flags)
   if (place.kind === "server") return remoteLedger(await openApi(flags))
-  return readLedger(place.path, { hasOwner: directoryOwner(place.path) !== undefined })
+  const hasOwner = directoryOwner(place.path) !== undefined
+  const { readLedger } = await import("@mayfly/platform")
+  return readLedger(place.path, { hasOwner }).catch(async (error: unknown) => {
+    // A server that has not recorded anything yet may do so at any moment.
+    if (!hasOwner || !(error instanceof MayflyError) || error.code !== "store.not-found") throw error
+    return remoteLedger(await openApi(flags))
+  })
 }
 
 interface Context {

@@ -26,14 +26,12 @@ async function main(): Promise<number> {
   } catch (error) {
     // Commander has printed its message; --help and --version come this way too.
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage
-    process.stderr.write(`${errorLine(error)}
-`)
+    process.stderr.write(`${errorLine(error)}\n`)
     return exitCodes.failed
   }
 }
 
 function failed(error: unknown): never {
-  process.stderr.write(`${errorLine(error)}
-`)
+  process.stderr.write(`${errorLine(error)}\n`)
   process.exit(exitCodes.failed)
 }

@@ -2,7 +2,7 @@ import type { ApiFlags } from "./api-options.ts"
 import { text as textOf } from "node:stream/consumers"
 import { serveMcp, type McpApi } from "@mayfly/server"
 import { apiPlace } from "./api-place.ts"
-import { errorLine, exitCodeOf } from "./command-error.ts"
+import { reportFailure } from "./command-error.ts"
 import { type Interrupts, listenForInterrupts } from "./interrupts.ts"
 import type { Api } from "./api.ts"
 import { openApi } from "./open-api.ts"
@@ -28,9 +28,7 @@ export async function mcpCommand(flags: McpFlags, output: Output): Promise<numbe
     return 0
   } catch (error) {
     if (interrupts.exitCode !== undefined) return interrupts.exitCode
-    output.stderr.write(`${errorLine(error)}
-`)
-    return exitCodeOf(error)
+    return reportFailure(error, {}, output)
   }
 }
 

@@ -411,7 +411,11 @@ function addCompletions(program: Command, stdout: NodeJS.WriteStream): void {
 }
 
 /** For the scripts above, and hidden. */
-async function printCandidates(program: Command, words: readonly string[], stdout: NodeJS.WriteStream): Promise<number> {
+async function printCandidates(
+  program: Command,
+  words: readonly string[],
+  stdout: NodeJS.WriteStream,
+): Promise<number> {
   const { complete } = await import("./complete.ts")
   for (const [word, meaning] of await complete(program, words)) stdout.write(`${word}\t${safeLine(meaning)}\n`)
   return 0

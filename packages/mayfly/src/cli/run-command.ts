@@ -1,5 +1,5 @@
 import type { Run } from "@mayfly/platform"
-import { MayflyError } from "@mayfly/protocol"
+import { jsonLine, MayflyError } from "@mayfly/protocol"
 import { failedRun } from "@mayfly/server/parse"
 import { errorLine, exitCodeOf, exitCodes } from "./command-error.ts"
 import { confirm } from "./confirm.ts"
@@ -69,7 +69,7 @@ class ProgramRunner implements AsyncDisposable {
     const { openHere } = await import("./run-here.ts")
     await using here = await openHere(this.#given.network)
     const plan = await here.plan(program)
-    if (this.#flags.json === true) this.#output.stdout.write(`${JSON.stringify(plan)}\n`)
+    if (this.#flags.json === true) this.#output.stdout.write(jsonLine(plan))
     else printPlan(this.#output, plan)
     return exitCodes.ok
   }
@@ -78,7 +78,7 @@ class ProgramRunner implements AsyncDisposable {
     const run = await call.end()
     const learned = this.#flags.learn === true ? await import("@mayfly/platform") : undefined
     const policy = learned === undefined ? {} : { policy: learned.learnedPolicy(run.egress) }
-    this.#output.stdout.write(`${JSON.stringify({ ...run, ...policy })}\n`)
+    this.#output.stdout.write(jsonLine({ ...run, ...policy }))
     return run.ok ? exitCodes.ok : exitCodes.failed
   }
 
@@ -150,8 +150,7 @@ async function openPlace(flags: RunFlags, network: RunNetwork): Promise<RunPlace
 
 function report(error: unknown, flags: RunFlags, { stdout, stderr }: Output): number {
   if (flags.json === true && error instanceof MayflyError)
-    stdout.write(`${JSON.stringify({ ...failedRun(error), error: error.toJSON() })}\n`)
-  else stderr.write(`${errorLine(error)}
-`)
+    stdout.write(jsonLine({ ...failedRun(error), error: error.toJSON() }))
+  else stderr.write(`${errorLine(error)}\n`)
   return exitCodeOf(error)
 }

@@ -4,6 +4,8 @@ import { MayflyError } from "@mayfly/protocol"
 export interface ServerEvent {
   readonly event: string
   readonly data: unknown
+  /** Where to go on behind it. */
+  readonly id?: string
 }
 
 /** More than the largest result and its logs are as JSON. */
@@ -18,11 +20,11 @@ export async function* serverEvents(
   for await (const line of lines(chunks, maxCharacters)) {
     const [name = "", ...rest] = line.split(": ")
     if (line !== "") {
-      if (name === "event" || name === "data") fields.set(name, rest.join(": "))
+      if (name === "event" || name === "data" || name === "id") fields.set(name, rest.join(": "))
       continue
     }
-    const event = fields.get("event")
-    if (event !== undefined) yield { event, data: parse(fields.get("data")) }
+    const [event, id] = [fields.get("event"), fields.get("id")]
+    if (event !== undefined) yield { event, data: parse(fields.get("data")), ...(id === undefined ? {} : { id }) }
     fields = new Map()
   }
 }

@@ -1,3 +1,4 @@
+import { jsonLine } from "@mayfly/protocol"
 import type { PriceComparison, UsageReport, UsageRow } from "@mayfly/platform"
 import type { UsageFlags } from "./account-flags.ts"
 import { exitCodes, invalid } from "./command-error.ts"
@@ -23,7 +24,7 @@ export async function usageCommand(flags: UsageFlags, output: Output): Promise<n
       return exitCodes.ok
     }
     const report = (await api.call("GET", path)) as Report
-    if (flags.json === true) output.stdout.write(`${JSON.stringify(report)}\n`)
+    if (flags.json === true) output.stdout.write(jsonLine(report))
     else print(report, output)
     return exitCodes.ok
   }

@@ -1,5 +1,5 @@
 import type { ApiFlags } from "./api-options.ts"
-import { errorLine, exitCodeOf, exitCodes } from "./command-error.ts"
+import { exitCodes, reportFailure } from "./command-error.ts"
 import { listenForInterrupts } from "./interrupts.ts"
 import type { Api } from "./api.ts"
 import { openApi } from "./open-api.ts"
@@ -30,8 +30,6 @@ export async function withApi<Prepared>({ flags, output, ...command }: ApiComman
     return interrupts.exitCode ?? code
   } catch (error) {
     if (interrupts.exitCode !== undefined) return interrupts.exitCode
-    output.stderr.write(`${errorLine(error)}
-`)
-    return exitCodeOf(error)
+    return reportFailure(error, flags, output)
   }
 }

@@ -1,5 +1,5 @@
 import type { NamedWorkerInfo, WorkerVersion } from "@mayfly/platform"
-import { pathSegment, type RunJson } from "@mayfly/protocol"
+import { jsonLine, pathSegment, type RunJson } from "@mayfly/protocol"
 import type { WorkerCall, WorkerFlags } from "./account-flags.ts"
 import { exitCodes } from "./command-error.ts"
 import { jsonModules } from "./json-modules.ts"
@@ -84,7 +84,7 @@ function networkOf({ allow = [], policy }: WorkerFlags): Record<string, unknown>
 }
 
 function print(info: NamedWorkerInfo, { json }: WorkerFlags, { stdout }: Output): void {
-  if (json === true) return void stdout.write(`${JSON.stringify(info)}\n`)
+  if (json === true) return void stdout.write(jsonLine(info))
   stdout.write(`${safeLine(row(info).join("  "))}\n`)
 }
 
@@ -93,7 +93,7 @@ function row({ name, version, updatedAt }: NamedWorkerInfo): readonly string[] {
 }
 
 function printVersion(version: WorkerVersion, { json }: WorkerFlags, { stdout }: Output): void {
-  if (json === true) return void stdout.write(`${JSON.stringify(version)}\n`)
+  if (json === true) return void stdout.write(jsonLine(version))
   const mark = version.isCurrent ? "*" : " "
   stdout.write(`${mark} ${new Date(version.createdAt).toISOString()}  ${safeLine(version.version)}\n`)
 }
@@ -101,7 +101,7 @@ function printVersion(version: WorkerVersion, { json }: WorkerFlags, { stdout }:
 function printRun(run: RunJson, { json }: WorkerFlags, output: Output): number {
   const exitCode = run.ok ? exitCodes.ok : exitCodes.failed
   if (json === true) {
-    output.stdout.write(`${JSON.stringify(run)}\n`)
+    output.stdout.write(jsonLine(run))
     return exitCode
   }
   for (const log of run.logs) printLog(output, log)

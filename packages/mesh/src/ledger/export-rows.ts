@@ -1,5 +1,5 @@
+import { jsonLine } from "@mayfly/protocol"
 import { csvLine } from "./csv.ts"
-import { jsonLine } from "./json-line.ts"
 import type { ExportFormat, RecordedRow } from "./ledger.ts"
 
 const csvColumns =
