@@ -19,7 +19,8 @@ export async function ledgerCommand(action: LedgerAction, flags: LedgerFlags, ou
     if (flags.csv === true && flags.json === true) throw invalid("--csv", "can't be given together with --json")
     await using ledger = await openLedger(flags)
     const context = { ledger, flags, output, signal: interrupts.signal }
-    return (await actions[action](context)) ?? exitCodes.ok
+    const code = await actions[action](context)
+    return interrupts.exitCode ?? code ?? exitCodes.ok
   } catch (error) {
     if (interrupts.exitCode !== undefined) return interrupts.exitCode
     return reportFailure(error, flags, output)

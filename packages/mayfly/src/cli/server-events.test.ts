@@ -13,8 +13,20 @@ test("serverEvents reads events however they are cut, and leaves comments out", 
     const events: unknown[] = []
     for await (const event of serverEvents(cut(text, size))) events.push(event)
     assert.deepEqual(events, [
-      { event: "step", data: { a: "é: b" } },
+      { event: "step", data: { a: "é: b" }, id: "1" },
       { event: "end", data: 2 },
     ])
+  }
+})
+
+test("serverEvents refuses what no server of Mayfly's sends", async () => {
+  for (const [text, reason] of [
+    [`event: x\ndata: {\n\n`, /is no JSON/],
+    [`event: x\ndata: "${"x".repeat(100)}`, /more than 64 characters/],
+  ] as const) {
+    const read = async (): Promise<void> => {
+      for await (const _ of serverEvents(cut(text, 7), 64));
+    }
+    await assert.rejects(read(), { code: "server.unreachable", message: reason })
   }
 })
