@@ -3,6 +3,8 @@ import { Argument, Command } from "commander"
 import { addCommand } from "./add-command.ts"
 import { withApiOptions } from "./api-options.ts"
 import type { ApprovalsFlags } from "./approvals-command.ts"
+import type { AttackFlags } from "./attack-command.ts"
+import type { BenchFlags } from "./bench-command.ts"
 import { completeWord, completions, type Shell, shells } from "./completions.ts"
 import { addRuns, addTenants, addUsage } from "./declare-accounts.ts"
 import { addBackup } from "./declare-backup.ts"
@@ -113,6 +115,14 @@ export function createCommandLine(stdout: NodeJS.WriteStream, stderr: NodeJS.Wri
   addDoctor(program, async (flags) => {
     const { doctorCommand } = await import("./doctor-command.ts")
     exitCode = await doctorCommand(flags, outputOf(true))
+  })
+  addBench(program, async (flags) => {
+    const { benchCommand } = await import("./bench-command.ts")
+    exitCode = await benchCommand(flags, outputOf(true))
+  })
+  addAttack(program, async (flags) => {
+    const { attackCommand } = await import("./attack-command.ts")
+    exitCode = await attackCommand(flags, outputOf(true))
   })
   addCompletions(program, stdout)
   return {
@@ -388,6 +398,34 @@ function addDoctor(program: Command, action: (flags: { json?: boolean }) => Prom
     )
     .option("--json", "print one JSON object")
     .addHelpText("after", examples(["mayfly doctor", "mayfly doctor --json"]))
+    .action(action)
+}
+
+function addBench(program: Command, action: (flags: BenchFlags) => Promise<void>): void {
+  program
+    .command("bench")
+    .summary("measure how fast programs run here")
+    .description(
+      "Runs a small program from scratch, again and again: in an isolate, and in a worker_thread or a process of its own for comparison.\n" +
+        "Takes some 20 seconds. On a busy machine figures say little.",
+    )
+    .option("--seconds <N>", "how long each is measured, twice (default 2)")
+    .option("--clients <N>", "how many runs at once (default 16)")
+    .option("--json", "print one JSON object")
+    .addHelpText("after", examples(["mayfly bench", "mayfly bench --seconds 10 --clients 64", "mayfly bench --json"]))
+    .action(action)
+}
+
+function addAttack(program: Command, action: (flags: AttackFlags) => Promise<void>): void {
+  program
+    .command("attack")
+    .summary("attack this installation, and say what held")
+    .description(
+      "Runs hostile programs with the limits and the network policy that programs get here, each beside one that has to be answered all the same.\n" +
+        "Exit code 1 when something did not hold. It reaches no other machine: what it tries to reach is this one.",
+    )
+    .option("--json", "print one JSON object")
+    .addHelpText("after", examples(["mayfly attack", "mayfly attack --json"]))
     .action(action)
 }
 
