@@ -33,11 +33,18 @@ async function openLedger(flags: LedgerFlags): Promise<LedgerReader & AsyncDispo
   if (place.kind === "server") return remoteLedger(await openApi(flags))
   const hasOwner = directoryOwner(place.path) !== undefined
   const { readLedger } = await import("@mayfly/platform")
-  return readLedger(place.path, { hasOwner }).catch(async (error: unknown) => {
+  await using opened = new AsyncDisposableStack()
+  try {
+    const ledger = opened.use(await readLedger(place.path, { hasOwner }))
+    // Whether there is one is seen only now.
+    if (hasOwner) await ledger.query({ limit: 1 })
+    opened.move()
+    return ledger
+  } catch (error) {
     // A server that has not recorded anything yet may do so at any moment.
     if (!hasOwner || !(error instanceof MayflyError) || error.code !== "store.not-found") throw error
     return remoteLedger(await openApi(flags))
-  })
+  }
 }
 
 interface Context {
