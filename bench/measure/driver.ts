@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import type { Command, LoopResult, Reply } from "../contenders/commands.ts"
-import { cpuMsOf, processTree } from "./process-tree.ts"
+import { cpuMsOf, processTree } from "../../packages/mayfly/src/cli/process-tree.ts"
 
 const drive = fileURLToPath(new URL("../contenders/drive.ts", import.meta.url))
 const open = new Set<Driver>()

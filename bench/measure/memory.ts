@@ -1,7 +1,7 @@
 import { createPlatform, DynamicWorker, type Platform } from "@mayfly/platform"
 import { programOf } from "../contenders/program.ts"
 import { Driver } from "./driver.ts"
-import { commandLine, processTree, pssBytes } from "./process-tree.ts"
+import { commandLine, processTree, pssBytes } from "../../packages/mayfly/src/cli/process-tree.ts"
 import type { Settings } from "./settings.ts"
 import { median } from "./statistics.ts"
 

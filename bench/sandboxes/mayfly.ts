@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs"
 import { type Platform, Sandbox } from "mayfly"
-import { processTree } from "../measure/process-tree.ts"
+import { processTree } from "../../packages/mayfly/src/cli/process-tree.ts"
 import type { SandboxContender } from "./contender.ts"
 
 /** Sandboxes of ours, each with its way out. */

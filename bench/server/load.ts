@@ -3,7 +3,7 @@ import { createPlatform, DynamicWorker } from "mayfly"
 import { temporaryFolder } from "../contenders/temporary-folder.ts"
 import { workerdConfig, workerdParent } from "../contenders/workerd-parent.ts"
 import { startWorkerdServer } from "../contenders/workerd-server.ts"
-import { cpuMsOf, processTree } from "../measure/process-tree.ts"
+import { cpuMsOf, processTree } from "../../packages/mayfly/src/cli/process-tree.ts"
 import { median, percentile } from "../measure/statistics.ts"
 import type { Served } from "./served.ts"
 

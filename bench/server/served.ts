@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { commandLine, processTree, pssBytes } from "../measure/process-tree.ts"
+import { commandLine, processTree, pssBytes } from "../../packages/mayfly/src/cli/process-tree.ts"
 
 const bin = fileURLToPath(new URL("../../packages/mayfly/bin/mayfly.mjs", import.meta.url))
 

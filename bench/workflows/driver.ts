@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process"
 import { fileURLToPath } from "node:url"
-import { processTree } from "../measure/process-tree.ts"
+import { processTree } from "../../packages/mayfly/src/cli/process-tree.ts"
 import type { Command, Reply, Result } from "./commands.ts"
 
 const drive = fileURLToPath(new URL("drive.ts", import.meta.url))

@@ -36,6 +36,8 @@ async function useAll(id: string): Promise<void> {
   assert.deepEqual([missing.code, /sandbox\.file-not-found/.test(missing.stderr)], [1, true])
   const other = await sandbox("exec", ["--tenant", "other", id, "id"])
   assert.deepEqual([other.code, /sandbox\.not-found/.test(other.stderr)], [1, true])
+  assert.deepEqual(await sandbox("fork", [id, `${id}-copy`]), ok(`${id}-copy\n`))
+  assert.deepEqual(await sandbox("rm", [`${id}-copy`]), ok())
   assert.deepEqual(await sandbox("rm", [id]), ok())
   assert.equal((await sandbox("rm", [id])).code, 1)
 }

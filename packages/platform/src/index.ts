@@ -100,7 +100,7 @@ export { type DataDirectory, directoryOwner, openDataDirectory } from "@mayfly/s
 export { createWorkerBundle, type WorkerBundle, type WorkerBundleOptions } from "./create-worker-bundle.ts"
 export type { HookRequest } from "./hooks/check-signature.ts"
 export { createPlatform, defaultPlatform, type Platform, provideDefaultPlatform } from "./platform.ts"
-export { exportRows, jsonLine } from "@mayfly/mesh/ledger"
+export { exportRows } from "@mayfly/mesh/ledger"
 export { readLedger, type ReadLedgerOptions } from "./read-ledger.ts"
 export type {
   ChainHead,

@@ -356,12 +356,18 @@ export const errorTable = {
     fix: "Stop the other process, or use another data directory.",
   },
   "platform.disposed": { status: 409, retry: false, fix: "Create a platform again; this one was disposed." },
+  "platform.internal": {
+    status: 500,
+    retry: false,
+    fix: "This is a defect in Mayfly; please report it, with what MAYFLY_DEBUG=1 shows.",
+  },
   "platform.no-host": { status: 503, retry: true, fix: "Run `mayfly doctor`: host processes could not be started." },
   "platform.not-hardened": {
     status: 503,
     retry: false,
     fix: "Get what is missing (docs/guides/deploying.md says how), or start without `--require hardened`.",
   },
+  "platform.system": { status: 500, retry: false, fix: "Change what the operating system refuses." },
   "platform.port-in-use": { status: 409, retry: false, fix: "Stop what listens there, or choose another --port." },
   "server.not-found": { status: 404, retry: false, fix: "See /v1/openapi.json or docs for the routes." },
   "server.stopping": { status: 503, retry: true, fix: "Ask again in a moment, or another server." },

@@ -4,6 +4,7 @@ import type { Socket } from "node:net"
 import { join } from "node:path"
 import type { DataDirectory, Platform } from "@mayfly/platform"
 import { MayflyError } from "@mayfly/protocol"
+import { ownerSocketName } from "@mayfly/store"
 import { createKey, hashKey } from "./auth/api-key.ts"
 import type { ServerApp } from "./create-server.ts"
 import { answerHold, holdPath } from "./hold-files.ts"
@@ -18,8 +19,6 @@ export interface OwnerSocket extends AsyncDisposable {
   serve(app: ServerApp): void
 }
 
-/** The name is short: a socket's whole path must have fewer than 108 bytes. */
-export const ownerSocketName = "owner.sock"
 const maxPathBytes = 107
 
 /**

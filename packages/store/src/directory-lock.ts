@@ -42,6 +42,9 @@ export function lockDirectory(directory: string): DirectoryLock | { readonly own
   }
 }
 
+/** Where the owner listens, in the directory. The name is short: a socket's whole path must have fewer than 108 bytes. */
+export const ownerSocketName = "owner.sock"
+
 /** Who owns a directory, as far as can be seen without taking it: a process that takes over just now may be missed. */
 export function directoryOwner(directory: string): ProcessIdentity | undefined {
   const found = readRecord(join(directory, first))

@@ -1,6 +1,6 @@
 export { type BlobHash, type Blobs, type CollectOptions, keepBlob, releaseBlobs } from "./blobs/blobs.ts"
 export { type DataDirectory, isDataDirectory, openDataDirectory } from "./data-directory.ts"
-export { directoryOwner } from "./directory-lock.ts"
+export { directoryOwner, ownerSocketName } from "./directory-lock.ts"
 export { moduleBeside } from "./module-beside.ts"
 export { openStore, type StoreOptions } from "./open-store.ts"
 export { removeTree } from "./remove-tree.ts"

@@ -1,5 +1,6 @@
+import { jsonLine } from "@mayfly/protocol"
 import { dataDefault } from "./api-place.ts"
-import { errorLine, exitCodeOf, exitCodes } from "./command-error.ts"
+import { exitCodes, reportFailure } from "./command-error.ts"
 import type { Output } from "./output.ts"
 import { safeLine } from "./safe-line.ts"
 import { whileSpinning } from "./spinner.ts"
@@ -28,13 +29,12 @@ export async function backupCommand(
     )
     const { files, leftOut, createdAt } = manifest
     const bytes = files.reduce((sum, file) => sum + file.bytes, 0)
-    if (json === true) stdout.write(`${JSON.stringify({ files: files.length, bytes, createdAt, leftOut })}\n`)
+    if (json === true) stdout.write(jsonLine({ files: files.length, bytes, createdAt, leftOut }))
     else stdout.write(`${name === "backup" ? "backed up" : "restored"} ${files.length} files, ${bytes} bytes\n`)
     if (json !== true) for (const line of notesOn(leftOut)) stderr.write(`${safeLine(line)}\n`)
     return exitCodes.ok
   } catch (error) {
-    stderr.write(`${safeLine(errorLine(error))}\n`)
-    return exitCodeOf(error)
+    return reportFailure(error, { json }, output)
   }
 }
 

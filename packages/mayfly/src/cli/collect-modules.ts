@@ -83,7 +83,9 @@ class ModuleCollector {
   #file(name: string, specifier: string): boolean {
     if (this.#modules.has(name)) return true
     const path = join(this.#root, name)
-    if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true) return false
+    const found = statSync(path, { throwIfNoEntry: false })
+    if (found?.isFile() !== true) return false
+    this.#expectRoom(found.size)
     if (!realpathSync(path).startsWith(this.#root + sep)) {
       this.#refused.add(specifier)
       return true
@@ -101,11 +103,16 @@ class ModuleCollector {
     this.#add(name, ending === ".cts" ? { ts: text } : text, text)
   }
 
+  /** Before it is read. */
+  #expectRoom(bytes: number): void {
+    if (this.#bytes + bytes > maxBytes) throw invalid("FILE", `imports more than ${maxBytes / 1_048_576} MiB of files`)
+  }
+
   #add(name: string, module: GivenModule, content: string | Uint8Array): void {
+    this.#expectRoom(content.length)
     this.#bytes += content.length
     this.#modules.set(name, module)
     if (this.#modules.size > maxFiles) throw invalid("FILE", `imports more than ${maxFiles} files`)
-    if (this.#bytes > maxBytes) throw invalid("FILE", `imports more than ${maxBytes / 1_048_576} MiB of files`)
     if (typeof content === "string" && codeEndings.includes(extname(name))) this.#waiting.push({ name, text: content })
   }
 }

@@ -1,3 +1,4 @@
+import { jsonLine } from "@mayfly/protocol"
 import { detectJail } from "@mayfly/platform"
 import { exitCodes } from "./command-error.ts"
 import { type Check, doctorChecks } from "./doctor-checks.ts"
@@ -17,7 +18,7 @@ export async function doctorCommand(flags: { readonly json?: boolean }, output: 
   if (interrupts.exitCode !== undefined) return interrupts.exitCode
   const { checks, protects } = await looked
   const canRun = checks.every(({ status, isRequired }) => status === "ok" || !isRequired)
-  if (flags.json === true) output.stdout.write(`${JSON.stringify({ ok: canRun, checks, protections: protects })}\n`)
+  if (flags.json === true) output.stdout.write(jsonLine({ ok: canRun, checks, protections: protects }))
   else {
     output.stdout.write(checks.map((check) => line(check, output)).join(""))
     output.stdout.write(summary(protects, output))

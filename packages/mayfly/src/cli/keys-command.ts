@@ -1,8 +1,8 @@
-import { pathSegment } from "@mayfly/protocol"
+import { jsonLine, pathSegment } from "@mayfly/protocol"
 import type { ApiFlags } from "./api-options.ts"
 import { exitCodes, invalid } from "./command-error.ts"
 import { listAll } from "./list-all.ts"
-import type { Api } from "./open-api.ts"
+import type { Api } from "./api.ts"
 import type { Output } from "./output.ts"
 import { printDone } from "./print-done.ts"
 import { type Cell, printTable } from "./print-table.ts"
@@ -77,14 +77,14 @@ function bodyOf(name: string, { scope = [], tenant, allTenants = false, expires 
 /** The key alone on stdout, so that a script can take it; what it is stands beside. */
 function printNew(answer: unknown, { json }: KeysFlags, { stdout, stderr }: Output): void {
   const key = answer as ShownKey & { readonly key: string }
-  if (json === true) return void stdout.write(`${JSON.stringify(key)}\n`)
+  if (json === true) return void stdout.write(jsonLine(key))
   stdout.write(`${key.key}\n`)
   const whose = key.tenant === null ? "all tenants" : `tenant ${key.tenant}`
   stderr.write(`${safeLine(`${key.id}: ${key.scopes.join(", ")} of ${whose}. It is shown this once.`)}\n`)
 }
 
 function printAll(keys: readonly ShownKey[], { json }: KeysFlags, output: Output): void {
-  if (json === true) for (const key of keys) output.stdout.write(`${JSON.stringify(key)}\n`)
+  if (json === true) for (const key of keys) output.stdout.write(jsonLine(key))
   else printTable(["id", "status", "name", "scopes", "tenant", "used", "until"], keys.map(row), output)
 }
 

@@ -1,7 +1,8 @@
-import { jsonLine, readLedger, type RecordedRow } from "@mayfly/platform"
-import { directoryOwner } from "@mayfly/server"
+import type { RecordedRow } from "@mayfly/platform"
+import { jsonLine, MayflyError } from "@mayfly/protocol"
+import { directoryOwner } from "@mayfly/store"
 import { apiPlace } from "./api-place.ts"
-import { errorLine, exitCodeOf, exitCodes, invalid } from "./command-error.ts"
+import { exitCodes, invalid, reportFailure } from "./command-error.ts"
 import { listenForInterrupts } from "./interrupts.ts"
 import { type LedgerAction, type LedgerFlags, parseFilter, parseHead, parseLimit } from "./ledger-flags.ts"
 import { openApi } from "./open-api.ts"
@@ -18,11 +19,11 @@ export async function ledgerCommand(action: LedgerAction, flags: LedgerFlags, ou
     if (flags.csv === true && flags.json === true) throw invalid("--csv", "can't be given together with --json")
     await using ledger = await openLedger(flags)
     const context = { ledger, flags, output, signal: interrupts.signal }
-    return (await actions[action](context)) ?? exitCodes.ok
+    const code = await actions[action](context)
+    return interrupts.exitCode ?? code ?? exitCodes.ok
   } catch (error) {
     if (interrupts.exitCode !== undefined) return interrupts.exitCode
-    output.stderr.write(`${safeLine(errorLine(error))}\n`)
-    return exitCodeOf(error)
+    return reportFailure(error, flags, output)
   }
 }
 
@@ -30,7 +31,20 @@ export async function ledgerCommand(action: LedgerAction, flags: LedgerFlags, ou
 async function openLedger(flags: LedgerFlags): Promise<LedgerReader & AsyncDisposable> {
   const place = apiPlace(flags)
   if (place.kind === "server") return remoteLedger(await openApi(flags))
-  return readLedger(place.path, { hasOwner: directoryOwner(place.path) !== undefined })
+  const hasOwner = directoryOwner(place.path) !== undefined
+  const { readLedger } = await import("@mayfly/platform")
+  await using opened = new AsyncDisposableStack()
+  try {
+    const ledger = opened.use(await readLedger(place.path, { hasOwner }))
+    // Whether there is one is seen only now.
+    if (hasOwner) await ledger.query({ limit: 1 })
+    opened.move()
+    return ledger
+  } catch (error) {
+    // A server that has not recorded anything yet may do so at any moment.
+    if (!hasOwner || !(error instanceof MayflyError) || error.code !== "store.not-found") throw error
+    return remoteLedger(await openApi(flags))
+  }
 }
 
 interface Context {

@@ -1,4 +1,4 @@
-import type { Api } from "./open-api.ts"
+import type { Api } from "./api.ts"
 
 /** The entries of all pages of a list. `path` has a query already, be it only "?". */
 export async function listAll<Entry>(api: Api, path: string, name: string): Promise<readonly Entry[]> {

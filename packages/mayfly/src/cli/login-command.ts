@@ -1,9 +1,9 @@
-import { boundedText, isLoopback, MayflyError } from "@mayfly/protocol"
+import { boundedText, isLoopback, jsonLine, MayflyError } from "@mayfly/protocol"
 import { askSecret } from "./ask-secret.ts"
-import { errorLine, exitCodeOf, exitCodes, invalid } from "./command-error.ts"
+import { exitCodes, invalid, reportFailure } from "./command-error.ts"
 import { listenForInterrupts } from "./interrupts.ts"
 import { isKey } from "./is-key.ts"
-import { serverApi } from "./open-api.ts"
+import { serverApi } from "./http-api.ts"
 import type { Output } from "./output.ts"
 import { printTable } from "./print-table.ts"
 import { checkProfileName, listProfiles, readProfile, removeProfile, writeProfile } from "./profiles.ts"
@@ -42,12 +42,11 @@ export async function loginCommand(text: string, flags: LoginFlags, output: Outp
     const { scopes, tenant, expiresAt } = await checkedKey(url, key, { output, signal: interrupts.signal })
     if (interrupts.exitCode !== undefined) return interrupts.exitCode
     writeProfile({ name, url: url.origin, key })
-    if (flags.json === true)
-      output.stdout.write(`${JSON.stringify({ name, url: url.origin, scopes, tenant, expiresAt })}\n`)
+    if (flags.json === true) output.stdout.write(jsonLine({ name, url: url.origin, scopes, tenant, expiresAt }))
     else output.stdout.write(`${safeLine(`logged in to ${url.origin} (${scopes.join(", ")})`)}\n${advice(name)}\n`)
     return exitCodes.ok
   } catch (error) {
-    return interrupts.exitCode ?? report(error, output)
+    return interrupts.exitCode ?? reportFailure(error, flags, output)
   }
 }
 
@@ -55,10 +54,10 @@ export async function loginCommand(text: string, flags: LoginFlags, output: Outp
 export function logoutCommand(name: string, flags: LoginFlags, output: Output): number {
   try {
     if (!removeProfile(checkProfileName(name, "NAME"))) readProfile(name, "NAME")
-    if (flags.json === true) output.stdout.write(`${JSON.stringify({ ok: true })}\n`)
+    if (flags.json === true) output.stdout.write(jsonLine({ ok: true }))
     return exitCodes.ok
   } catch (error) {
-    return report(error, output)
+    return reportFailure(error, flags, output)
   }
 }
 
@@ -66,7 +65,7 @@ export function logoutCommand(name: string, flags: LoginFlags, output: Output): 
 export function profilesCommand({ json }: LoginFlags, output: Output): number {
   const chosen = process.env["MAYFLY_PROFILE"]
   const all = listProfiles().map((name) => ({ name, ...described(name), isDefault: name === chosen }))
-  if (json === true) for (const one of all) output.stdout.write(`${JSON.stringify(one)}\n`)
+  if (json === true) for (const one of all) output.stdout.write(jsonLine(one))
   else
     printTable(
       ["name", "server", ""],
@@ -123,9 +122,4 @@ function parseAnswer(text: string): Partial<OwnKey> {
   } catch {
     return {}
   }
-}
-
-function report(error: unknown, { stderr }: Output): number {
-  stderr.write(`${safeLine(errorLine(error))}\n`)
-  return exitCodeOf(error)
 }

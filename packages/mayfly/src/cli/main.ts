@@ -2,10 +2,18 @@ import { CommanderError } from "commander"
 import { errorLine, exitCodes } from "./command-error.ts"
 import { createCommandLine } from "./program.ts"
 
-// A reader that has seen enough (`mayfly run … | head`) is no failure.
-process.stdout.on("error", (error: NodeJS.ErrnoException) =>
-  process.exit(error.code === "EPIPE" ? process.exitCode : exitCodes.failed),
-)
+// A reader that has seen enough (`mayfly run … | head`) is no failure; a full disk is one.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(process.exitCode)
+  failed(error)
+})
+// Nobody is left who could be told.
+process.stderr.on("error", () => {})
+// What is thrown where nobody catches it is our mistake; a stack is nothing for a person. A served worker's own is told elsewhere.
+for (const event of ["uncaughtException", "unhandledRejection"] as const)
+  process.on(event, (error: unknown) => {
+    if (process.listenerCount(event) === 1) failed(error)
+  })
 
 process.exitCode = await main()
 // Something that is left open must not keep a finished command; but its last words must have left.
@@ -21,4 +29,9 @@ async function main(): Promise<number> {
     process.stderr.write(`${errorLine(error)}\n`)
     return exitCodes.failed
   }
+}
+
+function failed(error: unknown): never {
+  process.stderr.write(`${errorLine(error)}\n`)
+  process.exit(exitCodes.failed)
 }

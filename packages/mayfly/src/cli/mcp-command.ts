@@ -2,11 +2,11 @@ import type { ApiFlags } from "./api-options.ts"
 import { text as textOf } from "node:stream/consumers"
 import { serveMcp, type McpApi } from "@mayfly/server"
 import { apiPlace } from "./api-place.ts"
-import { errorLine, exitCodeOf } from "./command-error.ts"
+import { reportFailure } from "./command-error.ts"
 import { type Interrupts, listenForInterrupts } from "./interrupts.ts"
-import { type Api, openApi } from "./open-api.ts"
+import type { Api } from "./api.ts"
+import { openApi } from "./open-api.ts"
 import type { Output } from "./output.ts"
-import { safeLine } from "./safe-line.ts"
 
 export interface McpFlags extends ApiFlags {
   readonly allow?: readonly string[]
@@ -30,8 +30,7 @@ export async function mcpCommand(flags: McpFlags, output: Output): Promise<numbe
     return 0
   } catch (error) {
     if (interrupts.exitCode !== undefined) return interrupts.exitCode
-    output.stderr.write(`${safeLine(errorLine(error))}\n`)
-    return exitCodeOf(error)
+    return reportFailure(error, {}, output)
   }
 }
 

@@ -3,7 +3,9 @@ import { Argument, Command } from "commander"
 import { addCommand } from "./add-command.ts"
 import { withApiOptions } from "./api-options.ts"
 import type { ApprovalsFlags } from "./approvals-command.ts"
-import { completions, type Shell, shells } from "./completions.ts"
+import type { AttackFlags } from "./attack-command.ts"
+import type { BenchFlags } from "./bench-command.ts"
+import { completeWord, completions, type Shell, shells } from "./completions.ts"
 import { addRuns, addTenants, addUsage } from "./declare-accounts.ts"
 import { addBackup } from "./declare-backup.ts"
 import { addLogin } from "./declare-login.ts"
@@ -16,6 +18,7 @@ import type { LedgerAction, LedgerFlags } from "./ledger-flags.ts"
 import type { McpFlags } from "./mcp-command.ts"
 import type { Output } from "./output.ts"
 import type { RunFlags } from "./run-flags.ts"
+import { safeLine } from "./safe-line.ts"
 import type { SecretsFlags } from "./secrets-command.ts"
 import type { ServeFlags } from "./serve-command.ts"
 
@@ -113,10 +116,20 @@ export function createCommandLine(stdout: NodeJS.WriteStream, stderr: NodeJS.Wri
     const { doctorCommand } = await import("./doctor-command.ts")
     exitCode = await doctorCommand(flags, outputOf(true))
   })
+  addBench(program, async (flags) => {
+    const { benchCommand } = await import("./bench-command.ts")
+    exitCode = await benchCommand(flags, outputOf(true))
+  })
+  addAttack(program, async (flags) => {
+    const { attackCommand } = await import("./attack-command.ts")
+    exitCode = await attackCommand(flags, outputOf(true))
+  })
   addCompletions(program, stdout)
   return {
     program,
     async run(argv) {
+      const [first, ...words] = argv
+      if (first === completeWord) return printCandidates(program, words, stdout)
       await program.parseAsync(argv, { from: "user" })
       return exitCode
     },
@@ -388,12 +401,40 @@ function addDoctor(program: Command, action: (flags: { json?: boolean }) => Prom
     .action(action)
 }
 
+function addBench(program: Command, action: (flags: BenchFlags) => Promise<void>): void {
+  program
+    .command("bench")
+    .summary("measure how fast programs run here")
+    .description(
+      "Runs a small program from scratch, again and again: in an isolate, and in a worker_thread or a process of its own for comparison.\n" +
+        "Takes some 20 seconds. On a busy machine figures say little.",
+    )
+    .option("--seconds <N>", "how long each is measured, twice (default 2)")
+    .option("--clients <N>", "how many runs at once (default 16)")
+    .option("--json", "print one JSON object")
+    .addHelpText("after", examples(["mayfly bench", "mayfly bench --seconds 10 --clients 64", "mayfly bench --json"]))
+    .action(action)
+}
+
+function addAttack(program: Command, action: (flags: AttackFlags) => Promise<void>): void {
+  program
+    .command("attack")
+    .summary("attack this installation, and say what held")
+    .description(
+      "Runs hostile programs with the limits and the network policy that programs get here, each beside one that has to be answered all the same.\n" +
+        "Exit code 1 when something did not hold. It reaches no other machine: what it tries to reach is this one.",
+    )
+    .option("--json", "print one JSON object")
+    .addHelpText("after", examples(["mayfly attack", "mayfly attack --json"]))
+    .action(action)
+}
+
 function addCompletions(program: Command, stdout: NodeJS.WriteStream): void {
   program
     .command("completions")
     .summary("print a script that completes commands in a shell")
     .description(
-      "Prints a script for bash, zsh or fish. It knows this version's commands and options, and starts no process.",
+      "Prints a script for bash, zsh or fish. It asks mayfly what may follow: commands, options, and of a server that runs names and ids.",
     )
     .addArgument(new Argument("<SHELL>", "for which shell").choices(shells))
     .addHelpText(
@@ -404,7 +445,18 @@ function addCompletions(program: Command, stdout: NodeJS.WriteStream): void {
         "mayfly completions fish > ~/.config/fish/completions/mayfly.fish",
       ]),
     )
-    .action((shell: Shell) => void stdout.write(completions(program, shell)))
+    .action((shell: Shell) => void stdout.write(completions[shell]))
+}
+
+/** For the scripts above, and hidden. */
+async function printCandidates(
+  program: Command,
+  words: readonly string[],
+  stdout: NodeJS.WriteStream,
+): Promise<number> {
+  const { complete } = await import("./complete.ts")
+  for (const [word, meaning] of await complete(program, words)) stdout.write(`${word}\t${safeLine(meaning)}\n`)
+  return 0
 }
 
 function collect(value: string, earlier: readonly string[] = []): readonly string[] {

@@ -1,10 +1,9 @@
-import { readFileSync } from "node:fs"
 import { basename, extname } from "node:path"
-import { addAbortSignal } from "node:stream"
 import type { DynamicWorkerOptions } from "@mayfly/platform"
 import { collectModules } from "./collect-modules.ts"
 import { invalid } from "./command-error.ts"
 import { hasRelativeImport } from "./import-specifiers.ts"
+import { readTextFileOrPipe, readTextStream } from "./read-text-file.ts"
 
 /** A program from the disk or from stdin. */
 export interface ProgramText {
@@ -15,14 +14,14 @@ export interface ProgramText {
   readonly refused: readonly string[]
 }
 
-const maxStdinBytes = 96 << 20
 const codeEndings = [".js", ".mjs", ".cjs", ".ts", ".mts"]
 
 /** Reads FILE and what it imports from its folder, or stdin for "-" until `signal` fires. Rejects with `input.invalid` when it can't be read. */
 export async function readProgram(file: string, signal: AbortSignal): Promise<ProgramText> {
-  if (file === "-") return { source: { script: await readStdin(signal) }, files: [], refused: [] }
+  if (file === "-")
+    return { source: { script: await readTextStream("FILE", process.stdin, signal) }, files: [], refused: [] }
   if (extname(file) === ".py") throw invalid("FILE", "is Python, which isolates do not run: use a sandbox for it")
-  const text = readText(file)
+  const text = await readTextFileOrPipe("FILE", file, signal)
   if (hasRelativeImport(text)) return collectModules(file, text)
   const source = isPlainCode(file, text)
     ? { modules: { [basename(file)]: text }, mainModule: basename(file) }
@@ -33,23 +32,4 @@ export async function readProgram(file: string, signal: AbortSignal): Promise<Pr
 /** As a module the program keeps its file name in stack traces; Markdown around it is understood in a script only. */
 function isPlainCode(file: string, text: string): boolean {
   return codeEndings.includes(extname(file)) && !text.includes("```") && !text.includes("~~~") && text.trim() !== ""
-}
-
-function readText(file: string): string {
-  try {
-    return readFileSync(file, "utf8")
-  } catch (error) {
-    throw invalid("FILE", `can't be read: ${(error as Error).message}`)
-  }
-}
-
-async function readStdin(signal: AbortSignal): Promise<string> {
-  const chunks: Buffer[] = []
-  let bytes = 0
-  for await (const chunk of addAbortSignal(signal, process.stdin) as AsyncIterable<Buffer>) {
-    bytes += chunk.length
-    if (bytes > maxStdinBytes) throw invalid("FILE", `has more than ${maxStdinBytes} bytes on stdin`)
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString("utf8")
 }

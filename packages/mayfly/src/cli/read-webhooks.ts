@@ -2,8 +2,8 @@ import { readFileSync, renameSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { createWebhookSecret, type WebhookFailure, type WebhookOptions } from "@mayfly/platform"
 import type { DataDirectory } from "@mayfly/server"
-import { invalid } from "./command-error.ts"
 import { type Output, paint } from "./output.ts"
+import { readTextFile } from "./read-text-file.ts"
 import { safeLine } from "./safe-line.ts"
 
 export interface WebhookSettings {
@@ -26,11 +26,7 @@ export function readWebhooks(
 
 function givenSecret({ webhookSecret }: WebhookSettings): string | undefined {
   if (webhookSecret === undefined || !webhookSecret.startsWith("@")) return webhookSecret
-  try {
-    return readFileSync(webhookSecret.slice(1), "utf8").trim()
-  } catch (error) {
-    throw invalid("webhookSecret", `names a file that can't be read: ${(error as Error).message}`)
-  }
+  return readTextFile("webhookSecret", webhookSecret.slice(1)).trim()
 }
 
 function keptSecret(directory: DataDirectory, output: Output): string {

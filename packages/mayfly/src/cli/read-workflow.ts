@@ -1,4 +1,5 @@
 import { extname } from "node:path"
+import { jsonModules } from "@mayfly/protocol"
 import { invalid } from "./command-error.ts"
 import { readProgram } from "./read-program.ts"
 
@@ -17,23 +18,6 @@ export async function readWorkflow(file: string, signal: AbortSignal): Promise<R
 function onlyText(modules: Readonly<Record<string, unknown>> | undefined): string | undefined {
   const [only, ...more] = Object.values(modules ?? {})
   return typeof only === "string" && more.length === 0 ? only : undefined
-}
-
-/** Bytes are base64 in the API's JSON. */
-function jsonModules(modules: object): Record<string, unknown> {
-  const entries = Object.entries(modules as Readonly<Record<string, unknown>>)
-  return Object.fromEntries(entries.map(([name, module]) => [name, jsonModule(module)]))
-}
-
-function jsonModule(module: unknown): unknown {
-  if (typeof module !== "object" || module === null) return module
-  const fields = Object.entries(module as Readonly<Record<string, unknown>>)
-  return Object.fromEntries(
-    fields.map(([kind, content]) => [
-      kind,
-      content instanceof Uint8Array ? Buffer.from(content).toString("base64") : content,
-    ]),
-  )
 }
 
 /** Undefined for what is no JSON: code may begin with a brace too. */

@@ -8,8 +8,10 @@ import {
   type RunSummary,
   type Verification,
 } from "@mayfly/platform"
+import { answerError } from "@mayfly/protocol"
 import { invalid } from "./command-error.ts"
-import type { Api } from "./open-api.ts"
+import { followEvents } from "./follow-events.ts"
+import type { Api } from "./api.ts"
 
 /** What reading needs of a ledger. */
 export type LedgerReader = Pick<Ledger, "query" | "follow" | "export" | "verify" | "summary">
@@ -21,8 +23,10 @@ export function remoteLedger(api: Api, pageRows = 1_000): LedgerReader & AsyncDi
   return {
     query,
     async *follow({ signal = new AbortController().signal, ...wanted } = {}) {
-      for await (const { event, data } of api.events(`/v1/ledger?${queryOf(wanted)}`, signal))
-        if (event === "row") yield { row: data as RecordedRow, cursor: "" } satisfies FollowedRow
+      for await (const { event, data, id = "" } of followEvents(api, `/v1/ledger?${queryOf(wanted)}`, { signal })) {
+        if (event === "error") throw answerError(data)
+        if (event === "row") yield { row: data as RecordedRow, cursor: id } satisfies FollowedRow
+      }
     },
     export: (format, filter = {}) => exportRows(format, oldestFirst(query, { ...filter, limit: pageRows })),
     async verify({ tenant, expect } = {}) {

@@ -7,38 +7,49 @@ import {
   type RunJson,
   serverEvents,
 } from "@mayfly/protocol"
+import type { Api } from "./api.ts"
 import { invalid } from "./command-error.ts"
-import type { Api } from "./open-api.ts"
-import { readPlainJsonOption } from "./read-json-option.ts"
-import type { ProgramText } from "./read-program.ts"
-import { parseRunFlags, type RunFlags } from "./run-flags.ts"
+import { openApi } from "./open-api.ts"
+import type { RunFlags } from "./run-flags.ts"
 import type { RunNetwork } from "./run-network.ts"
+import type { GivenProgram, RunPlace } from "./run-place.ts"
 
-/** The body of `POST /v1/run` for the flags of `mayfly run`. Throws `input.invalid`. */
-export function remoteRunBody(flags: RunFlags, network: RunNetwork, { source }: ProgramText): Record<string, unknown> {
-  if (flags.secret !== undefined)
+/** Runs programs on the server that the flags name. */
+export async function openThere(flags: RunFlags, network: RunNetwork): Promise<RunPlace> {
+  const api = await openApi({ ...flags })
+  return {
+    call(program, signal) {
+      const body = remoteRunBody(flags, network, program)
+      return { end: () => remoteRunJson(api, body, signal), events: () => remoteRunEvents(api, body, signal) }
+    },
+    [Symbol.asyncDispose]: () => api[Symbol.asyncDispose](),
+  }
+}
+
+/** The body of `POST /v1/run`. Throws `input.invalid`. */
+function remoteRunBody(
+  { secret, language, tenant }: RunFlags,
+  { network }: RunNetwork,
+  { text: { source }, options, json }: GivenProgram,
+): Record<string, unknown> {
+  if (secret !== undefined)
     throw invalid(
       "--secret",
       "stays on this machine: keep it on the server with `mayfly secrets set`, and name it in --policy",
     )
-  // The same checks as here come first, so that the same words are wrong.
-  const { options } = parseRunFlags(flags, network)
-  const { input, env, request } = flags
   return {
     ...(source.script === undefined ? {} : { script: source.script }),
     ...(source.modules === undefined ? {} : { modules: jsonModules(source.modules), mainModule: source.mainModule }),
-    ...(input === undefined ? {} : { input: readPlainJsonOption("--input", input) }),
-    ...(env === undefined ? {} : { env: readPlainJsonOption("--env", env) }),
-    ...(request === undefined ? {} : { request: readPlainJsonOption("--request", request) }),
-    ...(flags.language === undefined ? {} : { language: flags.language }),
-    ...(flags.tenant === undefined ? {} : { tenant: flags.tenant }),
+    ...json,
+    ...(language === undefined ? {} : { language }),
+    ...(tenant === undefined ? {} : { tenant }),
     limits: options.limits,
-    network: network.network,
+    network,
   }
 }
 
 /** The run as the server's JSON tells it. */
-export async function remoteRunJson(api: Api, body: Record<string, unknown>, signal: AbortSignal): Promise<RunJson> {
+async function remoteRunJson(api: Api, body: Record<string, unknown>, signal: AbortSignal): Promise<RunJson> {
   const asked = { accept: "application/json", body: [Buffer.from(JSON.stringify(body))], signal }
   const text = await boundedText(await api.stream("POST", "/v1/run", asked))
   try {
@@ -49,7 +60,7 @@ export async function remoteRunJson(api: Api, body: Record<string, unknown>, sig
 }
 
 /** The same events that a run here has. Leaving the loop cancels the run there. */
-export async function* remoteRunEvents(
+async function* remoteRunEvents(
   api: Api,
   body: Record<string, unknown>,
   signal: AbortSignal,

@@ -1,27 +1,17 @@
-import {
-  createPlatform,
-  type DynamicWorkerOptions,
-  learnedPolicy,
-  planWorker,
-  type Platform,
-  type Run,
-  type RunEvent,
-  runToJson,
-} from "@mayfly/platform"
-import { MayflyError, type RunJson } from "@mayfly/protocol"
-import { failedRun, runProgram, streamProgram } from "@mayfly/server"
+import type { Run } from "@mayfly/platform"
+import { jsonLine, MayflyError } from "@mayfly/protocol"
+import { failedRun } from "@mayfly/server/parse"
 import { errorLine, exitCodeOf, exitCodes } from "./command-error.ts"
 import { confirm } from "./confirm.ts"
 import { listenForInterrupts } from "./interrupts.ts"
-import { type Api, openApi } from "./open-api.ts"
 import type { Output } from "./output.ts"
-import { printLearned } from "./print-learned.ts"
 import { printPlan } from "./print-plan.ts"
 import { printLog, printResult, printRun } from "./print-run.ts"
 import { type ProgramText, readProgram } from "./read-program.ts"
-import { remoteRunBody, remoteRunEvents, remoteRunJson } from "./remote-run.ts"
 import { parseRunFlags, type RunFlags } from "./run-flags.ts"
 import { parseNetworkFlags, type RunNetwork } from "./run-network.ts"
+import type { Call, GivenProgram, RunPlace } from "./run-place.ts"
+import { safeLine } from "./safe-line.ts"
 import { spin } from "./spinner.ts"
 import { watchFiles } from "./watch-files.ts"
 import { whenAborted } from "./when-aborted.ts"
@@ -33,33 +23,12 @@ export async function runCommand(file: string, flags: RunFlags, output: Output):
     if (flags.watch === true && file === "-") throw new MayflyError("input.invalid", "--watch needs a file, not stdin")
     if (flags.learn === true) await confirm(learning, "--yes", flags.yes === true, output)
     const network = parseNetworkFlags(flags)
-    await using place = await openPlace(flags, network)
-    const runner = new ProgramRunner({ file, flags, network }, output, place)
+    await using runner = new ProgramRunner({ file, flags, network }, output)
     const code = flags.watch === true ? await runner.watch(interrupts.signal) : await runner.run(interrupts.signal)
     return interrupts.exitCode ?? code
   } catch (error) {
     return interrupts.exitCode ?? report(error, flags, output)
   }
-}
-
-/** Where programs run: here, or on a server that was named. Whoever opened it disposes it. */
-type Place = AsyncDisposable & ({ readonly platform: Platform } | { readonly api: Api })
-
-/** MAYFLY_URL and MAYFLY_PROFILE don't count: code goes to another machine only when this very command says so. */
-async function openPlace(flags: RunFlags, { secrets }: RunNetwork): Promise<Place> {
-  if ((flags.url !== undefined || flags.profile !== undefined) && flags.plan !== true) {
-    const api = await openApi({ ...flags })
-    return { api, [Symbol.asyncDispose]: () => api[Symbol.asyncDispose]() }
-  }
-  // One process and nothing in reserve: what a single run needs, started at once.
-  const platform = await createPlatform({ hosts: 1, isolates: 1, spare: false, secrets })
-  return { platform, [Symbol.asyncDispose]: () => platform.dispose() }
-}
-
-/** One call of a program, as its end or as events. */
-interface Call {
-  end(): Promise<RunJson>
-  events(): AsyncIterable<RunEvent>
 }
 
 const learning = "With --learn the program may reach every public address while it is observed. Continue?"
@@ -70,58 +39,46 @@ interface Given {
   readonly network: RunNetwork
 }
 
-class ProgramRunner {
-  readonly #file: string
+class ProgramRunner implements AsyncDisposable {
+  readonly #given: Given
   readonly #flags: RunFlags
-  readonly #network: RunNetwork
   readonly #output: Output
-  readonly #place: Place
+  #place: RunPlace | undefined
   #files: readonly string[] = []
 
-  constructor({ file, flags, network }: Given, output: Output, place: Place) {
-    this.#file = file
-    this.#flags = flags
-    this.#network = network
+  constructor(given: Given, output: Output) {
+    this.#given = given
+    this.#flags = given.flags
     this.#output = output
-    this.#place = place
   }
 
   /** Gives the exit code. */
   async run(signal: AbortSignal): Promise<number> {
-    const text = await readProgram(this.#file, signal)
+    const { file, flags, network } = this.#given
+    // What is wrong is said before anything is loaded or started.
+    const parsed = parseRunFlags(flags, network)
+    const text = await readProgram(file, signal)
     this.#files = text.files
-    const call = this.#call(text, signal)
-    if (call instanceof Promise) return call
-    return this.#flags.json === true ? this.#runForPrograms(call) : this.#runForPeople(call, text)
+    if (flags.plan === true) return this.#plan({ ...parsed, text })
+    this.#place ??= await openPlace(flags, network)
+    const call = this.#place.call({ ...parsed, text }, signal)
+    return flags.json === true ? this.#runForPrograms(call) : this.#runForPeople(call, text)
   }
 
-  /** The call, or the exit code of what was asked in its place. */
-  #call(text: ProgramText, signal: AbortSignal): Call | Promise<number> {
-    if ("api" in this.#place) {
-      const { api } = this.#place
-      const body = remoteRunBody(this.#flags, this.#network, text)
-      return { end: () => remoteRunJson(api, body, signal), events: () => remoteRunEvents(api, body, signal) }
-    }
-    const { options, call } = parseRunFlags(this.#flags, this.#network)
-    const program = { options: { ...options, ...text.source, platform: this.#place.platform }, call }
-    if (this.#flags.plan === true) return this.#plan(program.options)
-    return {
-      end: async () => runToJson(await runProgram(program, signal)),
-      events: () => streamProgram(program, signal),
-    }
-  }
-
-  async #plan(options: DynamicWorkerOptions): Promise<number> {
-    const plan = await planWorker(options)
-    if (this.#flags.json === true) this.#output.stdout.write(`${JSON.stringify(plan)}\n`)
+  async #plan(program: GivenProgram): Promise<number> {
+    const { openHere } = await import("./run-here.ts")
+    await using here = await openHere(this.#given.network)
+    const plan = await here.plan(program)
+    if (this.#flags.json === true) this.#output.stdout.write(jsonLine(plan))
     else printPlan(this.#output, plan)
     return exitCodes.ok
   }
 
   async #runForPrograms(call: Call): Promise<number> {
     const run = await call.end()
-    const learned = this.#flags.learn === true ? { policy: learnedPolicy(run.egress) } : {}
-    this.#output.stdout.write(`${JSON.stringify({ ...run, ...learned })}\n`)
+    const learned = this.#flags.learn === true ? await import("@mayfly/platform") : undefined
+    const policy = learned === undefined ? {} : { policy: learned.learnedPolicy(run.egress) }
+    this.#output.stdout.write(jsonLine({ ...run, ...policy }))
     return run.ok ? exitCodes.ok : exitCodes.failed
   }
 
@@ -134,28 +91,31 @@ class ProgramRunner {
       if (event.type === "log") printLog(this.#output, event)
       if (event.type === "value") printResult(this.#output, event.value)
       if (event.type !== "result" && event.type !== "error") continue
-      this.#print(event.run)
+      await this.#print(event.run)
       exitCode = event.run.ok ? exitCodes.ok : exitCodes.failed
     }
     for (const specifier of refused) {
-      this.#output.stderr.write(`note: "${specifier}" leads out of the program's folder and was not read\n`)
+      const text = `note: "${specifier}" leads out of the program's folder and was not read`
+      this.#output.stderr.write(`${safeLine(text)}\n`)
     }
     return exitCode
   }
 
   /** What was learned takes the place of the result. */
-  #print(run: Run): void {
+  async #print(run: Run): Promise<void> {
     const { learn, policy } = this.#flags
     printRun(learn === true ? { ...this.#output, stdout: this.#output.stderr } : this.#output, run)
     if (learn !== true) return
+    const { printLearned } = await import("./print-learned.ts")
     printLearned(this.#output, run, policy === undefined ? undefined : parseNetworkFlags({ policy }).network)
   }
 
   /** Runs again at each change until `stop` fires; a run under way is cancelled first. */
   async watch(stop: AbortSignal): Promise<number> {
+    const { file } = this.#given
     for (let count = 0; !stop.aborted; count++) {
       if (count > 0) this.#separate()
-      using changes = watchFiles(this.#file, this.#files)
+      using changes = watchFiles(file, this.#files)
       await this.#runOrReport(AbortSignal.any([stop, changes.signal]))
       changes.alsoWatch(this.#files)
       await whenAborted(AbortSignal.any([stop, changes.signal]))
@@ -176,11 +136,21 @@ class ProgramRunner {
     const time = new Date().toTimeString().slice(0, 8)
     this.#output.stderr.write(`---- ${time} changed, running again ----\n`)
   }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#place?.[Symbol.asyncDispose]()
+  }
+}
+
+/** MAYFLY_URL and MAYFLY_PROFILE don't count: code goes to another machine only when this very command says so. Each is loaded when it is needed. */
+async function openPlace(flags: RunFlags, network: RunNetwork): Promise<RunPlace> {
+  if (flags.url === undefined && flags.profile === undefined) return (await import("./run-here.ts")).openHere(network)
+  return (await import("./remote-run.ts")).openThere(flags, network)
 }
 
 function report(error: unknown, flags: RunFlags, { stdout, stderr }: Output): number {
   if (flags.json === true && error instanceof MayflyError)
-    stdout.write(`${JSON.stringify(runToJson(failedRun(error)))}\n`)
+    stdout.write(jsonLine({ ...failedRun(error), error: error.toJSON() }))
   else stderr.write(`${errorLine(error)}\n`)
   return exitCodeOf(error)
 }

@@ -1,5 +1,5 @@
 import type { Platform } from "@mayfly/platform"
-import { streamProgram } from "@mayfly/server"
+import { streamProgram } from "@mayfly/server/program"
 import { demoProgram } from "./demo-program.ts"
 import { type Output, paint } from "./output.ts"
 import { printError, printLog, printResult, usageLine } from "./print-run.ts"

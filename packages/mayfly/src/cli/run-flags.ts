@@ -1,7 +1,8 @@
 import type { DynamicWorkerOptions } from "@mayfly/platform"
-import { parseRequest, type Program } from "@mayfly/server"
+import { parseRequest, taggedValue } from "@mayfly/server/parse"
+import type { Program } from "@mayfly/server/program"
 import { invalid } from "./command-error.ts"
-import { readJsonOption, readPlainJsonOption } from "./read-json-option.ts"
+import { readJsonOption } from "./read-json-option.ts"
 import type { NetworkFlags, RunNetwork } from "./run-network.ts"
 
 /** The options of `mayfly run` as commander gives them. */
@@ -23,13 +24,25 @@ export interface RunFlags extends NetworkFlags {
   readonly color: boolean
 }
 
-/** What the flags say of a program, all but its text. Throws `input.invalid`; the library checks names and ranges. */
-export function parseRunFlags(
-  flags: RunFlags,
-  { network, placeholders }: RunNetwork,
-): Omit<Program, "options"> & { options: DynamicWorkerOptions } {
+/** What the flags say of a program, all but its text. */
+export interface ParsedRun {
+  readonly options: DynamicWorkerOptions
+  readonly call: Program["call"]
+  /** JSON as it was given, for who passes it on. */
+  readonly json: { readonly input?: unknown; readonly env?: unknown; readonly request?: unknown }
+}
+
+/** Reads what the flags name, once: a file may be a pipe. Throws `input.invalid`; the library checks names and ranges. */
+export function parseRunFlags(flags: RunFlags, { network, placeholders }: RunNetwork): ParsedRun {
   const { language, tenant } = flags
-  const env = { ...placeholders, ...readEnv(flags.env) }
+  if (flags.request !== undefined && flags.input !== undefined)
+    throw invalid("--input", "can't be given together with --request")
+  const json = {
+    ...(flags.input === undefined ? {} : { input: readJsonOption("--input", flags.input) }),
+    ...(flags.env === undefined ? {} : { env: readJsonOption("--env", flags.env) }),
+    ...(flags.request === undefined ? {} : { request: readJsonOption("--request", flags.request) }),
+  }
+  const env = { ...placeholders, ...asEnv(json.env) }
   const options: DynamicWorkerOptions = {
     limits: parseLimitFlags(flags),
     ...(Object.keys(env).length === 0 ? {} : { env }),
@@ -37,21 +50,17 @@ export function parseRunFlags(
     ...(language === undefined ? {} : { language: language as NonNullable<DynamicWorkerOptions["language"]> }),
     ...(tenant === undefined ? {} : { tenant }),
   }
-  return { options, call: parseCall(flags) }
+  const call: Program["call"] =
+    json.request === undefined
+      ? { kind: "run", input: taggedValue(json.input, "--input") }
+      : { kind: "fetch", request: parseRequest(json.request, "--request") }
+  return { options, call, json }
 }
 
-function readEnv(env: string | undefined): Record<string, unknown> {
-  if (env === undefined) return {}
-  const value = readJsonOption("--env", env)
+function asEnv(json: unknown): Record<string, unknown> {
+  const value = json === undefined ? {} : taggedValue(json, "--env")
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
   throw invalid("--env", "must be an object")
-}
-
-function parseCall({ input, request }: RunFlags): Program["call"] {
-  if (request === undefined)
-    return { kind: "run", input: input === undefined ? undefined : readJsonOption("--input", input) }
-  if (input !== undefined) throw invalid("--input", "can't be given together with --request")
-  return { kind: "fetch", request: parseRequest(readPlainJsonOption("--request", request), "--request") }
 }
 
 /** Throws `input.invalid`; the library checks ranges. */

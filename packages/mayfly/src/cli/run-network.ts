@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto"
-import { readFileSync } from "node:fs"
 import type { NetworkPolicy, OriginRule } from "@mayfly/protocol"
 import { invalid } from "./command-error.ts"
-import { readPlainJsonOption } from "./read-json-option.ts"
+import { readJsonOption } from "./read-json-option.ts"
+import { readTextFile } from "./read-text-file.ts"
 
 export interface NetworkFlags {
   readonly allow?: readonly string[]
@@ -25,7 +25,7 @@ export function parseNetworkFlags({ allow = [], policy, secret = [], learn = fal
   const placeholders = Object.fromEntries(Object.keys(secrets).map((name) => [name, placeholderOf(name)]))
   const swaps = Object.fromEntries(Object.entries(placeholders).map(([name, text]) => [text, { secret: name }]))
   const rules = allow.map((origin): OriginRule => (secret.length === 0 ? { origin } : { origin, placeholders: swaps }))
-  const given = policy === undefined ? {} : (readPlainJsonOption("--policy", `@${policy}`) as NetworkPolicy)
+  const given = policy === undefined ? {} : (readJsonOption("--policy", `@${policy}`) as NetworkPolicy)
   if (typeof given !== "object" || given === null || Array.isArray(given)) throw invalid("--policy", "is not an object")
   const allowedOrigins = [...(given.allowedOrigins ?? []), ...rules]
   const network = { ...given, ...(allowedOrigins.length === 0 ? {} : { allowedOrigins }) }
@@ -48,9 +48,5 @@ function readSecret(text: string): readonly [string, string] {
     return [name, found]
   }
   if (!value.startsWith("@")) return [name, value]
-  try {
-    return [name, readFileSync(value.slice(1), "utf8").replace(/\r?\n$/, "")]
-  } catch (error) {
-    throw invalid("--secret", `names a file that can't be read: ${(error as Error).message}`)
-  }
+  return [name, readTextFile("--secret", value.slice(1)).replace(/\r?\n$/, "")]
 }

@@ -1,8 +1,8 @@
 import type { ListedRun, RunDetails } from "@mayfly/platform"
-import { pathSegment } from "@mayfly/protocol"
+import { jsonLine, pathSegment } from "@mayfly/protocol"
 import type { RunsAction, RunsFlags } from "./account-flags.ts"
 import { exitCodes } from "./command-error.ts"
-import type { Api } from "./open-api.ts"
+import type { Api } from "./api.ts"
 import { type Output, paint } from "./output.ts"
 import { printDone } from "./print-done.ts"
 import { printLog, usageLine } from "./print-run.ts"
@@ -21,7 +21,7 @@ export async function runsCommand(action: RunsAction, id: string, flags: RunsFla
     } else if (action === "show") show((await api.call("GET", `${path}?${query}`)) as RunDetails, flags, output)
     else {
       const { runs } = (await api.call("GET", `/v1/runs?${query}`)) as { runs: readonly ListedRun[] }
-      if (flags.json === true) for (const run of runs) output.stdout.write(`${JSON.stringify(run)}\n`)
+      if (flags.json === true) for (const run of runs) output.stdout.write(jsonLine(run))
       else printTable(["ended", "id", "status", "tenant", "worker"], runs.map(row), output)
     }
     return exitCodes.ok
@@ -48,7 +48,7 @@ function row({ id, tenant, worker, status, endedAt }: ListedRun): readonly Cell[
 }
 
 function show(run: RunDetails, flags: RunsFlags, output: Output): void {
-  if (flags.json === true) return void output.stdout.write(`${JSON.stringify(run)}\n`)
+  if (flags.json === true) return void output.stdout.write(jsonLine(run))
   printTable(["ended", "id", "status", "tenant", "worker"], [row(run)], output)
   const { logs = [], usage, error, result } = run
   for (const log of logs) printLog(output, log)

@@ -1,8 +1,9 @@
 import { buffer } from "node:stream/consumers"
-import { answerError, pathSegment, serverEvents, toTaggedJson } from "@mayfly/protocol"
-import { errorLine, exitCodeOf, exitCodes, invalid } from "./command-error.ts"
+import { answerError, jsonLine, pathSegment, serverEvents, toTaggedJson } from "@mayfly/protocol"
+import { exitCodes, invalid, reportFailure } from "./command-error.ts"
 import { type Interrupts, listenForInterrupts } from "./interrupts.ts"
-import { type Api, openApi } from "./open-api.ts"
+import type { Api } from "./api.ts"
+import { openApi } from "./open-api.ts"
 import type { Output } from "./output.ts"
 import { printTable } from "./print-table.ts"
 import { printable } from "./printable.ts"
@@ -30,8 +31,7 @@ export async function sandboxCommand(call: SandboxCall, flags: SandboxFlags, out
     return await act(call, body, { api, flags, output, signal: interrupts.signal })
   } catch (error) {
     if (interrupts.exitCode !== undefined) return interrupts.exitCode
-    output.stderr.write(`${safeLine(errorLine(error))}\n`)
-    return exitCodeOf(error)
+    return reportFailure(error, flags, output)
   }
 }
 
@@ -123,7 +123,7 @@ async function exec(path: string, body: object, { api, output, signal, flags }: 
   if (flags.json === true) {
     const asked = { accept: "application/json", body: [Buffer.from(JSON.stringify(body))], signal }
     const result = JSON.parse(String(await buffer(await api.stream("POST", path, asked)))) as { exitCode: number }
-    output.stdout.write(`${JSON.stringify(result)}\n`)
+    output.stdout.write(jsonLine(result))
     return result.exitCode
   }
   const asked = { accept: "text/event-stream", body: [Buffer.from(JSON.stringify(body))], signal }
@@ -156,13 +156,13 @@ async function logs(path: string, { api, flags, output, signal }: Context): Prom
   if (flags.follow !== true) {
     const { logs: kept } = (await api.call("GET", path)) as { logs: OutputChunk[] }
     for (const chunk of kept)
-      if (flags.json === true) output.stdout.write(`${JSON.stringify(chunk)}\n`)
+      if (flags.json === true) output.stdout.write(jsonLine(chunk))
       else await show(chunk, output)
     return exitCodes.ok
   }
   for await (const { event, data } of api.events(path, signal)) {
     if (event === "error") throw answerError(data)
-    if (flags.json === true) output.stdout.write(`${JSON.stringify(data)}\n`)
+    if (flags.json === true) output.stdout.write(jsonLine(data))
     else if (event === "output") await show(data as OutputChunk, output)
   }
   return exitCodes.ok
@@ -187,7 +187,7 @@ function needServer({ api }: Context, what: string, why: string): void {
 
 /** With --json all of it, else the field that a script would want. */
 function print({ flags, output }: Context, made: unknown, field: "id" | "url" | undefined): number {
-  if (flags.json === true) output.stdout.write(`${JSON.stringify(made ?? { ok: true })}\n`)
+  if (flags.json === true) output.stdout.write(jsonLine(made ?? { ok: true }))
   else if (field !== undefined) output.stdout.write(`${safeLine(String((made as Record<string, unknown>)[field]))}\n`)
   return exitCodes.ok
 }
@@ -201,7 +201,7 @@ async function list({ api, flags, output }: Context, path: string, name: keyof t
     rows.push(...((page[name] as Row[] | undefined) ?? []))
     cursor = typeof page["cursor"] === "string" ? page["cursor"] : ""
   } while (cursor !== "")
-  if (flags.json === true) for (const row of rows) output.stdout.write(`${JSON.stringify(row)}\n`)
+  if (flags.json === true) for (const row of rows) output.stdout.write(jsonLine(row))
   else printTable(titlesOf[name], rows.map(rowsOf[name]), output)
   return exitCodes.ok
 }

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises"
 import { exitCodes, invalid } from "./command-error.ts"
-import type { Api } from "./open-api.ts"
+import type { Api } from "./api.ts"
 import type { Output } from "./output.ts"
 import type { SandboxFlags } from "./sandbox-flags.ts"
 import { sandboxPath } from "./sandbox-path.ts"

@@ -1,10 +1,10 @@
 import type { ApiFlags } from "./api-options.ts"
 import { text as readAll } from "node:stream/consumers"
-import { pathSegment } from "@mayfly/protocol"
+import { jsonLine, pathSegment } from "@mayfly/protocol"
 import { askSecret } from "./ask-secret.ts"
 import { exitCodes, invalid } from "./command-error.ts"
 import { listAll } from "./list-all.ts"
-import type { Api } from "./open-api.ts"
+import type { Api } from "./api.ts"
 import type { Output } from "./output.ts"
 import { printDone } from "./print-done.ts"
 import { printTable } from "./print-table.ts"
@@ -50,7 +50,7 @@ interface ShownSecret {
 }
 
 function print(secrets: readonly ShownSecret[], { json }: SecretsFlags, output: Output): void {
-  if (json === true) for (const secret of secrets) output.stdout.write(`${JSON.stringify(secret)}\n`)
+  if (json === true) for (const secret of secrets) output.stdout.write(jsonLine(secret))
   else
     printTable(
       ["updated", "name"],

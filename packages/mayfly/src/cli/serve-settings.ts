@@ -1,3 +1,4 @@
+import { jsonLine } from "@mayfly/protocol"
 import {
   type EffectiveSettings,
   printedSettings,
@@ -40,7 +41,7 @@ function attributeOf(flag: string): string {
 export function printSettings(effective: EffectiveSettings, json: boolean, output: Output): void {
   const printed = printedSettings(effective)
   if (json) {
-    output.stdout.write(`${JSON.stringify({ settings: printed })}\n`)
+    output.stdout.write(jsonLine({ settings: printed }))
     return
   }
   const rows = printed.map(

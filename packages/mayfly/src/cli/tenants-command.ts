@@ -1,12 +1,12 @@
 import type { TenantInfo } from "@mayfly/platform"
-import { pathSegment } from "@mayfly/protocol"
+import { jsonLine, pathSegment } from "@mayfly/protocol"
 import type { TenantsAction, TenantsFlags } from "./account-flags.ts"
 import { exitCodes, invalid } from "./command-error.ts"
 import { listAll } from "./list-all.ts"
-import type { Api } from "./open-api.ts"
+import type { Api } from "./api.ts"
 import type { Output } from "./output.ts"
 import { type Cell, printTable } from "./print-table.ts"
-import { readPlainJsonOption } from "./read-json-option.ts"
+import { readJsonOption } from "./read-json-option.ts"
 import { safeLine } from "./safe-line.ts"
 import { withApi } from "./with-api.ts"
 
@@ -39,14 +39,14 @@ function bodyOf(action: TenantsAction, { quota, budget, reason }: TenantsFlags):
   if (action !== "set") return {}
   if (quota === undefined && budget === undefined) throw invalid("--quota", "or --budget is needed")
   return {
-    ...(quota === undefined ? {} : { quota: readPlainJsonOption("--quota", quota) }),
-    ...(budget === undefined ? {} : { budget: readPlainJsonOption("--budget", budget) }),
+    ...(quota === undefined ? {} : { quota: readJsonOption("--quota", quota) }),
+    ...(budget === undefined ? {} : { budget: readJsonOption("--budget", budget) }),
   }
 }
 
 function list(all: readonly TenantInfo[], { json, tenant }: TenantsFlags, output: Output): void {
   const wanted = all.filter(({ id }) => tenant === undefined || id === tenant)
-  if (json === true) for (const info of wanted) output.stdout.write(`${JSON.stringify(info)}\n`)
+  if (json === true) for (const info of wanted) output.stdout.write(jsonLine(info))
   else printTable(["tenant", "today", "cpu", "running", "waiting", ""], wanted.map(row), output)
 }
 
@@ -63,7 +63,7 @@ function row({ id, suspended, used, running, waiting }: TenantInfo): readonly Ce
 }
 
 function show(info: TenantInfo, flags: TenantsFlags, output: Output): void {
-  if (flags.json === true) return void output.stdout.write(`${JSON.stringify(info)}\n`)
+  if (flags.json === true) return void output.stdout.write(jsonLine(info))
   list([info], {}, output)
   const { quota, budget, suspended } = info
   const write = (text: string): void => void output.stdout.write(`${safeLine(text)}\n`)

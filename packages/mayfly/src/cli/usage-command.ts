@@ -1,8 +1,9 @@
+import { jsonLine } from "@mayfly/protocol"
 import type { PriceComparison, UsageReport, UsageRow } from "@mayfly/platform"
 import type { UsageFlags } from "./account-flags.ts"
 import { exitCodes, invalid } from "./command-error.ts"
+import type { Api } from "./api.ts"
 import { allPages } from "./list-all.ts"
-import type { Api } from "./open-api.ts"
 import { type Output, paint } from "./output.ts"
 import { printTable } from "./print-table.ts"
 import { safeLine } from "./safe-line.ts"
@@ -24,7 +25,7 @@ export async function usageCommand(flags: UsageFlags, output: Output): Promise<n
       return exitCodes.ok
     }
     const report = (await allPages(api, path, "rows")) as unknown as Report
-    if (flags.json === true) output.stdout.write(`${JSON.stringify(report)}\n`)
+    if (flags.json === true) output.stdout.write(jsonLine(report))
     else print(report, output)
     return exitCodes.ok
   }

@@ -1,9 +1,9 @@
 import type { ApiFlags } from "./api-options.ts"
-import { errorLine, exitCodeOf, exitCodes } from "./command-error.ts"
+import { exitCodes, reportFailure } from "./command-error.ts"
 import { listenForInterrupts } from "./interrupts.ts"
-import { type Api, openApi } from "./open-api.ts"
+import type { Api } from "./api.ts"
+import { openApi } from "./open-api.ts"
 import type { Output } from "./output.ts"
-import { safeLine } from "./safe-line.ts"
 import { whenAborted } from "./when-aborted.ts"
 
 /** One command that talks to the API. */
@@ -30,7 +30,6 @@ export async function withApi<Prepared>({ flags, output, ...command }: ApiComman
     return interrupts.exitCode ?? code
   } catch (error) {
     if (interrupts.exitCode !== undefined) return interrupts.exitCode
-    output.stderr.write(`${safeLine(errorLine(error))}\n`)
-    return exitCodeOf(error)
+    return reportFailure(error, flags, output)
   }
 }

@@ -1,14 +1,14 @@
 import type { NamedWorkerInfo, WorkerVersion } from "@mayfly/platform"
-import { jsonModules, pathSegment, type RunJson } from "@mayfly/protocol"
+import { jsonLine, jsonModules, pathSegment, type RunJson } from "@mayfly/protocol"
 import type { WorkerCall, WorkerFlags } from "./account-flags.ts"
 import { exitCodes } from "./command-error.ts"
 import { listAll } from "./list-all.ts"
-import type { Api } from "./open-api.ts"
+import type { Api } from "./api.ts"
 import { type Output, paint } from "./output.ts"
 import { printDone } from "./print-done.ts"
 import { printLog, usageLine } from "./print-run.ts"
 import { printTable } from "./print-table.ts"
-import { readPlainJsonOption } from "./read-json-option.ts"
+import { readJsonOption } from "./read-json-option.ts"
 import { readProgram } from "./read-program.ts"
 import { parseLimitFlags } from "./run-flags.ts"
 import { safeLine } from "./safe-line.ts"
@@ -60,7 +60,7 @@ async function bodyOf(call: WorkerCall, flags: WorkerFlags, signal: AbortSignal)
   const tenant = flags.tenant === undefined ? {} : { tenant: flags.tenant }
   if (call.name === "rollback") return { ...tenant, version: call.version }
   if (call.name === "run")
-    return { ...tenant, ...(flags.input === undefined ? {} : { input: readPlainJsonOption("--input", flags.input) }) }
+    return { ...tenant, ...(flags.input === undefined ? {} : { input: readJsonOption("--input", flags.input) }) }
   if (call.name !== "deploy") return {}
   const { modules, ...source } = (await readProgram(call.file, signal)).source
   const { env, language, reuse } = flags
@@ -68,7 +68,7 @@ async function bodyOf(call: WorkerCall, flags: WorkerFlags, signal: AbortSignal)
     ...tenant,
     ...source,
     ...(modules === undefined ? {} : { modules: jsonModules(modules) }),
-    ...(env === undefined ? {} : { env: readPlainJsonOption("--env", env) }),
+    ...(env === undefined ? {} : { env: readJsonOption("--env", env) }),
     ...(language === undefined ? {} : { language }),
     ...(reuse === true ? { reuse } : {}),
     limits: parseLimitFlags(flags),
@@ -77,13 +77,13 @@ async function bodyOf(call: WorkerCall, flags: WorkerFlags, signal: AbortSignal)
 }
 
 function networkOf({ allow = [], policy }: WorkerFlags): Record<string, unknown> {
-  const given = policy === undefined ? {} : (readPlainJsonOption("--policy", `@${policy}`) as Record<string, unknown>)
+  const given = policy === undefined ? {} : (readJsonOption("--policy", `@${policy}`) as Record<string, unknown>)
   if (allow.length === 0) return given
   return { ...given, allowedOrigins: [...((given["allowedOrigins"] as unknown[] | undefined) ?? []), ...allow] }
 }
 
 function print(info: NamedWorkerInfo, { json }: WorkerFlags, { stdout }: Output): void {
-  if (json === true) return void stdout.write(`${JSON.stringify(info)}\n`)
+  if (json === true) return void stdout.write(jsonLine(info))
   stdout.write(`${safeLine(row(info).join("  "))}\n`)
 }
 
@@ -92,7 +92,7 @@ function row({ name, version, updatedAt }: NamedWorkerInfo): readonly string[] {
 }
 
 function printVersion(version: WorkerVersion, { json }: WorkerFlags, { stdout }: Output): void {
-  if (json === true) return void stdout.write(`${JSON.stringify(version)}\n`)
+  if (json === true) return void stdout.write(jsonLine(version))
   const mark = version.isCurrent ? "*" : " "
   stdout.write(`${mark} ${new Date(version.createdAt).toISOString()}  ${safeLine(version.version)}\n`)
 }
@@ -100,7 +100,7 @@ function printVersion(version: WorkerVersion, { json }: WorkerFlags, { stdout }:
 function printRun(run: RunJson, { json }: WorkerFlags, output: Output): number {
   const exitCode = run.ok ? exitCodes.ok : exitCodes.failed
   if (json === true) {
-    output.stdout.write(`${JSON.stringify(run)}\n`)
+    output.stdout.write(jsonLine(run))
     return exitCode
   }
   for (const log of run.logs) printLog(output, log)

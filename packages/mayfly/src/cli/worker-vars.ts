@@ -1,7 +1,8 @@
-import { existsSync, readFileSync } from "node:fs"
+import { existsSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
 import { parseEnv } from "node:util"
 import { invalid } from "./command-error.ts"
+import { readTextFile } from "./read-text-file.ts"
 
 export interface VarFlags {
   readonly env?: readonly string[]
@@ -18,7 +19,7 @@ export function varFiles(worker: string, flags: VarFlags): readonly string[] {
 /** `--env` over files, later ones over earlier ones. Throws `input.invalid`. */
 export function readWorkerVars(worker: string, flags: VarFlags): Readonly<Record<string, string>> {
   const vars = Object.create(null) as Record<string, string>
-  for (const file of varFiles(worker, flags)) Object.assign(vars, parseEnv(readVarFile(file)))
+  for (const file of varFiles(worker, flags)) Object.assign(vars, parseEnv(readTextFile("--env-file", file)))
   for (const given of flags.env ?? []) {
     const [name, value] = parseVar(given)
     vars[name] = value
@@ -29,14 +30,6 @@ export function readWorkerVars(worker: string, flags: VarFlags): Readonly<Record
 function devVars(worker: string): string[] {
   const candidates = [join(dirname(resolve(worker)), ".dev.vars"), resolve(".dev.vars")]
   return candidates.filter((file) => existsSync(file)).slice(0, 1)
-}
-
-function readVarFile(file: string): string {
-  try {
-    return readFileSync(file, "utf8")
-  } catch (error) {
-    throw invalid("--env-file", `"${file}" can't be read: ${(error as Error).message}`)
-  }
 }
 
 function parseVar(given: string): [name: string, value: string] {

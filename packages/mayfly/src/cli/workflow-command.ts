@@ -1,11 +1,12 @@
-import { answerError, pathSegment } from "@mayfly/protocol"
+import { answerError, jsonLine, pathSegment } from "@mayfly/protocol"
 import { exitCodes, invalid } from "./command-error.ts"
-import type { Api } from "./open-api.ts"
+import type { Api } from "./api.ts"
 import type { Output } from "./output.ts"
+import { followEvents } from "./follow-events.ts"
 import { entryLine, type ShownEntry, type ShownWorkflow, workflowLines, workflowRow } from "./print-workflow.ts"
 import { printDone } from "./print-done.ts"
 import { printTable } from "./print-table.ts"
-import { readPlainJsonOption } from "./read-json-option.ts"
+import { readJsonOption } from "./read-json-option.ts"
 import { readWorkflow } from "./read-workflow.ts"
 import { workflowView } from "./workflow-view.ts"
 import { withApi } from "./with-api.ts"
@@ -31,7 +32,7 @@ interface Context {
 }
 
 async function act(context: Context): Promise<number> {
-  const { call, api, flags, body } = context
+  const { call, api, flags, body, output } = context
   switch (call.name) {
     case "start":
       print((await api.call("POST", "/v1/workflows", body)) as ShownWorkflow, context)
@@ -47,7 +48,7 @@ async function act(context: Context): Promise<number> {
       return watch(context, call.id)
     case "send": {
       const { isDuplicate } = (await api.call("POST", pathOf(call.id, "/events", flags), body)) as Sent
-      if (flags.json === true) write(context, JSON.stringify({ isDuplicate }))
+      if (flags.json === true) output.stdout.write(jsonLine({ isDuplicate }))
       else if (isDuplicate) write(context, "an event with this id came before; nothing has changed")
       return exitCodes.ok
     }
@@ -72,11 +73,11 @@ async function bodyOf(call: WorkflowCall, flags: WorkflowFlags, signal: AbortSig
       return {
         ...(await readWorkflow(call.file, signal)),
         ...(id === undefined ? {} : { id }),
-        ...(params === undefined ? {} : { params: readPlainJsonOption("--params", params) }),
+        ...(params === undefined ? {} : { params: readJsonOption("--params", params) }),
         ...(tenant === undefined ? {} : { tenant }),
       }
     case "send": {
-      const payload = call.payload === undefined ? {} : { payload: readPlainJsonOption("JSON", call.payload) }
+      const payload = call.payload === undefined ? {} : { payload: readJsonOption("JSON", call.payload) }
       return { type: call.type, ...payload, ...(eventId === undefined ? {} : { eventId }) }
     }
     case "terminate":
@@ -95,7 +96,7 @@ async function list(context: Context): Promise<number> {
   const query = queryOf({ tenant, status, limit })
   const { workflows } = (await api.call("GET", `/v1/workflows${query}`)) as { workflows: ShownWorkflow[] }
   const all = workflows.toReversed()
-  if (flags.json === true) for (const workflow of all) write(context, JSON.stringify(workflow))
+  if (flags.json === true) for (const workflow of all) output.stdout.write(jsonLine(workflow))
   else printTable(["started", "status", "id", "reason"], all.map(workflowRow), output)
   return exitCodes.ok
 }
@@ -115,7 +116,11 @@ async function watch(context: Context, id: string): Promise<number> {
   const { api, flags, signal } = context
   // Plain lines for who reads later, and for programs.
   using view = flags.json === true || !isScreen(context.output) ? undefined : workflowView(context.output)
-  for await (const { event, data } of api.events(pathOf(id, "/events", flags), signal)) {
+  const onLost = (): void => {
+    // On the view, steps would only stand still.
+    if (view === undefined) context.output.stderr.write("mayfly: the server does not answer; trying again\n")
+  }
+  for await (const { event, data } of followEvents(api, pathOf(id, "/events", flags), { signal, onLost })) {
     if (event === "instance" || event === "step") {
       if (view === undefined) printEntry(data as ShownEntry, context)
       else view.add(data as ShownEntry)
@@ -126,8 +131,6 @@ async function watch(context: Context, id: string): Promise<number> {
     print(data as ShownWorkflow, context)
     return (data as ShownWorkflow).status === "complete" ? exitCodes.ok : exitCodes.failed
   }
-  if (signal.aborted) return exitCodes.failed
-  context.output.stderr.write("mayfly: the server has stopped; the workflow goes on when it starts again\n")
   return exitCodes.failed
 }
 
@@ -152,12 +155,13 @@ function queryOf(given: Readonly<Record<string, string | undefined>>): string {
 
 function print(workflow: ShownWorkflow, context: Context): void {
   const { flags, output } = context
-  const lines = flags.json === true ? [JSON.stringify(workflow)] : workflowLines(workflow, output)
-  for (const line of lines) write(context, line)
+  if (flags.json === true) output.stdout.write(jsonLine(workflow))
+  else for (const line of workflowLines(workflow, output)) write(context, line)
 }
 
 function printEntry(entry: ShownEntry, context: Context): void {
-  write(context, context.flags.json === true ? JSON.stringify(entry) : entryLine(entry, context.output))
+  if (context.flags.json === true) context.output.stdout.write(jsonLine(entry))
+  else write(context, entryLine(entry, context.output))
 }
 
 function write({ output }: Context, line: string): void {

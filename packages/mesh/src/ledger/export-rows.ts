@@ -1,6 +1,5 @@
-import type { RecordedRow } from "@mayfly/protocol"
+import { jsonLine, type RecordedRow } from "@mayfly/protocol"
 import { csvLine } from "./csv.ts"
-import { jsonLine } from "./json-line.ts"
 import type { ExportFormat } from "./ledger.ts"
 
 const csvColumns =

@@ -1,7 +1,6 @@
 export { csvLine } from "./csv.ts"
 export { createLedger } from "./create-ledger.ts"
 export { exportRows } from "./export-rows.ts"
-export { jsonLine } from "./json-line.ts"
 export type { ExportFormat, Ledger, LedgerSink } from "./ledger.ts"
 export type { LedgerOptions } from "./open-ledger.ts"
 export type {

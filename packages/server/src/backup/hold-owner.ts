@@ -2,8 +2,8 @@ import { once } from "node:events"
 import { type IncomingMessage, request } from "node:http"
 import { join } from "node:path"
 import { MayflyError } from "@mayfly/protocol"
+import { ownerSocketName } from "@mayfly/store"
 import { holdPath } from "../hold-files.ts"
-import { ownerSocketName } from "../owner-socket.ts"
 
 /** A sandbox may be starting, and an object's turn may last. */
 const holdMs = 120_000

@@ -136,8 +136,10 @@ export const procedures = {
   },
 
   *release({ number, epoch, at }: ReleaseRequest): Steps<void> {
+    // Whoever could give it back did not die of it.
     yield* run(
-      "UPDATE workflows_instances SET status = 'queued', reason = NULL, wake_at = ? WHERE number = ? AND epoch = ? AND status = 'running'",
+      `UPDATE workflows_instances SET status = 'queued', reason = NULL, wake_at = ?, idle = MAX(idle - 1, 0)
+       WHERE number = ? AND epoch = ? AND status = 'running'`,
       at,
       number,
       epoch,

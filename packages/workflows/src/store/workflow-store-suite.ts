@@ -130,6 +130,8 @@ export function workflowStoreSuite(kind: string, open: OpenNamed, { isLasting }:
     const { instance } = await claimed(store, "a")
     await store.release(instance.number, instance.epoch, now)
     const second = await store.claim(instance.number, now)
+    // A claim that was given back is none that its process died of.
+    assert.equal(second?.idle, 1)
     await store.release(instance.number, instance.epoch, now)
     await store.commit(instance.number, second?.instance.epoch ?? 0, { rows: [ok("do:a#1")] }, now)
     await store.control({ tenant: "default", id: "a", operation: "pause", now })

@@ -1,0 +1,2 @@
+/** Running one program, without the HTTP API. */
+export { type Program, runProgram, streamProgram } from "./run-program.ts"
