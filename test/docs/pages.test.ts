@@ -1,0 +1,129 @@
+import assert from "node:assert/strict"
+import { existsSync, writeFileSync } from "node:fs"
+import { dirname, join, normalize } from "node:path"
+import { test } from "node:test"
+import { parsePolicy } from "@mayfly/mesh"
+import { readConfigFile, readSettings } from "@mayfly/server/config"
+import { parse as parseYaml } from "yaml"
+import { checkTypes } from "./check-types.ts"
+import { parseCommand } from "./parse-command.ts"
+import { type Fence, fences, pages, placeOf, readPage, root, withoutFences } from "./read-fences.ts"
+import { scratchFolder } from "./scratch-folder.ts"
+
+const scratch = scratchFolder()
+
+/** What each kind of fence is, and by which test it is checked. A fence of another kind fails. */
+const kinds: Readonly<Record<string, readonly string[]>> = {
+  // "": its types; runs: its types, then it runs; more: goes on with the one before; worker: served by `mayfly serve`;
+  // guest: runs in an isolate; before: what somebody had elsewhere, its syntax
+  ts: ["", "runs", "more", "worker", "guest", "file"],
+  js: ["runs", "guest", "before", "file"],
+  // "": each line runs, against a real server; shown: commands, options and scripts exist, for what only some machines have
+  sh: ["", "shown"],
+  // "": it parses; settings, policy, mcp: by their schema; printed: what the fence before it printed
+  json: ["", "policy", "mcp", "printed"],
+  jsonc: ["settings"],
+  yaml: [""],
+  md: ["file"],
+  text: ["", "printed"],
+  // Of programs that are not here.
+  nginx: [""],
+  caddyfile: [""],
+}
+
+test("every fence is closed and of a kind that is checked", () => {
+  for (const page of pages) assert.doesNotMatch(withoutFences(readPage(page)), /^ *(?:```|~~~)/m, page)
+  const unknown = fences.filter(({ language, kind }) => kinds[language]?.includes(kind) !== true)
+  assert.deepEqual(
+    unknown.map((fence) => `${placeOf(fence)} ${fence.language} ${fence.kind}`),
+    [],
+  )
+})
+
+test("a file that a page shows is used by a command below it", () => {
+  for (const fence of fences.filter(({ kind }) => kind === "file")) {
+    const below = fences.filter(({ page, line, language }) => page === fence.page && line > fence.line && language === "sh")
+    assert.ok(below.some(({ text }) => text.includes(String(fence.given["name"]))), placeOf(fence))
+  }
+})
+
+test("programs have no mistakes of types", { timeout: 60_000 }, async () => {
+  assert.equal(await checkTypes(), "")
+})
+
+for (const fence of fences.filter(({ language }) => ["json", "jsonc", "yaml"].includes(language)))
+  test(`${placeOf(fence)} is ${fence.kind || fence.language}`, () => checkData(fence))
+
+test("links lead to pages and headings that are there", () => {
+  const broken = pages.flatMap((page) =>
+    linksOf(page).flatMap((link) => {
+      const [path = "", anchor] = link.split("#")
+      const target = path === "" ? page : normalize(join(dirname(page), path))
+      if (!existsSync(join(root, target))) return [`${page}: ${link}`]
+      return anchor === undefined || anchorsOf(target).has(anchor) ? [] : [`${page}: ${link}`]
+    }),
+  )
+  assert.deepEqual(broken, [])
+})
+
+test("every page of docs can be reached from the README", () => {
+  const seen = new Set(["README.md"])
+  for (const page of seen)
+    for (const link of linksOf(page)) {
+      const target = normalize(join(dirname(page), link.split("#")[0] ?? ""))
+      if (pages.includes(target)) seen.add(target)
+    }
+  const decisions = /^docs\/decisions\//
+  assert.deepEqual(
+    pages.filter((page) => page.startsWith("docs/") && !decisions.test(page) && !seen.has(page)),
+    [],
+  )
+})
+
+function checkData({ language, kind, text }: Fence): void {
+  if (language === "yaml") return void parseYaml(text)
+  if (kind === "settings") {
+    const path = join(scratch, "mayfly.config.jsonc")
+    writeFileSync(path, text)
+    return void readSettings({ flags: {}, environment: {}, file: readConfigFile(path, scratch) })
+  }
+  const value: unknown = JSON.parse(text)
+  if (kind === "policy") parsePolicy(value)
+  if (kind === "mcp") checkEditor(value as Record<string, Record<string, Editor>>)
+}
+
+interface Editor {
+  readonly command?: string
+  readonly args?: readonly string[]
+  readonly url?: string
+}
+
+/** The configuration of an editor: its servers are commands of ours, or the address that serves them. */
+function checkEditor(configuration: Readonly<Record<string, Readonly<Record<string, Editor>>>>): void {
+  const [name = "", ...more] = Object.keys(configuration)
+  assert.deepEqual([["mcpServers", "servers"].includes(name), more], [true, []])
+  for (const { command, args = [], url } of Object.values(configuration[name] ?? {})) {
+    if (url === undefined) assert.deepEqual([command, parseCommand(args)], ["mayfly", ""])
+    else assert.match(url, /^http:\/\/127\.0\.0\.1:8787\/mcp$/)
+  }
+}
+
+/** Links of a page into the checkout, code left out. */
+function linksOf(page: string): string[] {
+  const text = withoutFences(readPage(page)).replaceAll(/`[^`\n]*`/g, (code) => code.replaceAll(/[[\]()]/g, ""))
+  const links = [...text.matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = ""]) => link)
+  return links.filter((link) => !/^[a-z]+:/.test(link))
+}
+
+/** As GitHub makes them: lower case, without punctuation, spaces are hyphens, a second one of a name gets a number. */
+function anchorsOf(page: string): ReadonlySet<string> {
+  const found = new Map<string, number>()
+  const anchors = [...withoutFences(readPage(page)).matchAll(/^#{1,6} (.+)$/gm)].map(([, heading = ""]) => {
+    const text = heading.replaceAll(/\[([^\]]*)\]\([^)]*\)/g, "$1")
+    const anchor = text.toLowerCase().replaceAll(/[^\p{L}\p{N}_ -]/gu, "").replaceAll(" ", "-")
+    const count = found.get(anchor) ?? 0
+    found.set(anchor, count + 1)
+    return count === 0 ? anchor : `${anchor}-${count}`
+  })
+  return new Set(anchors)
+}
