@@ -1,4 +1,5 @@
 import assert from "node:assert/strict"
+import { once } from "node:events"
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { stripTypeScriptTypes } from "node:module"
 import { tmpdir } from "node:os"
@@ -50,6 +51,7 @@ for (const page of new Set(fences.map((fence) => fence.page)))
     const here = join(folder, page.replaceAll("/", "-"))
     cpSync(join(root, "test/docs/given"), here, { recursive: true })
     process.chdir(here)
+    // What the last program or shell above a fence has printed.
     let before = ""
     for (const fence of fences.filter((one) => one.page === page))
       await t.test(`${placeOf(fence)} ${fence.language} ${fence.kind}`, async (t) => {
@@ -86,7 +88,7 @@ async function runProgram(program: Program, t: TestContext): Promise<string> {
   writeFileSync(path, constants.join("") + asHere(isTypeScript ? stripTypeScriptTypes(text) : text))
   await import(pathToFileURL(path).href)
   log.mock.restore()
-  assertShown(shownInComments(text), lines.join("\n"))
+  assertShown(shownInComments(text), lines.join(" "))
   return lines.join("\n")
 }
 
@@ -98,26 +100,36 @@ async function runGuest({ text, language, given, page, line }: Fence): Promise<v
     return assert.ok(below.some(({ kind }) => kind === "runs"), `nothing below line ${line} runs ${as}`)
   }
   const worker = await DynamicWorker.create({ platform, script: text, typecheck: language === "ts" })
-  const run = typeof request === "string" ? await worker.executeRequest(request) : await worker.execute(input)
-  if (!run.ok) assert.deepEqual(run.error.code, error, run.error.message)
-  else if (typeof request === "string") assert.equal(Buffer.from(run.result.body).toString(), result)
-  else assert.deepEqual(run.result, result)
+  const run = typeof request === "string" ? await worker.executeRequest(new Request(request)) : await worker.execute(input)
+  if (!run.ok) assert.equal(run.error.code, error, run.error.message)
+  else assert.deepEqual(typeof request === "string" ? (run.result as { body: unknown }).body : run.result, result)
 }
 
 interface Asked {
   readonly method?: string
   readonly body?: unknown
+  /** Of a worker that upgrades: what is sent, and comes back. */
+  readonly message?: string
 }
 
 async function askWorker({ place }: Program, { given }: Fence): Promise<void> {
-  const { method = "GET", body } = given["request"] as Asked
+  const { method = "GET", body, message } = given["request"] as Asked
   const at = workers.findIndex((worker) => worker.place === place)
+  if (message !== undefined) return assert.equal(await echoOf(`${workerUrl}/${at}`, message), given["answer"])
   const response = await fetch(`${workerUrl}/${at}`, { method, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
   const answer = await response.text()
   assert.deepEqual(typeof given["answer"] === "string" ? answer : JSON.parse(answer), given["answer"])
 }
 
+async function echoOf(address: string, message: string): Promise<unknown> {
+  const socket = new WebSocket(address.replace("http", "ws"))
+  socket.addEventListener("open", () => socket.send(message))
+  const [event] = (await once(socket, "message")) as [MessageEvent]
+  socket.close()
+  return event.data
+}
+
 function assertPrinted({ language, text }: Fence, output: string): void {
   if (language === "json") assertShownJson(JSON.parse(text), JSON.parse(output))
-  else assertShown(text, output)
+  else assertShown(`…${text}…`, output)
 }

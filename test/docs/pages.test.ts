@@ -16,7 +16,7 @@ const scratch = scratchFolder()
 const kinds: Readonly<Record<string, readonly string[]>> = {
   // "": its types; runs: its types, then it runs; more: goes on with the one before; worker: served by `mayfly serve`;
   // guest: runs in an isolate; before: what somebody had elsewhere, its syntax
-  ts: ["", "runs", "more", "worker", "guest", "file"],
+  ts: ["", "runs", "more", "worker", "guest", "file", "printed"],
   js: ["runs", "guest", "before", "file"],
   // "": each line runs, against a real server; shown: commands, options and scripts exist, for what only some machines have
   sh: ["", "shown"],

@@ -17,7 +17,7 @@ export const root = fileURLToPath(new URL("../../", import.meta.url))
 /** Every page of the checkout, relative to it. */
 export const pages: readonly string[] = globSync(["*.md", "{bench,deploy,docs,examples,packages,test}/**/*.md"], {
   cwd: root,
-  exclude: (path) => /(?:^|\/)(?:node_modules|dist)$/.test(path),
+  exclude: (path) => /(?:^|\/)(?:node_modules|dist|given)$/.test(path),
 }).toSorted()
 
 export function readPage(page: string): string {

@@ -31,7 +31,7 @@ function readPrograms(): Program[] {
 }
 
 function isProgram({ language, kind }: Fence): boolean {
-  return (language === "ts" && !["guest", "file"].includes(kind)) || (language === "js" && ["runs", "before"].includes(kind))
+  return (language === "ts" && !["guest", "file", "printed"].includes(kind)) || (language === "js" && ["runs", "before"].includes(kind))
 }
 
 function programOf(fence: Fence, named: ReadonlyMap<string, string>): Program {

@@ -65,8 +65,8 @@ interface Done {
   readonly stderr: string
 }
 
-/** Commands that have no end, want a terminal or reach the network; and arguments that stand for something of the reader's. */
-const onlyParsed = /^(?:serve|mcp|sandbox sh|run .*--(?:learn|watch))\b/
+/** Commands that have no end, want a terminal, reach the network, or take seconds (the doctor, who has tests of his own); and arguments that stand for something of the reader's. */
+const onlyParsed = /^(?:serve|mcp|doctor|sandbox sh|run .*--(?:learn|watch))\b/
 const placeholder = /…|^[A-Z]+(?::[A-Z]+)?$/
 
 async function carryOut({ name, args, call, isShown }: Call): Promise<Done> {
