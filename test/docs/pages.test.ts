@@ -21,10 +21,11 @@ const kinds: Readonly<Record<string, readonly string[]>> = {
   // "": each line runs, against a real server; shown: commands, options and scripts exist, for what only some machines have
   sh: ["", "shown"],
   // "": it parses; settings, policy, mcp: by their schema; printed: what the fence before it printed
-  json: ["", "policy", "mcp", "printed"],
+  json: ["", "policy", "mcp", "printed", "file"],
   jsonc: ["settings"],
   yaml: [""],
   md: ["file"],
+  // "": a drawing or a map
   text: ["", "printed"],
   // Of programs that are not here.
   nginx: [""],

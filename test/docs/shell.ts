@@ -77,7 +77,14 @@ async function carryOut({ name, args, call, isShown }: Call): Promise<Done> {
   const { code, stdout, stderr } = readsStdin(args)
     ? await mayfly(args, { input: readFileSync(`${call}.in`, "utf8"), cwd: process.cwd() })
     : await mayflyHere(args)
+  if (args[0] === "workflow" && args[1] === "start") await settled()
   return { code: code ?? 1, stdout, stderr }
+}
+
+/** A reader types the next line when the workflow has come to where it waits, or to its end. */
+async function settled(): Promise<void> {
+  const { stdout } = await mayflyHere(["workflow", "ls", "--json"])
+  if (/"status":"(?:queued|running)"/.test(stdout)) await settled()
 }
 
 function readsStdin(args: readonly string[]): boolean {
