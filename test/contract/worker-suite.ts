@@ -120,6 +120,8 @@ export function workerSuite(subject: () => Subject): void {
     abort.abort()
     const ended = await run
     assert.equal(ended.ok || ended.error.code, "worker.aborted")
+    const late = await worker.execute(undefined, { signal: AbortSignal.abort() })
+    assert.equal(late.ok || late.error.code, "worker.aborted")
   })
 
   test("a fetch handler gets requests and gives responses, their bodies as streams", async () => {

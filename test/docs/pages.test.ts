@@ -90,23 +90,30 @@ function checkData({ language, kind, text }: Fence): void {
   }
   const value: unknown = JSON.parse(text)
   if (kind === "policy") parsePolicy(value)
-  if (kind === "mcp") checkEditor(value as Record<string, Record<string, Editor>>)
+  if (kind === "mcp") checkEditor(value as Editors)
 }
 
+interface Editors {
+  readonly mcpServers?: Readonly<Record<string, Editor>>
+  /** The word of VS Code. */
+  readonly servers?: Readonly<Record<string, Editor>>
+}
+
+/** A server in the configuration of an editor. */
 interface Editor {
   readonly command?: string
   readonly args?: readonly string[]
   readonly url?: string
 }
 
-/** The configuration of an editor: its servers are commands of ours, or the address that serves them. */
-function checkEditor(configuration: Readonly<Record<string, Readonly<Record<string, Editor>>>>): void {
-  const [name = "", ...more] = Object.keys(configuration)
-  assert.deepEqual([["mcpServers", "servers"].includes(name), more], [true, []])
-  for (const { command, args = [], url } of Object.values(configuration[name] ?? {})) {
-    if (url === undefined) assert.deepEqual([command, parseCommand(args)], ["mayfly", ""])
-    else assert.match(url, /^http:\/\/127\.0\.0\.1:8787\/mcp$/)
-  }
+/** Its servers are our command, or the address that the server has for agents. */
+function checkEditor({ mcpServers, servers = mcpServers }: Editors): void {
+  const [given] = Object.values(servers ?? {})
+  assert.ok(given !== undefined, "it names no server")
+  if (given.url === undefined) {
+    assert.match(given.command ?? "", /(?:^|\/)mayfly$/)
+    assert.deepEqual([given.args?.[0], parseCommand(given.args ?? [])], ["mcp", ""])
+  } else assert.match(given.url, /^https?:\/\/[^/]+\/mcp$/)
 }
 
 /** Links of a page into the checkout, code left out. */

@@ -132,7 +132,6 @@ export class DynamicWorker implements AsyncDisposable {
   /** The whole run. Never rejects for what the program did. */
   async execute(input?: unknown, options: RunOptions = {}): Promise<Run> {
     const { signal, ...rest } = options
-    signal?.throwIfAborted()
     this.#checkUsable()
     return this.#ended(this.#stub.execute(encodeGiven(this.#values, { input, ...rest })), signal)
   }
