@@ -33,8 +33,8 @@ const kinds: Readonly<Record<string, readonly string[]>> = {
 }
 
 test("every fence is closed and of a kind that is checked", () => {
-  for (const page of pages) assert.doesNotMatch(withoutFences(readPage(page)), /^ *(?:```|~~~)/m, page)
-  const unknown = fences.filter(({ language, kind }) => kinds[language]?.includes(kind) !== true)
+  for (const page of pages) assert.doesNotMatch(withoutFences(readPage(page)), /^[ >]*(?:```|~~~)/m, page)
+  const unknown = fences.filter(({ language, kind }) => ! kinds[language]?.includes(kind))
   assert.deepEqual(
     unknown.map((fence) => `${placeOf(fence)} ${fence.language} ${fence.kind}`),
     [],
@@ -43,8 +43,13 @@ test("every fence is closed and of a kind that is checked", () => {
 
 test("a file that a page shows is used by a command below it", () => {
   for (const fence of fences.filter(({ kind }) => kind === "file")) {
-    const below = fences.filter(({ page, line, language }) => page === fence.page && line > fence.line && language === "sh")
-    assert.ok(below.some(({ text }) => text.includes(String(fence.given["name"]))), placeOf(fence))
+    const below = fences.filter(
+      ({ page, line, language }) => page === fence.page && line > fence.line && language === "sh",
+    )
+    assert.ok(
+      below.some(({ text }) => text.includes(String(fence.given["name"]))),
+      placeOf(fence),
+    )
   }
 })
 
@@ -128,7 +133,10 @@ function anchorsOf(page: string): ReadonlySet<string> {
   const found = new Map<string, number>()
   const anchors = [...withoutFences(readPage(page)).matchAll(/^#{1,6} (.+)$/gm)].map(([, heading = ""]) => {
     const text = heading.replaceAll(/\[([^\]]*)\]\([^)]*\)/g, "$1")
-    const anchor = text.toLowerCase().replaceAll(/[^\p{L}\p{N}_ -]/gu, "").replaceAll(" ", "-")
+    const anchor = text
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N}_ -]/gu, "")
+      .replaceAll(" ", "-")
     const count = found.get(anchor) ?? 0
     found.set(anchor, count + 1)
     return count === 0 ? anchor : `${anchor}-${count}`

@@ -23,19 +23,31 @@ function readPrograms(): Program[] {
     texts.set(fence.page, named)
     if (typeof fence.given["as"] === "string") named.set(fence.given["as"], fence.text)
     const last = found.at(-1)
-    if (fence.kind === "more" && last?.place.startsWith(`${fence.page}:`) === true)
+    if (fence.kind === "more") {
+      if (last?.place.startsWith(`${fence.page}:`) !== true)
+        throw new Error(`${placeOf(fence)} goes on with no program`)
       found.splice(-1, 1, { ...last, text: `${last.text}\n${fence.text}` })
-    else if (isProgram(fence)) found.push(programOf(fence, new Map(named)))
+    } else if (isProgram(fence)) found.push(programOf(fence, new Map(named)))
   }
   return found
 }
 
 function isProgram({ language, kind }: Fence): boolean {
-  return (language === "ts" && !["guest", "file", "printed"].includes(kind)) || (language === "js" && ["runs", "before"].includes(kind))
+  return (
+    (language === "ts" && !["guest", "file", "printed"].includes(kind)) ||
+    (language === "js" && ["runs", "before"].includes(kind))
+  )
 }
 
 function programOf(fence: Fence, named: ReadonlyMap<string, string>): Program {
   const texts = new Map([...named].filter(([name]) => fence.text.includes(name)))
   const types = (fence.given["types"] ?? {}) as Record<string, string>
-  return { place: placeOf(fence), isTypeScript: fence.language === "ts", kind: fence.kind, text: fence.text, types, texts }
+  return {
+    place: placeOf(fence),
+    isTypeScript: fence.language === "ts",
+    kind: fence.kind,
+    text: fence.text,
+    types,
+    texts,
+  }
 }

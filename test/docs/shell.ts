@@ -97,7 +97,9 @@ function said(problem: string): Done {
 
 /** `npm run bench -- NAME`: the bench has to be there too. */
 function npmProblem([command = "", ...args]: readonly string[]): string {
-  const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { scripts: Record<string, string> }
+  const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+    scripts: Record<string, string>
+  }
   const name = command === "run" ? (args[0] ?? "") : command
   if (["ci", "install"].includes(name)) return ""
   if (!(name in scripts)) return `there is no script "${name}"`

@@ -4,8 +4,8 @@ import { pause, retryDelayMs } from "./retry.ts"
 
 export interface HttpOptions {
   readonly url: string
-  readonly key?: string | undefined
-  readonly tenant?: string | undefined
+  readonly key?: string
+  readonly tenant?: string
   readonly maxRetries: number
   readonly fetch: typeof fetch
 }

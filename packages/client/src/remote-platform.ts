@@ -15,9 +15,9 @@ export interface ConnectOptions {
   /** Where the server is, such as `http://127.0.0.1:8787`. */
   readonly url: string
   /** `mf_…`. */
-  readonly key?: string | undefined
+  readonly key?: string
   /** For whom things are done, with a key of all tenants. Default: the key's, else "default". */
-  readonly tenant?: string | undefined
+  readonly tenant?: string
   /** How often a request is sent again when the network fails, or the server is busy. Default 3. */
   readonly maxRetries?: number
   /** Default: the global one. */
