@@ -34,7 +34,7 @@ const kinds: Readonly<Record<string, readonly string[]>> = {
 
 test("every fence is closed and of a kind that is checked", () => {
   for (const page of pages) assert.doesNotMatch(withoutFences(readPage(page)), /^[ >]*(?:```|~~~)/m, page)
-  const unknown = fences.filter(({ language, kind }) => ! kinds[language]?.includes(kind))
+  const unknown = fences.filter(({ language, kind }) => !kinds[language]?.includes(kind))
   assert.deepEqual(
     unknown.map((fence) => `${placeOf(fence)} ${fence.language} ${fence.kind}`),
     [],
@@ -85,6 +85,62 @@ test("every page of docs can be reached from the README", () => {
     [],
   )
 })
+
+test("commands within sentences are commands of ours, with options that they have", () => {
+  for (const page of pages.filter((page) => !isHistory(page)))
+    for (const [, command = ""] of spansOf(page, /mayfly ([a-z][^`\n]+)/)) {
+      const words = [...command.replaceAll(/[[\]]|[>|] .*/g, "").matchAll(/'([^']*)'|([^\s']+)/g)]
+      // `ls|show` are two commands.
+      const choices = words.map(([, quoted, word = quoted ?? ""]) => word.split(quoted === undefined ? "|" : "\0"))
+      for (const at of (choices.find(({ length }) => length > 1) ?? [""]).keys())
+        assert.doesNotMatch(
+          parseCommand(choices.map((words) => words[at] ?? words[0] ?? "")),
+          /unknown|invalid|excess/,
+          `${page}: ${command}`,
+        )
+    }
+})
+
+test("pages name routes that are there, and the reference all of them", () => {
+  const { paths } = JSON.parse(readPage("docs/reference/openapi.json")) as { paths: Record<string, object> }
+  const routes = new Map(Object.entries(paths).map(([path, methods]) => [anyName(path), Object.keys(methods)]))
+  const named = new Set<string>()
+  for (const page of pages.filter((page) => !isHistory(page)))
+    for (const [span, method, path = ""] of spansOf(
+      page,
+      /(?:(GET|POST|PUT|DELETE) )?((?:…|\/v1|\/mcp)\/[^\s`?]+)[^`\n]*/,
+    )) {
+      const meant = bases.map((base) => anyName(path.replace("…", base)))
+      for (const route of meant) named.add(route)
+      if (method === undefined) continue
+      assert.ok(
+        meant.some((route) => routes.get(route)?.includes(method.toLowerCase()) === true),
+        `${page}: ${span}`,
+      )
+    }
+  assert.deepEqual(
+    [...routes.keys()].filter((route) => route.startsWith("/v1/") && !named.has(route)),
+    [],
+  )
+})
+
+/** What `…` stands for in the tables of docs/reference/http.md. */
+const bases = ["/v1/sandboxes/ID", "/v1/sandbox/ID", "/v1/pool", "/v1/approvals/ID", "/v1/workflows/ID"]
+
+/** `/v1/things/{id}` and `/v1/things/ID` are one. */
+function anyName(path: string): string {
+  return path.replaceAll(/\{\w+\}|\b[A-Z]{2,}\b/g, "*")
+}
+
+/** Code within sentences. */
+function spansOf(page: string, pattern: RegExp): Iterable<RegExpMatchArray> {
+  return withoutFences(readPage(page)).matchAll(new RegExp(`\`${pattern.source}\``, "g"))
+}
+
+/** What was said of an earlier version stays. */
+function isHistory(page: string): boolean {
+  return page === "CHANGELOG.md" || page.startsWith("docs/decisions/")
+}
 
 function checkData({ language, kind, text }: Fence): void {
   if (language === "yaml") return void parseYaml(text)
