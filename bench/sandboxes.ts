@@ -1,13 +1,14 @@
 // npm run bench -- sandboxes: sandboxes beside containers and other ways to hold a command in. See docs/reference/benchmarks.md.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, rmSync } from "node:fs"
 import { loadavg, tmpdir } from "node:os"
-import { dirname, join, resolve } from "node:path"
+import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import { createPlatform, type Platform, Sandbox } from "mayfly"
 import { pssBytes } from "./measure/process-tree.ts"
 import { median, percentile } from "./measure/statistics.ts"
 import { describeCommit } from "./report/machine.ts"
+import { save } from "./report/output.ts"
 import { figure, ratio, table } from "./report/table.ts"
 import type { Box, SandboxContender, StartContender } from "./sandboxes/contender.ts"
 import { type Docker, dockerApi, dockerCommands, dockerRun, startDocker } from "./sandboxes/docker.ts"
@@ -104,9 +105,7 @@ async function bench({ isQuick, only, json }: Options): Promise<void> {
   const goals = goalsOf(results)
   const rows = goals.map(({ name, goal, measured, isMet }) => [name, goal, measured, isMet === undefined ? "-" : isMet ? "met" : "NOT MET"]) // oxfmt-ignore
   console.log(`\n${table(["goal", "wanted", "measured", ""], rows)}`)
-  mkdirSync(dirname(resolve(json)), { recursive: true })
-  writeFileSync(resolve(json), `${JSON.stringify({ ...results, goals }, null, 2)}\n`)
-  console.log(`\nwritten: ${json}`)
+  save({ ...results, goals }, json)
 }
 
 async function startAll(

@@ -1,6 +1,5 @@
 // npm run bench -- workers: Mayfly's dynamic workers beside other ways to run a program from scratch. See docs/reference/benchmarks.md.
-import { mkdirSync, writeFileSync } from "node:fs"
-import { dirname, join, resolve } from "node:path"
+import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { contenders } from "./contenders/all.ts"
 import { installPeers, peerVersion } from "./contenders/peers.ts"
@@ -12,8 +11,10 @@ import { measureMemory } from "./measure/memory.ts"
 import { measureNeighbour } from "./measure/neighbour.ts"
 import { measureClients, measureSizes } from "./measure/scale.ts"
 import { measureSpeed } from "./measure/speed.ts"
-import { type BenchOptions, help, parseOptions, type SectionName } from "./options.ts"
+import { full, quick, type Settings } from "./measure/settings.ts"
+import { type BenchOptions as OptionsOf, helpOf, parseOptions } from "./options.ts"
 import { describeCommit, describeMachine } from "./report/machine.ts"
+import { print, progress, save } from "./report/output.ts"
 import type { Results } from "./report/results.ts"
 import {
   bridgeText,
@@ -26,8 +27,16 @@ import {
   speedText,
 } from "./report/sections.ts"
 
+const sections = ["speed", "sizes", "clients", "memory", "limits", "neighbour", "bridge"] as const
+type SectionName = (typeof sections)[number]
+type BenchOptions = OptionsOf<SectionName, Settings>
 type Measured = { -readonly [Name in SectionName]?: Results[Name] }
 
+const choice = { sections, contenders, settings: { full, quick } }
+const about = {
+  about: "Measures Mayfly's dynamic workers beside other ways to run a program from scratch, in interleaved rounds.",
+  quick: "fewer and shorter rounds: about two minutes instead of ten",
+}
 const here = dirname(fileURLToPath(import.meta.url))
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.on(signal, () => {
@@ -40,8 +49,8 @@ process.exitCode = await main()
 
 async function main(): Promise<number> {
   try {
-    const options = parseOptions(process.argv.slice(2))
-    if (options === undefined) console.log(help)
+    const options = parseOptions(process.argv.slice(2), choice)
+    if (options === undefined) console.log(helpOf("workers", about, choice))
     else await bench(options)
     return 0
   } catch (error) {
@@ -152,21 +161,4 @@ async function mayflySections(
     const withWorkerd = names.includes("workerd") && missingPeer("workerd") === undefined
     print(bridgeText((measured.bridge = await measureBridge(settings, withWorkerd))))
   }
-}
-
-function save(results: Results, file: string): void {
-  const path = resolve(file)
-  mkdirSync(dirname(path), { recursive: true })
-  writeFileSync(path, `${JSON.stringify(results, undefined, 2)}\n`)
-  console.log(`written: ${path}`)
-}
-
-/** One line that the next one takes the place of; nothing when nobody looks. */
-function progress(text: string): void {
-  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text} …`)
-}
-
-function print(text: string): void {
-  if (process.stderr.isTTY) process.stderr.write("\r\x1b[K")
-  console.log(`${text}\n`)
 }

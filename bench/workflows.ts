@@ -1,26 +1,34 @@
 // npm run bench -- workflows: Mayfly's workflows beside other durable engines. See docs/reference/benchmarks.md.
-import { mkdirSync, writeFileSync } from "node:fs"
-import { dirname, join, resolve } from "node:path"
+import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { programOf } from "./contenders/program.ts"
 import { Driver, killDrivers as killWorkers } from "./measure/driver.ts"
+import { type BenchOptions as OptionsOf, helpOf, parseOptions } from "./options.ts"
 import { describeCommit, describeMachine, type Machine } from "./report/machine.ts"
+import { print, progress, save } from "./report/output.ts"
 import { goalsTable, machineText } from "./report/sections.ts"
-import { contenders, type SectionName } from "./workflows/all.ts"
+import { contenders, type SectionName, sectionNames as sections } from "./workflows/all.ts"
 import { killDrivers, WorkflowDriver } from "./workflows/driver.ts"
 import { goalsOf } from "./workflows/goals.ts"
 import { measureNaps } from "./workflows/measure-naps.ts"
 import { measureResume, measureSize, measureSleepers } from "./workflows/measure-rest.ts"
 import { measureSpeed } from "./workflows/measure-speed.ts"
-import { type BenchOptions, help, parseOptions } from "./workflows/options.ts"
 import { installPeers, peerVersion } from "./workflows/peers.ts"
 import { closePlaces, newPlace, type Place } from "./workflows/places.ts"
 import type { Results } from "./workflows/results.ts"
+import { full, quick, type Settings } from "./workflows/settings.ts"
 import { napsText, resumeText, sizeText, sleepersText, speedText } from "./workflows/sections.ts"
 
+type BenchOptions = OptionsOf<SectionName, Settings>
 type Measured = { -readonly [Name in Exclude<keyof Results, keyof Header>]?: NonNullable<Results[Name]> }
 type Header = Pick<Results, "commit" | "command" | "date" | "machine" | "settings" | "failures">
 
+const choice = { sections, contenders, settings: { full, quick } }
+const about = {
+  about:
+    "Measures Mayfly's workflows beside other durable engines, in interleaved rounds, each with what it has for durability.",
+  quick: "fewer rounds: about five minutes instead of fifteen",
+}
 const here = dirname(fileURLToPath(import.meta.url))
 const failures: string[] = []
 const startMs = 60_000
@@ -36,8 +44,8 @@ process.exitCode = await main()
 
 async function main(): Promise<number> {
   try {
-    const options = parseOptions(process.argv.slice(2))
-    if (options === undefined) console.log(help)
+    const options = parseOptions(process.argv.slice(2), choice)
+    if (options === undefined) console.log(helpOf("workflows", about, choice))
     else await bench(options)
     return 0
   } catch (error) {
@@ -153,21 +161,4 @@ function failed(name: string, section: string, error: unknown): void {
 function describePeers(): Machine {
   const peers = Object.values(contenders).flatMap(({ peer }) => (peer === undefined ? [] : [[peer, peerVersion(peer)]]))
   return { ...describeMachine(), peers: Object.fromEntries(peers) as Record<string, string> }
-}
-
-function save(results: Results, file: string): void {
-  const path = resolve(file)
-  mkdirSync(dirname(path), { recursive: true })
-  writeFileSync(path, `${JSON.stringify(results, undefined, 2)}\n`)
-  console.log(`written: ${path}`)
-}
-
-/** One line that the next one takes the place of; nothing when nobody looks. */
-function progress(text: string): void {
-  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text} …`)
-}
-
-function print(text: string): void {
-  if (process.stderr.isTTY) process.stderr.write("\r\x1b[K")
-  console.log(`${text}\n`)
 }

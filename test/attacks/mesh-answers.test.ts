@@ -2,7 +2,7 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 import { brotliCompressSync, deflateRawSync, gzipSync } from "node:zlib"
 import { meshGuest, resultOf, tryFetch } from "./mesh-guest.ts"
-import { serveHttp, serveRaw } from "./mesh-servers.ts"
+import { serveHttp, serveRaw } from "./upstream.ts"
 
 test("request smuggling: an answer with two lengths, or lines that end otherwise, carries nothing into the next one", async (t) => {
   const smuggled = "HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\nsmuggled"

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { meshGuest, resultOf, tryFetch } from "./mesh-guest.ts"
-import { serveHttp } from "./mesh-servers.ts"
+import { serveHttp } from "./upstream.ts"
 
 const metadata = "169.254.169.254"
 

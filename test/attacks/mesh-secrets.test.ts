@@ -4,7 +4,7 @@ import { createHttpEgress } from "@mayfly/mesh"
 import type { NetworkPolicy } from "@mayfly/protocol"
 import { createRuntime, DynamicWorker, Facets, facetScope, type Runtime, WorkerLoader } from "@mayfly/runtime"
 import { meshGuest, resultOf } from "./mesh-guest.ts"
-import { serveHttp, serveRaw } from "./mesh-servers.ts"
+import { serveHttp, serveRaw } from "./upstream.ts"
 
 const secret = "sk-Live/0123+456789=abcdef"
 const secrets = { resolve: async (tenant: string) => (tenant === "poor" ? null : secret) }

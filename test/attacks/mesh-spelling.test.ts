@@ -2,7 +2,8 @@ import assert from "node:assert/strict"
 import type { IncomingMessage } from "node:http"
 import { test, type TestContext } from "node:test"
 import { meshGuest, resultOf, tryFetch } from "./mesh-guest.ts"
-import { serveHttp } from "./mesh-servers.ts"
+import { serveHttp } from "./upstream.ts"
+import { privateHosts } from "./private-hosts.ts"
 
 interface Seen {
   readonly names: Set<string>
@@ -118,46 +119,15 @@ test("user names, backslashes, fragments and queries do not move the host", asyn
 test("no spelling of a private address is reached by a policy that allows public ones", async (t) => {
   const port = await serveHttp(t, () => assert.fail("a private address was reached"))
   const hosts = [
-    "127.0.0.1",
-    "127.1",
-    "2130706433",
-    "017700000001",
-    "0x7f000001",
-    "0x7f.1",
-    "0177.0.0.1",
-    "127.0.0.1.",
-    "127.000.000.001",
+    ...privateHosts,
     "①②⑦.⓪.⓪.①",
-    "0",
-    "0.0.0.0",
-    "localhost",
-    "LOCALHOST.",
-    "[::1]",
-    "[::]",
     "[0:0:0:0:0:0:0:1]",
-    "[::ffff:127.0.0.1]",
-    "[::ffff:7f00:1]",
-    "[::127.0.0.1]",
-    "[64:ff9b::7f00:1]",
     "[64:ff9b:1::7f00:1]",
-    "[2002:7f00:1::]",
     "[2001:0:7f00:1::]",
-    "[fe80::1]",
-    "[fe80::1%25lo]",
     "[fe80::1%lo]",
     "[::1%25lo]",
     "[fc00::1]",
-    "10.0.0.1",
     "172.16.0.1",
-    "192.168.0.1",
-    "100.64.0.1",
-    "169.254.169.254",
-    "[fd00:ec2::254]",
-    "[::ffff:169.254.169.254]",
-    "168.63.129.16",
-    "100.100.100.200",
-    "224.0.0.1",
-    "255.255.255.255",
     "256.256.256.256",
     "1.2.3.4.5",
     "4294967296",

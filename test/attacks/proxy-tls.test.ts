@@ -7,7 +7,7 @@ import { connect, type ConnectionOptions, type TLSSocket } from "node:tls"
 import { PolicyHandle, type TlsMode } from "@mayfly/mesh"
 import type { NetworkPolicy } from "@mayfly/protocol"
 import { type LoopbackProxy, proxyOnLoopback } from "./proxy-on-loopback.ts"
-import { echo, serveHttps, serveTcp, worldAuthority } from "./upstream.ts"
+import { echo, serveHttps, serveSocket, worldAuthority } from "./upstream.ts"
 
 /** TLS through a tunnel to `target`, and what came of a request in it. */
 async function through(
@@ -69,7 +69,7 @@ for (const [kind, policyFor] of [
 
   test(`what is no TLS is not carried to an https origin, ${kind}`, async (t) => {
     const raw: string[] = []
-    const port = await serveTcp(t, (socket) => void socket.on("data", (data) => raw.push(data.toString())))
+    const port = await serveSocket(t, (socket) => void socket.on("data", (data) => raw.push(data.toString())))
     const net = await proxyOnLoopback(t, { policy: policyFor(`https://good.example:${port}`) })
     for (const bytes of [
       "SSH-2.0-x\r\n",
@@ -151,7 +151,7 @@ test("the certificates of a sandbox's authority are for the host of the connecti
 })
 
 test("DNS rebinding: a wildcard's name that leads to this machine is refused, a changing one is checked each time", async (t) => {
-  const port = await serveTcp(t, () => assert.fail("a private address was reached"))
+  const port = await serveSocket(t, () => assert.fail("a private address was reached"))
   const answers = [
     ["127.0.0.1"],
     ["93.184.216.34", "127.0.0.1"],
@@ -181,7 +181,7 @@ test("DNS rebinding: a wildcard's name that leads to this machine is refused, a 
 })
 
 test("our own port is reached by no rule", async (t) => {
-  const port = await serveTcp(t, () => assert.fail("our own port was reached"))
+  const port = await serveSocket(t, () => assert.fail("our own port was reached"))
   const policy = { allowedOrigins: [`tcp://localhost:${port}`, `http://127.0.0.1:${port}`] }
   const net = await proxyOnLoopback(t, { policy, egress: { ownPorts: () => [port] } })
   assert.equal(await net.tunnel(`localhost:${port}`), 403)
@@ -205,7 +205,7 @@ test("an upgrade to WebSocket is decided like a request; others are requests who
 })
 
 test("an end of the sandbox ends what is open, and rows say how much there was", async (t) => {
-  const port = await serveTcp(t, (socket) => void socket.write("hello"))
+  const port = await serveSocket(t, (socket) => void socket.write("hello"))
   const net = await proxyOnLoopback(t, { policy: { allowedOrigins: [`tcp://good.example:${port}`] } })
   const socket = await net.open()
   socket.write(`CONNECT good.example:${port} HTTP/1.1\r\nHost: x\r\n\r\n`)
@@ -222,7 +222,7 @@ test("an end of the sandbox ends what is open, and rows say how much there was",
 })
 
 test("a ledger that cannot record lets nothing through", async (t) => {
-  const port = await serveTcp(t, () => assert.fail("an unrecorded connection was made"))
+  const port = await serveSocket(t, () => assert.fail("an unrecorded connection was made"))
   const ledger = { begin: () => Promise.reject(new Error("disk full")), end: () => {} }
   const net = await proxyOnLoopback(t, {
     policy: { allowedOrigins: [`tcp://good.example:${port}`, `http://good.example:${port + 1}`] },
@@ -255,7 +255,7 @@ test("ask: a tunnel waits for an answer, and unattended means no", async (t) => 
 })
 
 test("a handle that narrows the policy counts for the next connection", async (t) => {
-  const port = await serveTcp(t, (socket) => void socket.end("hello"))
+  const port = await serveSocket(t, (socket) => void socket.end("hello"))
   const policy = new PolicyHandle({ allowedOrigins: [`tcp://good.example:${port}`] })
   const net = await proxyOnLoopback(t, { policy })
   assert.equal(await net.tunnel(`good.example:${port}`), 200)

@@ -1,20 +1,11 @@
 import assert from "node:assert/strict"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { after, test } from "node:test"
+import { test } from "node:test"
 import { mayflyHere as mayfly } from "./mayfly-here.ts"
-import { startMayfly } from "./mayfly-process.ts"
+import { serve } from "./served.ts"
 
-const folder = mkdtempSync(join(tmpdir(), "mayfly-accounts-cli-"))
-const data = join(folder, "data")
-const server = startMayfly(["serve", "--port", "0", "--data", data])
-after(async () => {
-  server.child.kill("SIGTERM")
-  await server.finished
-  rmSync(folder, { recursive: true, force: true })
-})
-await server.output(/serving at (\S+)/)
+const { folder, data } = await serve("accounts-cli")
 
 async function ok(...args: string[]): Promise<string> {
   const { code, stdout, stderr } = await mayfly([...args, "--data", data])

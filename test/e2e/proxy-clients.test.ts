@@ -8,7 +8,7 @@ import { test } from "node:test"
 import { openTransparentListeners, PolicyHandle } from "@mayfly/mesh"
 import { WebSocketServer } from "ws"
 import { noNamespaces, sandboxNetwork } from "../attacks/sandbox-network.ts"
-import { echo, listen, serveHttp, serveHttps, serveTcp, worldAuthority } from "../attacks/upstream.ts"
+import { echo, listening, serveHttp, serveHttps, serveSocket, worldAuthority } from "../attacks/upstream.ts"
 
 const skip = noNamespaces
 const world = { ca: worldAuthority.certificate }
@@ -233,7 +233,7 @@ function gitBackend(request: IncomingMessage, response: ServerResponse): void {
 }
 
 test("a raw connection needs a tcp rule, goes both ways, and half-closes", { skip }, async (t) => {
-  const port = await serveTcp(t, (socket) => {
+  const port = await serveSocket(t, (socket) => {
     socket.write("hello\n")
     socket.on("data", (data) => socket.write(data))
     socket.on("end", () => socket.end("bye\n"))
@@ -267,10 +267,10 @@ test("WebSockets go through plain and terminated connections, and are decided li
   sockets.on("connection", (socket, request) => {
     socket.on("message", (data, isBinary) => socket.send(isBinary ? data : `${request.url} ${String(data as Buffer)}`))
   })
-  const port = await listen(t, http)
+  const port = await listening(t, http)
   const https = createHttpsServer({ SNICallback: (name, callback) => callback(null, worldAuthority.contextFor(name)) })
   https.on("upgrade", (request, socket, head) => http.emit("upgrade", request, socket, head))
-  const secure = await listen(t, https)
+  const secure = await listening(t, https)
   const paths = ["/allowed"]
   const allowedOrigins = [
     { origin: `http://api.test:${port}`, paths },

@@ -4,7 +4,7 @@ import { once } from "node:events"
 import type { Socket } from "node:net"
 import { test } from "node:test"
 import { type LoopbackProxy, proxyOnLoopback } from "../attacks/proxy-on-loopback.ts"
-import { echo, serveHttp, serveTcp } from "../attacks/upstream.ts"
+import { echo, serveHttp, serveSocket } from "../attacks/upstream.ts"
 
 /** A tunnel that stands, with nothing read of what follows the answer to CONNECT. */
 async function tunnel(net: LoopbackProxy, target: string): Promise<Socket> {
@@ -25,7 +25,7 @@ test("a tunnel carries every byte as it came, both ways at once, to readers that
   const data = randomBytes(12 << 20)
   const hash = createHash("sha256").update(data).digest("hex")
   const arrived = Promise.withResolvers<string>()
-  const port = await serveTcp(t, (socket) => {
+  const port = await serveSocket(t, (socket) => {
     const received = createHash("sha256")
     socket.on("data", (chunk) => {
       received.update(chunk)
@@ -58,7 +58,7 @@ test("whoever does not read holds up whoever writes, in both directions", async 
   const chunk = Buffer.alloc(1 << 20)
   let written = 0
   const peers: Socket[] = []
-  const port = await serveTcp(t, (socket) => {
+  const port = await serveSocket(t, (socket) => {
     peers.push(socket)
     const fill = (): void => {
       while (written < 200 && socket.writable) {
@@ -91,12 +91,12 @@ test("whoever does not read holds up whoever writes, in both directions", async 
 })
 
 test("limits and brokered secrets count in raw connections", async (t) => {
-  const port = await serveTcp(t, (socket) => {
+  const port = await serveSocket(t, (socket) => {
     socket.on("data", (data) => socket.write(data))
     socket.write("x".repeat(100))
   })
   const web = await serveHttp(t, echo)
-  const leaking = await serveTcp(t, (socket) => {
+  const leaking = await serveSocket(t, (socket) => {
     socket.write("the key is s3cret-")
     setImmediate(() => socket.end("value, really"))
   })
@@ -130,7 +130,7 @@ test("limits and brokered secrets count in raw connections", async (t) => {
 })
 
 test("a connection that is silent is closed, and its row says so", async (t) => {
-  const port = await serveTcp(t, () => {})
+  const port = await serveSocket(t, () => {})
   const net = await proxyOnLoopback(t, {
     policy: { allowedOrigins: [`tcp://good.example:${port}`] },
     limits: { idleMs: 200 },
@@ -159,7 +159,7 @@ test("a client that goes away ends its request upstream", async (t) => {
 })
 
 test("an answer that breaks off is not passed on as whole", async (t) => {
-  const port = await serveTcp(t, (socket) => {
+  const port = await serveSocket(t, (socket) => {
     socket.once("data", () => socket.end("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"))
   })
   const net = await proxyOnLoopback(t, { policy: { allowedOrigins: [`http://good.example:${port}`] } })

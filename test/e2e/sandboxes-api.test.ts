@@ -1,24 +1,12 @@
 import assert from "node:assert/strict"
-import { mkdtempSync, rmSync } from "node:fs"
 import { request } from "node:http"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
-import { after, test } from "node:test"
-import { startMayfly } from "./mayfly-process.ts"
+import { test } from "node:test"
+import { serve } from "./served.ts"
 import { follow } from "./sent-events.ts"
 import { WebSocketClient } from "./web-socket-client.ts"
 
 /** Processes, shells, terminals, ports, snapshots, code and the rest of files over HTTP: one server, one sandbox. */
-const folder = mkdtempSync(join(tmpdir(), "mayfly-sandboxes-api-"))
-const server = startMayfly(["serve", "--port", "0", "--data", join(folder, "data")])
-after(async () => {
-  server.child.kill("SIGTERM")
-  await server.finished
-  rmSync(folder, { recursive: true, force: true })
-})
-const [, key = ""] = await server.output(/admin key: (mf_\S+)/)
-const [, url = ""] = await server.output(/serving at (\S+)/)
-const authorization = `Bearer ${key}`
+const { url, key, authorization } = await serve("sandboxes-api")
 const base = `${url}/v1/sandboxes`
 
 interface Answer {

@@ -1,21 +1,9 @@
 import assert from "node:assert/strict"
-import { mkdtempSync, rmSync } from "node:fs"
 import { connect } from "node:net"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
-import { after, test } from "node:test"
-import { startMayfly } from "./mayfly-process.ts"
+import { test } from "node:test"
+import { serve } from "./served.ts"
 
-const folder = mkdtempSync(join(tmpdir(), "mayfly-sandboxes-http-"))
-const server = startMayfly(["serve", "--port", "0", "--data", join(folder, "data")])
-after(async () => {
-  server.child.kill("SIGTERM")
-  await server.finished
-  rmSync(folder, { recursive: true, force: true })
-})
-const [, key = ""] = await server.output(/admin key: (mf_\S+)/)
-const [, url = ""] = await server.output(/serving at (\S+)/)
-const authorization = `Bearer ${key}`
+const { url, authorization } = await serve("sandboxes-http")
 
 function send(method: string, path: string, body?: string | Uint8Array<ArrayBuffer>, headers = {}): Promise<Response> {
   return fetch(`${url}/v1/sandboxes${path}`, {

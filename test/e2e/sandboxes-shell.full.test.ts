@@ -1,42 +1,12 @@
 import assert from "node:assert/strict"
-import { mkdtempSync, rmSync } from "node:fs"
 import { request } from "node:http"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { after, test } from "node:test"
+import { test } from "node:test"
 import { type Finished, mayfly, startMayfly } from "./mayfly-process.ts"
 import { PtyProcess } from "./pty-process.ts"
+import { data, folder, key, local, run, url } from "./sandbox-commands.ts"
 
-/** What is left of `mayfly sandbox` with a server: processes, previews, copies. Each command starts a process of its own. */
-const folder = mkdtempSync(join(tmpdir(), "mayfly-sandboxes-sh-"))
-const data = join(folder, "data")
-const server = startMayfly(["serve", "--port", "0", "--data", data])
-after(async () => {
-  server.child.kill("SIGTERM")
-  await server.finished
-  rmSync(folder, { recursive: true, force: true })
-})
-const [, key = ""] = await server.output(/admin key: (mf_\S+)/)
-const [, url = ""] = await server.output(/serving at (\S+)/)
-await fetch(`${url}/v1/sandboxes`, {
-  method: "POST",
-  headers: { authorization: `Bearer ${key}` },
-  body: JSON.stringify({ id: "box" }),
-})
-
-function sandbox(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Finished> {
-  return mayfly(["sandbox", ...args], { cwd: folder, env })
-}
-
-/** Through the socket in the directory. */
-const local = (name: string, ...args: string[]): Promise<Finished> => sandbox([name, "--data", data, ...args])
-
-/** What is not about the command itself goes over HTTP, which is quicker. */
-async function run(command: string, id = "box"): Promise<string> {
-  const headers = { authorization: `Bearer ${key}` }
-  const answer = await fetch(`${url}/v1/sandboxes/${id}/exec`, { method: "POST", headers, body: JSON.stringify({ command }) }) // oxfmt-ignore
-  return ((await answer.json()) as { stdout: string }).stdout
-}
+/** Processes, previews, copies. */
 
 const ok = (stdout = ""): Finished => ({ code: 0, stdout, stderr: "" })
 

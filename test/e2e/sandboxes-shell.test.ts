@@ -1,42 +1,11 @@
 import assert from "node:assert/strict"
-import { lstatSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { lstatSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { after, test } from "node:test"
-import { type Finished, mayfly, startMayfly } from "./mayfly-process.ts"
+import { test } from "node:test"
 import { PtyProcess } from "./pty-process.ts"
+import { data, folder, key, local, run, url } from "./sandbox-commands.ts"
 
-/** `mayfly sandbox` with a server: terminals, copies of folders. */
-const folder = mkdtempSync(join(tmpdir(), "mayfly-sandboxes-sh-"))
-const data = join(folder, "data")
-const server = startMayfly(["serve", "--port", "0", "--data", data])
-after(async () => {
-  server.child.kill("SIGTERM")
-  await server.finished
-  rmSync(folder, { recursive: true, force: true })
-})
-const [, key = ""] = await server.output(/admin key: (mf_\S+)/)
-const [, url = ""] = await server.output(/serving at (\S+)/)
-const remote = { MAYFLY_URL: url, MAYFLY_KEY: key }
-await fetch(`${url}/v1/sandboxes`, {
-  method: "POST",
-  headers: { authorization: `Bearer ${key}` },
-  body: JSON.stringify({ id: "box" }),
-})
-
-function sandbox(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Finished> {
-  return mayfly(["sandbox", ...args], { cwd: folder, env })
-}
-
-/** Through the socket in the directory. */
-const local = (name: string, ...args: string[]): Promise<Finished> => sandbox([name, "--data", data, ...args])
-
-/** What is not about the command itself goes over HTTP, which is quicker. */
-async function run(command: string, id = "box"): Promise<string> {
-  const headers = { authorization: `Bearer ${key}` }
-  const answer = await fetch(`${url}/v1/sandboxes/${id}/exec`, { method: "POST", headers, body: JSON.stringify({ command }) }) // oxfmt-ignore
-  return ((await answer.json()) as { stdout: string }).stdout
-}
+/** Terminals, copies of folders. */
 
 test("sh is a true terminal: size, resize, Ctrl-C, leave and come back, exit code, terminal restored", async () => {
   const first = new PtyProcess(["sandbox", "sh", "--data", data, "--cwd", "/tmp", "box"], { cols: 91, rows: 31 })
@@ -63,7 +32,10 @@ test("sh is a true terminal: size, resize, Ctrl-C, leave and come back, exit cod
   assert.match(left.settings, /(?<!-)icanon.*(?<!-)\becho\b/)
   assert.ok(first.shown.includes("\x1b[?1049l") && first.shown.includes("\x1b[?25h"))
 
-  const second = new PtyProcess(["sandbox", "sh", "--terminal", terminal, "box"], { env: remote, cwd: folder })
+  const second = new PtyProcess(["sandbox", "sh", "--terminal", terminal, "box"], {
+    env: { MAYFLY_URL: url, MAYFLY_KEY: key },
+    cwd: folder,
+  })
   await second.until(/resized[^]*alternate/)
   second.type("echo $KEPT; exit 7\r")
   const end = await second.ended

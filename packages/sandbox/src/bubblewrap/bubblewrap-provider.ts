@@ -1,11 +1,13 @@
 import { createReadStream, existsSync } from "node:fs"
-import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises"
+import { mkdir, open, readFile, rename, rm, stat, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { pipeline } from "node:stream/promises"
 import { MayflyError } from "@mayfly/protocol"
 import { identity, isAlive } from "../claim-directory.ts"
 import { packFiles, unpackFiles } from "../archive.ts"
+import { asDiskFull } from "../disk-full.ts"
+import { namesIn } from "../names-in.ts"
 import type {
   Enforcement,
   ProviderReport,
@@ -16,11 +18,11 @@ import type {
 } from "../sandbox-provider.ts"
 import { etcFiles } from "./bubblewrap-profile.ts"
 import { type CgroupPlaces, findCgroupPlaces } from "./cgroup-places.ts"
-import { findHostPrograms, type HostPrograms, unavailable } from "./host-programs.ts"
+import { findHostPrograms, type HostPrograms } from "./host-programs.ts"
 import { copyImage, makeImage, waitUntilDetached } from "./loop-images.ts"
 import { forgetEmptyGroups, removeStaleGroups, ResourceGroup } from "./resource-group.ts"
 import { BubblewrapSandbox, type SandboxPlace, startSandbox } from "./start-sandbox.ts"
-import { chooseUserId } from "./user-ids.ts"
+import { newUser } from "./user-ids.ts"
 
 export interface BubblewrapOptions {
   /** Holds the files of all sandboxes and snapshots; made when needed. */
@@ -79,7 +81,7 @@ export class BubblewrapProvider implements SandboxProvider {
       await mkdir(join(folder, "etc"), { recursive: true, mode: 0o755 })
       const small = Object.entries(etcFiles("sandbox"))
       await Promise.all(small.map(([name, text]) => writeFile(join(folder, "etc", name), text)))
-      if (host.isRoot) await writeFile(join(folder, "user"), String(await this.#newUser()))
+      if (host.isRoot) await writeFile(join(folder, "user"), String(await newUser(join(this.#directory, "boxes"))))
       await this.#makeFiles(spec, host, from)
     } catch (error) {
       await this.remove(spec.id)
@@ -206,15 +208,6 @@ export class BubblewrapProvider implements SandboxProvider {
     }
   }
 
-  async #newUser(): Promise<number> {
-    const taken = new Set<number>()
-    for (const id of await namesIn(join(this.#directory, "boxes")))
-      taken.add(Number(await readFile(join(this.#folder(id), "user"), "utf8").catch(() => "0")))
-    const user = chooseUserId(taken)
-    if (user !== undefined) return user
-    throw unavailable("a user of its own for each sandbox can't be had: this container has too few users")
-  }
-
   /** The same for all: each sandbox mounts its own over it, where no other sees it. */
   #stage(): string {
     return existsSync("/run") ? "/run/mayfly" : join(tmpdir(), "mayfly-stage")
@@ -256,14 +249,4 @@ function notesOn(isRoot: boolean, cgroups: CgroupPlaces | undefined, hasImages: 
   if (cgroups === undefined) notes.push("no control group can be made here: memory is watched, CPU is not limited")
   if (!hasImages) notes.push("no disk image can be mounted here: the size of files is watched")
   return notes
-}
-
-async function namesIn(folder: string): Promise<string[]> {
-  return existsSync(folder) ? readdir(folder) : []
-}
-
-function asDiskFull(error: unknown): unknown {
-  const { code, message } = error as NodeJS.ErrnoException
-  if (code !== "ENOSPC" && code !== "EDQUOT") return error
-  return new MayflyError("sandbox.disk-full", `the disk of this machine is full: ${message}`, { cause: error })
 }

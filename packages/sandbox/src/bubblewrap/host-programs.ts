@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process"
 import { accessSync, constants, existsSync, statSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { MayflyError } from "@mayfly/protocol"
+import { unavailable } from "../unavailable.ts"
 import { findProgram } from "./find-program.ts"
 import { syscallFilter } from "./syscall-filter.ts"
 
@@ -104,8 +104,4 @@ function need(name: string, guarantee: string, debianPackage: string): string {
 
 function lastLine(text: string | null): string {
   return (text ?? "").trim().split("\n").at(-1) ?? "no reason was given"
-}
-
-export function unavailable(message: string): MayflyError {
-  return new MayflyError("sandbox.unavailable", message)
 }

@@ -1,12 +1,14 @@
 import { type ChildProcess, spawn } from "node:child_process"
 import { readFileSync } from "node:fs"
-import type { Socket } from "node:net"
 import type { Duplex } from "node:stream"
 import { resultOf } from "../agent-answer.ts"
 import { AgentSandbox } from "../agent-sandbox.ts"
 import { errorOfEnd } from "../error-of-end.ts"
+import { holdChild } from "../hold-child.ts"
 import { SupervisorLink } from "../link/supervisor-link.ts"
 import type { PreparedNetwork, SandboxEnd, SandboxSpec, SandboxUsage } from "../sandbox-provider.ts"
+import { didNotStart, unavailable } from "../unavailable.ts"
+import { watchRunning } from "../watch-running.ts"
 import {
   agentCommand,
   bubblewrapArguments,
@@ -15,9 +17,9 @@ import {
   type ProfilePaths,
 } from "./bubblewrap-profile.ts"
 import { missingConfinement } from "./check-confinement.ts"
-import { diskUsage, watchDisk } from "./disk-watchdog.ts"
+import { diskUsage } from "./disk-watchdog.ts"
 import { findProgram } from "./find-program.ts"
-import { type HostPrograms, unavailable } from "./host-programs.ts"
+import type { HostPrograms } from "./host-programs.ts"
 import { giveFiles, prepareStage } from "./stage.ts"
 import { launchScript } from "./launch-script.ts"
 import { memoryBelow, watchMemory } from "./memory-watchdog.ts"
@@ -25,8 +27,6 @@ import { processesOfOurs, type ResourceGroup } from "./resource-group.ts"
 
 const mebibyte = 1_048_576
 const startMs = 30_000
-const pingEveryMs = 10_000
-const pingMs = 60_000
 const maxComplaint = 8_192
 
 /** Where a sandbox's files are. */
@@ -126,7 +126,7 @@ class Running {
       resultOf(await this.link.open({ op: "ping" }).closed)
     } catch {
       await this.ended
-      throw unavailable(`the sandbox did not start: ${this.#complaint.trim() || "no reason was given"}`)
+      throw didNotStart(this.#complaint)
     } finally {
       clearTimeout(late)
     }
@@ -152,12 +152,7 @@ class Running {
   }
 
   hold(isHeld: boolean): void {
-    const streams = this.#child.stdio as readonly (Socket | null | undefined)[]
-    // A socket that has closed would wait for its next connection to do so.
-    for (const handle of [this.#child, ...streams.filter((stream) => stream?.destroyed === false)]) {
-      if (isHeld) handle?.ref()
-      else handle?.unref()
-    }
+    holdChild(this.#child, isHeld)
   }
 
   /** The first process of the namespace goes, and the kernel ends all others with it before it is gone. */
@@ -188,42 +183,14 @@ class Running {
 
   #watch(): void {
     const { spec, place, limitsMemory } = this.#options
-    const { memoryMb, diskMb, wallMs } = spec.limits
-    const exceed = (limit: "memoryMb" | "diskMb" | "wallMs", detail: string): void => {
-      void this.stop({ reason: "limit", limit, detail })
-    }
-    if (wallMs !== null) {
-      const timer = setTimeout(() => exceed("wallMs", `it ran for ${wallMs} ms`), wallMs)
-      this.#timers.push(() => clearTimeout(timer))
-    }
-    if (limitsMemory) {
-      const memoryBytes = memoryMb * mebibyte
-      const onExceeded = (bytes: number): void => exceed("memoryMb", `its processes held ${bytes} bytes`)
-      this.#timers.push(watchMemory(this.outerPid, { memoryBytes, onExceeded }))
-    }
-    if (place.image === undefined) {
-      const onExceeded = (bytes: number): void => exceed("diskMb", `its files have ${bytes} bytes`)
-      this.#timers.push(watchDisk(place.files, { diskBytes: diskMb * mebibyte, onExceeded }))
-    }
-    this.#ping()
-  }
-
-  /** A guest can stop the agent, which has its user. Nobody should wait for that for ever. */
-  #ping(): void {
-    const timer = setInterval(() => {
-      const late = setTimeout(
-        () => void this.stop({ reason: "crashed", detail: "the agent does not answer" }),
-        pingMs,
-      ).unref()
-      const done = (): void => clearTimeout(late)
-      try {
-        this.link.open({ op: "ping" }).closed.then(done, done)
-      } catch {
-        // Full: those calls will be answered, or the link is broken already.
-        done()
-      }
-    }, pingEveryMs).unref()
-    this.#timers.push(() => clearInterval(timer))
+    const { memoryMb } = spec.limits
+    const files = place.image === undefined ? place.files : undefined
+    const stop = (end: SandboxEnd): Promise<void> => this.stop(end)
+    this.#timers.push(...watchRunning(this.link, { limits: spec.limits, files, stop }))
+    if (!limitsMemory) return
+    const onExceeded = (bytes: number): void =>
+      void this.stop({ reason: "limit", limit: "memoryMb", detail: `its processes held ${bytes} bytes` })
+    this.#timers.push(watchMemory(this.outerPid, { memoryBytes: memoryMb * mebibyte, onExceeded }))
   }
 
   #innerPids(): number[] {

@@ -1,8 +1,22 @@
 import { randomInt } from "node:crypto"
 import { readFileSync } from "node:fs"
+import { readFile } from "node:fs/promises"
+import { join } from "node:path"
+import { namesIn } from "../names-in.ts"
+import { unavailable } from "../unavailable.ts"
 
 /** Numbers that neither people, containers nor systemd hand out. */
 const wanted = { first: 1_900_000_000, count: 1 << 24 }
+
+/** A user that no sandbox has whose folder is in `boxes`: each folder holds a file `user`. */
+export async function newUser(boxes: string): Promise<number> {
+  const taken = new Set<number>()
+  for (const id of await namesIn(boxes))
+    taken.add(Number(await readFile(join(boxes, id, "user"), "utf8").catch(() => "0")))
+  const user = chooseUserId(taken)
+  if (user !== undefined) return user
+  throw unavailable("a user of its own for each sandbox can't be had: this container has too few users")
+}
 
 /** A user of the kernel's for one sandbox, different from those in use, never 0. Undefined when this process may not make one. */
 export function chooseUserId(taken: ReadonlySet<number>): number | undefined {

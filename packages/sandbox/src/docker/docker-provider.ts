@@ -1,13 +1,15 @@
 import { createHash } from "node:crypto"
 import { createReadStream, existsSync, realpathSync } from "node:fs"
-import { chown, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises"
+import { chown, mkdir, open, readFile, rename, rm, stat, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { pipeline } from "node:stream/promises"
 import { MayflyError } from "@mayfly/protocol"
 import { objectOf } from "../agent-answer.ts"
 import { packFiles, unpackFiles } from "../archive.ts"
 import { agentFolder } from "../bubblewrap/host-programs.ts"
-import { chooseUserId } from "../bubblewrap/user-ids.ts"
+import { newUser } from "../bubblewrap/user-ids.ts"
+import { asDiskFull } from "../disk-full.ts"
+import { namesIn } from "../names-in.ts"
 import { removeTree } from "../remove-tree.ts"
 import type {
   Enforcement,
@@ -17,6 +19,7 @@ import type {
   SandboxProvider,
   SandboxSpec,
 } from "../sandbox-provider.ts"
+import { unavailable } from "../unavailable.ts"
 import { containerEtc, homeLabel } from "./container-options.ts"
 import type { DockerOptions } from "./docker-options.ts"
 import { EngineClient } from "./engine-client.ts"
@@ -203,12 +206,7 @@ export class DockerProvider implements SandboxProvider {
   async #newUser(): Promise<number> {
     const own = process.getuid?.() ?? 0
     if (own !== 0) return own
-    const taken = new Set<number>()
-    for (const id of await namesIn(join(this.#directory, "boxes")))
-      taken.add(Number(await readFile(join(this.#folder(id), "user"), "utf8").catch(() => "0")))
-    const user = chooseUserId(taken)
-    if (user !== undefined) return user
-    throw unavailable("a user of its own for each sandbox can't be had: this container has too few users")
+    return newUser(join(this.#directory, "boxes"))
   }
 
   #folder(id: string): string {
@@ -226,18 +224,4 @@ function socketOf(given: string | undefined): string {
   if (host === undefined || host === "") return defaultSocket
   if (host.startsWith("unix://")) return host.slice("unix://".length)
   throw unavailable(`DOCKER_HOST is "${host.slice(0, 100)}": sandboxes need an engine on this machine, at unix://…`)
-}
-
-async function namesIn(folder: string): Promise<string[]> {
-  return existsSync(folder) ? readdir(folder) : []
-}
-
-function asDiskFull(error: unknown): unknown {
-  const { code, message } = error as NodeJS.ErrnoException
-  if (code !== "ENOSPC" && code !== "EDQUOT") return error
-  return new MayflyError("sandbox.disk-full", `the disk of this machine is full: ${message}`, { cause: error })
-}
-
-function unavailable(message: string): MayflyError {
-  return new MayflyError("sandbox.unavailable", message)
 }

@@ -1,8 +1,7 @@
-import { MayflyError } from "@mayfly/protocol"
 import { objectOf, resultOf } from "../agent-answer.ts"
 import { AgentSandbox } from "../agent-sandbox.ts"
 import { missingConfinement } from "../bubblewrap/check-confinement.ts"
-import { diskUsage, watchDisk } from "../bubblewrap/disk-watchdog.ts"
+import { diskUsage } from "../bubblewrap/disk-watchdog.ts"
 import { errorOfEnd } from "../error-of-end.ts"
 import { SupervisorLink } from "../link/supervisor-link.ts"
 import type {
@@ -12,12 +11,12 @@ import type {
   SandboxSpec,
   SandboxUsage,
 } from "../sandbox-provider.ts"
-import { watchAgent } from "../watch-agent.ts"
+import { didNotStart, unavailable } from "../unavailable.ts"
+import { watchRunning } from "../watch-running.ts"
 import { AttachedStream } from "./attached-stream.ts"
 import { type ContainerRequest, containerOptions } from "./container-options.ts"
 import type { EngineClient } from "./engine-client.ts"
 
-const mebibyte = 1_048_576
 const startMs = 60_000
 const maxComplaint = 8_192
 
@@ -94,7 +93,7 @@ class Running {
         resultOf(await this.link.open({ op: "ping" }).closed)
       } catch {
         await this.ended
-        throw unavailable(`the sandbox did not start: ${this.#complaint.trim() || "no reason was given"}`)
+        throw didNotStart(this.#complaint)
       }
       await network
       const missing = missingConfinement(pid, ["mnt", "pid", "net", "ipc", "uts"]) ?? [
@@ -104,7 +103,9 @@ class Running {
     } finally {
       clearTimeout(late)
     }
-    this.#watch()
+    const { spec, files } = this.#options
+    const stop = (end: SandboxEnd): Promise<void> => this.stop(end)
+    this.#timers.push(...watchRunning(this.link, { limits: spec.limits, files, stop }))
   }
 
   async usage(): Promise<SandboxUsage> {
@@ -160,20 +161,6 @@ class Running {
     if (pid !== null && Number.isInteger(pid) && pid > 1) return pid
     throw unavailable(`the container ended at once: ${this.#complaint.trim() || "no reason was given"}`)
   }
-
-  #watch(): void {
-    const { spec, files } = this.#options
-    const { diskMb, wallMs } = spec.limits
-    const exceed = (limit: "diskMb" | "wallMs", detail: string): void =>
-      void this.stop({ reason: "limit", limit, detail })
-    if (wallMs !== null) {
-      const timer = setTimeout(() => exceed("wallMs", `it ran for ${wallMs} ms`), wallMs)
-      this.#timers.push(() => clearTimeout(timer))
-    }
-    const onExceeded = (bytes: number): void => exceed("diskMb", `its files have ${bytes} bytes`)
-    this.#timers.push(watchDisk(files, { diskBytes: diskMb * mebibyte, onExceeded }))
-    this.#timers.push(watchAgent(this.link, () => void this.stop({ reason: "crashed", detail: "the agent is silent" })))
-  }
 }
 
 function numberAt(value: unknown, ...path: readonly string[]): number | null {
@@ -186,8 +173,4 @@ function valueAt(value: unknown, ...path: readonly string[]): unknown {
   for (const name of path)
     found = typeof found === "object" && found !== null ? (found as Record<string, unknown>)[name] : undefined
   return found
-}
-
-function unavailable(message: string): MayflyError {
-  return new MayflyError("sandbox.unavailable", message)
 }

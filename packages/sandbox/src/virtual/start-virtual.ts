@@ -1,14 +1,13 @@
 import { type ChildProcess, spawn } from "node:child_process"
 import { existsSync, realpathSync } from "node:fs"
-import type { Socket } from "node:net"
 import { dirname, join } from "node:path"
 import type { Duplex } from "node:stream"
 import { fileURLToPath } from "node:url"
-import { MayflyError } from "@mayfly/protocol"
 import { objectOf, resultOf, wholeNumber } from "../agent-answer.ts"
 import { AgentSandbox } from "../agent-sandbox.ts"
-import { diskUsage, watchDisk } from "../bubblewrap/disk-watchdog.ts"
+import { diskUsage } from "../bubblewrap/disk-watchdog.ts"
 import { errorOfEnd } from "../error-of-end.ts"
+import { holdChild } from "../hold-child.ts"
 import { SupervisorLink } from "../link/supervisor-link.ts"
 import type {
   ProviderProcess,
@@ -19,14 +18,14 @@ import type {
   SandboxUsage,
   SpawnRequest,
 } from "../sandbox-provider.ts"
+import { didNotStart, unavailable } from "../unavailable.ts"
 import { memoryExitCode } from "../virtual-agent/memory-exit.ts"
-import { watchAgent } from "../watch-agent.ts"
+import { watchRunning } from "../watch-running.ts"
 import type { JustBash } from "./find-just-bash.ts"
 import { processFlags } from "./process-flags.ts"
 import { refusingInput } from "./refusing-input.ts"
 import { relayRequests } from "./relay-requests.ts"
 
-const mebibyte = 1_048_576
 const startMs = 30_000
 const maxComplaint = 4_096
 const linkFd = 3
@@ -91,16 +90,15 @@ class Running {
       resultOf(await this.link.open({ op: "ping" }).closed)
     } catch {
       await this.ended
-      throw new MayflyError(
-        "sandbox.unavailable",
-        `the sandbox did not start: ${this.#complaint.trim() || "no reason was given"}`,
-      )
+      throw didNotStart(this.#complaint)
     } finally {
       clearTimeout(late)
     }
     const fetch = await this.#options.onRequests?.()
     if (fetch !== undefined) await relayRequests(this.link, fetch)
-    this.#watch()
+    const { spec, root: files } = this.#options
+    const stop = (end: SandboxEnd): Promise<void> => this.stop(end)
+    this.#timers.push(...watchRunning(this.link, { limits: spec.limits, files, stop }))
   }
 
   async usage(): Promise<SandboxUsage> {
@@ -124,11 +122,7 @@ class Running {
   }
 
   hold(isHeld: boolean): void {
-    const streams = this.#child.stdio as readonly (Socket | null | undefined)[]
-    for (const handle of [this.#child, ...streams.filter((stream) => stream?.destroyed === false)]) {
-      if (isHeld) handle?.ref()
-      else handle?.unref()
-    }
+    holdChild(this.#child, isHeld)
   }
 
   async stop(end: SandboxEnd = { reason: "stopped" }): Promise<void> {
@@ -158,21 +152,6 @@ class Running {
   #crash(): SandboxEnd {
     return { reason: "crashed", detail: this.#complaint.trim().split("\n").at(-1) || "its process ended" }
   }
-
-  #watch(): void {
-    const { spec, root } = this.#options
-    const { diskMb, wallMs } = spec.limits
-    const exceed = (limit: "diskMb" | "wallMs", detail: string): void =>
-      void this.stop({ reason: "limit", limit, detail })
-    if (wallMs !== null) {
-      const timer = setTimeout(() => exceed("wallMs", `it ran for ${wallMs} ms`), wallMs)
-      this.#timers.push(() => clearTimeout(timer))
-    }
-    const onExceeded = (bytes: number): void => exceed("diskMb", `its files have ${bytes} bytes`)
-    this.#timers.push(watchDisk(root, { diskBytes: diskMb * mebibyte, onExceeded }))
-    const onSilent = (): void => void this.stop({ reason: "crashed", detail: "the agent does not answer" })
-    this.#timers.push(watchAgent(this.link, onSilent))
-  }
 }
 
 function launch({ spec, library, root }: VirtualStartOptions): ChildProcess {
@@ -194,5 +173,5 @@ function agentFolder(): string {
   const file = fileURLToPath(import.meta.url)
   const folder = join(dirname(file), "..", "..", "dist", "virtual-files")
   if (existsSync(join(folder, "agent.mjs"))) return realpathSync(folder)
-  throw new MayflyError("sandbox.unavailable", "the agent is not built; run npm run build")
+  throw unavailable("the agent is not built; run npm run build")
 }

@@ -1,5 +1,5 @@
 import { existsSync, realpathSync } from "node:fs"
-import { mkdir, readdir, rename } from "node:fs/promises"
+import { mkdir, rename } from "node:fs/promises"
 import { join } from "node:path"
 import { MayflyError } from "@mayfly/protocol"
 import type {
@@ -9,6 +9,8 @@ import type {
   SandboxProvider,
   SandboxSpec,
 } from "../sandbox-provider.ts"
+import { asDiskFull } from "../disk-full.ts"
+import { namesIn } from "../names-in.ts"
 import { removeTree } from "../remove-tree.ts"
 import { realFolders } from "../virtual-agent/place-operation.ts"
 import { copyTree } from "./copy-tree.ts"
@@ -113,14 +115,4 @@ export class VirtualProvider implements SandboxProvider {
   #snapshot(id: string): string {
     return join(this.#directory, "snapshots", id)
   }
-}
-
-async function namesIn(folder: string): Promise<string[]> {
-  return existsSync(folder) ? readdir(folder) : []
-}
-
-function asDiskFull(error: unknown): unknown {
-  const { code, message } = error as NodeJS.ErrnoException
-  if (code !== "ENOSPC" && code !== "EDQUOT") return error
-  return new MayflyError("sandbox.disk-full", `the disk of this machine is full: ${message}`, { cause: error })
 }
