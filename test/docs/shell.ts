@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process"
 import { once } from "node:events"
-import { readFileSync, writeFileSync } from "node:fs"
+import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { join } from "node:path"
@@ -24,11 +24,14 @@ export async function createShell(folder: string): Promise<Shell> {
   const server = createServer((request, response) => {
     const call = join(folder, (request.url ?? "").slice(1))
     const [name = "", ...args] = readFileSync(`${call}.args`, "utf8").split("\0").slice(0, -1)
-    void carryOut({ name, args, call, isShown }).then(({ code, stdout, stderr }) => {
-      writeFileSync(`${call}.out`, stdout)
-      writeFileSync(`${call}.err`, stderr)
-      response.end(String(code))
-    })
+    const failed = (error: unknown): Done => said(String(error))
+    void carryOut({ name, args, call, isShown })
+      .catch(failed)
+      .then(({ code, stdout, stderr }) => {
+        writeFileSync(`${call}.out`, stdout)
+        writeFileSync(`${call}.err`, stderr)
+        response.end(String(code))
+      })
   })
   server.listen(0, "127.0.0.1")
   await once(server, "listening")
@@ -103,8 +106,10 @@ function npmProblem([command = "", ...args]: readonly string[]): string {
   const name = command === "run" ? (args[0] ?? "") : command
   if (["ci", "install"].includes(name)) return ""
   if (!(name in scripts)) return `there is no script "${name}"`
-  if (name === "bench" && args[2] !== undefined) readFileSync(join(root, "bench", `${args[2]}.ts`))
-  return ""
+  const [bench] = args.slice(2)
+  return name !== "bench" || bench === undefined || existsSync(join(root, "bench", `${bench}.ts`))
+    ? ""
+    : `no bench "${bench}"`
 }
 
 function functionsText(folder: string, port: number): string {
