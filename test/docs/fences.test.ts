@@ -111,8 +111,9 @@ async function runGuest({ text, language, given, page, line }: Fence): Promise<v
   const worker = await DynamicWorker.create({ platform, script: text, typecheck: language === "ts" })
   const run =
     typeof request === "string" ? await worker.executeRequest(new Request(request)) : await worker.execute(input)
-  if (!run.ok) assert.equal(run.error.code, error, run.error.message)
-  else assert.deepEqual(typeof request === "string" ? (run.result as { body: unknown }).body : run.result, result)
+  assert.equal(run.ok ? undefined : run.error.code, error)
+  if (run.ok)
+    assert.deepEqual(typeof request === "string" ? (run.result as { body: unknown }).body : run.result, result)
 }
 
 interface Asked {

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict"
-import { existsSync, writeFileSync } from "node:fs"
-import { dirname, join, normalize } from "node:path"
+import { existsSync, globSync, writeFileSync } from "node:fs"
+import { basename, dirname, join, normalize } from "node:path"
 import { test } from "node:test"
 import { parsePolicy } from "@mayfly/mesh"
 import { readConfigFile, readSettings } from "@mayfly/server/config"
 import { parse as parseYaml } from "yaml"
 import { checkTypes } from "./check-types.ts"
 import { parseCommand } from "./parse-command.ts"
-import { type Fence, fences, pages, placeOf, readPage, root, withoutFences } from "./read-fences.ts"
+import { type Fence, fences, isBuilt, pages, placeOf, readPage, root, withoutFences } from "./read-fences.ts"
 import { scratchFolder } from "./scratch-folder.ts"
 
 const scratch = scratchFolder()
@@ -70,6 +70,17 @@ test("links lead to pages and headings that are there", () => {
     }),
   )
   assert.deepEqual(broken, [])
+})
+
+test("files that pages name are there", () => {
+  const files = globSync("{deploy,docs,examples,packages,scripts,test}/**/*.*", { cwd: root, exclude: isBuilt })
+  const names = new Set(files.flatMap((file) => [file, basename(file)]))
+  const missing = pages.flatMap((page) =>
+    [...spansOf(page, /((?:(?:deploy|docs|examples|packages|scripts|test)\/[\w./-]+|[\w-]+\.test)\.\w+)/)]
+      .filter(([, file = ""]) => !isHistory(page) && !names.has(file))
+      .map(([, file = ""]) => `${page}: ${file}`),
+  )
+  assert.deepEqual(missing, [])
 })
 
 test("every page of docs can be reached from the README", () => {

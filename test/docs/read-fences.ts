@@ -14,10 +14,15 @@ export interface Fence {
 
 export const root = fileURLToPath(new URL("../../", import.meta.url))
 
+/** Folders that hold no pages, and files that only commands on pages use. */
+export function isBuilt(path: string): boolean {
+  return /(?:^|\/)(?:node_modules|dist|given)$/.test(path)
+}
+
 /** Every page of the checkout, relative to it. */
 export const pages: readonly string[] = globSync(["*.md", "{bench,deploy,docs,examples,packages,test}/**/*.md"], {
   cwd: root,
-  exclude: (path) => /(?:^|\/)(?:node_modules|dist|given)$/.test(path),
+  exclude: isBuilt,
 }).toSorted()
 
 export function readPage(page: string): string {
