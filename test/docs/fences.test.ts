@@ -31,7 +31,7 @@ writeFileSync(
   export default { fetch: (request, env, ctx) => all[Number(new URL(request.url).pathname.slice(1))].fetch(request, env, ctx) }`,
 )
 const data = join(folder, "data")
-const ports = ["--port", "0", "--worker-port", "0"]
+const ports = ["--port", "0", "--worker-port", "0", "--set", "hosts=1", "--set", "spare=false"]
 const served = startMayfly(["serve", "worker.ts", "--data", data, "--env", "API_TOKEN=t", ...ports], { cwd: folder })
 const [, key = ""] = await served.output(/admin key: (mf_\S+)/)
 const [, url = ""] = await served.output(/Mayfly is serving at (http:\S+)/)
@@ -80,6 +80,9 @@ function asHere(text: string, page = ""): string {
     ["mf_…", key],
     ["/var/lib/mayfly", data],
     ["/backup/", `${folder}/`],
+    // A reader's machine has time for more processes.
+    ["createPlatform({", "createPlatform({ hosts: 1, spare: false, "],
+    ["createPlatform()", "createPlatform({ hosts: 1, spare: false })"],
   ]
   return real.reduce((found, [shown, here]) => found.replaceAll(shown, here), text)
 }

@@ -16,7 +16,7 @@ export interface Shell extends AsyncDisposable {
 }
 
 /**
- * A bash in which `mayfly` is carried out by this process: a process for each command would take minutes. `npm` is never run: its script has to be there.
+ * A bash in which `mayfly` is carried out by this process: a process for each command would take minutes. `npm` and `node` are never run: their script has to be there.
  * `folder` is for what the two tell each other.
  */
 export async function createShell(folder: string): Promise<Shell> {
@@ -74,6 +74,7 @@ const placeholder = /…|^[A-Z]+(?::[A-Z]+)?$/
 
 async function carryOut({ name, args, call, isShown }: Call): Promise<Done> {
   if (name === "npm") return said(npmProblem(args))
+  if (name === "node") return said(existsSync(join(root, args[0] ?? "")) ? "" : `there is no ${args[0]}`)
   const problem = parseCommand(args)
   if (problem !== "" || isShown || onlyParsed.test(args.join(" ")) || args.some((arg) => placeholder.test(arg)))
     return said(problem)
@@ -129,6 +130,7 @@ ask() {
 }
 mayfly() { ask mayfly "$@"; }
 npm() { ask npm "$@"; }
+node() { ask node "$@"; }
 curl() { "$CURL" -sS --fail-with-body "$@"; }
 if [ -n "$SHOWN" ]; then
   # What is not ours is not found, and that is no failure.
