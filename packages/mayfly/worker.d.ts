@@ -9,6 +9,11 @@ declare let Sandbox: typeof import("mayfly").Sandbox
 declare let WorkerLoader: typeof import("mayfly").WorkerLoader
 declare let WebSocketPair: typeof import("mayfly").WebSocketPair
 
+/** The types of `env.WORKFLOWS`, `env.LOADER` and `env.SANDBOX`. */
+type WorkflowBinding = import("mayfly").Platform["env"]["WORKFLOWS"]
+type LoaderBinding = import("mayfly").Platform["env"]["LOADER"]
+type SandboxBinding = import("mayfly").Platform["env"]["SANDBOX"]
+
 interface ResponseInit {
   readonly webSocket?: import("mayfly").RunWebSocket | null
 }

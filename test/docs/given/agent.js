@@ -1,0 +1,1 @@
+return typeof env.OPENAI_KEY
