@@ -211,6 +211,19 @@ function preview(
   })
 }
 
+test("who waits for an answer of a preview that ends is told so", async () => {
+  const program = `require("http").createServer(() => console.log("asked")).listen(4002, () => console.log("listening"))`
+  const { id } = (await call("POST", "/box/processes", { command: ["node", "-e", program] })).body as { id: string }
+  await call("POST", `/box/processes/${id}/wait`, { log: "listening", timeoutMs: 20_000 })
+  const { url: shown } = (await call("POST", "/box/ports", { port: 4002 })).body as { url: string }
+  const [answer] = await Promise.all([
+    preview(shown),
+    call("POST", `/box/processes/${id}/wait`, { log: "asked" }).then(() => call("DELETE", "/box/ports/4002")),
+  ])
+  assert.deepEqual([answer.status, answer.body], [404, "There is no such preview, or it has ended.\n"])
+  await call("POST", `/box/processes/${id}/kill`)
+})
+
 test("a port is shown on the server's own port, at an origin of its own, and taken back for good", async () => {
   const program = `const http = require("http"), ws = new Set()
     http.createServer((q, r) => {

@@ -154,7 +154,10 @@ export class Previews {
     const rest = (this.#targets.get(name) ?? []).filter((other) => other !== target)
     if (rest.length > 0) this.#targets.set(name, rest)
     else this.#targets.delete(name)
-    for (const connection of target.connections) connection.destroy()
+    // Who has no answer yet gets one; what has begun can only be cut.
+    for (const connection of target.connections)
+      if (connection instanceof ServerResponse) refuseEnded(connection)
+      else connection.destroy()
   }
 
   #labelOf(host: string | undefined): RegExpExecArray | undefined {
@@ -172,7 +175,7 @@ export class Previews {
       const known = Buffer.from(one.token)
       return known.length === given.length && timingSafeEqual(known, given)
     })[0]
-    if (target === undefined) refuse(answer, 404, "There is no such preview, or it has ended.")
+    if (target === undefined) refuseEnded(answer)
     return target
   }
 
@@ -185,19 +188,25 @@ export class Previews {
     // Until it has its answer only: a proxy's connection goes on to other previews.
     target.connections.add(until)
     until.once("close", () => target.connections.delete(until))
+    // Gone, or told that the preview ended.
+    const isOver = (): boolean => outer.destroyed || until.writableEnded
     try {
       const lease = await target.live.use()
-      if (outer.destroyed) lease[Symbol.dispose]()
+      if (isOver()) lease[Symbol.dispose]()
       else until.once("close", () => lease[Symbol.dispose]())
       const connection = await lease.sandbox.connect(target.port)
       connection.on("error", () => {})
-      if (!outer.destroyed) return connection
+      if (!isOver()) return connection
       connection.destroy()
     } catch {
       refuse(answer, 502, `Nothing answers on port ${target.port} of the sandbox.`)
     }
     return undefined
   }
+}
+
+function refuseEnded(answer: ServerResponse): void {
+  refuse(answer, 404, "There is no such preview, or it has ended.")
 }
 
 function nameOf({ record }: LiveSandbox, port: number): string {
