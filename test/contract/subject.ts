@@ -14,7 +14,7 @@ export interface SubjectWorker extends AsyncDisposable {
   run(input?: unknown, options?: object): Promise<unknown>
   execute(input?: unknown, options?: object): Promise<Run>
   stream(input?: unknown, options?: object): AsyncGenerator<RunEvent, void, void>
-  executeRequest(request: Request, options?: object): Promise<Run>
+  executeRequest(request: Request | string | URL, options?: object): Promise<Run>
   streamRequest(request: Request, options?: object): AsyncGenerator<RunEvent, void, void>
   fetch(request: Request | string, init?: object): Promise<Response>
   prewarm(count: number): Promise<void>

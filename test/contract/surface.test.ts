@@ -25,6 +25,8 @@ const alone: Readonly<Record<string, string>> = {
   "library Platform.facets": "storage of the process that owns the platform",
   "library Platform.hooks": "POST /v1/hooks/TOKEN is the same, without a key",
   "library Platform.lackingCode": "functions of workflows live where the engine does",
+  "library Platform.ownWorkflows": "classes of a served worker",
+  "library Platform.provideWorkflowClasses": "classes of a served worker",
   "library Platform.provideWorkflowOrigin": "functions of workflows live where the engine does",
   "library Platform.onAlert": "a server tells by webhook",
   "library Platform.store": "a part of this process",

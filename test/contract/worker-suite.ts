@@ -182,6 +182,8 @@ export function workerSuite(subject: () => Subject): void {
     const types: string[] = []
     for await (const event of worker.streamRequest(ask())) types.push(event.type)
     assert.deepEqual(types, ["log", "result"])
+    const plain = await worker.executeRequest("https://a.example/")
+    assert.equal(plain.ok && (plain.result as { status: number }).status, 201)
   })
 
   test("warm runs share module state, fresh ones do not", async () => {

@@ -27,6 +27,8 @@ export function workflowSuite(subject: () => Subject): void {
       ],
     })
     await workflow.pause()
+    // A step that is under way ends before.
+    for await (const entry of workflow.subscribe()) if (entry["what"] === "paused") break
     assert.equal((await workflow.status())["status"], "paused")
     await workflow.resume()
     await workflow.sendEvent({ type: "approved", payload: new Date(5) })

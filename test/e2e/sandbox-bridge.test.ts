@@ -55,6 +55,14 @@ test("exec streams base64 and ends with the exit code", async () => {
   assert.deepEqual(await (await send("GET", `/sandbox/${id}/running`)).json(), { running: true })
 })
 
+test("a key of a repeat that is another request is a conflict", async () => {
+  const keyed = { "idempotency-key": "once" }
+  const made = await send("POST", `/sandbox/${id}/session`, JSON.stringify({ id: "once" }), keyed)
+  assert.equal(made.status, 200)
+  const other = send("POST", `/sandbox/${id}/session`, JSON.stringify({ id: "other" }), keyed)
+  assert.deepEqual(await failure(other), [409, "invalid_request"])
+})
+
 test("sessions keep their state, one command's folder does not stay, and they end", async () => {
   const made = await send("POST", `/sandbox/${id}/session`, JSON.stringify({ id: "s1", cwd: "/workspace/sub", env: { A: "a" } })) // oxfmt-ignore
   assert.deepEqual(await made.json(), { id: "s1" })

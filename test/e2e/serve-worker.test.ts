@@ -392,7 +392,7 @@ test("what can't be served is one coded error", async (t) => {
     [
       ["script.js"],
       1,
-      /worker\.syntax: script\.js:2:\d+ Unexpected token\n2 \|   fetch\(\) \{ return new Response\( \}\n/,
+      /worker\.syntax: script\.js:2:\d+ Unexpected token\..*\n2 \|   fetch\(\) \{ return new Response\( \}\n/,
     ],
     [["missing.ts"], 1, /worker\.module-not-found: .*absent/],
     [

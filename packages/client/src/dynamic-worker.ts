@@ -55,8 +55,8 @@ export class DynamicWorker implements AsyncDisposable {
   }
 
   /** Like `execute` for a fetch handler; the result is `{ status, headers, body }`, the body whole. */
-  async executeRequest(request: Request, options: RunOptions = {}): Promise<Run> {
-    return this.#execute({ request }, options)
+  async executeRequest(request: Request | string | URL, options: RunOptions = {}): Promise<Run> {
+    return this.#execute({ request: requestOf(request) }, options)
   }
 
   /** Logs, egress and yielded values as they happen, then the result or the error. Leaving the loop cancels the run. */
@@ -65,8 +65,11 @@ export class DynamicWorker implements AsyncDisposable {
   }
 
   /** Like `stream`, for a fetch handler. */
-  async *streamRequest(request: Request, options: RunOptions = {}): AsyncGenerator<RunEvent, void, void> {
-    yield* this.#stream({ request }, options)
+  async *streamRequest(
+    request: Request | string | URL,
+    options: RunOptions = {},
+  ): AsyncGenerator<RunEvent, void, void> {
+    yield* this.#stream({ request: requestOf(request) }, options)
   }
 
   /** Calls the program's fetch handler. Bodies stream in both directions. */
@@ -190,4 +193,8 @@ async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefi
     clearTimeout(timer)
     signal.removeEventListener("abort", giveUp)
   }
+}
+
+function requestOf(given: Request | string | URL): Request {
+  return given instanceof Request ? given : new Request(given)
 }

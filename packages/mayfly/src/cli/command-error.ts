@@ -22,14 +22,22 @@ export function reportFailure(
   return exitCodeOf(error)
 }
 
-/** One line for a failure that is not a run: what happened and what to change, whoever said it. With MAYFLY_DEBUG=1 the stack stands below. */
+/**
+ * One line for a failure that is not a run: what happened and what to change, whoever said it. Below it the line of the program that a syntax error points
+ * at, and with MAYFLY_DEBUG=1 the stack.
+ */
 export function errorLine(error: unknown): string {
   const { code, message, fix } = codedError(error)
+  const lines = message.trimEnd().split("\n")
+  const frame = code === "worker.syntax" ? lines.filter((line) => frameLine.test(line)) : []
+  const told = lines.filter((line) => !frame.includes(line)).join("\n")
   // The system's own word stands first: it is what people look up.
-  const text = `mayfly: ${code === "platform.system" ? "" : `${code}: `}${message}. ${fix}`
-  const stack = process.env["MAYFLY_DEBUG"] === "1" ? `\n${printable(inspect(error), false)}` : ""
-  return `${safeLine(text)}${stack}`
+  const text = `mayfly: ${code === "platform.system" ? "" : `${code}: `}${told}. ${fix}`
+  const stack = process.env["MAYFLY_DEBUG"] === "1" ? [printable(inspect(error), false)] : []
+  return [safeLine(text), ...frame.map((line) => printable(line, false)), ...stack].join("\n")
 }
+
+const frameLine = /^(?:\d+ \| .*|[ \t]*\^+)$/
 
 /** What a person can do about what the system refuses. */
 const systemFixes: Readonly<Record<string, string>> = {

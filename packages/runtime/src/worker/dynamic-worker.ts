@@ -57,7 +57,7 @@ export class DynamicWorker implements AsyncDisposable {
   }
 
   /** Like `execute` for a fetch handler; the result is `{ status, headers, body }`, the body whole. */
-  async executeRequest(request: Request, options: RunOptions = {}): Promise<Run> {
+  async executeRequest(request: Request | string | URL, options: RunOptions = {}): Promise<Run> {
     return this.#wholeRequest(await requestToWire(request), options)
   }
 
@@ -71,7 +71,10 @@ export class DynamicWorker implements AsyncDisposable {
   }
 
   /** Like `stream`, for a fetch handler. */
-  async *streamRequest(request: Request, options: RunOptions = {}): AsyncGenerator<RunEvent, void, void> {
+  async *streamRequest(
+    request: Request | string | URL,
+    options: RunOptions = {},
+  ): AsyncGenerator<RunEvent, void, void> {
     const wire = await requestToWire(request)
     yield* streamRun(options, (given, hooks) => this.#wholeRequest(wire, given, hooks))
   }

@@ -19,7 +19,8 @@ export interface WireResponse {
 
 const withoutBody = new Set([101, 204, 205, 304])
 
-export async function requestToWire(request: Request): Promise<WireRequest> {
+export async function requestToWire(given: Request | string | URL): Promise<WireRequest> {
+  const request = given instanceof Request ? given : new Request(given)
   const body = request.body === null ? null : await readySmallBody(request.body)
   return { url: request.url, method: request.method, headers: [...request.headers], body }
 }

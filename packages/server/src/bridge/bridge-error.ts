@@ -59,7 +59,9 @@ export function bridgeErrorOf(error: MayflyError, { code, what }: Failing, reque
     case "server.not-found":
       return told(message, "invalid_request", 404)
     case "input.invalid":
-      return told(message, "invalid_request", 400)
+    case "input.idempotency-conflict":
+    case "input.idempotency-unknown":
+      return told(message, "invalid_request", status)
     default:
       return told(`${what} failed: ${message}`, code, 502)
   }
