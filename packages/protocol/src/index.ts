@@ -43,4 +43,4 @@ export {
 export { fromTaggedJson, toTaggedJson } from "./tagged-json.ts"
 export type * from "./tenant.ts"
 export type * from "./usage.ts"
-export type * from "./workflow.ts"
+export * from "./workflow.ts"

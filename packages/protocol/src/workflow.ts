@@ -9,6 +9,17 @@ export type InstanceStatus =
   | "errored"
   | "terminated"
 
+export const instanceStatuses: readonly InstanceStatus[] = [
+  "queued",
+  "running",
+  "waiting",
+  "waitingForPause",
+  "paused",
+  "complete",
+  "errored",
+  "terminated",
+]
+
 /** What a row of the journal is about. Compensations of a saga are `rollback`. */
 export type StepKind = "do" | "sleep" | "event" | "child" | "rollback"
 

@@ -4,7 +4,7 @@ import { findAddresses } from "../dial/find-addresses.ts"
 import type { RecentAnswers } from "../dial/recent-answers.ts"
 import { addressOf, type CanonicalTarget, type Target } from "../policy/canonical-target.ts"
 import { overridingHeaders } from "../policy/connection-headers.ts"
-import { type Allowed, decide, decideConnection, type Denied } from "../policy/decide.ts"
+import { type Allowed, decide, decideConnection, type Denied, unlimited } from "../policy/decide.ts"
 import { deniedError, type RefusalReason } from "../policy/denied-error.ts"
 import type { Policy } from "../policy/parse-policy.ts"
 import { hashOf } from "../policy/policy-hash.ts"
@@ -279,18 +279,6 @@ interface Refusal {
 export function tooLargeRequest(origin: string, maxBytes: number): MayflyError {
   const message = `The request to "${origin}" is larger than ${maxBytes} bytes`
   return new MayflyError("mesh.request-too-large", message, { details: { origin, maxBytes } })
-}
-
-const unlimited: Omit<Allowed, "namesHost"> = {
-  allow: true,
-  rule: null,
-  maxRequestBytes: null,
-  maxResponseBytes: null,
-  headers: [],
-  auth: null,
-  placeholders: [],
-  isNarrow: false,
-  counted: [],
 }
 
 /** A tunnel to an https origin hides its requests, so that a rule about them could not be kept. A raw one has rules of its own. */

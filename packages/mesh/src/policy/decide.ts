@@ -111,7 +111,7 @@ function byDefault({ defaultPolicy }: Policy, { scheme }: Target): Verdict {
   if (scheme === "tcp" || scheme === "tls") return { allow: false, reason: "no-rule", rule: null }
   switch (defaultPolicy) {
     case "allow":
-      return { ...unnamed, rule: null, namesHost: false }
+      return { ...unlimited, namesHost: false }
     case "ask":
       return { allow: false, reason: "ask", rule: null }
     case "deny":
@@ -119,8 +119,10 @@ function byDefault({ defaultPolicy }: Policy, { scheme }: Target): Verdict {
   }
 }
 
-const unnamed = {
+/** An attempt that no rule is about, which may be made all the same. */
+export const unlimited = {
   allow: true,
+  rule: null,
   maxRequestBytes: null,
   maxResponseBytes: null,
   headers: [],
@@ -132,7 +134,7 @@ const unnamed = {
 
 function allowedBy(rule: PolicyRule): Allowed {
   const { pattern, maxRequestBytes, maxResponseBytes, headers, auth, placeholders } = rule
-  const counted = rule.maxRequests === null && rule.rate === null ? unnamed.counted : [rule]
+  const counted = rule.maxRequests === null && rule.rate === null ? unlimited.counted : [rule]
   const namesHost = pattern.kind === "exact"
   const added = { headers, auth, placeholders, isNarrow: rule.methods !== null || rule.paths !== null }
   return { allow: true, rule: pattern.text, namesHost, maxRequestBytes, maxResponseBytes, ...added, counted }

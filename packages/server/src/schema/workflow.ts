@@ -1,16 +1,8 @@
+import { instanceStatuses } from "@mayfly/protocol"
 import { z } from "zod"
 import { epochMs, taggedSchema } from "./common.ts"
 
-export const instanceStatus = z.enum([
-  "queued",
-  "running",
-  "waiting",
-  "waitingForPause",
-  "paused",
-  "complete",
-  "errored",
-  "terminated",
-])
+export const instanceStatus = z.enum(instanceStatuses)
 
 const failure = z.looseObject({ name: z.string(), message: z.string() }).describe("What was thrown.")
 

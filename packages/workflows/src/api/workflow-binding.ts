@@ -1,10 +1,4 @@
-import {
-  MayflyError,
-  type InstanceStatus,
-  type ListOptions,
-  type WorkflowPage,
-  type DeletedBatch,
-} from "@mayfly/protocol"
+import { MayflyError, instanceStatuses, type ListOptions, type WorkflowPage, type DeletedBatch } from "@mayfly/protocol"
 import { instanceId, invalid, nameOf, only, record } from "../define/check.ts"
 import type { WorkflowOptions } from "../define/parse-workflow.ts"
 import type { WorkflowOrigin } from "../engine/create-context.ts"
@@ -26,16 +20,6 @@ export interface BindingParts {
 
 const maxBatch = 100
 const maxPage = 1_000
-const statuses: readonly InstanceStatus[] = [
-  "queued",
-  "running",
-  "waiting",
-  "waitingForPause",
-  "paused",
-  "complete",
-  "errored",
-  "terminated",
-]
 
 /** `env.WORKFLOWS`: Cloudflare's binding, for one tenant. Instances of other tenants do not exist here. */
 export class WorkflowBinding {
@@ -71,8 +55,8 @@ export class WorkflowBinding {
     const given = record(options, "options")
     only(given, ["status", "limit", "cursor"], "")
     const { status, limit = 100, cursor } = options
-    if (status !== undefined && !statuses.includes(status))
-      throw invalid("status", `must be one of ${statuses.join(", ")}`)
+    if (status !== undefined && !instanceStatuses.includes(status))
+      throw invalid("status", `must be one of ${instanceStatuses.join(", ")}`)
     if (!Number.isInteger(limit) || limit < 1 || limit > maxPage)
       throw invalid("limit", `must be a whole number from 1 to ${maxPage}`)
     const engine = await this.#parts.engine()

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { MayflyError, type InstanceStatus } from "@mayfly/protocol"
+import { instanceStatuses, MayflyError, type InstanceStatus } from "@mayfly/protocol"
 import { control, type ControlOperation, isEnded } from "../core/control.ts"
 import type { NewRow } from "../core/journal.ts"
 import type { Change } from "../core/ports.ts"
@@ -253,7 +253,7 @@ export function workflowStoreSuite(kind: string, open: OpenNamed, { isLasting }:
   test(`${kind} control follows the table in every state`, async () => {
     const operations = ["pause", "resume", "terminate", "restart"] as const
     await using store = await open("control")
-    for (const status of statuses) {
+    for (const status of instanceStatuses) {
       for (const operation of operations) {
         const id = `${status}-${operation}`
         await bring(store, id, status)
@@ -464,17 +464,6 @@ export function workflowStoreSuite(kind: string, open: OpenNamed, { isLasting }:
     assert.equal(claim?.journal.length, 1)
   })
 }
-
-const statuses: readonly InstanceStatus[] = [
-  "queued",
-  "running",
-  "waiting",
-  "waitingForPause",
-  "paused",
-  "complete",
-  "errored",
-  "terminated",
-]
 
 async function bring(store: WorkflowStore, id: string, status: InstanceStatus): Promise<void> {
   const { number } = await store.create(newInstance(id), now)
