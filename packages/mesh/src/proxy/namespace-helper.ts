@@ -6,6 +6,9 @@ import { once } from "node:events"
 import { createServer } from "node:net"
 import type { HelperMessage, NamespacePlan } from "./open-namespace-listeners.ts"
 
+// The supervisor is done with it, or was killed: what it listens on must not hold the namespace.
+process.once("disconnect", () => process.exit())
+
 try {
   const [plan] = (await once(process, "message")) as [NamespacePlan]
   if (plan.network !== null) setUp(plan.network)

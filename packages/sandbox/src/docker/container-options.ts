@@ -45,7 +45,7 @@ export function containerOptions({ id, owner, image, limits, place, hasUserMap }
       place.node === undefined ? "node" : "/.mayfly/bin/node",
       "--max-old-space-size=96",
       "--no-warnings",
-      "/.mayfly/agent/agent.mjs",
+      "/.mayfly/agent/agent.cjs",
     ],
     Env: Object.entries(environment).map(([name, value]) => `${name}=${value}`),
     Labels: { [homeLabel]: owner, [sandboxLabel]: id },
