@@ -7,7 +7,8 @@ const here = (path) => fileURLToPath(new URL(path, import.meta.url))
 
 export async function buildSandbox() {
   // A file that an earlier build left must not stand in for one that this build no longer makes.
-  for (const folder of ["dist/agent-files", "dist/virtual-files"]) rmSync(here(folder), { recursive: true, force: true })
+  for (const folder of ["dist/agent-files", "dist/virtual-files"])
+    rmSync(here(folder), { recursive: true, force: true })
   mkdirSync(here("dist/agent-files"), { recursive: true })
   await build({
     entryPoints: [here("src/agent/main.ts")],

@@ -5,10 +5,12 @@ import { hostsOf, residentMb } from "./processes.ts"
 type Call = (n: number) => Promise<number>
 
 const perTenant = 8
+/** On a busy machine the flood may take minutes, and what nobody calls for one ends. */
+const longEnoughMs = 3_600_000
 
 /** One tenant holds on to whatever `runs` runs gave it. Only the last ones live on, another tenant's runs and stubs do not notice, nothing leaks. */
 export async function holdStubsOf(runs: number): Promise<void> {
-  await using platform = await createPlatform({ hosts: 2, spare: false, openRuns: { perTenant } })
+  await using platform = await createPlatform({ hosts: 2, spare: false, openRuns: { perTenant, idleMs: longEnoughMs } })
   const neighbour = await makerOf(platform, "neighbour")
   const theirs = (await neighbour.run(1, { stubs: true })) as Call
   const held = await flood(await makerOf(platform, "flood"), runs)
