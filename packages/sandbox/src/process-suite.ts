@@ -3,8 +3,11 @@ import { connect } from "node:net"
 import { after, test } from "node:test"
 import { openStore } from "@mayfly/store"
 import { Sandbox } from "./sandbox.ts"
+import { SandboxRegistry } from "./sandbox-registry.ts"
 import type { SandboxOptions, SandboxPlatform } from "./sandbox-options.ts"
 import { Sandboxes, type SandboxesOptions } from "./sandboxes.ts"
+
+const heldMs = 300
 
 /** What every provider that runs real processes must do. */
 export function processSuite(name: string, options: Omit<SandboxesOptions, "store">): void {
@@ -110,6 +113,30 @@ export function processSuite(name: string, options: Omit<SandboxesOptions, "stor
     const quick = await sandbox.spawn(["sh", "-c", "echo out; exit 4"])
     const { exitCode, stdout } = await quick.output()
     assert.deepEqual([exitCode, stdout, quick.status], [4, "out\n", "exited"])
+  })
+
+  test(`${name} files that are held for a backup stand still, and go on after it`, async () => {
+    await using sandbox = await create()
+    const watch = `const { writeFileSync } = require("fs")
+      writeFileSync("now", "")
+      let last = Date.now()
+      console.log("ready")
+      setInterval(() => {
+        writeFileSync("now", "x")
+        if (Date.now() - last >= ${heldMs - 50}) console.log("stood still")
+        last = Date.now()
+      }, 1)`
+    const process = await sandbox.spawn(["node", "-e", watch])
+    await process.waitForLog("ready")
+    const registry = await SandboxRegistry.open(await store)
+    const record = await registry.get("default", sandbox.id)
+    {
+      await using held = await home.hold(record?.key ?? "")
+      assert.notEqual(held, undefined)
+      await new Promise((resolve) => setTimeout(resolve, heldMs))
+    }
+    assert.equal(await process.waitForLog("stood", { timeoutMs: 20_000 }), "stood still")
+    assert.equal((await sandbox.exec("echo on")).stdout, "on\n")
   })
 
   test(`${name} a stop loses its processes and says so`, async () => {
