@@ -21,9 +21,10 @@ export function openDataDirectory(given: string): DataDirectory {
   makePrivate(path)
   const lock = lockDirectory(path)
   if ("owner" in lock) {
-    const { pid } = lock.owner
-    throw new MayflyError("platform.data-dir-in-use", `process ${pid} uses the data directory "${path}"`, {
-      details: { path, pid },
+    const pid = lock.owner?.pid
+    const who = pid === undefined ? "another process" : `process ${pid}`
+    throw new MayflyError("platform.data-dir-in-use", `${who} uses the data directory "${path}"`, {
+      details: { path, ...(pid === undefined ? {} : { pid }) },
     })
   }
   const directory: DataDirectory = {

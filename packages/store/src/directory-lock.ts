@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto"
-import { linkSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { DatabaseSync } from "node:sqlite"
 import { isAlive, ownIdentity, type ProcessIdentity } from "./process-identity.ts"
 
 interface LockRecord extends ProcessIdentity {
@@ -12,77 +13,75 @@ export interface DirectoryLock {
   release(): void
 }
 
-const first = "lock"
-const leftoverMs = 60_000
+/** Who has the lock; undefined when nothing tells. */
+export interface LockOwner {
+  readonly owner: ProcessIdentity | undefined
+}
+
+const recordName = "lock"
+const heldName = "lock.db"
 
 /**
- * Takes the lock of a directory, or says who has it. Two processes that find the same dead owner must not both take over, and a file can't be
- * replaced only if it still holds what one has read. So a lock is never replaced: the owner is the last record of a chain, in which the
- * successor of a dead record stands in a file named after it, and a file can be made only once (`link` fails when there is one).
+ * Takes the lock of a directory, or says who has it. The system holds it for as long as this process lives, so that it counts between containers that share a
+ * volume too: to each its own number is 1, and the other's process is not there. A record beside it says who has it, and alone counts for those who do not know
+ * the other lock yet.
  */
-export function lockDirectory(directory: string): DirectoryLock | { readonly owner: ProcessIdentity } {
-  const record: LockRecord = { ...ownIdentity(), nonce: randomBytes(8).toString("hex") }
-  const own = join(directory, `${first}.new-${record.nonce}`)
-  writeFileSync(own, JSON.stringify(record), { mode: 0o600, flag: "wx" })
-  for (let name = first; ;) {
-    if (tryLink(own, join(directory, name))) {
-      // Later processes find the owner at once; those on their way along the chain still find it at its end.
-      if (name === first) rmSync(own)
-      else renameSync(own, join(directory, first))
-      removeLeftovers(directory, name)
-      return { release: () => release(directory, record) }
-    }
-    const found = readRecord(join(directory, name))
-    // It was released while we looked: start over.
-    if (found === "gone") name = first
-    else if (found !== "broken" && isAlive(found)) {
-      rmSync(own)
-      return { owner: { pid: found.pid, started: found.started } }
-    } else name = `${first}.${found === "broken" ? "broken" : found.nonce}`
+export function lockDirectory(directory: string): DirectoryLock | LockOwner {
+  const path = join(directory, recordName)
+  const held = holdFile(join(directory, heldName))
+  const found = readRecord(path)
+  if (held === undefined) return { owner: found }
+  if (found !== undefined && isAlive(found)) {
+    held.close()
+    return { owner: found }
+  }
+  const nonce = randomBytes(8).toString("hex")
+  const own = `${path}.new-${nonce}`
+  writeFileSync(own, JSON.stringify({ ...ownIdentity(), nonce }), { mode: 0o600, flag: "wx" })
+  renameSync(own, path)
+  return {
+    release() {
+      if (!held.isOpen) return
+      if (readRecord(path)?.nonce === nonce) rmSync(path, { force: true })
+      held.close()
+    },
   }
 }
 
 /** Where the owner listens, in the directory. The name is short: a socket's whole path must have fewer than 108 bytes. */
 export const ownerSocketName = "owner.sock"
 
-/** Who owns a directory, as far as can be seen without taking it: a process that takes over just now may be missed. */
+/** Who owns a directory, as far as can be seen from here without taking it: a process that takes it just now, or in another container, is missed. */
 export function directoryOwner(directory: string): ProcessIdentity | undefined {
-  const found = readRecord(join(directory, first))
-  return found === "gone" || found === "broken" || !isAlive(found) ? undefined : found
+  const found = readRecord(join(directory, recordName))
+  return found === undefined || !isAlive(found) ? undefined : found
 }
 
-function tryLink(from: string, to: string): boolean {
+/** SQLite's lock of a file is the system's, and is held without a program beside us. Undefined when another has it. */
+function holdFile(path: string): DatabaseSync | undefined {
+  // Before SQLite makes it with the rights that files have by default.
+  writeFileSync(path, "", { mode: 0o600, flag: "a" })
+  const file = new DatabaseSync(path, { timeout: 0 })
   try {
-    linkSync(from, to)
-    return true
+    file.exec("BEGIN EXCLUSIVE")
+    return file
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false
+    file.close()
+    if ((error as { readonly errcode?: number }).errcode === sqliteBusy) return undefined
     throw error
   }
 }
 
-function readRecord(path: string): LockRecord | "gone" | "broken" {
+/** https://www.sqlite.org/rescode.html#busy */
+const sqliteBusy = 5
+
+function readRecord(path: string): LockRecord | undefined {
   try {
     const { pid, started, nonce } = JSON.parse(readFileSync(path, "utf8")) as Partial<LockRecord>
-    const isRecord = Number.isInteger(pid) && typeof nonce === "string" && /^[0-9a-f]{16}$/.test(nonce)
-    return isRecord ? { pid: Number(pid), started: typeof started === "string" ? started : null, nonce } : "broken"
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "ENOENT" ? "gone" : "broken"
-  }
-}
-
-function release(directory: string, { nonce }: LockRecord): void {
-  const path = join(directory, first)
-  const found = readRecord(path)
-  if (found !== "gone" && found !== "broken" && found.nonce === nonce) rmSync(path, { force: true })
-}
-
-/** Old links of the chain. Young ones stay: another process may be reading its way along them. */
-function removeLeftovers(directory: string, current: string): void {
-  for (const name of readdirSync(directory)) {
-    if (!name.startsWith(`${first}.`) || name === current) continue
-    const path = join(directory, name)
-    const age = Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Date.now())
-    if (age > leftoverMs) rmSync(path, { force: true })
+    if (!Number.isInteger(pid) || typeof nonce !== "string") return undefined
+    return { pid: Number(pid), started: typeof started === "string" ? started : null, nonce }
+  } catch {
+    // There is none, or it is broken.
+    return undefined
   }
 }
