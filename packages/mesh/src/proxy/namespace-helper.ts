@@ -6,8 +6,9 @@ import { once } from "node:events"
 import { createServer } from "node:net"
 import type { HelperMessage, NamespacePlan } from "./open-namespace-listeners.ts"
 
-// The supervisor is done with it, or was killed: what it listens on must not hold the namespace.
-process.once("disconnect", () => process.exit())
+const lookMs = 200
+// The supervisor was killed: what it listens on must not hold the namespace. There is no event for it while a socket is on its way.
+setInterval(() => process.connected || process.exit(), lookMs).unref()
 
 try {
   const [plan] = (await once(process, "message")) as [NamespacePlan]
