@@ -178,3 +178,29 @@ test("exit codes are those of docs/reference/cli.md", async () => {
   follow.child.kill("SIGTERM")
   assert.equal((await follow.finished).code, 143)
 })
+
+test("a server that is killed in the middle of a run is said to be gone", async () => {
+  const input = "console.log('begun'); await new Promise((resolve) => setTimeout(resolve, 25_000))"
+  for (const flags of [[], ["--json"]]) {
+    const box = startMayfly(["serve", "--port", "0", "--data", join(folder, `killed${flags.length}`)], { env })
+    const [, ownKey = ""] = await box.output(/admin key: (mf_\S+)/)
+    const [, ownUrl = ""] = await box.output(/serving at (\S+)/)
+    const asked = ["run", "-", "--url", ownUrl, ...flags]
+    const run = startMayfly(asked, { input, env: { ...env, MAYFLY_KEY: ownKey } })
+    // With --json nothing is shown before the end.
+    if (flags.length === 0) await run.output(/begun/)
+    else while (!(await ownRuns(ownUrl, ownKey)).includes("running"));
+    box.child.kill("SIGKILL")
+    const { code, stdout, stderr } = await run.finished
+    const expected =
+      flags.length === 0 ? /mayfly: server\.unreachable: .*\n$/ : /^\{.*"code":"server\.unreachable".*\}\n$/
+    assert.match(flags.length === 0 ? stderr : stdout, expected)
+    assert.equal(code, 1)
+    await box.finished
+  }
+})
+
+async function ownRuns(ownUrl: string, ownKey: string): Promise<string> {
+  const answer = await fetch(`${ownUrl}/v1/runs`, { headers: { authorization: `Bearer ${ownKey}` } })
+  return answer.text()
+}

@@ -59,27 +59,38 @@ export function serverApi(url: URL, key: string): Api {
 }
 
 function remoteApi(reach: Reach): Api {
+  /** The bytes of an answer that is none about an error. */
+  const ask = async (
+    asked: Asked,
+    body?: unknown,
+    bytes?: StreamOptions["body"],
+  ): Promise<AsyncIterable<Uint8Array>> => {
+    // A body that has begun can't be sent again.
+    const response = await reached(reach, () => send(reach, asked, body, bytes), bytes === undefined)
+    const status = response.statusCode ?? 0
+    const answer = whole(response)
+    if (status >= 400) answerOf(status, await boundedText(answer))
+    return answer
+  }
   return {
     isLasting: true,
-    async call(method, path, body) {
-      const response = await reached(reach, () => send(reach, { method, path }, body))
-      return answerOf(response.statusCode ?? 0, await boundedText(response))
-    },
+    call: async (method, path, body) => answerOf(200, await boundedText(await ask({ method, path }, body))),
     async *events(path, signal) {
-      const options = { method: "GET", path, signal, accept: eventStream }
-      const response = await reached(reach, () => send(reach, options, undefined))
-      if ((response.statusCode ?? 0) >= 400) answerOf(response.statusCode ?? 0, await boundedText(response))
-      yield* serverEvents(response)
+      yield* serverEvents(await ask({ method: "GET", path, signal, accept: eventStream }))
     },
-    async stream(method, path, { body, ...options }) {
-      // A body that has begun can't be sent again.
-      const ask = (): Promise<IncomingMessage> => send(reach, { method, path, ...options }, undefined, body)
-      const response = await reached(reach, ask, body === undefined)
-      if ((response.statusCode ?? 0) >= 400) answerOf(response.statusCode ?? 0, await boundedText(response))
-      return response
-    },
+    stream: (method, path, { body, ...options }) => ask({ method, path, ...options }, undefined, body),
     socket: (path) => openSocket(reach, path),
     async [Symbol.asyncDispose]() {},
+  }
+}
+
+/** All of an answer. Rejects with `server.unreachable` when the connection breaks in the middle of it. */
+async function* whole(response: IncomingMessage): AsyncGenerator<Uint8Array, void, void> {
+  try {
+    yield* response as AsyncIterable<Uint8Array>
+  } catch (cause) {
+    if ((cause as Error).name === "AbortError") throw cause
+    throw new MayflyError("server.unreachable", "the server was gone before it had answered", { cause })
   }
 }
 
