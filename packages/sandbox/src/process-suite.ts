@@ -218,6 +218,19 @@ export function processSuite(name: string, options: Omit<SandboxesOptions, "stor
     assert.match(Buffer.from(terminal.snapshot()).toString(), /sized-2/)
   })
 
+  test(`${name} a size that comes before the terminal has its first one wins too`, async () => {
+    await using sandbox = await create()
+    const slow = '#!/bin/sh\nsleep 0.5\nexec /usr/bin/stty "$@"\n'
+    await sandbox.files.write("slow/stty", slow, { mode: 0o755 })
+    await using terminal = await sandbox.terminal({
+      command: ["bash", "--norc"],
+      env: { PATH: "/workspace/slow:/usr/bin:/bin" },
+    })
+    terminal.resize(100, 40)
+    await terminal.write("until [ \"$(/usr/bin/stty size)\" = '40 100' ]; do :; done; exit 3\n")
+    assert.deepEqual(await terminal.waitForExit(), { exitCode: 3 })
+  })
+
   test(`${name} ports are waited for and shown, HTTP and WebSocket, to whoever has the address`, async () => {
     await using sandbox = await create()
     const program = `const http = require("http"); const s = http.createServer((q, r) => { r.setHeader("x-host", q.headers.host);

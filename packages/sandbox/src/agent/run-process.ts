@@ -52,9 +52,14 @@ function start(operation: SpawnOperation, input: number | "ignore", out: number,
 }
 
 /** `script` makes the terminal, so that nothing native has to be loaded here. */
-function terminalCommand(argv: readonly string[], { cols, rows }: { cols: number; rows: number }): string[] {
-  const command = `stty cols ${cols} rows ${rows}; exec ${argv.map(quote).join(" ")}`
-  return ["/usr/bin/script", "-qefc", command, "/dev/null"]
+function terminalCommand(argv: readonly string[], size: TerminalStart): string[] {
+  return ["/usr/bin/script", "-qefc", `${startOf(size)}${argv.map(quote).join(" ")}`, "/dev/null"]
+}
+
+type TerminalStart = NonNullable<SpawnOperation["pty"]>
+
+function startOf({ cols, rows }: TerminalStart): string {
+  return `stty cols ${cols} rows ${rows}; exec `
 }
 
 function quote(word: string): string {
@@ -90,7 +95,7 @@ function follow(
   if (pid === 0) return
   preferForOutOfMemory(pid)
   call.onCancel = () => signalTree(pid, operation.mark, "SIGKILL")
-  const size = new TerminalSize(pid)
+  const size = new TerminalSize(pid, startOf(operation.pty ?? { cols: 80, rows: 24 }))
   call.channel.closed.then(
     () => size.end(),
     () => size.end(),

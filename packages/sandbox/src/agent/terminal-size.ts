@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process"
-import { readlinkSync } from "node:fs"
+import { readFileSync, readlinkSync } from "node:fs"
 import { descendants } from "./process-tree.ts"
 
 const againMs = 20
@@ -10,13 +10,16 @@ const againMs = 20
  */
 export class TerminalSize {
   readonly #root: number
+  readonly #start: string
   #wanted: readonly [cols: number, rows: number] | undefined
   #isBusy = false
   #again: NodeJS.Timeout | undefined
   #hasEnded = false
 
-  constructor(root: number) {
+  /** `start` is what the terminal's first program runs before anything else; it sets a size itself, which must not come last. */
+  constructor(root: number, start: string) {
     this.#root = root
+    this.#start = start
   }
 
   set(cols: number, rows: number): void {
@@ -33,7 +36,7 @@ export class TerminalSize {
     if (this.#hasEnded || this.#isBusy || this.#wanted === undefined) return
     clearTimeout(this.#again)
     const wanted = this.#wanted
-    const terminal = terminalBelow(this.#root)
+    const terminal = terminalBelow(this.#root, this.#start)
     if (terminal === undefined) return this.#later()
     this.#isBusy = true
     const [cols, rows] = wanted.map(String)
@@ -53,11 +56,13 @@ export class TerminalSize {
   }
 }
 
-function terminalBelow(root: number): string | undefined {
+/** Undefined while there is none, or its first program still starts: then it has the start in its command line. */
+function terminalBelow(root: number, start: string): string | undefined {
   for (const pid of descendants(root)) {
     try {
       const path = readlinkSync(`/proc/${pid}/fd/0`)
-      if (/^\/dev\/pts\/\d+$/.test(path)) return path
+      if (!/^\/dev\/pts\/\d+$/.test(path)) continue
+      return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(start) ? undefined : path
     } catch {
       // It has ended.
     }
