@@ -32,6 +32,14 @@ test("openDataDirectory refuses a second owner, naming the first, and lets go wh
   openDataDirectory(path)[Symbol.dispose]()
 })
 
+test("openDataDirectory holds nothing when it could not say who has it", () => {
+  const path = join(folder, "unwritten")
+  mkdirSync(join(path, "lock.new"), { recursive: true })
+  assert.throws(() => openDataDirectory(path), { code: "EISDIR" })
+  rmSync(join(path, "lock.new"), { recursive: true })
+  openDataDirectory(path)[Symbol.dispose]()
+})
+
 test("openDataDirectory takes over from a dead process, and from a living one that only has its number", () => {
   for (const [name, lock] of [
     ["dead", { pid: 2 ** 22 + 1, started: "x", nonce: "0123456789abcdef" }],

@@ -36,9 +36,14 @@ export function lockDirectory(directory: string): DirectoryLock | LockOwner {
     return { owner: found }
   }
   const nonce = randomBytes(8).toString("hex")
-  const own = `${path}.new-${nonce}`
-  writeFileSync(own, JSON.stringify({ ...ownIdentity(), nonce }), { mode: 0o600, flag: "wx" })
-  renameSync(own, path)
+  try {
+    // Whole or not at all. Nobody else writes here while we hold the file.
+    writeFileSync(`${path}.new`, JSON.stringify({ ...ownIdentity(), nonce }), { mode: 0o600 })
+    renameSync(`${path}.new`, path)
+  } catch (error) {
+    held.close()
+    throw error
+  }
   return {
     release() {
       if (!held.isOpen) return
